@@ -1,0 +1,70 @@
+"""Everything gankit raises on purpose.
+
+    GankitError
+    ├── InputError            the user's input; exit code 2
+    │   ├── RecipeError       one or more problems of a recipe, each with its place
+    │   ├── CohortError       a cohort that cannot be read, bound or trained on
+    │   └── PluginError       a plugin that cannot be loaded or breaks the contract
+    └── RunError              a run that failed; exit code 1
+        └── CheckpointError   a checkpoint or model file that does not verify
+
+A ``GankitError`` is a message for a person: where, what was found, what is accepted, what to do next.
+Anything else that escapes gankit is a bug and keeps its traceback.
+"""
+
+from collections.abc import Iterable
+
+import attrs
+
+
+class GankitError(Exception):
+    """Base of every error gankit raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(GankitError):
+    """The user's input cannot be used."""
+
+    exit_code = 2
+
+
+@attrs.frozen
+class Problem:
+    """One thing wrong with a recipe: ``place`` is a dotted path, ``message`` says what to do."""
+
+    place: str
+    message: str
+
+    def under(self, parent: str) -> "Problem":
+        """The same problem seen from further up: ``factor`` under ``networks.decoder``."""
+        return Problem(".".join(part for part in (parent, self.place) if part), self.message)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+class RecipeError(InputError):
+    """A recipe with problems, all of them."""
+
+    def __init__(self, source: str, problems: Iterable[Problem]):
+        self.source = source
+        self.problems = tuple(problems)
+        count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
+        super().__init__("\n".join([f"{source}: {count}", *(f"  {problem}" for problem in self.problems)]))
+
+
+class CohortError(InputError):
+    """A cohort that cannot be read, bound to a recipe, or trained on."""
+
+
+class PluginError(InputError):
+    """A plugin that cannot be loaded or breaks the contract; the message names it."""
+
+
+class RunError(GankitError):
+    """A run that failed for a reason the user can act on."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint or model file that does not verify."""

@@ -1,0 +1,126 @@
+"""A trained synthesizer: one file, or a run, to images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor
+
+from gankit._cohort import Cohort, Modality
+from gankit._components import AbstractAdversarialLoss
+from gankit._draws import Draws
+from gankit._errors import CheckpointError, InputError
+from gankit._plugins import Plugins, load_plugins
+from gankit._recipe import Recipe
+from gankit._recipe_file import Layers, check_document
+from gankit._run_directory import RunDirectory
+from gankit._synthesizer import Networks, build_networks
+from gankit._tensor_file import read_tensors, write_tensors
+
+FORMAT = "gankit-model-1"
+CHUNK = 64
+"""Latents that go through the graph at a time."""
+
+
+@attrs.frozen(eq=False)
+class Model:
+    """A synthesizer ready to sample."""
+
+    recipe: Recipe
+    networks: Networks
+    step: int
+    """Training steps behind it."""
+
+    def latents(self, count: int, seed: int) -> Tensor:
+        """``count`` draws from the prior, (N, Z); the first of them do not depend on how many follow."""
+        drawn = [Draws(seed, index).normal("sample", self.recipe.latent.dim) for index in range(count)]
+        return torch.from_numpy(np.stack(drawn))
+
+    @torch.inference_mode()
+    def synthesize(self, latent_NZ: Tensor) -> dict[str, Tensor]:
+        """Latents (N, Z) to each modality (N, C, *S) in the modality's unit."""
+        device = next(self.networks.parameters()).device
+        chunks = [self.networks.synthesize(chunk.to(device)) for chunk in latent_NZ.split(CHUNK)]
+        return {
+            name: spec.to_units(torch.cat([chunk[name] for chunk in chunks]).float().cpu())
+            for name, spec in self.recipe.modalities.items()
+        }
+
+    def sample(self, n: int, seed: int = 0) -> dict[str, Tensor]:
+        """``n`` synthetic slices: modality to (n, C, *S) in the modality's unit, from (seed, index) alone.
+
+        Raises:
+            InputError: ``n`` is below 1.
+        """
+        if n < 1:
+            raise InputError(f"the number of samples must be at least 1, got {n}")
+        return self.synthesize(self.latents(n, seed))
+
+    def cohort(self, n: int, seed: int = 0) -> Cohort:
+        """``n`` synthetic slices as a cohort marked synthetic, each its own patient."""
+        images = self.sample(n, seed)
+        return Cohort(
+            modalities={
+                name: Modality.of(image.numpy(), self.recipe.modalities[name].unit)
+                for name, image in images.items()
+            },
+            labels=_sampled_labels(self.recipe, n),
+            patient=np.array([f"synthetic-{index:06d}" for index in range(n)]),
+            split=np.full(n, "train"),
+            synthetic=True,
+            source=f"synthetic: recipe {self.recipe.name!r}, {self.step} steps, seed {seed}",
+        )
+
+
+def _sampled_labels(recipe: Recipe, count: int) -> dict[str, np.ndarray]:
+    """The label of the pools that training drew the samples to, where they agree on one."""
+    pools = {getattr(phase, "pool", None) for phase in recipe.phases} | {
+        term.against
+        for phase in recipe.phases
+        for term in phase.terms
+        if isinstance(term, AbstractAdversarialLoss) and term.approaches
+    }
+    values = {(recipe.pools[pool].label, recipe.pools[pool].equals) for pool in pools if pool is not None}
+    if len(values) != 1:
+        return {}
+    label, value = values.pop()
+    return {} if label is None else {label: np.full(count, value, dtype=np.int8)}
+
+
+def save_model(path: Path, networks: Networks, document: dict[str, Any], step: int) -> None:
+    """Write the synthesizer alone, with its recipe in the metadata."""
+    names = networks.recipe.synthesizer_networks()
+    tensors = {f"{name}.{key}": value for name in names for key, value in networks[name].state_dict().items()}
+    write_tensors(path, tensors, {"format": FORMAT, "step": step, "recipe": document})
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Plugins | None = None) -> Model:
+    """Load a synthesizer from ``model.safetensors`` or from a run directory.
+
+    Raises:
+        InputError: neither a model file nor a run that has one.
+        CheckpointError: the file does not verify.
+        RecipeError: the recipe in it does not fit the installed plugins.
+    """
+    plugins = plugins or load_plugins()
+    file = Path(path)
+    if file.is_dir():
+        run = RunDirectory(file)
+        run.locked_recipe()
+        file = run.model
+        if not file.is_file():
+            raise InputError(f"{path}: the run has no model yet; train it on with 'gankit train'")
+    if not file.is_file():
+        raise InputError(f"{path}: no such run or model file")
+    tensors, header = read_tensors(file, FORMAT)
+    recipe = check_document(Layers(header["recipe"], {}), str(file), plugins)
+    networks = build_networks(recipe, recipe.synthesizer_networks())
+    try:
+        networks.by_name.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(f"{file}: its weights do not fit its recipe: {error}") from error
+    return Model(recipe, networks.requires_grad_(False).eval().to(device), header["step"])

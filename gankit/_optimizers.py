@@ -1,0 +1,67 @@
+"""One Adam for the players and one for the critics of each phase."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gankit._recipe import Recipe, critics
+from gankit._synthesizer import Networks
+
+
+class Optimizers:
+    """Adam (Kingma and Ba 2015), fused. A network that is a player in two phases has moments of its own in each, so
+    that the scale of one phase's gradients does not rescale the steps of the other."""
+
+    def __init__(self, recipe: Recipe, networks: Networks):
+        self._parameters: dict[tuple[str, str], dict[str, torch.nn.Parameter]] = {}
+        self._adams: dict[tuple[str, str], torch.optim.Adam] = {}
+        for phase in recipe.phases:
+            self._add(
+                phase.name,
+                "players",
+                networks.parameters_of(phase.players(recipe)),
+                phase.learning_rate,
+                phase.betas,
+            )
+            critic_rates = (phase.critic_learning_rate, phase.critic_betas)
+            self._add(phase.name, "critics", networks.parameters_of(critics(phase)), *critic_rates)
+
+    def _add(
+        self,
+        phase: str,
+        role: str,
+        parameters: dict[str, torch.nn.Parameter],
+        learning_rate: float,
+        betas: tuple[float, float],
+    ) -> None:
+        if not parameters:
+            return
+        adam = torch.optim.Adam(parameters.values(), lr=learning_rate, betas=betas, fused=True)
+        for parameter in parameters.values():  # made now, so that a checkpoint is copied into the same layout
+            adam.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+        self._parameters[phase, role] = parameters
+        self._adams[phase, role] = adam
+
+    def update(self, phase: str, role: str, objective: Tensor) -> None:
+        """Move the phase's players or critics down the gradient of ``objective``, and nothing else."""
+        parameters = list(self._parameters[phase, role].values())
+        gradients = torch.autograd.grad(objective, parameters, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self._adams[phase, role].step()
+        for parameter in parameters:
+            parameter.grad = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every moment and counter, by ``phase.role.network.parameter.what``; the tensors themselves, not copies."""
+        return {
+            f"{phase}.{role}.{name}.{what}": value
+            for (phase, role), parameters in self._parameters.items()
+            for name, parameter in parameters.items()
+            for what, value in self._adams[phase, role].state[parameter].items()
+        }

@@ -1,0 +1,54 @@
+"""``option``: one field of a component, which is one key of a recipe."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+_COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
+    "gt": (">", operator.gt),
+    "ge": (">=", operator.ge),
+    "lt": ("<", operator.lt),
+    "le": ("<=", operator.le),
+}
+
+
+@attrs.frozen
+class Bounds:
+    """An attrs validator that compares a number, or each number of a tuple, with its bounds."""
+
+    bounds: tuple[tuple[str, float], ...]
+
+    def __call__(self, instance: object, attribute: Any, value: Any) -> None:
+        for number in value if isinstance(value, tuple) else (value,):
+            for name, bound in self.bounds:
+                symbol, holds = _COMPARISONS[name]
+                if number is not None and not holds(number, bound):
+                    raise ValueError(f"must be {symbol} {bound}, got {number!r}")
+
+
+def option(
+    default: Any = attrs.NOTHING,
+    *,
+    help: str,  # the word attrs, click and argparse users expect
+    gt: float | None = None,
+    ge: float | None = None,
+    lt: float | None = None,
+    le: float | None = None,
+) -> Any:
+    """Declare one recipe key of a component.
+
+    Args:
+        default: value when the recipe says nothing; without it the key is required. A tuple or a mapping
+            is safe as a default: components are frozen.
+        help: one sentence with the unit, shown by ``gankit components NAME`` and in the JSON Schema.
+        gt, ge, lt, le: bounds that a number, or each number of a tuple, must keep.
+    """
+    given = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+    bounds = tuple((name, bound) for name, bound in given.items() if bound is not None)
+    return attrs.field(
+        default=default,
+        validator=Bounds(bounds) if bounds else None,
+        metadata={"help": help, "bounds": dict(bounds)},
+    )

@@ -1,0 +1,91 @@
+"""Entry points to a filled registry. One broken plugin is named, never silently skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+import attrs
+import pluggy
+
+from gankit import _hooks
+from gankit._errors import PluginError
+from gankit._registry import Registry
+
+
+@attrs.frozen
+class Plugins:
+    """What all installed plugins offer."""
+
+    registry: Registry
+    recipes: dict[str, Path]
+    commands: dict[str, str]
+    distributions: dict[str, str]
+    """Plugin name to ``"distribution version"``, for the locked recipe."""
+
+
+def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
+    """Load every plugin of entry point group ``gankit``, in the order of their names.
+
+    Args:
+        found: the entry points to load; default: those of every installed distribution.
+
+    Raises:
+        PluginError: a plugin fails to import, has a name another has, implements a hook that does not exist
+            or with arguments it does not take, or registers what another registered.
+    """
+    manager = pluggy.PluginManager(_hooks.PROJECT)
+    manager.add_hookspecs(_hooks)
+    plugins = Plugins(Registry(), {}, {}, {})
+    for entry in sorted(
+        entry_points(group="gankit") if found is None else found, key=lambda entry: entry.name
+    ):
+        origin = _origin(entry)
+        if entry.name in plugins.distributions:
+            raise PluginError(
+                f"two plugins are named {entry.name!r}: one from {plugins.distributions[entry.name]}, one from"
+                f" {origin}; uninstall one of them"
+            )
+        plugins.distributions[entry.name] = origin
+        _register(manager, entry, origin)
+        _collect(manager, entry.name, plugins)
+    return plugins
+
+
+def _origin(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+
+
+def _register(manager: pluggy.PluginManager, entry: EntryPoint, origin: str) -> None:
+    where = f"plugin {entry.name!r} ({entry.value}, from {origin})"
+    try:
+        module = entry.load()
+    except Exception as error:
+        raise PluginError(
+            f"{where} cannot be imported: {type(error).__name__}: {error}; mend it or uninstall the distribution"
+        ) from error
+    try:
+        manager.register(module, name=entry.name)
+        manager.check_pending()
+    except (pluggy.PluginValidationError, ValueError) as error:
+        hooks = ", ".join(name for name in vars(manager.hook) if not name.startswith("_"))
+        raise PluginError(f"{where}: {' '.join(str(error).split())}; the hooks are {hooks}") from error
+
+
+def _collect(manager: pluggy.PluginManager, name: str, plugins: Plugins) -> None:
+    """Call the newest plugin's hooks alone, so that what goes wrong is blamed on it."""
+    others = [plugin for plugin in manager.get_plugins() if manager.get_name(plugin) != name]
+
+    def call(hook: str) -> pluggy.HookCaller:
+        return manager.subset_hook_caller(hook, others)
+
+    plugins.registry.registering(name)
+    call("register_components")(registry=plugins.registry)
+    for hook, collected in (("recipes", plugins.recipes), ("commands", plugins.commands)):
+        for offered in call(hook)():
+            if twice := sorted(set(offered) & set(collected)):
+                raise PluginError(
+                    f"plugin {name!r} offers {hook} that another plugin has: {', '.join(twice)}"
+                )
+            collected.update(offered)

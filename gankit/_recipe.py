@@ -1,0 +1,394 @@
+"""The typed recipe and what can be known to be wrong with it before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import attrs
+
+from gankit._components import (
+    AbstractAdversarialLoss,
+    AbstractCohortSource,
+    AbstractLoss,
+    AbstractNetwork,
+    AbstractPairedLoss,
+    AbstractPhase,
+)
+from gankit._errors import Problem
+from gankit._nearest import nearest
+from gankit._options import option
+from gankit._shapes import LATENT, SCORE, Shape, Shapes, joined
+
+
+@attrs.frozen(kw_only=True)
+class Pool:
+    """A named selection of the cohort that training draws from."""
+
+    label: str | None = option(None, help="cohort label that selects; default: every slice")
+    equals: int = option(1, ge=0, le=1, help="value of the label: 1 yes, 0 no")
+    split: str | None = option("train", help="split that selects")
+
+
+@attrs.frozen(kw_only=True)
+class Latent:
+    """The latent space; its prior is a standard normal distribution."""
+
+    dim: int = option(128, ge=1, help="number of latent dimensions")
+
+
+@attrs.frozen(kw_only=True)
+class ModalitySpec:
+    """A modality as the networks see it."""
+
+    shape: Shape = option(help="channels, then the spatial size, as in [1, 64, 64]", ge=1)
+    unit: str = option("1", help="unit of stored values; '1' for arbitrary units")
+    range: tuple[float, float] = option(help="stored values that become -1 and 1")
+    window: tuple[float, float] | None = option(
+        None, help="stored values shown black and white; default: range"
+    )
+
+    def to_network(self, values):  # type: ignore[no-untyped-def]
+        """Stored units to [-1, 1], linear and not clipped, for numpy arrays and tensors alike."""
+        low, high = self.range
+        return (values - low) * (2 / (high - low)) - 1
+
+    def to_units(self, values):  # type: ignore[no-untyped-def]
+        """The inverse of ``to_network``."""
+        low, high = self.range
+        return (values + 1) * ((high - low) / 2) + low
+
+
+@attrs.frozen(kw_only=True)
+class Edge:
+    """A network of the graph and the places it reads."""
+
+    network: str = option(help="name of the network")
+    from_: tuple[str, ...] = option(help="place or places that it reads")
+
+
+@attrs.frozen(kw_only=True)
+class Augmentation:
+    """Changes drawn anew for each real slice, the same for all its modalities."""
+
+    mirror: bool = option(False, help="mirror left and right, half of the time")
+    shift: int = option(0, ge=0, help="move by up to so many pixels along each axis, edge repeated")
+
+
+@attrs.frozen(kw_only=True)
+class Training:
+    """How long, how much at a time, and what is kept."""
+
+    steps: int = option(help="training steps", ge=1)
+    batch: int = option(16, ge=1, help="slices, or latents, drawn at a time, over all processes")
+    seed: int = option(0, ge=0, help="every random number of the run follows from it")
+    ema: float = option(
+        0.999, ge=0, lt=1, help="decay of the averaged weights that sampling uses; 0 for none"
+    )
+    log_every: int = option(50, ge=1, help="training steps between lines of metrics.jsonl")
+    checkpoint_every: int = option(500, ge=1, help="training steps between checkpoints")
+    keep_checkpoints: int = option(2, ge=1, help="newest checkpoints kept")
+    sample_every: int = option(500, ge=1, help="training steps between sample sheets")
+
+
+@attrs.frozen(kw_only=True)
+class Recipe:
+    """Everything a run needs, named and checked. ``load_recipe`` makes one from a file."""
+
+    name: str = option(help="name of the recipe, and of its run directory")
+    summary: str = option("", help="one sentence for 'gankit recipe list'")
+    cohort: AbstractCohortSource = option(help="where the slices come from")
+    pools: Mapping[str, Pool] = option(help="named selections of the cohort")
+    latent: Latent = option(Latent(), help="the latent space")
+    modalities: Mapping[str, ModalitySpec] = option(help="what is synthesized")
+    networks: Mapping[str, AbstractNetwork] = option(help="every network, by name")
+    synthesizer: Mapping[str, Edge] = option(help="the graph: modality to the network that makes it")
+    augmentation: Augmentation = option(Augmentation(), help="changes drawn anew for each real slice")
+    training: Training = option(help="how long, how much at a time, and what is kept")
+    phases: tuple[AbstractPhase, ...] = option(help="what a training step does, in order")
+
+    def shape(self, *places: str) -> Shape:
+        """Shape at a place, or of several modalities taken together, without batch."""
+        return joined(self.shapes(places))
+
+    def shapes(self, places: tuple[str, ...]) -> Shapes:
+        """Shapes by place. Raises KeyError for a place that does not exist."""
+        return {
+            place: (self.latent.dim,) if place == LATENT else self.modalities[place].shape for place in places
+        }
+
+    def edges(self) -> list[tuple[Edge, tuple[str, ...]]]:
+        """The graph in the order in which it runs: each edge with the modalities it makes.
+
+        A network named for several modalities from the same places makes them jointly, in one call.
+
+        Raises:
+            ValueError: the graph has a cycle or reads a place that nothing makes.
+        """
+        waiting: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for modality, edge in self.synthesizer.items():
+            waiting.setdefault((edge.network, edge.from_), []).append(modality)
+        made = {LATENT}
+        order = []
+        while waiting:
+            ready = [key for key in waiting if set(key[1]) <= made]
+            if not ready:
+                stuck = ", ".join(sorted(name for names in waiting.values() for name in names))
+                raise ValueError(
+                    f"{stuck} cannot be reached from the latent; look for a circle or a missing edge"
+                )
+            for key in ready:
+                modalities = tuple(waiting.pop(key))
+                order.append((Edge(network=key[0], from_=key[1]), modalities))
+                made |= set(modalities)
+        return order
+
+    def upstream(self, places: Iterable[str]) -> tuple[str, ...]:
+        """Names of the graph's networks that these places depend on, in the order in which they run."""
+        wanted = set(places)
+        networks: list[str] = []
+        for edge, made in reversed(self.edges()):
+            if wanted & set(made):
+                wanted |= set(edge.from_)
+                networks.append(edge.network)
+        return tuple(dict.fromkeys(reversed(networks)))
+
+    def synthesizer_networks(self) -> tuple[str, ...]:
+        """Names of the networks of the graph, in the order in which they run."""
+        return tuple(dict.fromkeys(edge.network for edge, _ in self.edges()))
+
+    def ends(self) -> dict[str, list[tuple[Shapes, Shapes]]]:
+        """Network name to the shapes (source, target) at each of its places in the recipe."""
+        ends: dict[str, list[tuple[Shapes, Shapes]]] = {name: [] for name in self.networks}
+        for edge, made in self.edges():
+            ends[edge.network].append((self.shapes(edge.from_), self.shapes(made)))
+        for phase in self.phases:
+            for edge in phase_edges(phase):
+                ends[edge.network].append((self.shapes(edge.from_), self.shapes((LATENT,))))
+            for term in phase.terms:
+                if isinstance(term, AbstractAdversarialLoss):
+                    ends[term.critic].append((self.shapes(term.on), {SCORE: ()}))
+        return ends
+
+
+def phase_edges(phase: AbstractPhase) -> Iterator[Edge]:
+    """The encoders a phase names: every ``Edge`` among its options."""
+    for value in phase.options().values():
+        if isinstance(value, Edge):
+            yield value
+
+
+def critics(phase: AbstractPhase) -> tuple[str, ...]:
+    """Names of the critics that a phase trains."""
+    named = (term.critic for term in phase.terms if isinstance(term, AbstractAdversarialLoss))
+    return tuple(dict.fromkeys(named))
+
+
+# Checks ---------------------------------------------------------------------------------------------------
+
+
+def check_recipe(recipe: Recipe) -> list[Problem]:
+    """Everything wrong with a typed recipe that can be known without its cohort."""
+    problems = [*_check_names(recipe), *_check_modalities(recipe), *_check_references(recipe)]
+    if problems:
+        return problems  # shapes and updates below need names that exist
+    problems = [*_check_shapes(recipe), *_check_phases(recipe)]
+    return problems or [*_check_updates(recipe)]
+
+
+def _unknown(what: str, name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+    return f"no {what} {name!r}{nearest(name, known)}; known: {', '.join(known) or 'none'}"
+
+
+def _check_names(recipe: Recipe) -> Iterator[Problem]:
+    for section in ("pools", "modalities", "networks", "synthesizer"):
+        for name in getattr(recipe, section):
+            if not name.replace("_", "").replace("-", "").isalnum():
+                yield Problem(f"{section}.{name}", "a name has letters, digits, '_' and '-' only")
+    for reserved in {LATENT, SCORE} & set(recipe.modalities):
+        yield Problem(f"modalities.{reserved}", "is the name of a place of every graph; choose another")
+    if not recipe.phases:
+        yield Problem("phases", "a recipe needs at least one phase")
+
+
+def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
+    for name, modality in recipe.modalities.items():
+        if not 2 <= len(modality.shape) <= 4:
+            yield Problem(
+                f"modalities.{name}.shape",
+                f"must be channels and 1 to 3 spatial sizes, got {list(modality.shape)}",
+            )
+        for key in ("range", "window"):
+            bounds = getattr(modality, key)
+            if bounds is not None and not bounds[0] < bounds[1]:
+                yield Problem(
+                    f"modalities.{name}.{key}", f"must be [low, high] with low < high, got {list(bounds)}"
+                )
+        if name not in recipe.synthesizer:
+            yield Problem(
+                "synthesizer",
+                f"nothing makes modality {name!r}; add {name} = {{ network = ..., from = ... }}",
+            )
+
+
+def _check_references(recipe: Recipe) -> Iterator[Problem]:
+    places = (LATENT, *recipe.modalities)
+    for modality, edge in recipe.synthesizer.items():
+        if modality not in recipe.modalities:
+            yield Problem(f"synthesizer.{modality}", _unknown("modality", modality, recipe.modalities))
+        yield from _check_edge(recipe, edge, f"synthesizer.{modality}", ("generator", "translator"))
+    for phase in recipe.phases:
+        for key, value in phase.options().items():
+            if isinstance(value, Edge):
+                yield from _check_edge(recipe, value, f"phases.{phase.name}.{key}", ("encoder",))
+        if (pool := getattr(phase, "pool", None)) is not None and pool not in recipe.pools:
+            yield Problem(f"phases.{phase.name}.pool", _unknown("pool", pool, recipe.pools))
+        for term in phase.terms:
+            where = f"phases.{phase.name}.terms.{term.name}"
+            for place in term.on:
+                if place not in places:
+                    yield Problem(f"{where}.on", _unknown("place", place, places))
+            if isinstance(term, AbstractAdversarialLoss):
+                yield from _check_adversarial(recipe, term, where)
+    if not any(recipe.synthesizer[name].from_ == (LATENT,) for name in recipe.synthesizer):
+        yield Problem("synthesizer", "no modality is made from 'latent', where synthesis begins")
+
+
+def _check_edge(recipe: Recipe, edge: Edge, where: str, kinds: tuple[str, ...]) -> Iterator[Problem]:
+    for place in edge.from_:
+        if place != LATENT and place not in recipe.modalities:
+            yield Problem(f"{where}.from", _unknown("place", place, (LATENT, *recipe.modalities)))
+    if LATENT in edge.from_ and len(edge.from_) > 1:
+        yield Problem(f"{where}.from", "'latent' cannot be taken together with modalities")
+    if "translator" in kinds:
+        kinds = ("generator",) if LATENT in edge.from_ else ("translator",)
+    elif LATENT in edge.from_:
+        yield Problem(f"{where}.from", "an encoder reads modalities, not 'latent'")
+    yield from _check_kind(recipe, edge.network, f"{where}.network", kinds[0])
+
+
+def _check_kind(recipe: Recipe, network: str, where: str, kind: str) -> Iterator[Problem]:
+    if network not in recipe.networks:
+        yield Problem(where, _unknown("network", network, recipe.networks))
+    elif recipe.networks[network].kind != kind:
+        fitting = [name for name, spec in recipe.networks.items() if spec.kind == kind]
+        yield Problem(
+            where,
+            f"needs a {kind}, but {network!r} is a {recipe.networks[network].kind};"
+            f" {kind}s here: {', '.join(fitting) or 'none'}",
+        )
+
+
+def _check_adversarial(recipe: Recipe, term: AbstractAdversarialLoss, where: str) -> Iterator[Problem]:
+    yield from _check_kind(recipe, term.critic, f"{where}.critic", "discriminator")
+    if LATENT in term.on:
+        if term.against is not None or term.alongside is not None:
+            yield Problem(f"{where}.against", "on 'latent' the reference is the prior; remove the pool")
+        return
+    if term.against is None:
+        yield Problem(
+            f"{where}.against", f"required on a modality: one of {', '.join(recipe.pools) or 'no pool'}"
+        )
+    for key in ("against", "alongside"):
+        pool = getattr(term, key)
+        if pool is not None and pool not in recipe.pools:
+            yield Problem(f"{where}.{key}", _unknown("pool", pool, recipe.pools))
+    if term.alongside is not None and not term.accepts_alongside:
+        yield Problem(
+            f"{where}.alongside", "this loss needs as many candidates as references; remove the key"
+        )
+    spec = recipe.networks.get(term.critic)
+    if term.penalises_gradient and spec is not None and spec.mixes_samples:
+        yield Problem(
+            f"{where}.critic",
+            f"{term.critic!r} mixes the samples of a batch (BatchNorm), but this loss penalises its gradient sample"
+            " by sample; choose a norm within each sample, or none",
+        )
+
+
+def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
+    try:
+        ends = recipe.ends()
+    except ValueError as error:
+        yield Problem("synthesizer", str(error))
+        return
+    for name, uses in ends.items():
+        distinct = []
+        for source, target in uses:
+            try:
+                shapes = (joined(source), joined(target))
+            except ValueError as error:
+                yield Problem(f"networks.{name}", str(error))
+                continue
+            if shapes not in distinct:
+                distinct.append(shapes)
+                for problem in recipe.networks[name].check(source, target):
+                    yield problem.under(f"networks.{name}")
+        if len(distinct) > 1:
+            listed = " and ".join(f"{list(source)} to {list(target)}" for source, target in distinct)
+            yield Problem(
+                f"networks.{name}", f"is used at places of different shapes: {listed}; use two networks"
+            )
+
+
+def _check_phases(recipe: Recipe) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for phase in recipe.phases:
+        where = f"phases.{phase.name}"
+        if phase.name in seen:
+            yield Problem(where, "two phases have this name; give one another 'name'")
+        seen.add(phase.name)
+        if phase.stop is not None and phase.stop <= phase.start:
+            yield Problem(f"{where}.stop", f"must be > start, {phase.start}, got {phase.stop}")
+        if not phase.terms:
+            yield Problem(f"{where}.terms", "a phase needs at least one term")
+        yield from (problem.under(where) for problem in phase.check(recipe))
+        places, paired = tuple(phase.places(recipe)), phase.references(recipe)
+        names: set[str] = set()
+        for term in phase.terms:
+            here = f"{where}.terms.{term.name}"
+            if term.name in names:
+                yield Problem(here, "two terms of this phase have this name; give one another 'name'")
+            names.add(term.name)
+            yield from _check_term(term, places, paired, here)
+
+
+def _check_term(
+    term: AbstractLoss, places: tuple[str, ...], paired: tuple[str, ...], where: str
+) -> Iterator[Problem]:
+    for place in term.on:
+        if place not in places:
+            yield Problem(
+                f"{where}.on", f"this phase makes nothing on {place!r}; it makes {', '.join(places)}"
+            )
+        elif isinstance(term, AbstractPairedLoss) and place not in paired:
+            known = ", ".join(paired) or "none of its places"
+            yield Problem(
+                f"{where}.on",
+                f"a paired loss needs a reference for each candidate; this phase has them on {known}",
+            )
+
+
+def _check_updates(recipe: Recipe) -> Iterator[Problem]:
+    """Every network is moved by exactly one kind of optimizer: its phases' player ones, or one critic one."""
+    player_of: dict[str, str] = {}
+    critic_of: dict[str, str] = {}
+    for phase in recipe.phases:
+        for name in phase.players(recipe):
+            player_of.setdefault(name, phase.name)
+        for name in critics(phase):
+            if name in critic_of:
+                yield Problem(
+                    f"networks.{name}",
+                    f"two optimizers would update it, as critic of phase {critic_of[name]!r} and of phase"
+                    f" {phase.name!r}; give each phase its own critic",
+                )
+            critic_of.setdefault(name, phase.name)
+    for name in recipe.networks:
+        if name in player_of and name in critic_of:
+            yield Problem(
+                f"networks.{name}",
+                f"two optimizers would update it, as player of phase {player_of[name]!r} and as critic of phase"
+                f" {critic_of[name]!r}; use two networks",
+            )
+        if name not in player_of and name not in critic_of:
+            yield Problem(f"networks.{name}", "no phase updates it; name it in a phase or remove it")

@@ -1,0 +1,154 @@
+"""The cohort as training sees it: tensors in [-1, 1] at the recipe's size, resident on the device, and its pools."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor
+
+from gankit._cohort import Cohort
+from gankit._draws import Draws
+from gankit._errors import CohortError
+from gankit._nearest import nearest
+from gankit._recipe import Augmentation, Pool, Recipe
+from gankit._shapes import Shape, shape_text
+
+
+@attrs.frozen(eq=False)
+class ResidentCohort:
+    """All slices of a cohort, ready to be drawn from."""
+
+    images: dict[str, Tensor]
+    """Modality to (N, C, *S), mapped to [-1, 1] by the modality's range."""
+    present: dict[str, np.ndarray]
+    """Modality to (N,) bool."""
+    pools: dict[str, np.ndarray]
+    """Pool to indices into N."""
+    augmentation: Augmentation
+
+    def members(self, pool: str, modalities: tuple[str, ...]) -> np.ndarray:
+        """Indices of the pool's slices that have all these modalities.
+
+        Raises:
+            CohortError: there are none.
+        """
+        indices = self.pools[pool]
+        for modality in modalities:
+            indices = indices[self.present[modality][indices]]
+        if not len(indices):
+            raise CohortError(
+                f"pools.{pool}: no slice of the pool has {' and '.join(modalities)}; choose another pool"
+            )
+        return indices
+
+    def gather(
+        self, modalities: tuple[str, ...], indices_B: np.ndarray, draws: Draws, stream: str
+    ) -> dict[str, Tensor]:
+        """Slices (B, C, *S) by modality, augmented alike in all of them."""
+        chosen_B = torch.from_numpy(indices_B)
+        images = {name: self.images[name][chosen_B.to(self.images[name].device)] for name in modalities}
+        return augment(images, self.augmentation, draws, stream)
+
+
+def resident_cohort(
+    recipe: Recipe, cohort: Cohort, device: torch.device, dtype: torch.dtype = torch.float32
+) -> ResidentCohort:
+    """Bind a cohort to a recipe.
+
+    Raises:
+        CohortError: a modality or label is missing, a unit or size does not fit, or a pool is empty.
+    """
+    images, present = {}, {}
+    for name, spec in recipe.modalities.items():
+        if name not in cohort.modalities:
+            known = ", ".join(cohort.modalities)
+            raise CohortError(
+                f"modalities.{name}: the cohort has no such modality{nearest(name, cohort.modalities)};"
+                f" it has {known}; import it or remove the modality from the recipe"
+            )
+        modality = cohort.modalities[name]
+        if modality.unit != spec.unit:
+            raise CohortError(
+                f"modalities.{name}.unit: the recipe says {spec.unit!r}, the cohort {modality.unit!r}; convert the"
+                " cohort's values or change the recipe's unit and range"
+            )
+        values = np.where(_like(modality.present, modality.values), modality.values, spec.range[0])
+        values = area_average(values, spec.shape, name)
+        images[name] = torch.from_numpy(spec.to_network(values)).to(device, dtype)
+        present[name] = modality.present
+    pools = {name: _pool(name, pool, cohort) for name, pool in recipe.pools.items()}
+    return ResidentCohort(images, present, pools, recipe.augmentation)
+
+
+def _like(mask_N: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return mask_N.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def area_average(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
+    """(N, C, *larger) to (N, *shape) by the mean over whole blocks of pixels.
+
+    Raises:
+        CohortError: channels differ, or the larger size is no whole multiple.
+    """
+    found = values.shape[1:]
+    whole = len(found) == len(shape) and found[0] == shape[0]
+    if not whole or any(have % want for have, want in zip(found[1:], shape[1:], strict=True)):
+        raise CohortError(
+            f"modalities.{name}.shape: the cohort's slices are {shape_text(found)}, the recipe wants"
+            f" {shape_text(shape)}; the cohort's size must be the same or a whole multiple, with equal channels"
+        )
+    blocks = [len(values), found[0]]
+    for have, want in zip(found[1:], shape[1:], strict=True):
+        blocks += [want, have // want]
+    if found == shape:
+        return values
+    return values.reshape(blocks).mean(axis=tuple(range(3, len(blocks), 2)), dtype=np.float32)
+
+
+def _pool(name: str, pool: Pool, cohort: Cohort) -> np.ndarray:
+    keep = np.ones(len(cohort), dtype=bool)
+    if pool.split is not None:
+        keep &= cohort.split == pool.split
+    if pool.label is not None:
+        if pool.label not in cohort.labels:
+            known = ", ".join(cohort.labels) or "none"
+            raise CohortError(
+                f"pools.{name}.label: the cohort has no label {pool.label!r}"
+                f"{nearest(pool.label, cohort.labels)}; it has {known}"
+            )
+        keep &= cohort.labels[pool.label] == pool.equals
+    indices = np.flatnonzero(keep)
+    if not len(indices):
+        raise CohortError(
+            f"pools.{name}: no slice of the cohort's {len(cohort)} has label {pool.label!r} = {pool.equals} in split"
+            f" {pool.split!r}; see 'gankit cohort info'"
+        )
+    return indices
+
+
+def augment(
+    images: dict[str, Tensor], augmentation: Augmentation, draws: Draws, stream: str
+) -> dict[str, Tensor]:
+    """Mirror the last axis and shift each axis by draws of this stream; edges repeat."""
+    if not (augmentation.mirror or augmentation.shift):
+        return images
+    first = next(iter(images.values()))
+    count, rank = len(first), first.ndim - 2
+    mirror_B = draws.uniform(f"{stream}/mirror", count) < (0.5 if augmentation.mirror else 0)
+    reach = augmentation.shift
+    shift_BD = draws.generator(f"{stream}/shift").integers(-reach, reach + 1, size=(count, rank))
+    return {name: _resample(image, mirror_B, shift_BD) for name, image in images.items()}
+
+
+def _resample(image: Tensor, mirror_B: np.ndarray, shift_BD: np.ndarray) -> Tensor:
+    for axis, shift_B in enumerate(shift_BD.T, start=2):
+        size = image.shape[axis]
+        index_BL = np.clip(np.arange(size) + shift_B[:, None], 0, size - 1)
+        if axis == image.ndim - 1:
+            index_BL = np.where(mirror_B[:, None], index_BL[:, ::-1], index_BL)
+        index = torch.from_numpy(np.ascontiguousarray(index_BL)).to(image.device)
+        view = [len(image), *[1] * (image.ndim - 1)]
+        view[axis] = size
+        image = image.gather(axis, index.view(view).expand(image.shape))
+    return image

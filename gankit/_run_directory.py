@@ -1,0 +1,175 @@
+"""The run directory: what is where, who may write, and what belongs to which step."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import filelock
+import tomli_w
+
+from gankit._atomic import write_bytes, write_text
+from gankit._errors import InputError, RunError
+from gankit._structure import Document
+
+MAY_CHANGE = {
+    "summary",
+    "training.steps",
+    "training.log_every",
+    "training.checkpoint_every",
+    "training.keep_checkpoints",
+    "training.sample_every",
+}
+"""Keys that may differ when a run goes on: they change what is kept, not what is computed."""
+
+
+@attrs.frozen
+class RunDirectory:
+    """Paths and rules of one run."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.lock.toml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.safetensors"
+
+    def checkpoint(self, step: int) -> Path:
+        return self.path / "checkpoints" / f"step-{step:06d}.safetensors"
+
+    def sample(self, step: int) -> Path:
+        return self.path / "samples" / f"step-{step:06d}.png"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory; the lock goes with the process, however it ends.
+
+        Raises:
+            RunError: another process holds it, or the place cannot be written.
+        """
+        lock = filelock.FileLock(self.path / ".lock")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise RunError(
+                f"{self.path}: another process is writing this run; wait for it, or give another place with -o"
+            ) from error
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: cannot be written: {error.strerror or error}; give another place with -o"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def checkpoints(self) -> list[Path]:
+        """Checkpoints, newest first."""
+        return sorted((self.path / "checkpoints").glob("step-*.safetensors"), key=_step_of, reverse=True)
+
+    def prune(self, keep: int) -> None:
+        """Remove all but the newest checkpoints."""
+        for old in self.checkpoints()[keep:]:
+            old.unlink(missing_ok=True)
+
+    # Recipe -----------------------------------------------------------------------------------------------
+
+    def claim(self, document: Document, provenance: Mapping[str, Any]) -> None:
+        """Write the locked recipe, or make sure that the one there is the same.
+
+        Raises:
+            InputError: the directory belongs to another recipe; the message names the keys that differ.
+        """
+        if self.recipe.exists():
+            differing = _differences(self.locked_recipe(), document)
+            if differing:
+                listed = "\n".join(f"  {line}" for line in differing)
+                raise InputError(
+                    f"{self.path}: holds a run of another recipe; give another place with -o, or the same values:\n{listed}"
+                )
+        text = tomli_w.dumps({**document, "provenance": dict(provenance)})
+        write_text(
+            self.recipe, f"# The complete recipe of this run. To resume, run the same command again.\n{text}"
+        )
+
+    def locked_recipe(self) -> Document:
+        """The recipe of the run as it was completed, without provenance.
+
+        Raises:
+            InputError: this is not a run directory.
+        """
+        if not self.recipe.is_file():
+            raise InputError(f"{self.path}: not a run directory (no {self.recipe.name})")
+        try:
+            document = tomllib.loads(self.recipe.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.recipe}: damaged ({error}); restore it or start anew with -o") from error
+        document.pop("provenance", None)
+        return document
+
+    # Metrics ----------------------------------------------------------------------------------------------
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add one line to ``metrics.jsonl``."""
+        try:
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise RunError(
+                f"{self.metrics}: cannot be written: {error.strerror or error}; make room and run again"
+            ) from error
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The rows of ``metrics.jsonl``; a line cut short by a crash is left out."""
+        if not self.metrics.exists():
+            return []
+        rows = []
+        for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+        return rows
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drop the rows after a step, which will be made again."""
+        rows = [row for row in self.read_metrics() if row.get("step", 0) <= step]
+        if self.metrics.exists():
+            write_bytes(self.metrics, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def _step_of(path: Path) -> int:
+    digits = path.stem.removeprefix("step-")
+    return int(digits) if digits.isdigit() else -1
+
+
+def _differences(old: Document, new: Document) -> list[str]:
+    before, after = dict(_flat(old, "")), dict(_flat(new, ""))
+    order = dict.fromkeys([*before, *after])
+    missing = "nothing"
+    return [
+        f"{key}: {before.get(key, missing)!r} there, {after.get(key, missing)!r} here"
+        for key in order
+        if key not in MAY_CHANGE and before.get(key, missing) != after.get(key, missing)
+    ]
+
+
+def _flat(document: Any, place: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(document, Mapping):
+        for key, value in document.items():
+            yield from _flat(value, f"{place}.{key}" if place else key)
+    else:
+        yield place, document

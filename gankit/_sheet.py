@@ -1,0 +1,111 @@
+"""Sheets: pictures of slices, one row a modality, in physical windows with colour bars."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gankit._atomic import write_bytes
+from gankit._cohort import Cohort
+from gankit._recipe import ModalitySpec, Recipe
+from gankit._resident import area_average
+
+COLUMNS = 8
+"""Slices beside each other in one panel."""
+
+Images = Mapping[str, Any]
+"""Modality to (N, C, *S) numbers in the modality's unit, numpy arrays or tensors."""
+
+
+def real_pairs(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarray]:
+    """Up to ``count`` real slices of the first pool that has every modality, spread over it, at the recipe's size."""
+    complete = np.all([cohort.modalities[name].present for name in recipe.modalities], axis=0)
+    pool = next(iter(recipe.pools.values()))
+    keep = complete & ((cohort.split == pool.split) if pool.split is not None else True)
+    if pool.label is not None:
+        keep = keep & (cohort.labels[pool.label] == pool.equals)
+    indices = np.flatnonzero(keep)
+    chosen = (
+        indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)]
+        if len(indices)
+        else indices
+    )
+    return {
+        name: area_average(cohort.modalities[name].values[chosen], spec.shape, name)
+        for name, spec in recipe.modalities.items()
+    }
+
+
+def write_sheet(path: Path, recipe: Recipe, real: Images | None, synthetic: Images) -> None:
+    """Write a PNG with real slices, where given, beside synthetic ones.
+
+    Raises:
+        RunError: the place cannot be written.
+    """
+    panels = (
+        {"real": real, "synthetic": synthetic}
+        if real and len(next(iter(real.values())))
+        else {"synthetic": synthetic}
+    )
+    write_bytes(
+        path, sheet_png({name: images for name, images in panels.items() if images}, recipe.modalities)
+    )
+
+
+def sheet_png(
+    panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], columns: int = COLUMNS
+) -> bytes:
+    """Panels side by side as PNG bytes; in each, blocks of ``columns`` slices with one row a modality."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    counts = [len(next(iter(images.values()))) for images in panels.values()]
+    columns = min(columns, max(counts))
+    rows = -(-max(counts) // columns) * len(specs)
+    figure = Figure(
+        figsize=(len(panels) * columns * 0.9 + 1.1, rows * 0.9 + 0.4), dpi=100, layout="constrained"
+    )
+    grid = figure.subplots(rows, len(panels), squeeze=False)
+    for column, (title, images) in enumerate(panels.items()):
+        grid[0, column].set_title(title, fontsize=10)
+        for row in range(rows):
+            block, which = divmod(row, len(specs))
+            name = list(specs)[which]
+            axes = grid[row, column]
+            shown = _draw_row(axes, images[name], specs[name], block * columns, columns)
+            if column == 0:
+                axes.set_ylabel(name, fontsize=9)
+            if shown is not None and column == len(panels) - 1:
+                bar = figure.colorbar(shown, ax=axes, fraction=0.02, pad=0.01)
+                bar.ax.tick_params(labelsize=6)
+                unit = specs[name].unit
+                bar.set_label("a.u." if unit == "1" else unit, fontsize=6)
+    content = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(content, metadata={"Software": "gankit"})
+    return content.getvalue()
+
+
+def _draw_row(axes: Any, images: Any, spec: ModalitySpec, start: int, columns: int) -> Any:
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in axes.spines.values():
+        side.set_visible(False)
+    planes = [plane(image) for image in np.asarray(images[start : start + columns])]
+    if not planes:
+        return None
+    blank = np.full_like(planes[0], np.nan)
+    strip = np.concatenate([*planes, *[blank] * (columns - len(planes))], axis=1)
+    low, high = spec.window or spec.range
+    return axes.imshow(strip, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+
+
+def plane(image: np.ndarray) -> np.ndarray:
+    """One picture (H, W) of an image (C, *S): the first channel, the middle of every leading dimension."""
+    picture = image[0]
+    while picture.ndim > 2:
+        picture = picture[picture.shape[0] // 2]
+    return picture if picture.ndim == 2 else np.tile(picture, (max(1, len(picture) // 8), 1))

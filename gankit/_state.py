@@ -1,0 +1,77 @@
+"""Everything that training changes: networks, their averages, optimizer moments and the step."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gankit._errors import CheckpointError
+from gankit._optimizers import Optimizers
+from gankit._recipe import Recipe
+from gankit._synthesizer import Networks, build_networks
+from gankit._tensor_file import read_tensors, write_tensors
+
+FORMAT = "gankit-checkpoint-1"
+
+
+class TrainingState:
+    """The state of a run between two steps; a checkpoint holds all of it, so training resumes bit-exactly."""
+
+    def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype = torch.float32):
+        self.recipe = recipe
+        self.step = 0
+        self.networks = build_networks(recipe).to(device, dtype)
+        self.optimizers = Optimizers(recipe, self.networks)
+        self.averages = average_of(self.networks)
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """Move the averaged weights towards the current ones: an exponential moving average whose decay grows to
+        ``training.ema``, so that the first steps are forgotten."""
+        decay = min(self.recipe.training.ema, (1 + self.step) / (10 + self.step))
+        pairs = list(zip(self.averages.by_name.parameters(), self._averaged("parameters"), strict=True))
+        torch._foreach_lerp_([average for average, _ in pairs], [current for _, current in pairs], 1 - decay)
+        for average, current in zip(self.averages.by_name.buffers(), self._averaged("buffers"), strict=True):
+            average.copy_(current)
+
+    def _averaged(self, what: str) -> list[Tensor]:
+        modules = (self.networks[name] for name in self.averages.by_name)
+        return [tensor for module in modules for tensor in getattr(module, what)()]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state by name; the tensors themselves, not copies."""
+        return {
+            **{f"network.{name}": value for name, value in self.networks.by_name.state_dict().items()},
+            **{f"average.{name}": value for name, value in self.averages.by_name.state_dict().items()},
+            **{f"optimizer.{name}": value for name, value in self.optimizers.tensors().items()},
+        }
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint."""
+        write_tensors(path, self.tensors(), {"format": FORMAT, "step": self.step})
+
+    @torch.no_grad()
+    def load(self, path: Path) -> None:
+        """Take over a checkpoint, in place.
+
+        Raises:
+            CheckpointError: it does not verify or holds other tensors; the state is unchanged.
+        """
+        stored, header = read_tensors(path, FORMAT)
+        own = self.tensors()
+        if stored.keys() != own.keys() or any(stored[name].shape != own[name].shape for name in own):
+            raise CheckpointError(f"{path}: holds other networks than the recipe")
+        for name, tensor in own.items():
+            tensor.copy_(stored[name])
+        self.step = header["step"]
+
+
+def average_of(networks: Networks) -> Networks:
+    """Copies of the networks that make or encode modalities, without gradients, in evaluation mode."""
+    kept = [name for name in networks.by_name if networks.recipe.networks[name].kind != "discriminator"]
+    copies = {name: copy.deepcopy(networks[name]) for name in kept}
+    averages = Networks(networks.recipe, copies).requires_grad_(False)
+    return averages.eval()

@@ -1,0 +1,68 @@
+"""The built networks and the modality graph that runs through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from gankit._draws import Draws
+from gankit._recipe import Edge, Recipe
+from gankit._shapes import LATENT
+
+
+class Networks(nn.Module):
+    """The networks of a recipe by name, and the graph that turns latents into modalities."""
+
+    def __init__(self, recipe: Recipe, modules: Mapping[str, nn.Module]):
+        super().__init__()
+        self.recipe = recipe
+        self.by_name = nn.ModuleDict(modules)
+        self._edges = recipe.edges()
+
+    def __getitem__(self, name: str) -> nn.Module:
+        return self.by_name[name]
+
+    def parameters_of(self, names: Iterable[str]) -> dict[str, nn.Parameter]:
+        """Parameters of these networks as ``{"network.parameter": ...}``, in a fixed order."""
+        return {
+            f"{name}.{key}": parameter
+            for name in names
+            for key, parameter in self.by_name[name].named_parameters()
+        }
+
+    def apply_edge(self, edge: Edge, places: Mapping[str, Tensor]) -> Tensor:
+        """Run one network on the places it reads, taken together along channels."""
+        return self.by_name[edge.network](together(places, edge.from_))
+
+    def synthesize(self, latent_BZ: Tensor) -> dict[str, Tensor]:
+        """Latents (B, Z) to every modality (B, C, *S) in [-1, 1], by walking the graph."""
+        places = {LATENT: latent_BZ}
+        for edge, modalities in self._edges:
+            made = self.apply_edge(edge, places)
+            channels = [self.recipe.modalities[name].shape[0] for name in modalities]
+            places |= zip(modalities, made.split(channels, dim=1), strict=True)
+        return {name: places[name] for name in self.recipe.modalities}
+
+
+def together(places: Mapping[str, Tensor], names: tuple[str, ...]) -> Tensor:
+    """One place as it is, or several concatenated along channels."""
+    return places[names[0]] if len(names) == 1 else torch.cat([places[name] for name in names], dim=1)
+
+
+def build_networks(recipe: Recipe, names: Iterable[str] | None = None) -> Networks:
+    """Build networks on the CPU with weights drawn from (training.seed, network name), in whatever order.
+
+    Args:
+        recipe: a checked recipe.
+        names: which networks; default: all.
+    """
+    ends = recipe.ends()
+    modules = {}
+    with torch.random.fork_rng(devices=[]):
+        for name in recipe.networks if names is None else names:
+            source, target = ends[name][0]
+            torch.manual_seed(Draws(recipe.training.seed).torch_seed(f"weights/{name}"))
+            modules[name] = recipe.networks[name].build(source, target)
+    return Networks(recipe, modules)

@@ -1,0 +1,229 @@
+"""The training loop, and what surrounds it: resume, interrupt, checkpoints, metrics, sample sheets."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import attrs
+import torch
+
+from gankit._cohort import Cohort
+from gankit._draws import Draws
+from gankit._errors import CheckpointError, InputError, RunError
+from gankit._model import Model, save_model
+from gankit._phases import PhaseStep, Scalars
+from gankit._plugins import Plugins, load_plugins
+from gankit._progress import Progress
+from gankit._recipe import Recipe
+from gankit._resident import ResidentCohort, resident_cohort
+from gankit._run_directory import RunDirectory
+from gankit._sheet import real_pairs, write_sheet
+from gankit._state import TrainingState
+from gankit._structure import to_document
+
+SHEET_PAIRS = 16
+"""Synthetic slices on a sample sheet; as many real ones stand beside them."""
+
+
+@attrs.frozen
+class RunResult:
+    """How a run ended."""
+
+    path: Path
+    step: int
+    """Training steps done in all."""
+    interrupted_by: signal.Signals | None = None
+    """The signal that ended it early, after the step was finished and saved."""
+
+
+def train(
+    recipe: Recipe,
+    out: str | Path | None = None,
+    *,
+    device: str = "auto",
+    cohort: Cohort | None = None,
+    plugins: Plugins | None = None,
+    quiet: bool = False,
+) -> RunResult:
+    """Train a recipe in a run directory, from where it stands there.
+
+    Args:
+        recipe: from ``load_recipe``.
+        out: the run directory; default: ``runs/<recipe name>``.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        cohort: used instead of loading the recipe's, where it is at hand already.
+        plugins: what is installed; default: load it.
+        quiet: print nothing.
+
+    Raises:
+        InputError: the directory holds a run of another recipe, or the device or cohort does not fit.
+        RunError: a loss is not finite, or the directory cannot be written.
+    """
+    plugins = plugins or load_plugins()
+    run = RunDirectory(Path(out) if out is not None else Path("runs") / recipe.name)
+    chosen = choose_device(device)
+    with run.locked(), Progress(recipe.training.steps, quiet) as progress:
+        document = to_document(recipe, plugins.registry)
+        if run.recipe.exists():
+            run.claim(document, _provenance(plugins, chosen))  # refused before the cohort takes its time
+        progress.say(f"loading the cohort: {document['cohort']['use']}")
+        cohort = cohort if cohort is not None else recipe.cohort.load()
+        resident = resident_cohort(recipe, cohort, chosen)
+        run.claim(document, _provenance(plugins, chosen))
+        trainer = Trainer(recipe, resident, chosen)
+        resume(run, trainer.state, progress)
+        return _run(run, trainer, cohort, document, progress)
+
+
+def choose_device(device: str) -> torch.device:
+    """``auto`` is CUDA where there is one. Raises InputError for a device that is not there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(f"--device {device}: unknown; accepted: auto, cpu, cuda, cuda:N") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"--device {device}: this torch sees no CUDA device; choose cpu or auto")
+    return chosen
+
+
+class Trainer:
+    """The state of a run and what one training step does to it."""
+
+    def __init__(
+        self, recipe: Recipe, cohort: ResidentCohort, device: torch.device, dtype: torch.dtype = torch.float32
+    ):
+        self.recipe = recipe
+        self.cohort = cohort
+        self.phases = [PhaseStep(spec, recipe) for spec in recipe.phases]
+        self.state = TrainingState(recipe, device, dtype)
+
+    def step(self) -> dict[str, Scalars]:
+        """Run every phase that is due, once; returns its scalars by phase."""
+        state = self.state
+        draws = Draws(self.recipe.training.seed, state.step)
+        scalars = {}
+        for phase in self.phases:
+            if phase.spec.due(state.step):
+                batch = phase.batch(self.cohort, draws)
+                scalars[phase.spec.name] = phase(state.networks, state.optimizers, batch)
+        state.average()
+        state.step += 1
+        return scalars
+
+
+def _run(
+    run: RunDirectory, trainer: Trainer, cohort: Cohort, document: dict[str, Any], progress: Progress
+) -> RunResult:
+    recipe, state = trainer.recipe, trainer.state
+    settings = recipe.training
+
+    def save() -> None:
+        state.save(run.checkpoint(state.step))
+        run.prune(settings.keep_checkpoints)
+        save_model(run.model, state.averages, document, state.step)
+
+    def sheet() -> None:
+        model = Model(recipe, state.averages, state.step)
+        real = real_pairs(cohort, recipe, SHEET_PAIRS)
+        write_sheet(run.sample(state.step), recipe, real, model.sample(SHEET_PAIRS, settings.seed))
+
+    began, first = time.monotonic(), state.step
+    with stopping() as stop:
+        while state.step < settings.steps and not stop():
+            scalars = trainer.step()
+            ended = state.step >= settings.steps or stop() is not None
+            numbers = finite(scalars, state.step, run)
+            progress.advance(state.step, numbers)
+            if state.step % settings.log_every == 0 or ended:
+                rate = (state.step - first) / (time.monotonic() - began)
+                run.append_metrics({"step": state.step, "steps_per_s": round(rate, 3), **numbers})
+            if state.step % settings.checkpoint_every == 0 or ended:
+                save()
+            if state.step % settings.sample_every == 0 or ended:
+                sheet()
+        received = stop()
+    if (
+        not run.model.exists() or not run.sample(state.step).exists()
+    ):  # a run that had ended before it wrote them
+        save()
+        sheet()
+    return RunResult(run.path, state.step, received if state.step < settings.steps else None)
+
+
+def finite(scalars: dict[str, Scalars], step: int, run: RunDirectory) -> dict[str, float]:
+    """Scalars as plain numbers by ``phase.term``.
+
+    Raises:
+        RunError: one is not finite; names phase, term and step.
+    """
+    numbers = {
+        f"{phase}.{name}": value.item() for phase, terms in scalars.items() for name, value in terms.items()
+    }
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            good = next(iter(run.checkpoints()), None)
+            kept = f"the last good checkpoint is {good}" if good else "there is no checkpoint yet"
+            phase, _, term = name.partition(".")
+            raise RunError(
+                f"phase {phase!r}, term {term!r}: the loss is {number} at step {step}; {kept}. Lower a learning rate"
+                " or a weight, or look at the cohort's values, and train anew in another place (-o)"
+            )
+    return numbers
+
+
+def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:
+    """Take over the newest checkpoint that verifies; warn of those that do not."""
+    for path in run.checkpoints():
+        try:
+            state.load(path)
+        except CheckpointError as error:
+            progress.say(f"warning: {error}; skipped for the one before")
+            continue
+        progress.say(f"resuming at step {state.step} from {path}")
+        break
+    run.rewind_metrics(state.step)
+    progress.begin(state.step)
+
+
+@contextmanager
+def stopping() -> Iterator[Callable[[], signal.Signals | None]]:
+    """Ctrl-C and SIGTERM ask the loop to stop after the step; a second one stops at once. Yields a function that
+    tells which one came."""
+    received: list[signal.Signals] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(signal.Signals(number))
+
+    previous = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            previous[number] = signal.signal(number, note)
+        except ValueError:  # not the main thread, where Python delivers no signals
+            break
+    try:
+        yield lambda: received[0] if received else None
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _provenance(plugins: Plugins, device: torch.device) -> dict[str, Any]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return {
+        "gankit": version("gankit"),
+        "torch": torch.__version__,
+        "device": name,
+        "plugins": plugins.distributions,
+    }

@@ -1,0 +1,28 @@
+"""The command line: parse, call, print. Commands load when used, and none loads torch before it computes."""
+
+from __future__ import annotations
+
+from gankit.cli._group import PluginGroup
+
+COMMANDS = {
+    "train": "gankit.cli.train:train",
+    "sample": "gankit.cli.sample:sample",
+    "interpolate": "gankit.cli.interpolate:interpolate",
+    "recipe": "gankit.cli.recipe:recipe",
+    "components": "gankit.cli.components:components",
+    "cohort": "gankit.cli.cohort:cohort",
+    "import": "gankit.cli.imports:imports",
+}
+
+main = PluginGroup(
+    name="gankit",
+    commands_at=COMMANDS,
+    help="""Train synthesizers of paired multi-modality images from a recipe file.
+
+\b
+    gankit train mpmri-quick
+    gankit sample runs/mpmri-quick -n 16 -o sheet.png
+
+To resume a run, run the same command again.""",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)

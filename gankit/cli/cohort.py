@@ -1,0 +1,113 @@
+"""``gankit cohort``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from gankit.cli._group import PluginGroup
+
+if TYPE_CHECKING:
+    from gankit._cohort import Cohort
+
+cohort = PluginGroup(
+    name="cohort",
+    words="cohort",
+    commands_at={name: f"gankit.cli.cohort:{name}" for name in ("info", "sheet")},
+    help="""Look at cohort files.
+
+\b
+    gankit cohort info cohort.safetensors
+    gankit cohort sheet cohort.safetensors -o sheet.png""",
+)
+
+
+@click.command
+@click.argument("file", type=click.Path(path_type=Path))
+def info(file: Path) -> None:
+    """Print what a cohort FILE holds: modalities with units and percentiles, labels, patients, splits.
+
+    \b
+        gankit cohort info cohort.safetensors
+    """
+    from gankit._cohort import read_cohort
+
+    click.echo("\n".join(_lines(file, read_cohort(file))))
+
+
+def _lines(file: Path, cohort: Cohort) -> list[str]:
+    patients = len(np.unique(cohort.patient))
+    lines = [
+        f"{file}: {len(cohort)} slices of {patients} patients{', synthetic' if cohort.synthetic else ''}"
+    ]
+    if cohort.source:
+        lines.append(f"  source: {cohort.source}")
+    for name, modality in cohort.modalities.items():
+        shape = " x ".join(map(str, modality.values.shape[1:]))
+        values = modality.values[modality.present]
+        low, middle, high = np.percentile(values, [1, 50, 99]) if values.size else [np.nan] * 3
+        lines.append(
+            f"  modality {name}: {shape}, {'arbitrary units' if modality.unit == '1' else modality.unit};"
+            f" percentiles 1 / 50 / 99: {low:.4g} / {middle:.4g} / {high:.4g}; in {modality.present.sum()} slices"
+        )
+    for split in np.unique(cohort.split):
+        chosen = cohort.split == split
+        counts = [f"{chosen.sum()} slices of {len(np.unique(cohort.patient[chosen]))} patients"]
+        for name, values in cohort.labels.items():
+            yes, no, unknown = ((values[chosen] == value).sum() for value in (1, 0, -1))
+            counts.append(f"{name} {yes} yes, {no} no, {unknown} unknown")
+        lines.append(f"  split {split}: {'; '.join(counts)}")
+    if cohort.spacing_mm is not None:
+        lines.append(
+            f"  pixel spacing: {np.nanmin(cohort.spacing_mm):.3g} to {np.nanmax(cohort.spacing_mm):.3g} mm"
+        )
+    if cohort.truth:
+        lines.append(f"  ground truth: {', '.join(cohort.truth)}")
+    return lines
+
+
+@click.command
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG to write."
+)
+@click.option(
+    "-n", "--count", type=click.IntRange(min=1), default=32, show_default=True, help="Slices shown."
+)
+def sheet(file: Path, out: Path, count: int) -> None:
+    """Draw slices of a cohort FILE, spread over it, one panel for each value of its first label.
+
+    \b
+        gankit cohort sheet cohort.safetensors -o sheet.png
+    """
+    from gankit._atomic import write_bytes
+    from gankit._cohort import read_cohort
+    from gankit._recipe import ModalitySpec
+    from gankit._sheet import sheet_png
+
+    cohort = read_cohort(file)
+    panels, specs = {}, {}
+    for name, modality in cohort.modalities.items():
+        values = modality.values[modality.present]
+        low, high = (float(bound) for bound in np.percentile(values, [0.5, 99.5]))
+        specs[name] = ModalitySpec(
+            shape=modality.values.shape[1:], unit=modality.unit, range=(low, max(high, low + 1e-6))
+        )
+    for title, chosen in _groups(cohort):
+        indices = chosen[np.linspace(0, len(chosen) - 1, min(count, len(chosen))).astype(int)]
+        panels[title] = {name: modality.values[indices] for name, modality in cohort.modalities.items()}
+    write_bytes(out, sheet_png(panels, specs))
+    click.echo(f"{out}: up to {count} slices of each of {', '.join(panels)}")
+
+
+def _groups(cohort: Cohort) -> list[tuple[str, np.ndarray]]:
+    if not cohort.labels:
+        return [("all", np.arange(len(cohort)))]
+    name, values = next(iter(cohort.labels.items()))
+    words = {1: name, 0: f"not {name}", -1: f"{name} unknown"}
+    return [
+        (words[value], np.flatnonzero(values == value)) for value in (1, 0, -1) if (values == value).any()
+    ]

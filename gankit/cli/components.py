@@ -1,0 +1,71 @@
+"""``gankit components``."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import attrs
+import click
+
+from gankit._components import KINDS
+from gankit._errors import InputError
+from gankit._nearest import nearest
+from gankit._registry import Entry
+from gankit._structure import key_of
+from gankit.cli._group import plugins
+
+
+@click.command
+@click.argument("name", required=False)
+def components(name: str | None) -> None:
+    """List the installed components, or show one with its options.
+
+    \b
+        gankit components
+        gankit components stitch-decoder
+    """
+    registry = plugins().registry
+    found = [entry for entry in registry.entries() if name in (None, entry.name)]
+    if not found:
+        known = [entry.name for entry in registry.entries()]
+        raise InputError(f"no component named {name!r}{nearest(str(name), known)}; known: {', '.join(known)}")
+    formatter = click.HelpFormatter(width=100)
+    if name is None:
+        for kind in KINDS:
+            if rows := [(entry.name, _summary(entry)) for entry in found if entry.kind == kind]:
+                with formatter.section(kind):
+                    formatter.write_dl(rows)
+    for entry in found if name is not None else ():
+        _write_component(formatter, entry)
+    click.echo(formatter.getvalue().rstrip())
+
+
+def _class(entry: Entry) -> type:
+    return plugins().registry.find(entry.name, entry.kind)
+
+
+def _summary(entry: Entry) -> str:
+    first = (inspect.getdoc(_class(entry)) or "").split("\n\n")[0]
+    return " ".join(first.split())
+
+
+def _write_component(formatter: click.HelpFormatter, entry: Entry) -> None:
+    origin = plugins().distributions.get(entry.plugin, entry.plugin)
+    formatter.write(f"{entry.kind} {entry.name}, from plugin {entry.plugin} ({origin})\n\n")
+    formatter.write(f"{inspect.getdoc(_class(entry)) or ''}\n")
+    component = _class(entry)
+    attrs.resolve_types(component)
+    with formatter.section("options"):
+        formatter.write_dl(
+            [(key_of(field), _option(field)) for field in attrs.fields(component)] or [("none", "")]
+        )
+
+
+def _option(field: Any) -> str:
+    kind = field.type.__name__ if inspect.isclass(field.type) else str(field.type)
+    for noise in ("typing.", "gankit._components.", "gankit._recipe."):
+        kind = kind.replace(noise, "")
+    default = "required" if field.default is attrs.NOTHING else f"default {field.default!r}"
+    bounds = ", ".join(f"{name} {bound:g}" for name, bound in field.metadata.get("bounds", {}).items())
+    return f"{field.metadata.get('help', '')}  [{', '.join(filter(None, (kind, bounds, default)))}]"

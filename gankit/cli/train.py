@@ -1,0 +1,66 @@
+"""``gankit train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import tomli_w
+
+from gankit._recipe_file import load_recipe
+from gankit._structure import to_document
+from gankit.cli._group import plugins, set_option
+
+
+@click.command
+@click.argument("recipe")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME of the recipe]"
+)
+@set_option
+@click.option("--steps", type=click.IntRange(min=1), help="Training steps; short for --set training.steps=N.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Seed of all randomness; short for --set training.seed=N."
+)
+@click.option(
+    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute."
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Print the completed recipe and stop.")
+def train(
+    recipe: str,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    steps: int | None,
+    seed: int | None,
+    device: str,
+    dry_run: bool,
+) -> None:
+    """Train RECIPE, a TOML file or the name of a shipped recipe.
+
+    \b
+        gankit train mpmri-quick
+        gankit train mpmri --set cohort.use=file --set cohort.path=patients.safetensors -o runs/patients
+
+    To resume, run the same command again. Ctrl-C finishes the step and saves. The run directory gets
+    recipe.lock.toml, metrics.jsonl, checkpoints/, samples/ and model.safetensors.
+    """
+    given = [*overrides]
+    given += [
+        f"training.{key}={value}" for key, value in (("steps", steps), ("seed", seed)) if value is not None
+    ]
+    loaded = load_recipe(recipe, given, plugins())
+    if dry_run:
+        click.echo(tomli_w.dumps(to_document(loaded, plugins().registry)), nl=False)
+        return
+    from gankit._train import train as run
+
+    result = run(loaded, out, device=device, plugins=plugins())
+    if result.interrupted_by is not None:
+        click.echo(
+            f"{result.interrupted_by.name}: stopped after step {result.step} and saved; to resume, run the same"
+            " command again",
+            err=True,
+        )
+        raise SystemExit(128 + result.interrupted_by)
+    click.echo(f"{result.path}: {result.step} steps done; look at {result.path / 'samples'}, then")
+    click.echo(f"  gankit sample {result.path} -n 16 -o sheet.png")

@@ -1,0 +1,68 @@
+"""The network of ``conv-encoder``. Letters: B batch, C channels, S space, Z latent."""
+
+import math
+from typing import Any, Literal, TypeVar
+
+from torch import Tensor, nn
+
+_SLOPE = 0.2
+_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+class ConvEncoderNetwork(nn.Module):
+    """Images (B, C, *S) to latents (B, Z); see ``ConvEncoder``.
+
+    The first layer is not normalised and has random biases, so that absolute intensities reach the rest; the
+    others normalise all channels and pixels of one sample together, which keeps the contrast between regions.
+
+    Args:
+        shape: (C, *S).
+        latent: Z.
+        width: channels after the first layer.
+        depth: number of convolutional layers; None: as many as bring every side under 8.
+        latent_norm: normalisation of the result, without learned scale or shift.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        latent: int,
+        width: int,
+        depth: int | None,
+        latent_norm: Literal["batch", "layer", "none"],
+    ):
+        super().__init__()
+        inputs, *sides = shape
+        layers: list[nn.Module] = []
+        for layer in range(depth or max(1, max(sides).bit_length() - 3)):
+            outputs = width * min(2**layer, 8)
+            layers.append(_halving(sides, inputs, outputs))
+            layers += [nn.GroupNorm(1, outputs)] if layer else []
+            layers.append(nn.LeakyReLU(_SLOPE))
+            inputs, sides = outputs, [side // 2 if side >= 8 else side for side in sides]
+        self.layers = nn.Sequential(*layers)
+        self.latent = _he(nn.Linear(inputs * math.prod(sides), latent))
+        self.norm = _latent_norm(latent_norm, latent)
+
+    def forward(self, x_BCS: Tensor) -> Tensor:
+        return self.norm(self.latent(self.layers(x_BCS).flatten(1)))
+
+
+def _halving(sides: list[int], inputs: int, outputs: int) -> nn.Module:
+    """Halve each side of 8 or more; 4 taps at stride 2 see every pixel equally often."""
+    kernel = tuple(4 if side >= 8 else 3 for side in sides)
+    stride = tuple(2 if side >= 8 else 1 for side in sides)
+    return _he(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))
+
+
+def _latent_norm(norm: str, latent: int) -> nn.Module:
+    if norm == "batch":
+        return nn.BatchNorm1d(latent, affine=False)
+    return nn.LayerNorm(latent, elementwise_affine=False) if norm == "layer" else nn.Identity()
+
+
+def _he(layer: _Layer) -> _Layer:
+    """Weights by He et al. 2015 for leaky ReLU; the biases stay torch's, small and random."""
+    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
+    return layer

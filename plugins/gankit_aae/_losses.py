@@ -1,0 +1,41 @@
+"""The arithmetic of ``gankit_aae.losses``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+def mean_square(candidate: Tensor, reference: Tensor) -> Tensor:
+    """(B, ...) and (B, ...) to the mean over all but the first dimension of their squared difference, (B,)."""
+    return (candidate - reference).square().flatten(1).mean(dim=1)
+
+
+def mean_absolute(candidate: Tensor, reference: Tensor) -> Tensor:
+    """(B, ...) and (B, ...) to the mean over all but the first dimension of their absolute difference, (B,)."""
+    return (candidate - reference).abs().flatten(1).mean(dim=1)
+
+
+@attrs.frozen
+class JensenShannonMinimised:
+    """Eq. 2 from logits: ``-log D = softplus(-logit)`` and ``-log(1 - D) = softplus(logit)``."""
+
+    saturating: bool
+
+    def critic(
+        self, critic: Callable[[Tensor], Tensor], reference: Tensor, candidate: Tensor, mixing_B: Tensor
+    ) -> Tensor:
+        """Minus the value of Eq. 2; reference and candidate are scored in one call."""
+        prior_B, encoding_B = critic(torch.cat([reference, candidate])).split(
+            [len(reference), len(candidate)]
+        )
+        return softplus(-prior_B).mean() + softplus(encoding_B).mean()
+
+    def player(self, critic: Callable[[Tensor], Tensor], candidate: Tensor) -> Tensor:
+        """``E log(1 - D)``, or ``-E log D``."""
+        logit_B = critic(candidate)
+        return -softplus(logit_B).mean() if self.saturating else softplus(-logit_B).mean()

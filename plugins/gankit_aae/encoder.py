@@ -1,0 +1,51 @@
+"""``conv-encoder``: images to latents. The spec; the network is in ``_conv_encoder``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from gankit import AbstractEncoder, Problem, Shapes, joined, option, shape_text
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+
+@attrs.frozen(kw_only=True)
+class ConvEncoder(AbstractEncoder):
+    """F_enc of Sec. II-A: strided convolutions, then one linear layer to the latent.
+
+    Modalities (B, C, *S), with one to three spatial dimensions, to latents (B, Z). Each layer halves every
+    side of 8 or more; all but the first are normalised within each sample.
+    """
+
+    width: int = option(
+        32, ge=1, help="channels of the first layer; each further one doubles them, up to 8 times"
+    )
+    depth: int | None = option(
+        None, ge=1, help="number of convolutional layers; default: as many as bring every side under 8"
+    )
+    latent_norm: Literal["batch", "layer", "none"] = option(
+        "batch",
+        help="brings latents to mean 0 and variance 1: each number over the batch (its running averages in"
+        " evaluation), or each latent over its own numbers; without it they may shrink together",
+    )
+
+    @property
+    def mixes_samples(self) -> bool:
+        return self.latent_norm == "batch"
+
+    def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
+        shape, latent = joined(source), joined(target)
+        if not 2 <= len(shape) <= 4:
+            yield Problem("use", f"encodes images (C, *S) of 1 to 3 dimensions, not {shape_text(shape)}")
+        if len(latent) != 1:
+            yield Problem("use", f"returns a latent (Z), not {shape_text(latent)}")
+
+    def build(self, source: Shapes, target: Shapes) -> Module:
+        from gankit_aae._conv_encoder import ConvEncoderNetwork
+
+        (latent,) = joined(target)
+        return ConvEncoderNetwork(joined(source), latent, self.width, self.depth, self.latent_norm)

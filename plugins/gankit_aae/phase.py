@@ -1,0 +1,50 @@
+"""The supervised phase: encode real slices, rebuild every modality, compare (Fig. 2, Eqs. 1 to 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+from gankit import LATENT, AbstractPhase, Edge, Problem, Recipe, Shapes, option
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gankit import BatchSource, Networks
+
+
+@attrs.frozen(kw_only=True)
+class Reconstruct(AbstractPhase):
+    """Real slices to encodings ``z = F_enc(a)``, and encodings through the graph to reconstructions.
+
+    Its terms compare reconstructions with the slices (Eq. 1) and encodings with the prior (Eq. 2); their sum is
+    Eq. 3. A slice that lacks a modality takes part in the terms of the others.
+    """
+
+    encode: Edge = option(help="the encoder and the modality that it reads, as { network = ..., from = ... }")
+    pool: str = option(help="pool of real slices")
+
+    def players(self, recipe: Recipe) -> tuple[str, ...]:
+        places = {place for term in self.terms for place in term.on}
+        return (self.encode.network, *recipe.upstream(places))
+
+    def places(self, recipe: Recipe) -> Shapes:
+        return recipe.shapes((LATENT, *recipe.modalities))
+
+    def references(self, recipe: Recipe) -> tuple[str, ...]:
+        return tuple(recipe.modalities)
+
+    def check(self, recipe: Recipe) -> Iterator[Problem]:
+        if recipe.training.batch < 2 and recipe.networks[self.encode.network].mixes_samples:
+            yield Problem("encode.network", "its norm needs training.batch of at least 2, got 1")
+
+    def inputs(self, source: BatchSource) -> dict[str, Tensor]:
+        compared = {place for term in self.terms for place in term.on if place != LATENT}
+        wanted = tuple(name for name in source.recipe.modalities if name in compared)
+        return source.slices(self.pool, self.encode.from_, wanted)
+
+    def candidates(self, networks: Networks, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        encoding_BZ = networks.apply_edge(self.encode, inputs)
+        return {LATENT: encoding_BZ, **networks.synthesize(encoding_BZ)}

@@ -1,0 +1,84 @@
+"""``gankit import arrays``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gankit import InputError
+
+
+def _pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, array = text.partition("=")
+        if not (name and equals and array):
+            raise InputError(
+                f"--{parameter.name} {text}: must be NAME=ARRAY, as in --{parameter.name} adc=adc"
+            )
+        if name in pairs:
+            raise InputError(f"--{parameter.name} {text}: {name!r} is given twice")
+        pairs[name] = array
+    return pairs
+
+
+@click.command("arrays")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--modality", multiple=True, required=True, callback=_pairs, metavar="NAME=ARRAY", help="A modality."
+)
+@click.option("--unit", multiple=True, callback=_pairs, metavar="NAME=UNIT",
+              help="Unit of a modality.  [default: 1e-6 mm2/s for adc, 1 (arbitrary) for others]")  # fmt: skip
+@click.option("--present", multiple=True, callback=_pairs, metavar="NAME=ARRAY",
+              help="Which slices have a modality.  [default: those not wholly NaN]")  # fmt: skip
+@click.option("--label", multiple=True, callback=_pairs, metavar="NAME=ARRAY",
+              help="A label: 1 or true yes, 0 or false no, negative unknown.")  # fmt: skip
+@click.option("--patient", required=True, metavar="ARRAY", help="Patient id of each slice.")
+@click.option("--spacing", metavar="ARRAY", help="Pixel spacing of each slice in mm.")
+@click.option(
+    "--split", metavar="ARRAY", help="'train' or 'test' for each slice.  [default: drawn by patient]"
+)
+@click.option(
+    "--test-fraction", type=float, default=0.2, show_default=True, help="Share of patients in test."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the drawn split."
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="Cohort file to write.",
+)
+def import_arrays(
+    file: Path,
+    modality: dict[str, str],
+    unit: dict[str, str],
+    present: dict[str, str],
+    label: dict[str, str],
+    patient: str,
+    spacing: str | None,
+    split: str | None,
+    test_fraction: float,
+    seed: int,
+    out: Path,
+) -> None:
+    """Make a cohort from FILE, a .npz of aligned arrays: images (slices, *space) or (slices, channels, *space).
+
+    \b
+        gankit import arrays pairs.npz --modality adc=adc --modality t2w=t2w \\
+            --label cs=is_cs --patient patient_id -o cohort.safetensors
+
+    A patient-level split, stratified by the first label, is drawn unless --split is given.
+    """
+    from gankit import write_cohort
+    from gankit_arrays._arrays import Names, read_arrays
+
+    names = Names(modality, unit, present, label, patient, spacing, split)
+    cohort = read_arrays(file, names, test_fraction, seed)
+    write_cohort(cohort, out)
+    click.echo(
+        f"{out}: {len(cohort)} slices of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'"
+    )

@@ -1,0 +1,13 @@
+"""mp-MRI of the prostate: the recipes of Wang et al. and their variants."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gankit import hookimpl
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@hookimpl
+def recipes() -> Mapping[str, Path]:
+    return {file.stem: file for file in sorted(RECIPES.glob("*.toml"))}

@@ -1,0 +1,36 @@
+"""The StitchLayer and the decoder built around it (paper Sec. II-B, Eq. 7, Figs. 4 and 8).
+
+``stitch``, ``unstitch`` and ``StitchLayer`` load torch when first asked for.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from gankit import Registry, hookimpl
+
+if TYPE_CHECKING:
+    from gankit_stitch._stitch import StitchLayer as StitchLayer
+    from gankit_stitch._stitch import stitch as stitch
+    from gankit_stitch._stitch import unstitch as unstitch
+    from gankit_stitch.decoder import StitchDecoder as StitchDecoder
+
+_HOMES = {
+    "StitchDecoder": "gankit_stitch.decoder",
+    "StitchLayer": "gankit_stitch._stitch",
+    "stitch": "gankit_stitch._stitch",
+    "unstitch": "gankit_stitch._stitch",
+}
+
+__all__ = ["StitchDecoder", "StitchLayer", "stitch", "unstitch"]
+
+
+@hookimpl
+def register_components(registry: Registry) -> None:
+    """Register the generator ``stitch-decoder``."""
+    registry.add("generator", "stitch-decoder", "gankit_stitch.decoder:StitchDecoder")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,80 @@
+"""The network of ``unet``. Letters: B batch, C channels, S space."""
+
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+_SLOPE = 0.2
+_OUTPUT_GAIN = 0.25
+_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_Layer = TypeVar("_Layer", nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+class UNetNetwork(nn.Module):
+    """(B, C, *S) to (B, C', *S) in [-1, 1]; see ``UNet``.
+
+    The first layer is not normalised and has random biases: PixelNorm after a layer without bias would forget
+    how bright a pixel is, and brightness is what an ADC map measures.
+
+    Args:
+        rank: number of spatial dimensions, 1 to 3.
+        inputs, outputs: C and C'.
+        width: channels at full size.
+        depth: number of halvings.
+    """
+
+    def __init__(self, rank: int, inputs: int, outputs: int, width: int, depth: int):
+        super().__init__()
+        widths = [width * min(2**level, 4) for level in range(depth + 1)]
+        levels = range(depth)
+        self.enter = nn.Sequential(_convolution(rank, inputs, width), nn.LeakyReLU(_SLOPE))
+        self.down = nn.ModuleList(_halving(rank, widths[i], widths[i + 1]) for i in levels)
+        self.enlarge = nn.Upsample(scale_factor=2, mode="nearest")
+        self.up = nn.ModuleList(_block(rank, widths[i + 1] + widths[i], widths[i]) for i in reversed(levels))
+        self.leave = _last(rank, width, outputs)
+
+    def forward(self, x_BCS: Tensor) -> Tensor:
+        features = self.enter(x_BCS)
+        skips = []
+        for down in self.down:
+            skips.append(features)
+            features = down(features)
+        for up in self.up:
+            features = up(torch.cat([self.enlarge(features), skips.pop()], dim=1))
+        return torch.tanh(self.leave(features))
+
+
+class PixelNorm(nn.Module):
+    """Scale each pixel's channels to mean square 1; zero stays zero (Karras et al. 2018, Sec. 4.2)."""
+
+    def forward(self, x_BCS: Tensor) -> Tensor:
+        return x_BCS * torch.rsqrt(x_BCS.square().mean(dim=1, keepdim=True) + 1e-6)
+
+
+def _halving(rank: int, inputs: int, outputs: int) -> nn.Module:
+    """Halve the sides; 4 taps at stride 2 see every pixel equally often, so no grid comes from here."""
+    convolution = _he(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=4, stride=2, padding=1))
+    return nn.Sequential(convolution, PixelNorm(), nn.LeakyReLU(_SLOPE))
+
+
+def _block(rank: int, inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(_convolution(rank, inputs, outputs), PixelNorm(), nn.LeakyReLU(_SLOPE))
+
+
+def _last(rank: int, inputs: int, outputs: int) -> nn.Module:
+    """The layer before tanh, scaled down so that tanh is not saturated at the start."""
+    layer = _convolution(rank, inputs, outputs)
+    with torch.no_grad():
+        layer.weight.mul_(_OUTPUT_GAIN)
+    return layer
+
+
+def _convolution(rank: int, inputs: int, outputs: int) -> Any:
+    return _he(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
+
+
+def _he(layer: _Layer) -> _Layer:
+    """Weights by He et al. 2015 for leaky ReLU; the biases stay torch's, small and random."""
+    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
+    return layer

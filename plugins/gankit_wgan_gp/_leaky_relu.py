@@ -1,0 +1,47 @@
+"""A leaky ReLU whose second derivative is no tensor at all, for critics under a gradient penalty."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class LeakyReLU(nn.Module):
+    """``x`` where positive, else ``slope * x``; any shape.
+
+    The second derivative of a piecewise linear function is zero. torch computes that zero as a tensor and
+    carries it back through the whole critic; this one tells autograd that there is nothing to carry, which
+    makes a gradient penalty cheaper to differentiate and leaves every value the same.
+    """
+
+    def __init__(self, slope: float):
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        scaled: Tensor = _Slope.apply(x, x.detach(), self.slope)
+        return scaled
+
+    def extra_repr(self) -> str:
+        return f"slope={self.slope}"
+
+
+class _Slope(torch.autograd.Function):
+    """``x`` times 1 where ``where`` is positive, else ``slope``: linear in ``x``, so its own derivative."""
+
+    @staticmethod
+    def forward(x: Tensor, where: Tensor, slope: float) -> Tensor:
+        return torch.ops.aten.leaky_relu_backward(x, where, slope, False)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: Tensor) -> None:
+        _, where, ctx.slope = inputs
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(where)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, None, None]:
+        if gradient is None:
+            return None, None, None
+        (where,) = ctx.saved_tensors
+        return _Slope.apply(gradient, where, ctx.slope), None, None
