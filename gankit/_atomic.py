@@ -8,6 +8,10 @@ from pathlib import Path
 from gankit._errors import RunError
 
 
+PART = ".part"
+"""How the names of unfinished files end."""
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` so that ``path`` holds the old bytes or the new, never a part, even after a power cut.
 
@@ -16,7 +20,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -38,6 +42,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """``write_bytes`` for text, as UTF-8."""
     write_bytes(path, content.encode())
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what a killed process left unfinished in a folder that nobody else writes."""
+    for part in folder.glob(f".*{PART}"):
+        part.unlink(missing_ok=True)
 
 
 def _umask() -> int:

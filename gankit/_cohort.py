@@ -173,15 +173,14 @@ def read_cohort(path: Path) -> Cohort:
         raise CohortError(
             f"{path}: not a readable cohort file, perhaps cut short ({error}); make or copy it again"
         ) from error
-    if header.get("format") != FORMAT:
-        raise CohortError(
-            f"{path}: not a cohort file (format {header.get('format')!r}, accepted: {FORMAT!r})"
-        )
+    found = header.get("format") if isinstance(header, dict) else None
+    if found != FORMAT:
+        raise CohortError(f"{path}: not a cohort file (format {found!r}, accepted: {FORMAT!r})")
     try:
         return _assemble(header, arrays)
     except CohortError as error:
         raise CohortError(f"{path}: {error}") from error
-    except (KeyError, IndexError, TypeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise CohortError(f"{path}: cohort file is incomplete ({error!r}); make or copy it again") from error
 
 
@@ -191,9 +190,7 @@ def _assemble(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Cohort:
 
     return Cohort(
         modalities={
-            name: Modality(
-                values=arrays[f"modality.{name}"], unit=unit, present=arrays[f"present.{name}"].astype(bool)
-            )
+            name: Modality(values=arrays[f"modality.{name}"], unit=unit, present=arrays[f"present.{name}"].astype(bool))
             for name, unit in header["modalities"]
         },
         labels=named("label."),

@@ -126,9 +126,7 @@ class AbstractLoss(Component):
 
     kind: ClassVar[str] = "loss"
 
-    on: tuple[str, ...] = option(
-        help="place of the graph: a modality, several modalities taken together, or 'latent'"
-    )
+    on: tuple[str, ...] = option(help="place of the graph: a modality, several modalities taken together, or 'latent'")
     weight: float = option(1.0, ge=0, help="multiplies what the player minimises")
     name: str = option("", help="how a variant addresses this term; default: loss and place, as in 'l2-adc'")
 
@@ -192,17 +190,11 @@ class AbstractPhase(Component):
     learning_rate: float = option(2e-4, gt=0, help="Adam step size of the players")
     betas: tuple[float, float] = option((0.5, 0.99), ge=0, lt=1, help="Adam decay rates of the players")
     critic_learning_rate: float = option(2e-4, gt=0, help="Adam step size of the critics")
-    critic_betas: tuple[float, float] = option(
-        (0.5, 0.99), ge=0, lt=1, help="Adam decay rates of the critics"
-    )
+    critic_betas: tuple[float, float] = option((0.5, 0.99), ge=0, lt=1, help="Adam decay rates of the critics")
 
     def due(self, step: int) -> bool:
         """Whether the phase runs on this training step, counted from 0."""
-        return (
-            step >= self.start
-            and (self.stop is None or step < self.stop)
-            and (step - self.start) % self.every == 0
-        )
+        return step >= self.start and (self.stop is None or step < self.stop) and (step - self.start) % self.every == 0
 
     @abstractmethod
     def players(self, recipe: Recipe) -> tuple[str, ...]:

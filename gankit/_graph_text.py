@@ -12,9 +12,7 @@ def graph_text(recipe: Recipe, registry: Registry) -> str:
     lines = [f"{recipe.name}: {recipe.summary}".rstrip(": "), ""]
     for edge, made in recipe.edges():
         component = registry.name_of(type(recipe.networks[edge.network]))
-        lines.append(
-            f"  {_places(recipe, edge.from_)}  --  {edge.network} [{component}]  ->  {_places(recipe, made)}"
-        )
+        lines.append(f"  {_places(recipe, edge.from_)}  --  {edge.network} [{component}]  ->  {_places(recipe, made)}")
     for phase in recipe.phases:
         lines += ["", f"phase {phase.name}: updates {', '.join(phase.players(recipe))}"]
         for edge in phase_edges(phase):
@@ -25,10 +23,9 @@ def graph_text(recipe: Recipe, registry: Registry) -> str:
         if named := critics(phase):
             lines.append(f"  critics, {phase.critic_steps} steps: {', '.join(named)}")
         for term in phase.terms:
-            against = f" against {term.against}" if getattr(term, "against", None) else ""
-            lines.append(
-                f"  {term.weight:g} x {registry.name_of(type(term))} on {' + '.join(term.on)}{against}"
-            )
+            pool = getattr(term, "against", None)
+            against = f" against {pool}" if pool else ""
+            lines.append(f"  {term.weight:g} x {registry.name_of(type(term))} on {' + '.join(term.on)}{against}")
     return "\n".join(lines)
 
 
@@ -38,9 +35,7 @@ def graph_mermaid(recipe: Recipe, registry: Registry) -> str:
     for place in (LATENT, *recipe.modalities):
         lines.append(f'  {place}(["{_places(recipe, (place,))}"])')
     for edge, made in recipe.edges():
-        lines.append(
-            f'  {edge.network}["{edge.network}: {registry.name_of(type(recipe.networks[edge.network]))}"]'
-        )
+        lines.append(f'  {edge.network}["{edge.network}: {registry.name_of(type(recipe.networks[edge.network]))}"]')
         lines += [f"  {place} --> {edge.network}" for place in edge.from_]
         lines += [f"  {edge.network} --> {place}" for place in made]
     return "\n".join(lines)

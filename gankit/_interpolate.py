@@ -63,9 +63,7 @@ def write_interpolation(
         name: np.stack([spec.to_units(images[name][index].cpu().numpy()) for index in chosen])
         for name, spec in recipe.modalities.items()
     }
-    strip = {
-        name: np.concatenate([real[name][:1], image.numpy(), real[name][1:]]) for name, image in made.items()
-    }
+    strip = {name: np.concatenate([real[name][:1], image.numpy(), real[name][1:]]) for name, image in made.items()}
     title = f"real slice {first}, its encoding, {between} between, encoding of slice {second}, the slice"
     write_bytes(out, sheet_png({title: strip}, recipe.modalities, columns=between + 4))
     return first, second
@@ -75,14 +73,10 @@ def _encoder(recipe: Recipe, path: Path) -> tuple[Edge, str | None]:
     for phase in recipe.phases:
         for edge in phase_edges(phase):
             return edge, getattr(phase, "pool", None)
-    raise InputError(
-        f"{path}: its recipe has no encoder, so real slices have no latents to interpolate between"
-    )
+    raise InputError(f"{path}: its recipe has no encoder, so real slices have no latents to interpolate between")
 
 
-def _chosen(
-    cohort: Cohort, recipe: Recipe, pool: str | None, pair: tuple[int, int] | None
-) -> tuple[int, int]:
+def _chosen(cohort: Cohort, recipe: Recipe, pool: str | None, pair: tuple[int, int] | None) -> tuple[int, int]:
     """Two slices of the pool's label that have every modality: of the test split, or of all where it has none."""
     keep = np.all([cohort.modalities[name].present for name in recipe.modalities], axis=0)
     if pool is not None and (label := recipe.pools[pool].label) is not None:

@@ -65,8 +65,7 @@ class Model:
         images = self.sample(n, seed)
         return Cohort(
             modalities={
-                name: Modality.of(image.numpy(), self.recipe.modalities[name].unit)
-                for name, image in images.items()
+                name: Modality.of(image.numpy(), self.recipe.modalities[name].unit) for name, image in images.items()
             },
             labels=_sampled_labels(self.recipe, n),
             patient=np.array([f"synthetic-{index:06d}" for index in range(n)]),

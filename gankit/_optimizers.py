@@ -48,11 +48,13 @@ class Optimizers:
         self._adams[phase, role] = adam
 
     def update(self, phase: str, role: str, objective: Tensor) -> None:
-        """Move the phase's players or critics down the gradient of ``objective``, and nothing else."""
+        """Move the phase's players or critics down the gradient of ``objective``, and nothing else.
+
+        ``backward`` leaves each gradient in its parameter's memory layout, ``torch.autograd.grad`` in whichever it
+        was computed; fused Adam reads both as flat memory and would pair the wrong numbers.
+        """
         parameters = list(self._parameters[phase, role].values())
-        gradients = torch.autograd.grad(objective, parameters, allow_unused=True)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
+        objective.backward(inputs=parameters)
         self._adams[phase, role].step()
         for parameter in parameters:
             parameter.grad = None

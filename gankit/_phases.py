@@ -33,18 +33,17 @@ class BatchSource:
         self._cohort = cohort
         self._draws = draws
         self._stream = stream
-        image = next(iter(cohort.images.values()))
-        self._like = {"device": image.device, "dtype": image.dtype}
+        self._like = next(iter(cohort.images.values()))
         self.count = recipe.training.batch
 
     def latents(self) -> Tensor:
         """Draws from the prior, (B, Z)."""
         drawn = self._draws.normal(f"{self._stream}/latent", self.count, self.recipe.latent.dim)
-        return torch.from_numpy(drawn).to(**self._like)
+        return torch.from_numpy(drawn).to(self._like)
 
     def mixing(self) -> Tensor:
         """Uniform draws in [0, 1), (B,)."""
-        return torch.from_numpy(self._draws.uniform(f"{self._stream}/mixing", self.count)).to(**self._like)
+        return torch.from_numpy(self._draws.uniform(f"{self._stream}/mixing", self.count)).to(self._like)
 
     def slices(self, pool: str, needed: tuple[str, ...], wanted: tuple[str, ...] = ()) -> dict[str, Tensor]:
         """Slices of a pool, drawn with replacement and augmented.
@@ -62,7 +61,7 @@ class BatchSource:
         drawn = self._cohort.gather(modalities, chosen_B, self._draws, self._stream)
         for name in modalities:
             present_B = self._cohort.present[name][chosen_B].astype(np.float32)
-            drawn[f"present.{name}"] = torch.from_numpy(present_B).to(**self._like)
+            drawn[f"present.{name}"] = torch.from_numpy(present_B).to(self._like)
         return drawn
 
 
@@ -76,9 +75,7 @@ class PhaseStep:
         self.critics = critics(spec)
         self.sets = spec.critic_steps if self.critics else 1
         self._paired = [(term, term.build()) for term in spec.terms if isinstance(term, AbstractPairedLoss)]
-        self._adversarial = [
-            (term, term.build()) for term in spec.terms if isinstance(term, AbstractAdversarialLoss)
-        ]
+        self._adversarial = [(term, term.build()) for term in spec.terms if isinstance(term, AbstractAdversarialLoss)]
 
     def batch(self, cohort: ResidentCohort, draws: Draws) -> Batch:
         """Draw everything that one step needs."""
@@ -97,8 +94,8 @@ class PhaseStep:
                 if term.alongside is not None:
                     alongside = _reference(source(f"{stream}/alongside"), term.alongside, term.on)
                     batch[f"{number}/alongside/{term.name}"] = alongside
-        for term, _ in self._paired:
-            batch[f"weight/{term.name}"] = _presence_weight(_inputs(batch, self.sets - 1), term.on)
+        for compared, _ in self._paired:
+            batch[f"weight/{compared.name}"] = _presence_weight(_inputs(batch, self.sets - 1), compared.on)
         return batch
 
     def __call__(self, networks: Networks, optimizers: Optimizers, batch: Batch) -> Scalars:
@@ -132,10 +129,8 @@ class PhaseStep:
             if (alongside := batch.get(f"{number}/alongside/{term.name}")) is not None:
                 candidate = torch.cat([candidate, alongside])
             reference, mixing_B = (batch[f"{number}/{what}/{term.name}"] for what in ("reference", "mixing"))
-            objectives[f"{term.name}.critic"] = loss.critic(
-                networks[term.critic], reference, candidate, mixing_B
-            )
-        optimizers.update(self.spec.name, "critics", sum(objectives.values()))
+            objectives[f"{term.name}.critic"] = loss.critic(networks[term.critic], reference, candidate, mixing_B)
+        optimizers.update(self.spec.name, "critics", torch.stack(list(objectives.values())).sum())
         return {name: objective.detach() for name, objective in objectives.items()}
 
     def _update_players(
@@ -146,16 +141,15 @@ class PhaseStep:
         inputs: Mapping[str, Tensor],
         candidates: Mapping[str, Tensor],
     ) -> Scalars:
-        values = {}
+        values: Scalars = {}
         with frozen(networks.parameters_of(self.critics).values()):
             for term, paired in self._paired:
                 each_B = paired(together(candidates, term.on), together(inputs, term.on))
                 values[term.name] = (each_B * batch[f"weight/{term.name}"]).mean()
-            for term, loss in self._adversarial:
-                values[term.name] = loss.player(networks[term.critic], together(candidates, term.on))
-            optimizers.update(
-                self.spec.name, "players", sum(term.weight * values[term.name] for term in self.spec.terms)
-            )
+            for judged, loss in self._adversarial:
+                values[judged.name] = loss.player(networks[judged.critic], together(candidates, judged.on))
+            total = torch.stack([term.weight * values[term.name] for term in self.spec.terms]).sum()
+            optimizers.update(self.spec.name, "players", total)
         return {name: value.detach() for name, value in values.items()}
 
 

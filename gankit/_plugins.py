@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pluggy
@@ -32,15 +33,13 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
         found: the entry points to load; default: those of every installed distribution.
 
     Raises:
-        PluginError: a plugin fails to import, has a name another has, implements a hook that does not exist
-            or with arguments it does not take, or registers what another registered.
+        PluginError: a plugin fails to import, has a name another has, implements no hook, one that does not exist
+            or one with arguments it does not take, a hook of it fails, or it offers what another offers.
     """
     manager = pluggy.PluginManager(_hooks.PROJECT)
     manager.add_hookspecs(_hooks)
     plugins = Plugins(Registry(), {}, {}, {})
-    for entry in sorted(
-        entry_points(group="gankit") if found is None else found, key=lambda entry: entry.name
-    ):
+    for entry in sorted(entry_points(group="gankit") if found is None else found, key=lambda entry: entry.name):
         origin = _origin(entry)
         if entry.name in plugins.distributions:
             raise PluginError(
@@ -65,27 +64,34 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, origin: str) -> 
         raise PluginError(
             f"{where} cannot be imported: {type(error).__name__}: {error}; mend it or uninstall the distribution"
         ) from error
+    hooks = ", ".join(name for name in vars(manager.hook) if not name.startswith("_"))
     try:
         manager.register(module, name=entry.name)
         manager.check_pending()
     except (pluggy.PluginValidationError, ValueError) as error:
-        hooks = ", ".join(name for name in vars(manager.hook) if not name.startswith("_"))
         raise PluginError(f"{where}: {' '.join(str(error).split())}; the hooks are {hooks}") from error
+    if not manager.get_hookcallers(module):
+        raise PluginError(f"{where} implements no hook; mark its functions with gankit.hookimpl; the hooks are {hooks}")
 
 
 def _collect(manager: pluggy.PluginManager, name: str, plugins: Plugins) -> None:
     """Call the newest plugin's hooks alone, so that what goes wrong is blamed on it."""
     others = [plugin for plugin in manager.get_plugins() if manager.get_name(plugin) != name]
 
-    def call(hook: str) -> pluggy.HookCaller:
-        return manager.subset_hook_caller(hook, others)
+    def call(hook: str, **arguments: Any) -> list[Any]:
+        try:
+            return manager.subset_hook_caller(hook, others)(**arguments)
+        except PluginError:
+            raise
+        except Exception as error:
+            raise PluginError(f"plugin {name!r}: hook {hook} failed: {type(error).__name__}: {error}") from error
 
     plugins.registry.registering(name)
-    call("register_components")(registry=plugins.registry)
+    call("register_components", registry=plugins.registry)
     for hook, collected in (("recipes", plugins.recipes), ("commands", plugins.commands)):
-        for offered in call(hook)():
+        for offered in call(hook):
+            if not isinstance(offered, Mapping):
+                raise PluginError(f"plugin {name!r}: hook {hook} must return a mapping, got {offered!r}")
             if twice := sorted(set(offered) & set(collected)):
-                raise PluginError(
-                    f"plugin {name!r} offers {hook} that another plugin has: {', '.join(twice)}"
-                )
+                raise PluginError(f"plugin {name!r} offers {hook} that another plugin has: {', '.join(twice)}")
             collected.update(offered)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import Any
 
 LINE_EVERY_S = 10.0
 """Seconds between plain lines."""
@@ -17,7 +18,7 @@ class Progress:
         self._total = total
         self._quiet = quiet
         self._what = what
-        self._bar = None
+        self._bar: Any = None
         self._first = 0
         self._began = self._said = time.monotonic()
 
@@ -60,7 +61,7 @@ class Progress:
         self._began = self._said = time.monotonic()
 
     def advance(self, done: int, numbers: dict[str, float] | None = None) -> None:
-        """``done`` of the total are finished; a plain line carries the numbers."""
+        """``done`` of the total are finished; a plain line carries what the players minimised."""
         now = time.monotonic()
         rate = (done - self._first) / max(now - self._began, 1e-9)
         if self._bar is not None:
@@ -68,7 +69,6 @@ class Progress:
         elif not self._quiet and (now - self._said >= LINE_EVERY_S or done == self._total):
             self._said = now
             left_s = (self._total - done) / max(rate, 1e-9)
-            shown = "  ".join(f"{name} {number:.3g}" for name, number in (numbers or {}).items())
-            self.say(
-                f"{self._what} {done}/{self._total}  {rate:.1f}/s  {left_s:.0f} s left  {shown}".rstrip()
-            )
+            terms = {name: number for name, number in (numbers or {}).items() if not name.endswith(".critic")}
+            shown = "  ".join(f"{name} {number:.3g}" for name, number in terms.items())
+            self.say(f"{self._what} {done}/{self._total}  {rate:.1f}/s  {left_s:.0f} s left  {shown}".rstrip())

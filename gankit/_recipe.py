@@ -43,9 +43,7 @@ class ModalitySpec:
     shape: Shape = option(help="channels, then the spatial size, as in [1, 64, 64]", ge=1)
     unit: str = option("1", help="unit of stored values; '1' for arbitrary units")
     range: tuple[float, float] = option(help="stored values that become -1 and 1")
-    window: tuple[float, float] | None = option(
-        None, help="stored values shown black and white; default: range"
-    )
+    window: tuple[float, float] | None = option(None, help="stored values shown black and white; default: range")
 
     def to_network(self, values):  # type: ignore[no-untyped-def]
         """Stored units to [-1, 1], linear and not clipped, for numpy arrays and tensors alike."""
@@ -81,9 +79,7 @@ class Training:
     steps: int = option(help="training steps", ge=1)
     batch: int = option(16, ge=1, help="slices, or latents, drawn at a time, over all processes")
     seed: int = option(0, ge=0, help="every random number of the run follows from it")
-    ema: float = option(
-        0.999, ge=0, lt=1, help="decay of the averaged weights that sampling uses; 0 for none"
-    )
+    ema: float = option(0.999, ge=0, lt=1, help="decay of the averaged weights that sampling uses; 0 for none")
     log_every: int = option(50, ge=1, help="training steps between lines of metrics.jsonl")
     checkpoint_every: int = option(500, ge=1, help="training steps between checkpoints")
     keep_checkpoints: int = option(2, ge=1, help="newest checkpoints kept")
@@ -112,9 +108,7 @@ class Recipe:
 
     def shapes(self, places: tuple[str, ...]) -> Shapes:
         """Shapes by place. Raises KeyError for a place that does not exist."""
-        return {
-            place: (self.latent.dim,) if place == LATENT else self.modalities[place].shape for place in places
-        }
+        return {place: (self.latent.dim,) if place == LATENT else self.modalities[place].shape for place in places}
 
     def edges(self) -> list[tuple[Edge, tuple[str, ...]]]:
         """The graph in the order in which it runs: each edge with the modalities it makes.
@@ -133,9 +127,7 @@ class Recipe:
             ready = [key for key in waiting if set(key[1]) <= made]
             if not ready:
                 stuck = ", ".join(sorted(name for names in waiting.values() for name in names))
-                raise ValueError(
-                    f"{stuck} cannot be reached from the latent; look for a circle or a missing edge"
-                )
+                raise ValueError(f"{stuck} cannot be reached from the latent; look for a circle or a missing edge")
             for key in ready:
                 modalities = tuple(waiting.pop(key))
                 order.append((Edge(network=key[0], from_=key[1]), modalities))
@@ -200,10 +192,15 @@ def _unknown(what: str, name: str, known: Mapping[str, object] | tuple[str, ...]
 
 
 def _check_names(recipe: Recipe) -> Iterator[Problem]:
+    named = {"name": recipe.name}  # it names the run directory
     for section in ("pools", "modalities", "networks", "synthesizer"):
-        for name in getattr(recipe, section):
-            if not name.replace("_", "").replace("-", "").isalnum():
-                yield Problem(f"{section}.{name}", "a name has letters, digits, '_' and '-' only")
+        named |= {f"{section}.{name}": name for name in getattr(recipe, section)}
+    for phase in recipe.phases:
+        named[f"phases.{phase.name}"] = phase.name
+        named |= {f"phases.{phase.name}.terms.{term.name}": term.name for term in phase.terms}
+    for place, name in named.items():
+        if not name.replace("_", "").replace("-", "").isalnum():
+            yield Problem(place, f"a name has letters, digits, '_' and '-' only, got {name!r}")
     for reserved in {LATENT, SCORE} & set(recipe.modalities):
         yield Problem(f"modalities.{reserved}", "is the name of a place of every graph; choose another")
     if not recipe.phases:
@@ -220,9 +217,7 @@ def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
         for key in ("range", "window"):
             bounds = getattr(modality, key)
             if bounds is not None and not bounds[0] < bounds[1]:
-                yield Problem(
-                    f"modalities.{name}.{key}", f"must be [low, high] with low < high, got {list(bounds)}"
-                )
+                yield Problem(f"modalities.{name}.{key}", f"must be [low, high] with low < high, got {list(bounds)}")
         if name not in recipe.synthesizer:
             yield Problem(
                 "synthesizer",
@@ -231,7 +226,6 @@ def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _check_references(recipe: Recipe) -> Iterator[Problem]:
-    places = (LATENT, *recipe.modalities)
     for modality, edge in recipe.synthesizer.items():
         if modality not in recipe.modalities:
             yield Problem(f"synthesizer.{modality}", _unknown("modality", modality, recipe.modalities))
@@ -244,21 +238,26 @@ def _check_references(recipe: Recipe) -> Iterator[Problem]:
             yield Problem(f"phases.{phase.name}.pool", _unknown("pool", pool, recipe.pools))
         for term in phase.terms:
             where = f"phases.{phase.name}.terms.{term.name}"
-            for place in term.on:
-                if place not in places:
-                    yield Problem(f"{where}.on", _unknown("place", place, places))
+            yield from _check_places(recipe, term.on, f"{where}.on")
             if isinstance(term, AbstractAdversarialLoss):
                 yield from _check_adversarial(recipe, term, where)
     if not any(recipe.synthesizer[name].from_ == (LATENT,) for name in recipe.synthesizer):
         yield Problem("synthesizer", "no modality is made from 'latent', where synthesis begins")
 
 
+def _check_places(recipe: Recipe, names: tuple[str, ...], where: str) -> Iterator[Problem]:
+    known = (LATENT, *recipe.modalities)
+    for name in dict.fromkeys(names):
+        if name not in known:
+            yield Problem(where, _unknown("place", name, known))
+        if names.count(name) > 1:
+            yield Problem(where, f"names {name!r} twice")
+    if LATENT in names and set(names) != {LATENT}:
+        yield Problem(where, "'latent' cannot be taken together with modalities")
+
+
 def _check_edge(recipe: Recipe, edge: Edge, where: str, kinds: tuple[str, ...]) -> Iterator[Problem]:
-    for place in edge.from_:
-        if place != LATENT and place not in recipe.modalities:
-            yield Problem(f"{where}.from", _unknown("place", place, (LATENT, *recipe.modalities)))
-    if LATENT in edge.from_ and len(edge.from_) > 1:
-        yield Problem(f"{where}.from", "'latent' cannot be taken together with modalities")
+    yield from _check_places(recipe, edge.from_, f"{where}.from")
     if "translator" in kinds:
         kinds = ("generator",) if LATENT in edge.from_ else ("translator",)
     elif LATENT in edge.from_:
@@ -285,17 +284,13 @@ def _check_adversarial(recipe: Recipe, term: AbstractAdversarialLoss, where: str
             yield Problem(f"{where}.against", "on 'latent' the reference is the prior; remove the pool")
         return
     if term.against is None:
-        yield Problem(
-            f"{where}.against", f"required on a modality: one of {', '.join(recipe.pools) or 'no pool'}"
-        )
+        yield Problem(f"{where}.against", f"required on a modality: one of {', '.join(recipe.pools) or 'no pool'}")
     for key in ("against", "alongside"):
         pool = getattr(term, key)
         if pool is not None and pool not in recipe.pools:
             yield Problem(f"{where}.{key}", _unknown("pool", pool, recipe.pools))
     if term.alongside is not None and not term.accepts_alongside:
-        yield Problem(
-            f"{where}.alongside", "this loss needs as many candidates as references; remove the key"
-        )
+        yield Problem(f"{where}.alongside", "this loss needs as many candidates as references; remove the key")
     spec = recipe.networks.get(term.critic)
     if term.penalises_gradient and spec is not None and spec.mixes_samples:
         yield Problem(
@@ -325,9 +320,7 @@ def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
                     yield problem.under(f"networks.{name}")
         if len(distinct) > 1:
             listed = " and ".join(f"{list(source)} to {list(target)}" for source, target in distinct)
-            yield Problem(
-                f"networks.{name}", f"is used at places of different shapes: {listed}; use two networks"
-            )
+            yield Problem(f"networks.{name}", f"is used at places of different shapes: {listed}; use two networks")
 
 
 def _check_phases(recipe: Recipe) -> Iterator[Problem]:
@@ -350,16 +343,17 @@ def _check_phases(recipe: Recipe) -> Iterator[Problem]:
                 yield Problem(here, "two terms of this phase have this name; give one another 'name'")
             names.add(term.name)
             yield from _check_term(term, places, paired, here)
+            if isinstance(term, AbstractPairedLoss):  # the others show when their critics' shapes are checked
+                try:
+                    recipe.shape(*term.on)
+                except ValueError as error:
+                    yield Problem(f"{here}.on", str(error))
 
 
-def _check_term(
-    term: AbstractLoss, places: tuple[str, ...], paired: tuple[str, ...], where: str
-) -> Iterator[Problem]:
+def _check_term(term: AbstractLoss, places: tuple[str, ...], paired: tuple[str, ...], where: str) -> Iterator[Problem]:
     for place in term.on:
         if place not in places:
-            yield Problem(
-                f"{where}.on", f"this phase makes nothing on {place!r}; it makes {', '.join(places)}"
-            )
+            yield Problem(f"{where}.on", f"this phase makes nothing on {place!r}; it makes {', '.join(places)}")
         elif isinstance(term, AbstractPairedLoss) and place not in paired:
             known = ", ".join(paired) or "none of its places"
             yield Problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,10 +21,11 @@ SET = "--set"
 
 @attrs.frozen
 class Layers:
-    """A document made of layers, and which layer each place came from."""
+    """A document made of layers, which layer each place came from, and what could not be layered."""
 
     document: Document
     origins: dict[str, str]
+    problems: tuple[Problem, ...] = ()
 
 
 def load_recipe(
@@ -48,7 +50,8 @@ def load_recipe(
 def check_document(layers: Layers, source: str, plugins: Plugins) -> Recipe:
     """The typed recipe of a document, or every problem it has."""
     typed, problems = structure_recipe(layers.document, plugins.registry)
-    if typed is not None:
+    problems = [*layers.problems, *problems]
+    if typed is not None and not problems:
         problems = check_recipe(typed)
     if typed is None or problems:
         raise RecipeError(source, [_with_origin(problem, layers.origins, source) for problem in problems])
@@ -66,9 +69,7 @@ def find_recipe(recipe: str | Path, plugins: Plugins, beside: Path | None = None
     if text.endswith(".toml") or "/" in text:
         raise InputError(f"{text}: no such recipe file")
     known = ", ".join(sorted(plugins.recipes)) or "none"
-    raise InputError(
-        f"no recipe named {text!r}{nearest(text, plugins.recipes)}; give a TOML file or one of: {known}"
-    )
+    raise InputError(f"no recipe named {text!r}{nearest(text, plugins.recipes)}; give a TOML file or one of: {known}")
 
 
 def read_layers(recipe: str | Path, overrides: Iterable[str] | Mapping[str, Any], plugins: Plugins) -> Layers:
@@ -115,9 +116,8 @@ def _overlay(beneath: Layers, document: Document, source: str) -> Layers:
         for path in removals:
             if not _remove(merged, path.split(".")):
                 problems.append(Problem("remove", f"nothing at {path!r} to remove"))
-    if problems:
-        raise RecipeError(source, problems)
-    return Layers(merged, origins)
+    origins |= {problem.place: source for problem in problems}
+    return Layers(merged, origins, (*beneath.problems, *problems))
 
 
 def _merge(
@@ -128,14 +128,12 @@ def _merge(
     for key, value in above.items():
         here = f"{place}.{key}" if place else key
         old = merged.get(key)
-        if (
-            isinstance(value, Mapping)
-            and isinstance(old, Mapping)
-            and value.get("use") in (None, old.get("use"))
-        ):
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and value.get("use") in (None, old.get("use")):
             merged[key], _ = _merge(dict(old), dict(value), here, source, origins)
         else:
             merged[key] = value
+            for replaced in [place for place in origins if place.startswith(f"{here}.")]:
+                del origins[replaced]
             origins[here] = source
     return merged, origins
 
@@ -162,6 +160,9 @@ def _keyed_phases(phases: Any, problems: list[Problem]) -> Any:
 def _keyed(items: Any, place: str, name_of: Any, problems: list[Problem]) -> Any:
     """A list of tables as a table by name, so that layers can address each; a table passes as it is."""
     if isinstance(items, Mapping):
+        for name, item in items.items():
+            if isinstance(item, Mapping) and item.get("name", name) != name:
+                problems.append(Problem(f"{place}.{name}.name", f"the key is the name, {name!r}; remove this one"))
         return {name: dict(item) if isinstance(item, Mapping) else item for name, item in items.items()}
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
         problems.append(Problem(place, f"must be a list of tables, got {items!r}"))
@@ -170,9 +171,7 @@ def _keyed(items: Any, place: str, name_of: Any, problems: list[Problem]) -> Any
     for index, item in enumerate(items):
         name = item.get("name") or name_of(item)
         if not isinstance(name, str):
-            problems.append(
-                Problem(f"{place}[{index}]", "needs 'use', or the 'name' of one that is extended")
-            )
+            problems.append(Problem(f"{place}[{index}]", "needs 'use', or the 'name' of one that is extended"))
         elif name in keyed:
             problems.append(Problem(f"{place}.{name}", "two entries have this name; give one another 'name'"))
         else:
@@ -206,7 +205,9 @@ def _parse_overrides(overrides: Iterable[str] | Mapping[str, Any]) -> Document:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
                 raise InputError(f"{SET} {path}: {part!r} is given a value and keys; give one of the two")
-        table[last] = value
+        if isinstance(table.get(last), dict):
+            raise InputError(f"{SET} {path}: {last!r} is given a value and keys; give one of the two")
+        table[last] = copy.deepcopy(value)
     return document
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 
@@ -28,6 +29,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], Entry] = {}
+        self._used: dict[type[Component], str] = {}
         self._plugin = "unnamed plugin"
 
     def registering(self, plugin: str) -> None:
@@ -76,7 +78,9 @@ class Registry:
         """
         for kind in kinds:
             if (kind, name) in self._entries:
-                return _load(self._entries[kind, name])
+                component = _load(self._entries[kind, name])
+                self._used.setdefault(component, name)
+                return component
         names = [entry.name for entry in self.entries(*kinds)]
         word = "network" if set(kinds) == set(NETWORK_KINDS) else " or ".join(kinds)
         known = ", ".join(names) or f"none; is the plugin that has it installed? No plugin registers a {word}"
@@ -84,6 +88,8 @@ class Registry:
 
     def name_of(self, component: type[Component]) -> str:
         """The name a component class is registered under."""
+        if component in self._used:  # imports nothing that no recipe uses
+            return self._used[component]
         for entry in self._entries.values():
             if entry.kind == component.kind and _load(entry) is component:
                 return entry.name
@@ -91,19 +97,9 @@ class Registry:
 
 
 def _load(entry: Entry) -> type[Component]:
-    if isinstance(entry.target, str):
-        module, _, attribute = entry.target.partition(":")
-        try:
-            component = getattr(importlib.import_module(module), attribute)
-        except Exception as error:
-            raise PluginError(
-                f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} cannot be imported from {entry.target!r}:"
-                f" {type(error).__name__}: {error}"
-            ) from error
-    else:
-        component = entry.target
+    component = _import(entry) if isinstance(entry.target, str) else entry.target
     base = KINDS[entry.kind]
-    if not (inspect.isclass(component) and issubclass(component, base) and attrs.has(component)):
+    if not (inspect.isclass(component) and issubclass(component, base) and "__attrs_attrs__" in vars(component)):
         raise PluginError(
             f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} must be a frozen attrs class derived from"
             f" gankit.{base.__name__}, got {component!r}"
@@ -113,3 +109,14 @@ def _load(entry: Entry) -> type[Component]:
             f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} does not implement {', '.join(missing)}"
         )
     return component
+
+
+def _import(entry: Entry) -> Any:
+    module, _, attribute = str(entry.target).partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise PluginError(
+            f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} cannot be imported from {entry.target!r}:"
+            f" {type(error).__name__}: {error}"
+        ) from error

@@ -37,9 +37,7 @@ class ResidentCohort:
         for modality in modalities:
             indices = indices[self.present[modality][indices]]
         if not len(indices):
-            raise CohortError(
-                f"pools.{pool}: no slice of the pool has {' and '.join(modalities)}; choose another pool"
-            )
+            raise CohortError(f"pools.{pool}: no slice of the pool has {' and '.join(modalities)}; choose another pool")
         return indices
 
     def gather(
@@ -127,9 +125,7 @@ def _pool(name: str, pool: Pool, cohort: Cohort) -> np.ndarray:
     return indices
 
 
-def augment(
-    images: dict[str, Tensor], augmentation: Augmentation, draws: Draws, stream: str
-) -> dict[str, Tensor]:
+def augment(images: dict[str, Tensor], augmentation: Augmentation, draws: Draws, stream: str) -> dict[str, Tensor]:
     """Mirror the last axis and shift each axis by draws of this stream; edges repeat."""
     if not (augmentation.mirror or augmentation.shift):
         return images

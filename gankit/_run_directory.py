@@ -13,7 +13,7 @@ import attrs
 import filelock
 import tomli_w
 
-from gankit._atomic import write_bytes, write_text
+from gankit._atomic import remove_parts, write_bytes, write_text
 from gankit._errors import InputError, RunError
 from gankit._structure import Document
 
@@ -72,6 +72,8 @@ class RunDirectory:
                 f"{self.path}: cannot be written: {error.strerror or error}; give another place with -o"
             ) from error
         try:
+            for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
+                remove_parts(folder)
             yield
         finally:
             lock.release()
@@ -80,10 +82,12 @@ class RunDirectory:
         """Checkpoints, newest first."""
         return sorted((self.path / "checkpoints").glob("step-*.safetensors"), key=_step_of, reverse=True)
 
-    def prune(self, keep: int) -> None:
-        """Remove all but the newest checkpoints."""
-        for old in self.checkpoints()[keep:]:
-            old.unlink(missing_ok=True)
+    def prune(self, step: int, keep: int) -> None:
+        """Remove all but the newest checkpoints up to a step; later ones did not verify when the run resumed."""
+        checkpoints = self.checkpoints()
+        kept = [path for path in checkpoints if _step_of(path) <= step][:keep]
+        for path in set(checkpoints) - set(kept):
+            path.unlink(missing_ok=True)
 
     # Recipe -----------------------------------------------------------------------------------------------
 
@@ -98,12 +102,11 @@ class RunDirectory:
             if differing:
                 listed = "\n".join(f"  {line}" for line in differing)
                 raise InputError(
-                    f"{self.path}: holds a run of another recipe; give another place with -o, or the same values:\n{listed}"
+                    f"{self.path}: holds a run of another recipe; give another place with -o, or the same values:"
+                    f"\n{listed}"
                 )
         text = tomli_w.dumps({**document, "provenance": dict(provenance)})
-        write_text(
-            self.recipe, f"# The complete recipe of this run. To resume, run the same command again.\n{text}"
-        )
+        write_text(self.recipe, f"# The complete recipe of this run. To resume, run the same command again.\n{text}")
 
     def locked_recipe(self) -> Document:
         """The recipe of the run as it was completed, without provenance.

@@ -24,9 +24,7 @@ _PLAIN: dict[Any, Schema] = {
     float: {"type": "number"},
     str: {"type": "string"},
     Path: {"type": "string"},
-    tuple[str, ...]: {
-        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
-    },
+    tuple[str, ...]: {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
 }
 _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 
@@ -39,7 +37,10 @@ def recipe_schema(registry: Registry) -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gankit recipe",
         "if": {"required": ["extends"]},
-        "then": {"properties": {**dict.fromkeys(schema["properties"], True), **extending}},
+        "then": {
+            "properties": {**dict.fromkeys(schema["properties"], True), **extending},
+            "additionalProperties": False,
+        },
         "else": schema,
     }
 
@@ -72,8 +73,8 @@ def _schema(kind: Any, registry: Registry) -> Schema:
     if inspect.isclass(origin) and issubclass(origin, Mapping):
         return {"type": "object", "additionalProperties": _schema(parts[1], registry)}
     if inspect.isclass(kind) and (kind is AbstractNetwork or kind in KINDS.values()):
-        kinds = NETWORK_KINDS if kind is AbstractNetwork else (kind.kind,)
-        return {"oneOf": [_component(entry.kind, entry.name, registry) for entry in registry.entries(*kinds)]}
+        entries = registry.entries(*(NETWORK_KINDS if kind is AbstractNetwork else (kind.__dict__["kind"],)))
+        return {"oneOf": [_component(entry.kind, entry.name, registry) for entry in entries]}
     if attrs.has(kind):
         return _table(kind, registry)
     return {}

@@ -30,9 +30,7 @@ def real_pairs(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarr
         keep = keep & (cohort.labels[pool.label] == pool.equals)
     indices = np.flatnonzero(keep)
     chosen = (
-        indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)]
-        if len(indices)
-        else indices
+        indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)] if len(indices) else indices
     )
     return {
         name: area_average(cohort.modalities[name].values[chosen], spec.shape, name)
@@ -47,18 +45,12 @@ def write_sheet(path: Path, recipe: Recipe, real: Images | None, synthetic: Imag
         RunError: the place cannot be written.
     """
     panels = (
-        {"real": real, "synthetic": synthetic}
-        if real and len(next(iter(real.values())))
-        else {"synthetic": synthetic}
+        {"real": real, "synthetic": synthetic} if real and len(next(iter(real.values()))) else {"synthetic": synthetic}
     )
-    write_bytes(
-        path, sheet_png({name: images for name, images in panels.items() if images}, recipe.modalities)
-    )
+    write_bytes(path, sheet_png({name: images for name, images in panels.items() if images}, recipe.modalities))
 
 
-def sheet_png(
-    panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], columns: int = COLUMNS
-) -> bytes:
+def sheet_png(panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], columns: int = COLUMNS) -> bytes:
     """Panels side by side as PNG bytes; in each, blocks of ``columns`` slices with one row a modality."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -66,9 +58,7 @@ def sheet_png(
     counts = [len(next(iter(images.values()))) for images in panels.values()]
     columns = min(columns, max(counts))
     rows = -(-max(counts) // columns) * len(specs)
-    figure = Figure(
-        figsize=(len(panels) * columns * 0.9 + 1.1, rows * 0.9 + 0.4), dpi=100, layout="constrained"
-    )
+    figure = Figure(figsize=(len(panels) * columns * 0.9 + 1.1, rows * 0.9 + 0.4), dpi=100, layout="constrained")
     grid = figure.subplots(rows, len(panels), squeeze=False)
     for column, (title, images) in enumerate(panels.items()):
         grid[0, column].set_title(title, fontsize=10)

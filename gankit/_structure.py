@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,8 +21,10 @@ from gankit._registry import Registry
 
 Document = dict[str, Any]
 
+_USE_MISSING = "required: the component's name"
 
-class _AtKey(Exception):
+
+class _KeyProblem(Exception):
     """A problem at one key below the place where it was found."""
 
     def __init__(self, key: str, message: str):
@@ -36,14 +39,10 @@ def key_of(field: Any) -> str:
 
 def structure_recipe(document: Document, registry: Registry) -> tuple[Recipe | None, list[Problem]]:
     """Give a document its types. Returns the recipe, or None and everything that is wrong."""
-    return _structure(document, Recipe, registry)
-
-
-def _structure(document: Document, kind: type, registry: Registry) -> tuple[Any, list[Problem]]:
     try:
-        return _converter(registry).structure(document, kind), []
+        return _converter(registry).structure(document, Recipe), []
     except Exception as error:
-        problems = list(_problems(error, ""))
+        problems = [_with_nearest_beside(problem, document) for problem in _problems(error, "")]
         if not problems:
             raise
         return None, problems
@@ -57,14 +56,15 @@ def _converter(registry: Registry) -> cattrs.Converter:
     for kind, word in ((bool, "true or false"), (int, "a whole number"), (float, "a number"), (str, "text")):
         converter.register_structure_hook(kind, _strict(kind, word))
     converter.register_structure_hook(Path, lambda value, _: Path(_strict(str, "a path")(value, str)))
+    converter.register_structure_hook_func(lambda kind: typing.get_origin(kind) is tuple, _tuple(converter))
+    converter.register_structure_hook_func(lambda kind: typing.get_origin(kind) is Mapping, _named(converter))
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _names)
-    converter.register_structure_hook_func(_is_sized_tuple, _sized_tuple(converter))
     converter.register_structure_hook_func(lambda kind: typing.get_origin(kind) is typing.Literal, _choice)
     converter.register_structure_hook_factory(attrs.has, lambda kind: _table_hook(kind, converter))
     converter.register_structure_hook_func(_is_abstract, _component_hook(converter, registry))
-    for base in (AbstractPhase, AbstractLoss):
-        by_name = _by_name(converter, base)
-        converter.register_structure_hook_func(lambda kind, base=base: kind == tuple[base, ...], by_name)
+    by_phase, by_term = _by_name(converter, AbstractPhase), _by_name(converter, AbstractLoss)
+    converter.register_structure_hook_func(lambda kind: kind == tuple[AbstractPhase, ...], by_phase)
+    converter.register_structure_hook_func(lambda kind: kind == tuple[AbstractLoss, ...], by_term)
     return converter
 
 
@@ -74,6 +74,8 @@ def _strict(kind: type, word: str) -> Callable[[Any, Any], Any]:
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
             raise ValueError(f"must be {word}, got {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"must be a finite number, got {value!r}")
         return kind(value)
 
     return hook
@@ -86,16 +88,25 @@ def _names(value: Any, _: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _is_sized_tuple(kind: Any) -> bool:
-    return typing.get_origin(kind) is tuple and Ellipsis not in typing.get_args(kind)
-
-
-def _sized_tuple(converter: cattrs.Converter) -> Callable[[Any, Any], tuple[Any, ...]]:
+def _tuple(converter: cattrs.Converter) -> Callable[[Any, Any], tuple[Any, ...]]:
     def hook(value: Any, kind: Any) -> tuple[Any, ...]:
         parts = typing.get_args(kind)
-        if not isinstance(value, list | tuple) or len(value) != len(parts):
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"must be a list, got {value!r}")
+        if parts[-1] is Ellipsis:
+            parts = parts[:1] * len(value)
+        if len(value) != len(parts):
             raise ValueError(f"must be a list of {len(parts)}, got {value!r}")
         return tuple(converter.structure(item, part) for item, part in zip(value, parts, strict=True))
+
+    return hook
+
+
+def _named(converter: cattrs.Converter) -> Callable[[Any, Any], dict[str, Any]]:
+    def hook(value: Any, kind: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"must be a table, got {value!r}")
+        return converter.structure(value, dict[str, typing.get_args(kind)[1]])  # type: ignore[misc, arg-type]
 
     return hook
 
@@ -121,10 +132,8 @@ def _table_hook(kind: type, converter: cattrs.Converter) -> Callable[[Any, Any],
 
         return hook
 
-    overrides = {
-        field.name: override(rename=key_of(field), struct_hook=checked(field)) for field in attrs.fields(kind)
-    }
-    structure = make_dict_structure_fn(kind, converter, **overrides)  # type: ignore[arg-type]
+    overrides = {field.name: override(rename=key_of(field), struct_hook=checked(field)) for field in attrs.fields(kind)}
+    structure: Any = make_dict_structure_fn(kind, converter, **overrides)  # type: ignore[arg-type]
 
     def hook(value: Any, of: Any) -> Any:
         if not isinstance(value, Mapping):
@@ -145,24 +154,21 @@ def _component_hook(converter: cattrs.Converter, registry: Registry) -> Callable
             raise ValueError(f"must be a table with 'use', got {value!r}")
         if not isinstance(use := value.get("use"), str):
             known = ", ".join(entry.name for entry in registry.entries(*kinds))
-            raise _AtKey("use", f"required: the component's name; known: {known}")
+            raise _KeyProblem("use", f"{_USE_MISSING}; known: {known}")
         try:
             component = registry.find(use, *kinds)
         except InputError as error:
-            raise _AtKey("use", str(error)) from error
+            raise _KeyProblem("use", str(error)) from error
         return converter.structure({key: item for key, item in value.items() if key != "use"}, component)
 
     return hook
 
 
-def _by_name(
-    converter: cattrs.Converter, base: type[Component]
-) -> Callable[[Any, Any], tuple[Component, ...]]:
+def _by_name(converter: cattrs.Converter, base: type[Component]) -> Callable[[Any, Any], tuple[Component, ...]]:
     def hook(value: Any, _: Any) -> tuple[Component, ...]:
-        named = {
-            name: {**item, "name": name} if isinstance(item, Mapping) else item
-            for name, item in value.items()
-        }
+        if not isinstance(value, Mapping):
+            raise ValueError(f"must be tables by name, got {value!r}")
+        named = {name: {**item, "name": name} if isinstance(item, Mapping) else item for name, item in value.items()}
         return tuple(converter.structure(named, dict[str, base]).values())  # type: ignore[valid-type]
 
     return hook
@@ -178,10 +184,8 @@ def _problems(error: BaseException, place: str) -> Iterator[Problem]:
         known = [key_of(field) for field in attrs.fields(error.cl)]
         for key in sorted(error.extra_fields):
             listed = ", ".join(known) or "no options"
-            yield Problem(
-                f"{place}.{key}" if place else key, f"unknown key{nearest(key, known)}; accepted: {listed}"
-            )
-    elif isinstance(error, _AtKey):
+            yield Problem(f"{place}.{key}" if place else key, f"unknown key{nearest(key, known)}; accepted: {listed}")
+    elif isinstance(error, _KeyProblem):
         yield Problem(f"{place}.{error.key}" if place else error.key, str(error))
     elif isinstance(error, KeyError):
         yield Problem(place, "required, but missing")
@@ -189,6 +193,18 @@ def _problems(error: BaseException, place: str) -> Iterator[Problem]:
         yield Problem(place, str(error))
     else:
         raise error
+
+
+def _with_nearest_beside(problem: Problem, document: Document) -> Problem:
+    """A component without ``use`` may be one of those beside it, misspelt."""
+    if not problem.message.startswith(_USE_MISSING):
+        return problem
+    *parents, name, _ = problem.place.split(".")
+    beside: Any = document
+    for part in parents:
+        beside = beside[part]
+    near = nearest(name, [other for other in beside if other != name])
+    return Problem(problem.place, f"{problem.message}; is {name!r} misspelt{near}") if near else problem
 
 
 def _part(note: Any) -> str:

@@ -25,11 +25,12 @@ class Networks(nn.Module):
         return self.by_name[name]
 
     def parameters_of(self, names: Iterable[str]) -> dict[str, nn.Parameter]:
-        """Parameters of these networks as ``{"network.parameter": ...}``, in a fixed order."""
+        """Trainable parameters of these networks as ``{"network.parameter": ...}``, in a fixed order."""
         return {
             f"{name}.{key}": parameter
             for name in names
             for key, parameter in self.by_name[name].named_parameters()
+            if parameter.requires_grad
         }
 
     def apply_edge(self, edge: Edge, places: Mapping[str, Tensor]) -> Tensor:

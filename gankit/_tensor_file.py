@@ -1,4 +1,4 @@
-"""Safetensors files with a digest of their content, for checkpoints and models. Never pickle."""
+"""Safetensors files with a digest of their tensors and header, for checkpoints and models. Never pickle."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
         RunError: the place cannot be written.
     """
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({**header, "digest": _digest(stored)}, sort_keys=True)
+    text = json.dumps({**header, "digest": _digest(stored, header)}, sort_keys=True)
     write_bytes(path, save(stored, metadata={"gankit": text}))
 
 
@@ -44,17 +44,15 @@ def read_tensors(path: Path, format: str) -> tuple[dict[str, Tensor], dict[str, 
         raise CheckpointError(f"{path}: cannot be read, perhaps cut short ({error})") from error
     if header.get("format") != format:
         raise CheckpointError(f"{path}: format {header.get('format')!r}, accepted: {format!r}")
-    if header.get("digest") != _digest(tensors):
-        raise CheckpointError(
-            f"{path}: its content does not match its digest; the file was altered or damaged"
-        )
+    if header.pop("digest", None) != _digest(tensors, header):
+        raise CheckpointError(f"{path}: its content does not match its digest; the file was altered or damaged")
     return tensors, header
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
+def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
+    digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=16)
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()) if tensor.numel() else b"")
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -128,8 +128,10 @@ def _run(
     settings = recipe.training
 
     def save() -> None:
+        if (name := state.not_finite()) is not None:
+            raise RunError(f"{name} is not finite after step {state.step}; {_after_divergence(run)}")
         state.save(run.checkpoint(state.step))
-        run.prune(settings.keep_checkpoints)
+        run.prune(state.step, settings.keep_checkpoints)
         save_model(run.model, state.averages, document, state.step)
 
     def sheet() -> None:
@@ -139,7 +141,8 @@ def _run(
 
     began, first = time.monotonic(), state.step
     with stopping() as stop:
-        while state.step < settings.steps and not stop():
+        ended = state.step >= settings.steps
+        while not ended:
             scalars = trainer.step()
             ended = state.step >= settings.steps or stop() is not None
             numbers = finite(scalars, state.step, run)
@@ -152,9 +155,7 @@ def _run(
             if state.step % settings.sample_every == 0 or ended:
                 sheet()
         received = stop()
-    if (
-        not run.model.exists() or not run.sample(state.step).exists()
-    ):  # a run that had ended before it wrote them
+    if not run.model.exists() or not run.sample(state.step).exists():  # a run that had ended before it wrote them
         save()
         sheet()
     return RunResult(run.path, state.step, received if state.step < settings.steps else None)
@@ -166,19 +167,23 @@ def finite(scalars: dict[str, Scalars], step: int, run: RunDirectory) -> dict[st
     Raises:
         RunError: one is not finite; names phase, term and step.
     """
-    numbers = {
-        f"{phase}.{name}": value.item() for phase, terms in scalars.items() for name, value in terms.items()
-    }
+    numbers = {f"{phase}.{name}": value.item() for phase, terms in scalars.items() for name, value in terms.items()}
     for name, number in numbers.items():
         if not math.isfinite(number):
-            good = next(iter(run.checkpoints()), None)
-            kept = f"the last good checkpoint is {good}" if good else "there is no checkpoint yet"
             phase, _, term = name.partition(".")
             raise RunError(
-                f"phase {phase!r}, term {term!r}: the loss is {number} at step {step}; {kept}. Lower a learning rate"
-                " or a weight, or look at the cohort's values, and train anew in another place (-o)"
+                f"phase {phase!r}, term {term!r}: the loss is {number} at step {step}; {_after_divergence(run)}"
             )
     return numbers
+
+
+def _after_divergence(run: RunDirectory) -> str:
+    good = next(iter(run.checkpoints()), None)
+    kept = f"the last good checkpoint is {good}" if good else "there is no checkpoint yet"
+    return (
+        f"{kept}. Lower a learning rate or a weight, or look at the cohort's values, and train anew in another place"
+        " (-o)"
+    )
 
 
 def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:

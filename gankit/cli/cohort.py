@@ -40,9 +40,7 @@ def info(file: Path) -> None:
 
 def _lines(file: Path, cohort: Cohort) -> list[str]:
     patients = len(np.unique(cohort.patient))
-    lines = [
-        f"{file}: {len(cohort)} slices of {patients} patients{', synthetic' if cohort.synthetic else ''}"
-    ]
+    lines = [f"{file}: {len(cohort)} slices of {patients} patients{', synthetic' if cohort.synthetic else ''}"]
     if cohort.source:
         lines.append(f"  source: {cohort.source}")
     for name, modality in cohort.modalities.items():
@@ -61,9 +59,7 @@ def _lines(file: Path, cohort: Cohort) -> list[str]:
             counts.append(f"{name} {yes} yes, {no} no, {unknown} unknown")
         lines.append(f"  split {split}: {'; '.join(counts)}")
     if cohort.spacing_mm is not None:
-        lines.append(
-            f"  pixel spacing: {np.nanmin(cohort.spacing_mm):.3g} to {np.nanmax(cohort.spacing_mm):.3g} mm"
-        )
+        lines.append(f"  pixel spacing: {np.nanmin(cohort.spacing_mm):.3g} to {np.nanmax(cohort.spacing_mm):.3g} mm")
     if cohort.truth:
         lines.append(f"  ground truth: {', '.join(cohort.truth)}")
     return lines
@@ -71,12 +67,8 @@ def _lines(file: Path, cohort: Cohort) -> list[str]:
 
 @click.command
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG to write."
-)
-@click.option(
-    "-n", "--count", type=click.IntRange(min=1), default=32, show_default=True, help="Slices shown."
-)
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG to write.")
+@click.option("-n", "--count", type=click.IntRange(min=1), default=32, show_default=True, help="Slices shown.")
 def sheet(file: Path, out: Path, count: int) -> None:
     """Draw slices of a cohort FILE, spread over it, one panel for each value of its first label.
 
@@ -108,6 +100,4 @@ def _groups(cohort: Cohort) -> list[tuple[str, np.ndarray]]:
         return [("all", np.arange(len(cohort)))]
     name, values = next(iter(cohort.labels.items()))
     words = {1: name, 0: f"not {name}", -1: f"{name} unknown"}
-    return [
-        (words[value], np.flatnonzero(values == value)) for value in (1, 0, -1) if (values == value).any()
-    ]
+    return [(words[value], np.flatnonzero(values == value)) for value in (1, 0, -1) if (values == value).any()]

@@ -57,9 +57,7 @@ def _write_component(formatter: click.HelpFormatter, entry: Entry) -> None:
     component = _class(entry)
     attrs.resolve_types(component)
     with formatter.section("options"):
-        formatter.write_dl(
-            [(key_of(field), _option(field)) for field in attrs.fields(component)] or [("none", "")]
-        )
+        formatter.write_dl([(key_of(field), _option(field)) for field in attrs.fields(component)] or [("none", "")])
 
 
 def _option(field: Any) -> str:

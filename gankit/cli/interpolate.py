@@ -9,21 +9,15 @@ import click
 
 @click.command
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG to write."
-)
-@click.option(
-    "--between", type=click.IntRange(min=1), default=6, show_default=True, help="Latents between the two."
-)
+@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG to write.")
+@click.option("--between", type=click.IntRange(min=1), default=6, show_default=True, help="Latents between the two.")
 @click.option(
     "--pair",
     type=(int, int),
     default=None,
     help="The two real slices, counted from 0 among the test slices of the pool.  [default: the first and the last]",
 )
-@click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute."
-)
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute.")
 def interpolate(run: Path, out: Path, between: int, pair: tuple[int, int] | None, device: str) -> None:
     """Interpolate on the sphere between the encodings of two real test slices of RUN (Wang et al., Fig. 6).
 
@@ -37,6 +31,4 @@ def interpolate(run: Path, out: Path, between: int, pair: tuple[int, int] | None
     from gankit.cli._group import plugins
 
     shown = write_interpolation(run, out, between, pair, choose_device(device), plugins())
-    click.echo(
-        f"{out}: from slice {shown[0]} to slice {shown[1]} of the test split, {between} latents between"
-    )
+    click.echo(f"{out}: from slice {shown[0]} to slice {shown[1]} of the test split, {between} latents between")

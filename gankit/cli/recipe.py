@@ -67,9 +67,7 @@ def show(recipe: str, overrides: tuple[str, ...], source: bool) -> None:
     if source:
         click.echo(Path(find_recipe(recipe, plugins())).read_text(encoding="utf-8"), nl=False)
         return
-    click.echo(
-        tomli_w.dumps(to_document(load_recipe(recipe, overrides, plugins()), plugins().registry)), nl=False
-    )
+    click.echo(tomli_w.dumps(to_document(load_recipe(recipe, overrides, plugins()), plugins().registry)), nl=False)
 
 
 @click.command

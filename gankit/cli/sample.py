@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
 
 @click.command
 @click.argument("model")
-@click.option(
-    "-n", "--count", type=click.IntRange(min=1), default=16, show_default=True, help="Synthetic slices."
-)
-@click.option(
-    "-s", "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the latents."
-)
+@click.option("-n", "--count", type=click.IntRange(min=1), default=16, show_default=True, help="Synthetic slices.")
+@click.option("-s", "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the latents.")
 @click.option(
     "-o",
     "--out",
@@ -28,9 +24,7 @@ if TYPE_CHECKING:
     required=True,
     help="File to write: .safetensors is a cohort marked synthetic, .npz arrays by modality, .png a sheet.",
 )
-@click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute."
-)
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute.")
 def sample(model: str, count: int, seed: int, out: Path, device: str) -> None:
     """Draw synthetic slices from MODEL, a run directory or a model.safetensors.
 
@@ -65,7 +59,8 @@ def _write_arrays(model: Model, count: int, seed: int, out: Path) -> None:
     from gankit._atomic import write_bytes
 
     content = io.BytesIO()
-    np.savez_compressed(content, **{name: image.numpy() for name, image in model.sample(count, seed).items()})
+    arrays: dict[str, Any] = {name: image.numpy() for name, image in model.sample(count, seed).items()}
+    np.savez_compressed(content, **arrays)
     write_bytes(out, content.getvalue())
 
 

@@ -14,17 +14,11 @@ from gankit.cli._group import plugins, set_option
 
 @click.command
 @click.argument("recipe")
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME of the recipe]"
-)
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Run directory.  [default: runs/NAME of the recipe]")
 @set_option
 @click.option("--steps", type=click.IntRange(min=1), help="Training steps; short for --set training.steps=N.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), help="Seed of all randomness; short for --set training.seed=N."
-)
-@click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute."
-)
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of all randomness; short for --set training.seed=N.")
+@click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the completed recipe and stop.")
 def train(
     recipe: str,
@@ -45,9 +39,7 @@ def train(
     recipe.lock.toml, metrics.jsonl, checkpoints/, samples/ and model.safetensors.
     """
     given = [*overrides]
-    given += [
-        f"training.{key}={value}" for key, value in (("steps", steps), ("seed", seed)) if value is not None
-    ]
+    given += [f"training.{key}={value}" for key, value in (("steps", steps), ("seed", seed)) if value is not None]
     loaded = load_recipe(recipe, given, plugins())
     if dry_run:
         click.echo(tomli_w.dumps(to_document(loaded, plugins().registry)), nl=False)

@@ -3,6 +3,7 @@
 import math
 from typing import Any, Literal, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 _SLOPE = 0.2
@@ -13,8 +14,8 @@ _Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 class ConvEncoderNetwork(nn.Module):
     """Images (B, C, *S) to latents (B, Z); see ``ConvEncoder``.
 
-    The first layer is not normalised and has random biases, so that absolute intensities reach the rest; the
-    others normalise all channels and pixels of one sample together, which keeps the contrast between regions.
+    The first layer is not normalised and has random biases: PixelNorm after a layer without bias would forget
+    how bright a pixel is, and brightness is what an ADC map measures.
 
     Args:
         shape: (C, *S).
@@ -38,15 +39,23 @@ class ConvEncoderNetwork(nn.Module):
         for layer in range(depth or max(1, max(sides).bit_length() - 3)):
             outputs = width * min(2**layer, 8)
             layers.append(_halving(sides, inputs, outputs))
-            layers += [nn.GroupNorm(1, outputs)] if layer else []
+            layers += [PixelNorm()] if layer else []
             layers.append(nn.LeakyReLU(_SLOPE))
             inputs, sides = outputs, [side // 2 if side >= 8 else side for side in sides]
         self.layers = nn.Sequential(*layers)
-        self.latent = _he(nn.Linear(inputs * math.prod(sides), latent))
+        biased = latent_norm != "batch"  # a norm over the batch would take it out again
+        self.latent = _he(nn.Linear(inputs * math.prod(sides), latent, bias=biased))
         self.norm = _latent_norm(latent_norm, latent)
 
     def forward(self, x_BCS: Tensor) -> Tensor:
         return self.norm(self.latent(self.layers(x_BCS).flatten(1)))
+
+
+class PixelNorm(nn.Module):
+    """Scale each pixel's channels to mean square 1; zero stays zero (Karras et al. 2018, Sec. 4.2)."""
+
+    def forward(self, x_BCS: Tensor) -> Tensor:
+        return x_BCS * torch.rsqrt(x_BCS.square().mean(dim=1, keepdim=True) + 1e-6)
 
 
 def _halving(sides: list[int], inputs: int, outputs: int) -> nn.Module:

@@ -30,9 +30,7 @@ class JensenShannonMinimised:
         self, critic: Callable[[Tensor], Tensor], reference: Tensor, candidate: Tensor, mixing_B: Tensor
     ) -> Tensor:
         """Minus the value of Eq. 2; reference and candidate are scored in one call."""
-        prior_B, encoding_B = critic(torch.cat([reference, candidate])).split(
-            [len(reference), len(candidate)]
-        )
+        prior_B, encoding_B = critic(torch.cat([reference, candidate])).split([len(reference), len(candidate)])
         return softplus(-prior_B).mean() + softplus(encoding_B).mean()
 
     def player(self, critic: Callable[[Tensor], Tensor], candidate: Tensor) -> Tensor:

@@ -21,9 +21,7 @@ class ConvEncoder(AbstractEncoder):
     side of 8 or more; all but the first are normalised within each sample.
     """
 
-    width: int = option(
-        32, ge=1, help="channels of the first layer; each further one doubles them, up to 8 times"
-    )
+    width: int = option(32, ge=1, help="channels of the first layer; each further one doubles them, up to 8 times")
     depth: int | None = option(
         None, ge=1, help="number of convolutional layers; default: as many as bring every side under 8"
     )

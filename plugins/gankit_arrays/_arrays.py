@@ -47,27 +47,20 @@ def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Co
     for name, array in names.modality.items():
         present = take("present", names.present[name]) if name in names.present else None
         unit = names.unit.get(name, DEFAULT_UNITS.get(name, "1"))
-        modalities[name] = _modality(
-            f"{file}: --modality {name}={array}", take("modality", array), unit, present
-        )
+        modalities[name] = _modality(f"{file}: --modality {name}={array}", take("modality", array), unit, present)
     labels = {
-        name: _label(f"{file}: --label {name}={array}", take("label", array))
-        for name, array in names.label.items()
+        name: _label(f"{file}: --label {name}={array}", take("label", array)) for name, array in names.label.items()
     }
     for option, given in (("unit", names.unit), ("present", names.present)):
         if unknown := sorted(set(given) - set(names.modality)):
-            raise CohortError(
-                f"--{option} {unknown[0]}: no such --modality; given: {', '.join(names.modality)}"
-            )
+            raise CohortError(f"--{option} {unknown[0]}: no such --modality; given: {', '.join(names.modality)}")
     first = next(iter(labels.values()), np.full(len(patient), -1))
     if names.split is not None:
         split = take("split", names.split).astype(str)
     elif len(first) == len(patient):
         split = split_patients(patient, first, test_fraction, seed)
     else:
-        raise CohortError(
-            f"{file}: the first label has {len(first)} slices, but there are {len(patient)} patient ids"
-        )
+        raise CohortError(f"{file}: the first label has {len(first)} slices, but there are {len(patient)} patient ids")
     spacing = take("spacing", names.spacing).astype(np.float32) if names.spacing is not None else None
     try:
         return Cohort(

@@ -14,9 +14,7 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...
     for text in texts:
         name, equals, array = text.partition("=")
         if not (name and equals and array):
-            raise InputError(
-                f"--{parameter.name} {text}: must be NAME=ARRAY, as in --{parameter.name} adc=adc"
-            )
+            raise InputError(f"--{parameter.name} {text}: must be NAME=ARRAY, as in --{parameter.name} adc=adc")
         if name in pairs:
             raise InputError(f"--{parameter.name} {text}: {name!r} is given twice")
         pairs[name] = array
@@ -25,9 +23,7 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...
 
 @click.command("arrays")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--modality", multiple=True, required=True, callback=_pairs, metavar="NAME=ARRAY", help="A modality."
-)
+@click.option("--modality", multiple=True, required=True, callback=_pairs, metavar="NAME=ARRAY", help="A modality.")
 @click.option("--unit", multiple=True, callback=_pairs, metavar="NAME=UNIT",
               help="Unit of a modality.  [default: 1e-6 mm2/s for adc, 1 (arbitrary) for others]")  # fmt: skip
 @click.option("--present", multiple=True, callback=_pairs, metavar="NAME=ARRAY",
@@ -36,15 +32,9 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...
               help="A label: 1 or true yes, 0 or false no, negative unknown.")  # fmt: skip
 @click.option("--patient", required=True, metavar="ARRAY", help="Patient id of each slice.")
 @click.option("--spacing", metavar="ARRAY", help="Pixel spacing of each slice in mm.")
-@click.option(
-    "--split", metavar="ARRAY", help="'train' or 'test' for each slice.  [default: drawn by patient]"
-)
-@click.option(
-    "--test-fraction", type=float, default=0.2, show_default=True, help="Share of patients in test."
-)
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the drawn split."
-)
+@click.option("--split", metavar="ARRAY", help="'train' or 'test' for each slice.  [default: drawn by patient]")
+@click.option("--test-fraction", type=float, default=0.2, show_default=True, help="Share of patients in test.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the drawn split.")
 @click.option(
     "-o",
     "--out",
@@ -79,6 +69,4 @@ def import_arrays(
     names = Names(modality, unit, present, label, patient, spacing, split)
     cohort = read_arrays(file, names, test_fraction, seed)
     write_cohort(cohort, out)
-    click.echo(
-        f"{out}: {len(cohort)} slices of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'"
-    )
+    click.echo(f"{out}: {len(cohort)} slices of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")

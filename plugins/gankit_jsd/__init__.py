@@ -1,4 +1,4 @@
-"""Auxiliary critics: drive the synthesizer away from a class by Jensen-Shannon divergence, Wang et al., Eqs. 8 to 10."""
+"""Auxiliary critics of Wang et al., Eqs. 8 to 10: a Jensen-Shannon divergence that critic and synthesizer maximise."""
 
 from gankit import Registry, hookimpl
 

@@ -16,9 +16,7 @@ class JensenShannonMaximised:
         self, critic: Callable[[Tensor], Tensor], reference: Tensor, candidate: Tensor, mixing_B: Tensor
     ) -> Tensor:
         """``-J``; reference and candidate are scored in one call."""
-        other_B, candidate_B = critic(torch.cat([reference, candidate])).split(
-            [len(reference), len(candidate)]
-        )
+        other_B, candidate_B = critic(torch.cat([reference, candidate])).split([len(reference), len(candidate)])
         return softplus(-other_B).mean() + softplus(candidate_B).mean()
 
     def player(self, critic: Callable[[Tensor], Tensor], candidate: Tensor) -> Tensor:

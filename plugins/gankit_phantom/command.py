@@ -13,14 +13,44 @@ _DEFAULT = Phantom()
 
 
 @click.command
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Cohort file to write.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="Cohort file to write.",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the patients.")
 @click.option("--size", type=click.IntRange(min=32), default=64, show_default=True, help="Pixels along each side.")
 @click.option("--anatomy", type=click.Path(path_type=Path), help="Real label maps (.npz) to draw over.")
-@click.option("--train-cs", type=click.IntRange(min=1), default=_DEFAULT.train_cs, show_default=True, help="CS slices for training.")
-@click.option("--train-noncs", type=click.IntRange(min=1), default=_DEFAULT.train_noncs, show_default=True, help="Other slices for training.")
-@click.option("--test-cs", type=click.IntRange(min=1), default=_DEFAULT.test_cs, show_default=True, help="CS slices for testing.")
-@click.option("--test-noncs", type=click.IntRange(min=1), default=_DEFAULT.test_noncs, show_default=True, help="Other slices for testing.")
+@click.option(
+    "--train-cs",
+    type=click.IntRange(min=1),
+    default=_DEFAULT.train_cs,
+    show_default=True,
+    help="CS slices for training.",
+)
+@click.option(
+    "--train-noncs",
+    type=click.IntRange(min=1),
+    default=_DEFAULT.train_noncs,
+    show_default=True,
+    help="Other slices for training.",
+)
+@click.option(
+    "--test-cs",
+    type=click.IntRange(min=1),
+    default=_DEFAULT.test_cs,
+    show_default=True,
+    help="CS slices for testing.",
+)
+@click.option(
+    "--test-noncs",
+    type=click.IntRange(min=1),
+    default=_DEFAULT.test_noncs,
+    show_default=True,
+    help="Other slices for testing.",
+)
 def phantom(out: Path, **options: object) -> None:
     """Draw the digital prostate phantom to a cohort file.
 

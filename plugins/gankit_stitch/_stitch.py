@@ -59,9 +59,7 @@ def _rank(x: Tensor, factor: int) -> int:
     if factor < 1:
         raise ValueError(f"factor must be at least 1, got {factor} for shape {tuple(x.shape)}")
     if x.ndim < 3:
-        raise ValueError(
-            f"expected (N, C, *S) with one or more spatial dimensions, got shape {tuple(x.shape)}"
-        )
+        raise ValueError(f"expected (N, C, *S) with one or more spatial dimensions, got shape {tuple(x.shape)}")
     return x.ndim - 2
 
 

@@ -83,6 +83,6 @@ def _equal_kernels(rank: int, inputs: int, channels: int, copies: int, gain: flo
 
 
 def _he(layer: _Layer) -> _Layer:
-    """Weights by He et al. 2015 for leaky ReLU, drawn as the layer is made; the biases stay torch's, small."""
+    """Weights by He et al. 2015 for leaky ReLU, drawn as it is made; the biases stay torch's, small."""
     nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
     return layer

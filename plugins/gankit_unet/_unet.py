@@ -27,11 +27,12 @@ class UNetNetwork(nn.Module):
     def __init__(self, rank: int, inputs: int, outputs: int, width: int, depth: int):
         super().__init__()
         widths = [width * min(2**level, 4) for level in range(depth + 1)]
+        rising = [width, *widths[:-2], widths[-1]]  # each block on the way up prepares the width of the next
         levels = range(depth)
         self.enter = nn.Sequential(_convolution(rank, inputs, width), nn.LeakyReLU(_SLOPE))
         self.down = nn.ModuleList(_halving(rank, widths[i], widths[i + 1]) for i in levels)
         self.enlarge = nn.Upsample(scale_factor=2, mode="nearest")
-        self.up = nn.ModuleList(_block(rank, widths[i + 1] + widths[i], widths[i]) for i in reversed(levels))
+        self.up = nn.ModuleList(_block(rank, rising[i + 1] + widths[i], rising[i]) for i in reversed(levels))
         self.leave = _last(rank, width, outputs)
 
     def forward(self, x_BCS: Tensor) -> Tensor:

@@ -23,9 +23,7 @@ class ConvCritic(AbstractDiscriminator):
     differentiated twice, as the gradient penalty needs.
     """
 
-    width: int = option(
-        32, ge=1, help="channels of the first layer; each further one doubles them, up to 8 times"
-    )
+    width: int = option(32, ge=1, help="channels of the first layer; each further one doubles them, up to 8 times")
     norm: Literal["none", "batch", "layer"] = option(
         "none",
         help="normalisation after each layer but the first; batch mixes samples, so no gradient penalty",

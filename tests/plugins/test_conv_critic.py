@@ -65,9 +65,7 @@ def test_penalty_reaches_every_weight_as_with_torchs_leaky_relu():
     for index, layer in enumerate(network.layers):
         if isinstance(layer, LeakyReLU):
             network.layers[index] = nn.LeakyReLU(layer.slope)
-    for (name, _), got, expected in zip(
-        network.named_parameters(), ours, penalty_gradients(network, x), strict=True
-    ):
+    for (name, _), got, expected in zip(network.named_parameters(), ours, penalty_gradients(network, x), strict=True):
         if "weight" in name:
             torch.testing.assert_close(got, expected)
         else:

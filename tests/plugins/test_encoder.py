@@ -63,9 +63,7 @@ def test_brightness_reaches_the_latent():
 
 def test_depth_overrides_what_the_size_implies():
     """32 x 32 takes three layers to 4 x 4; more layers keep that size, fewer leave a larger map."""
-    depths = {
-        depth: [m for m in encoder(depth=depth).layers if isinstance(m, nn.Conv2d)] for depth in (None, 1, 5)
-    }
+    depths = {depth: [m for m in encoder(depth=depth).layers if isinstance(m, nn.Conv2d)] for depth in (None, 1, 5)}
     assert [len(layers) for layers in depths.values()] == [3, 1, 5]
     assert encoder(depth=5)(torch.rand(2, 1, 32, 32)).shape == (2, 16)
 

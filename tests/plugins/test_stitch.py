@@ -72,7 +72,7 @@ def test_two_dimensions_equal_pixel_shuffle(batch, channels, height, width, fact
 
 @given(*[st.integers(1, 3)] * 4, factors)
 def test_two_dimensions_equal_pixel_unshuffle(batch, channels, height, width, factor):
-    """In two dimensions the inverse is torch's pixel_unshuffle, bit for bit (torch leaves empty shapes as is)."""
+    """In two dimensions the inverse is torch's pixel_unshuffle, bit for bit, unless empty."""
     x = image(batch, channels, height * factor, width * factor)
     assert torch.equal(unstitch(x, factor), pixel_unshuffle(x, factor))
 
@@ -168,7 +168,7 @@ def test_shared_layers_hold_about_77_percent_of_the_parameters(factor):
 
 
 def test_all_factors_start_from_the_same_shared_layers():
-    """Sec. IV-B: the five decoders share the fully connected layer and the first block, here value for value."""
+    """Sec. IV-B: the five decoders share the fully connected layer and first block, here by value."""
     reference, *others = [decoder(factor=factor) for factor in FACTORS]
     for other in others:
         for name in ("first.weight", "blocks.0.1.weight"):

@@ -45,7 +45,7 @@ def test_default_depth_fits_64_by_64():
 
 
 def test_brightness_of_a_flat_image_reaches_the_output():
-    """Intensity is what an ADC map measures: images that differ in it alone must not look alike to the network."""
+    """Intensity is what an ADC map measures, so images that differ in it alone must not look alike."""
     network = unet()
     dark, bright = torch.full((1, 1, 32, 32), 0.2), torch.full((1, 1, 32, 32), 0.8)
     centre = (..., slice(8, 24), slice(8, 24))

@@ -1,0 +1,156 @@
+"""Where things are: the gland with its zones, procedural or from real label maps, and what lies around it."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from gankit_phantom._masks import Array, coordinates, ellipse, soft
+
+
+@attrs.frozen(eq=False)
+class Anatomy:
+    """Real label maps to draw over.
+
+    Raises:
+        ValueError: the arrays do not fit together or a label is unknown.
+    """
+
+    labels: Array
+    """(M, H, W) integers: 0 outside, 1 transition zone, 2 peripheral zone, 3 CS lesion."""
+    spacing_mm: Array
+    """(M,) pixel spacing."""
+    patient: Array
+    """(M,) patient ids."""
+    is_cs: Array
+    """(M,) 1 where the slice shows CS cancer, else 0."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.labels.ndim != 3 or self.labels.shape[1] != self.labels.shape[2]:
+            raise ValueError(f"labels must be (maps, side, side), got {self.labels.shape}")
+        for name in ("spacing_mm", "patient", "is_cs"):
+            if getattr(self, name).shape != (len(self.labels),):
+                raise ValueError(f"{name} must have one entry for each of {len(self.labels)} maps")
+        if len(self.labels) and (self.labels.min() < 0 or self.labels.max() > 3):
+            raise ValueError("labels must be 0 outside, 1 transition zone, 2 peripheral zone, 3 CS lesion")
+
+
+@attrs.frozen(eq=False)
+class Gland:
+    """The gland of N slices as soft masks (N, S, S), and its box in coordinates (N,)."""
+
+    whole: Array
+    transition: Array
+    lesion: Array | None
+    """CS lesion, where it is given by a label map."""
+    x: Array
+    y: Array
+    half_width: Array
+    half_height: Array
+
+
+def procedural_gland(generator: np.random.Generator, size: int, bulk_N: Array, level_N: Array) -> Gland:
+    """Draw glands.
+
+    Args:
+        bulk_N: how enlarged the transition zone of the patient is, 0 to 1.
+        level_N: where the slice is, 0 base to 1 apex.
+    """
+    count = len(level_N)
+
+    def near(mean: float, spread: float) -> Array:
+        return mean + spread * generator.standard_normal(count)
+
+    taper_N = 1 - 0.55 * np.clip(np.abs(level_N - 0.42), 0, 0.6) ** 1.5
+    half_width = near(0.57, 0.03) * taper_N * (1 + 0.08 * (bulk_N - 0.5))
+    half_height = near(0.43, 0.03) * taper_N * (1 + 0.22 * (bulk_N - 0.5))
+    x, y = near(0, 0.02), near(0, 0.03)
+    wave = generator.normal(0, [0.035, 0.015, 0.03, 0.012, 0.012, 0.012], (count, 6))
+    whole = ellipse(size, x, y, half_width, half_height, wave_NK=wave)
+    share_N = np.clip(0.52 + 0.34 * bulk_N - 0.28 * np.maximum(level_N - 0.55, 0) + near(0, 0.03), 0.34, 0.9)
+    tz_height = half_height * np.clip(share_N + 0.06, 0, 0.92)
+    tz_y = y - 0.86 * (half_height - tz_height)
+    wave = generator.normal(0, 0.03, (count, 6))
+    transition = ellipse(size, x + near(0, 0.01), tz_y, half_width * share_N, tz_height, wave_NK=wave)
+    return Gland(whole, transition * whole, None, x, y, half_width, half_height)
+
+
+def labelled_gland(labels_NHW: Array, size: int) -> Gland:
+    """Glands from label maps, resampled to ``size`` and softened by about a pixel so that edges are not jagged."""
+    resample = softening(labels_NHW.shape[1], size)
+
+    def mask(inside: Array) -> Array:
+        return np.clip(resample @ inside.astype(np.float32) @ resample.T, 0, 1)
+
+    whole, lesion = mask(labels_NHW > 0), mask(labels_NHW == 3)
+    peripheral = mask(labels_NHW == 2)
+    inside = whole > 0.5
+    x, y = coordinates(size)
+    area = np.maximum(inside.sum(axis=(1, 2)), 1)
+    width = np.maximum(inside.any(axis=1).sum(axis=1), 4) / size
+    height = np.maximum(inside.any(axis=2).sum(axis=1), 4) / size
+    centre_x, centre_y = (inside * x).sum(axis=(1, 2)) / area, (inside * y).sum(axis=(1, 2)) / area
+    transition = np.clip(whole - peripheral - _peripheral_lesion(labels_NHW, lesion, mask), 0, 1)
+    return Gland(whole, transition, lesion, centre_x, centre_y, width, height)
+
+
+def _peripheral_lesion(labels_NHW: Array, lesion: Array, mask: object) -> Array:
+    """The part of the lesion that lies behind the transition zone, so in the peripheral zone."""
+    rows = np.arange(labels_NHW.shape[1])[None, :, None]
+    transition = labels_NHW == 1
+    deepest = np.where(transition.any(axis=(1, 2)), (transition * rows).max(axis=(1, 2)), 0)
+    middle = (labels_NHW > 0) * rows
+    centre = middle.sum(axis=(1, 2)) / np.maximum((labels_NHW > 0).sum(axis=(1, 2)), 1)
+    behind = (labels_NHW == 3) & (rows > np.minimum(deepest, centre * 1.15)[:, None, None])
+    return mask(behind)  # type: ignore[operator]
+
+
+def softening(source: int, target: int) -> Array:
+    """(target, source) weights: resample a line of pixels with a Gaussian of 0.7 source or target pixels."""
+    at = (np.arange(target) + 0.5) / target * source - 0.5
+    width = 0.7 * max(1.0, source / target)
+    weights = np.exp(-0.5 * ((at[:, None] - np.arange(source)[None, :]) / width) ** 2)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def surroundings(generator: np.random.Generator, size: int, gland: Gland, level_N: Array) -> list[tuple[str, Array]]:
+    """What lies around the gland, in the order in which it is painted over fat: (tissue, mask (N, S, S))."""
+    count = len(level_N)
+    x, y = coordinates(size)
+
+    def near(mean: float, spread: float) -> Array:
+        return mean + spread * generator.standard_normal(count)
+
+    def wide(values_N: Array) -> Array:
+        return values_N.astype(np.float32)[:, None, None]
+
+    top, bottom = gland.y - gland.half_height, gland.y + gland.half_height
+    slope = wide(near(0.18, 0.04))
+    wall = soft((np.abs(x - wide(gland.x)) - wide(np.maximum(gland.half_width + 0.24, near(0.80, 0.03))) - slope * y) / 0.04)
+    outer = soft((np.abs(x - wide(gland.x)) - wide(near(1.06, 0.04)) - slope * y) / 0.05)
+    levator_x = gland.half_width + near(0.11, 0.015)
+    thick = wide(near(0.035, 0.006))
+    curve = wide(levator_x) * np.sqrt(np.clip(1 - ((y - wide(gland.y)) / 1.5) ** 2, 0.05, 1)) - 0.30 * np.clip(y - wide(gland.y + 0.15), 0, 2)
+    levator = soft((thick - np.abs(np.abs(x - wide(gland.x)) - curve)) / 0.03) * soft((y - wide(top + 0.1)) / 0.1)
+    symphysis = ellipse(size, near(0, 0.03), near(-1.02, 0.05), near(0.32, 0.05), near(0.26, 0.06)) * wide(soft((level_N - 0.45) / 0.2))
+    bladder_y = top - near(0.16, 0.05)
+    full = wide((level_N < 0.33) & (generator.random(count) < 0.85))
+    bladder = ellipse(size, near(0, 0.04), bladder_y - 0.25, near(0.52, 0.08), near(0.36, 0.05)) * full
+    bladder_wall = ellipse(size, near(0, 0.04), bladder_y - 0.25, near(0.58, 0.06), near(0.42, 0.04)) * full
+    veins = soft((np.abs(np.abs(x - wide(gland.x)) - wide(gland.half_width * 0.85)) * -1 + 0.07) / 0.04)
+    veins = veins * soft((0.07 - np.abs(y - wide(bottom - 0.08))) / 0.04) * 0.7
+    rectum_y, rectum_x = bottom + near(0.27, 0.03), near(0, 0.04)
+    rectum_w, rectum_h = near(0.33, 0.05), near(0.22, 0.04)
+    rectum = ellipse(size, rectum_x, rectum_y, rectum_w, rectum_h)
+    lumen = ellipse(size, rectum_x, rectum_y, rectum_w - 0.08, np.maximum(rectum_h - 0.08, 0.05))
+    return [
+        ("bone", outer),
+        ("muscle", wall * (1 - outer)),
+        ("bone", symphysis),
+        ("muscle", levator),
+        ("muscle", bladder_wall),
+        ("bladder", bladder),
+        ("periprostatic veins", veins),
+        ("rectal wall", rectum),
+        ("rectal content", lumen),
+    ]

@@ -1,0 +1,80 @@
+"""The phantom's slices as a cohort, and the file of label maps that it can be drawn over."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gankit import Cohort, CohortError, Modality
+from gankit_phantom._draw import TISSUES, Anatomy, SliceCounts, draw_phantom
+
+if TYPE_CHECKING:
+    from gankit_phantom.source import Phantom
+
+ANATOMY_ARRAYS = {"labels": "(maps, height, width)", "spacing_mm": "(maps,)", "patient_id": "(maps,)", "is_cs": "(maps,)"}
+
+
+def phantom_cohort(spec: Phantom) -> Cohort:
+    """Draw the phantom of a spec.
+
+    Raises:
+        CohortError: the anatomy cannot be read or has too few slices, or the counts are impossible.
+    """
+    anatomy = None if spec.anatomy is None else read_anatomy(spec.anatomy)
+    counts = SliceCounts(
+        patients_cs=spec.patients_cs,
+        patients_noncs=spec.patients_noncs,
+        train_cs=spec.train_cs,
+        train_noncs=spec.train_noncs,
+        test_cs=spec.test_cs,
+        test_noncs=spec.test_noncs,
+    )
+    try:
+        drawn = draw_phantom(spec.seed, spec.size, counts, anatomy)
+    except ValueError as error:
+        raise CohortError(f"phantom: {error}") from error
+    over = "" if spec.anatomy is None else f" over the anatomy of {spec.anatomy.name}"
+    return Cohort(
+        modalities={
+            "adc": Modality.of(drawn.adc, "1e-6 mm2/s"),
+            "t2w": Modality.of(drawn.t2w),
+            "dce": Modality.of(drawn.dce),
+        },
+        labels={"cs": drawn.cs},
+        patient=drawn.patient,
+        split=drawn.split,
+        spacing_mm=drawn.spacing_mm,
+        truth={"tissue": drawn.tissue, "lesion": drawn.lesion},
+        tissues=TISSUES,
+        source=f"digital prostate phantom, seed {spec.seed}{over}",
+    )
+
+
+def read_anatomy(path: Path) -> Anatomy:
+    """Read label maps: 0 outside, 1 transition zone, 2 peripheral zone, 3 CS lesion.
+
+    Raises:
+        CohortError: the file cannot be read, or lacks an array, or the arrays do not fit.
+    """
+    if not path.is_file():
+        raise CohortError(f"cohort.anatomy: {path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files if name in ANATOMY_ARRAYS}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise CohortError(f"cohort.anatomy: {path}: not a readable .npz file of plain arrays ({error})") from error
+    if missing := sorted(set(ANATOMY_ARRAYS) - set(arrays)):
+        wanted = ", ".join(f"{name} {shape}" for name, shape in ANATOMY_ARRAYS.items())
+        raise CohortError(f"cohort.anatomy: {path}: no array {missing[0]!r}; needs {wanted}")
+    try:
+        return Anatomy(
+            labels=arrays["labels"],
+            spacing_mm=arrays["spacing_mm"],
+            patient=arrays["patient_id"].astype(str),
+            is_cs=arrays["is_cs"],
+        )
+    except ValueError as error:
+        raise CohortError(f"cohort.anatomy: {path}: {error}") from error

@@ -1,0 +1,186 @@
+"""The phantom: patients, their slices, and the images of those, from a seed alone.
+
+Every number comes from a Philox generator keyed by (seed, purpose), so one seed gives the same bytes every time.
+Slices of one patient share tissue values, the size of the gland and the strength of the bias field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import attrs
+import numpy as np
+
+from gankit_phantom._anatomy import Anatomy, Gland, labelled_gland, procedural_gland, surroundings
+from gankit_phantom._findings import benign, diffuse, focus
+from gankit_phantom._masks import Array, smooth_noise
+from gankit_phantom._plan import Plan, SliceCounts, anatomy_plan, procedural_plan
+from gankit_phantom._signals import adc_map, bias_field, enhancement_map, t2w_image
+from gankit_phantom._tissue import TABLE, TISSUES, index
+
+CHUNK = 64
+"""Slices painted at a time: the masks of more do not fit the cache."""
+
+T2W_NOISE, DWI_NOISE, DCE_NOISE = 0.010, 0.011, 0.05
+
+
+@attrs.frozen(eq=False)
+class PhantomSlices:
+    """N slices of the phantom, arrays aligned along the first axis."""
+
+    adc: Array
+    """(N, S, S) float32, 1e-6 mm2/s."""
+    t2w: Array
+    """(N, S, S) float32, scanner units."""
+    dce: Array
+    """(N, S, S) float32, early relative enhancement, unitless."""
+    cs: Array
+    """(N,) int8: 1 where the slice shows clinically significant cancer."""
+    patient: Array
+    """(N,) str."""
+    split: Array
+    """(N,) str, "train" or "test", by patient."""
+    spacing_mm: Array
+    """(N,) float32."""
+    tissue: Array
+    """(N, S, S) uint8: value in ``TISSUES`` of the tissue that dominates the pixel."""
+    lesion: Array
+    """(N, S, S) uint8: 1 inside a CS lesion."""
+
+
+def draw_phantom(
+    seed: int = 0, size: int = 64, counts: SliceCounts | None = None, anatomy: Anatomy | None = None
+) -> PhantomSlices:
+    """Draw the phantom.
+
+    Args:
+        seed: gives the patients and everything about their slices.
+        size: pixels a side; a pixel is 70 mm / size, or what the anatomy says.
+        counts: slices of each class and split; default: the paper's.
+        anatomy: real label maps to draw over instead of procedural glands.
+
+    Raises:
+        ValueError: the counts are impossible, or the anatomy has too few slices.
+    """
+    counts = counts or SliceCounts()
+
+    def generator(purpose: str) -> np.random.Generator:
+        digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
+        return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+
+    if anatomy is None:
+        plan = procedural_plan(counts, generator("plan"), 70 / size)
+    else:
+        plan = anatomy_plan(counts, generator("plan"), anatomy, 64 / size)
+    patients = _Patients.draw(generator("patients"), plan.patient_number.max() + 1)
+
+    def chunk(start: int) -> dict[str, Array]:
+        chosen = slice(start, start + CHUNK)
+        labels = None if anatomy is None or plan.map_number is None else anatomy.labels[plan.map_number[chosen]]
+        return _draw_chunk(generator(f"slices/{start}"), size, plan.select(chosen), patients, labels)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy lets go of the interpreter while it computes
+        parts = list(pool.map(chunk, range(0, len(plan.cs), CHUNK)))
+    images = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return PhantomSlices(**images, cs=plan.cs, patient=plan.patient, split=plan.split, spacing_mm=plan.spacing_mm)
+
+
+@attrs.frozen(eq=False)
+class _Patients:
+    """What slices of one patient share; arrays over P patients."""
+
+    tissue_PT4: Array
+    """(P, tissues, 4): T2 in ms, ADC in 1e-6 mm2/s, proton density, wash-in."""
+    bulk_P: Array
+    """Enlargement of the transition zone, 0 to 1."""
+    bias_P: Array
+    """Strength of the bias field."""
+
+    @classmethod
+    def draw(cls, generator: np.random.Generator, count: int) -> _Patients:
+        mean_T4 = np.array([[t.t2_ms, t.adc_um2_s, t.proton_density, t.wash_in] for t in TABLE])
+        spread_T4 = np.array([[t.spread, t.spread, 0.02, 0.15] for t in TABLE])
+        gland_P11 = generator.normal(0, 0.03, (count, 1, 1))  # age and vendor move all tissues together
+        factor_PT4 = np.exp(spread_T4 * np.clip(generator.standard_normal((count, *mean_T4.shape)), -2.2, 2.2))
+        factor_PT4[..., :2] *= np.exp(gland_P11)
+        return cls(
+            (mean_T4 * factor_PT4).astype(np.float32), generator.beta(1.6, 1.6, count), generator.uniform(0.05, 0.14, count)
+        )
+
+
+def _draw_chunk(
+    generator: np.random.Generator, size: int, plan: Plan, patients: _Patients, labels_NHW: Array | None
+) -> dict[str, Array]:
+    number_N = plan.patient_number
+    bulk_N, level_N = patients.bulk_P[number_N], plan.level
+    if labels_NHW is None:
+        gland = procedural_gland(generator, size, bulk_N, level_N)
+    else:
+        gland = labelled_gland(labels_NHW, size)
+    lesion = _lesions(generator, size, gland, plan)
+    layers = surroundings(generator, size, gland, level_N)
+    layers += [("peripheral zone", gland.whole), ("transition zone", gland.transition)]
+    layers += benign(generator, size, gland, bulk_N, plan.finding == "stromal")
+    layers += _mimics(generator, size, gland, plan)
+    layers.append(("CS lesion", lesion))
+    maps_4NHW, tissue = _paint(generator, size, layers, patients.tissue_PT4[number_N])
+    t2_ms, adc_um2_s, proton_density, wash_in = maps_4NHW
+    bias = bias_field(generator, len(number_N), size, 1.0) ** patients.bias_P[number_N][:, None, None]
+    return {
+        "adc": adc_map(generator, proton_density, t2_ms, adc_um2_s, DWI_NOISE),
+        "t2w": t2w_image(generator, proton_density, t2_ms, bias, T2W_NOISE).astype(np.float32),
+        "dce": enhancement_map(generator, wash_in, DCE_NOISE),
+        "tissue": tissue,
+        "lesion": (lesion > 0.5).astype(np.uint8),
+    }
+
+
+def _lesions(generator: np.random.Generator, size: int, gland: Gland, plan: Plan) -> Array:
+    """CS lesions (N, S, S): the label map's, or an index lesion and sometimes a second and third."""
+    cs = plan.cs.astype(np.float32)[:, None, None]
+    if gland.lesion is not None:
+        return gland.lesion * cs
+    lesion = focus(generator, size, gland, 0.7, 0.135)
+    for chance in (0.25, 0.08):
+        more = (generator.random(len(plan.cs)) < chance).astype(np.float32)[:, None, None]
+        lesion = np.maximum(lesion, more * focus(generator, size, gland, 0.7, 0.10))
+    return lesion * cs
+
+
+def _mimics(generator: np.random.Generator, size: int, gland: Gland, plan: Plan) -> list[tuple[str, Array]]:
+    def where(finding: str) -> Array:
+        return (plan.finding == finding).astype(np.float32)[:, None, None]
+
+    strength = generator.uniform(0.6, 1, (len(plan.cs), 1, 1)).astype(np.float32)
+    return [
+        ("prostatitis", strength * where("prostatitis") * diffuse(generator, size, gland)),
+        ("indolent lesion", where("indolent") * focus(generator, size, gland, 0.7, 0.105)),
+    ]
+
+
+def _paint(
+    generator: np.random.Generator, size: int, layers: list[tuple[str, Array]], tissue_NT4: Array
+) -> tuple[Array, Array]:
+    """Paint layers over fat: tissue properties (4, N, S, S) with texture, and the dominant tissue (N, S, S)."""
+    count, tissues = tissue_NT4.shape[:2]
+    weight_NTHW = np.zeros((count, tissues, size, size), dtype=np.float32)
+    bare = np.ones((count, size, size), dtype=np.float32)  # what the layers above leave free
+    for name, mask in reversed(layers):
+        covered = mask * bare
+        weight_NTHW[:, index(name)] += covered
+        bare -= covered
+    weight_NTHW[:, index("fat")] += bare
+    texture_NT1 = np.broadcast_to(np.array([[[t.texture] for t in TABLE]], dtype=np.float32), (count, tissues, 1))
+    mixed = np.concatenate([tissue_NT4, texture_NT1], axis=2).transpose(0, 2, 1) @ weight_NTHW.reshape(count, tissues, -1)
+    *maps, texture = mixed.reshape(count, 5, size, size).swapaxes(0, 1)
+    tissue = weight_NTHW.argmax(axis=1).astype(np.uint8)
+    fine, coarse = (smooth_noise(generator, count, size, wavelength) for wavelength in (size / 26, size / 11))
+    grain = texture * (0.8 * fine + 0.6 * coarse)
+    factor = np.exp(np.clip(grain, -0.4, 0.4))
+    t2_ms, adc_um2_s, proton_density, wash_in = maps
+    return np.stack([t2_ms * factor, adc_um2_s * factor, proton_density, wash_in / factor]), tissue
+
+
+__all__ = ["TISSUES", "Anatomy", "PhantomSlices", "SliceCounts", "draw_phantom"]

@@ -1,0 +1,139 @@
+"""Who the patients are: how many slices each has, in which split, and what they show."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from gankit_phantom._anatomy import Anatomy
+from gankit_phantom._masks import Array
+
+MIMICS = {"prostatitis": 0.30, "indolent": 0.32, "stromal": 0.13, "none": 0.25}
+"""What slices without CS cancer show, and how often."""
+
+
+@attrs.frozen(kw_only=True)
+class SliceCounts:
+    """How many patients and slices; the defaults are those of Wang et al., III.
+
+    Raises:
+        ValueError: a count is below 1.
+    """
+
+    patients_cs: int = 134
+    patients_noncs: int = 226
+    train_cs: int = 483
+    train_noncs: int = 1942
+    test_cs: int = 50
+    test_noncs: int = 50
+
+    def __attrs_post_init__(self) -> None:
+        for name, value in attrs.asdict(self).items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        for name in ("patients_cs", "patients_noncs"):
+            if getattr(self, name) < 2:
+                raise ValueError(f"{name} must be at least 2, one for each split, got {getattr(self, name)}")
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Plan:
+    """What each of N slices is, before anything is drawn."""
+
+    cs: Array
+    """(N,) int8."""
+    patient: Array
+    """(N,) str."""
+    patient_number: Array
+    """(N,) counted from 0."""
+    split: Array
+    """(N,) str."""
+    level: Array
+    """(N,) 0 base to 1 apex."""
+    finding: Array
+    """(N,) str: a key of ``MIMICS``; "none" where there is CS cancer."""
+    spacing_mm: Array
+    """(N,) float32."""
+    map_number: Array | None = None
+    """(N,) which label map, in anatomy mode."""
+
+    def select(self, chosen: slice) -> Plan:
+        """Some of the slices."""
+        fields = attrs.asdict(self, recurse=False)
+        return Plan(**{name: None if value is None else value[chosen] for name, value in fields.items()})
+
+
+def procedural_plan(counts: SliceCounts, generator: np.random.Generator, spacing_mm: float) -> Plan:
+    """Spread slices over patients as evenly as whole numbers allow; a patient is wholly in one split."""
+    cs, number, split = [], [], []
+    first = 0
+    for label, patients, train, test in (
+        (1, counts.patients_cs, counts.train_cs, counts.test_cs),
+        (0, counts.patients_noncs, counts.train_noncs, counts.test_noncs),
+    ):
+        in_test = min(max(1, round(patients * test / (train + test))), patients - 1, test)
+        for name, slices, members in (("train", train, patients - in_test), ("test", test, in_test)):
+            owner = np.sort(np.arange(slices) % min(members, slices)) + first
+            first += members
+            number.append(owner)
+            cs.append(np.full(slices, label, dtype=np.int8))
+            split.append(np.full(slices, name))
+    number_N, cs_N = np.concatenate(number), np.concatenate(cs)
+    return Plan(
+        cs=cs_N,
+        patient=np.array([f"phantom-{value:04d}" for value in number_N]),
+        patient_number=number_N,
+        split=np.concatenate(split),
+        level=generator.random(len(cs_N)),
+        finding=_findings(generator, cs_N),
+        spacing_mm=np.full(len(cs_N), spacing_mm, dtype=np.float32),
+    )
+
+
+def anatomy_plan(counts: SliceCounts, generator: np.random.Generator, anatomy: Anatomy, scale: float) -> Plan:
+    """Choose real label maps: whole patients go to the test split until it has enough, the others train.
+
+    Raises:
+        ValueError: there are too few maps with a gland.
+    """
+    usable = (anatomy.labels > 0).sum(axis=(1, 2)) >= 64
+    has_lesion = (anatomy.labels == 3).any(axis=(1, 2))
+    classes = np.where(anatomy.is_cs == 1, np.where(has_lesion, 1, -1), np.where(has_lesion, -1, 0))
+    classes = np.where(usable, classes, -1)
+    patients = generator.permutation(np.unique(anatomy.patient))
+    members = {patient: generator.permutation(np.flatnonzero(anatomy.patient == patient)) for patient in patients}
+    wanted = {(1, "test"): counts.test_cs, (0, "test"): counts.test_noncs}
+    wanted |= {(1, "train"): counts.train_cs, (0, "train"): counts.train_noncs}
+    taken: dict[tuple[int, str], list[int]] = {key: [] for key in wanted}
+    for patient in patients:
+        maps = members[patient]
+        lacking = any(len(taken[label, "test"]) < wanted[label, "test"] for label in (1, 0) if (classes[maps] == label).any())
+        split = "test" if lacking else "train"
+        for label in (1, 0):
+            room = wanted[label, split] - len(taken[label, split])
+            taken[label, split] += maps[classes[maps] == label][:room].tolist()
+    for (label, split), maps in taken.items():
+        if len(maps) < wanted[label, split]:
+            raise ValueError(
+                f"the anatomy has {len(maps)} usable {'CS' if label else 'other'} slices for {split},"
+                f" {wanted[label, split]} are asked for; lower the count"
+            )
+    order = [(1, "train"), (1, "test"), (0, "train"), (0, "test")]
+    chosen_N = np.concatenate([taken[key] for key in order]).astype(int)
+    cs_N = np.concatenate([np.full(len(taken[key]), key[0], dtype=np.int8) for key in order])
+    patient_N = anatomy.patient[chosen_N].astype(str)
+    return Plan(
+        cs=cs_N,
+        patient=patient_N,
+        patient_number=np.unique(patient_N, return_inverse=True)[1],
+        split=np.concatenate([np.full(len(taken[key]), key[1]) for key in order]),
+        level=generator.random(len(cs_N)),
+        finding=_findings(generator, cs_N),
+        spacing_mm=(anatomy.spacing_mm[chosen_N] * scale).astype(np.float32),
+        map_number=chosen_N,
+    )
+
+
+def _findings(generator: np.random.Generator, cs_N: Array) -> Array:
+    drawn = generator.choice(list(MIMICS), len(cs_N), p=list(MIMICS.values()))
+    return np.where(cs_N == 1, "none", drawn)

@@ -1,0 +1,88 @@
+"""Small things that many tests share: the installed plugins, a cohort and a recipe that train in moments."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gankit import Cohort, Modality, Plugins, Recipe, load_plugins, load_recipe, write_cohort
+
+TINY = {
+    "modalities.adc.shape": [1, 16, 16],
+    "modalities.t2w.shape": [1, 16, 16],
+    "latent.dim": 8,
+    "networks.encoder.width": 4,
+    "networks.adc_decoder.width": 4,
+    "networks.t2w_translator.width": 4,
+    "networks.t2w_translator.depth": 2,
+    "networks.latent_critic.width": 4,
+    "networks.adc_critic.width": 4,
+    "networks.t2w_critic.width": 4,
+    "networks.adc_auxiliary.width": 4,
+    "networks.t2w_auxiliary.width": 4,
+    "training.steps": 4,
+    "training.batch": 4,
+    "training.log_every": 1,
+    "training.checkpoint_every": 2,
+    "training.sample_every": 100,
+    "phases.warm-up.stop": 1,
+    "phases.supervised.start": 1,
+    "phases.supervised.every": 1,
+    "phases.unsupervised.start": 1,
+    "cohort.use": "file",
+}
+"""``mpmri`` with everything small and every phase due within two steps."""
+
+
+@pytest.fixture(scope="session")
+def plugins() -> Plugins:
+    """Everything installed, loaded once."""
+    return load_plugins()
+
+
+@pytest.fixture(scope="session")
+def tiny_cohort() -> Cohort:
+    """24 slices of 8 patients, 16 x 16, half of them ``cs``: a bright disc with a darker spot where there is cancer.
+
+    Patients 0 to 5 train, 6 and 7 test; patients with even numbers have cancer.
+    """
+    numbers = np.random.default_rng(0)
+    patient_N = np.repeat(np.arange(8), 3)
+    cs_N = (patient_N % 2 == 0).astype(np.int8)
+    y, x = np.mgrid[:16, :16] - 7.5
+    gland = np.hypot(y, x) < 6
+    spot = np.hypot(y - 2, x - 2) < 2
+    tissue_N = gland - 0.5 * spot * cs_N[:, None, None] + 0.05 * numbers.standard_normal((24, 16, 16))
+    return Cohort(
+        modalities={
+            "adc": Modality.of(1800 * tissue_N.clip(0), unit="1e-6 mm2/s"),
+            "t2w": Modality.of(300 * tissue_N.clip(0) + 50),
+        },
+        labels={"cs": cs_N},
+        patient=np.array([f"p{number}" for number in patient_N]),
+        split=np.where(patient_N < 6, "train", "test"),
+        source="a disc with a spot",
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_cohort_file(tiny_cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``tiny_cohort`` as a file."""
+    file = tmp_path_factory.mktemp("cohort") / "tiny.safetensors"
+    write_cohort(tiny_cohort, file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(plugins: Plugins, tiny_cohort_file: Path) -> Callable[..., Recipe]:
+    """``tiny_recipe(**overrides)``: ``mpmri`` made tiny, on ``tiny_cohort_file``.
+
+    Overrides are key paths, ``tiny_recipe(**{"training.steps": 2})``; ``recipe`` names another recipe to shrink.
+    """
+
+    def tiny(recipe: str = "mpmri", **overrides: Any) -> Recipe:
+        return load_recipe(recipe, {**TINY, "cohort.path": str(tiny_cohort_file), **overrides}, plugins)
+
+    return tiny

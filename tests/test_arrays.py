@@ -1,0 +1,182 @@
+"""``gankit import arrays``: named arrays of a .npz to a cohort file."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gankit import read_cohort
+from gankit.cli import main
+
+COUNT = 40
+ARRAYS = {
+    "adc_map": np.linspace(0, 3000, COUNT * 64).reshape(COUNT, 8, 8),
+    "t2": np.linspace(0, 700, COUNT * 64).reshape(COUNT, 1, 8, 8),
+    "is_cs": np.arange(COUNT) // 2 % 2,
+    "grade": np.resize([-9, 0, 1], COUNT),
+    "patient_id": np.arange(COUNT) // 2,
+    "has_t2": np.arange(COUNT) % 4 > 0,
+    "fold": np.where(np.arange(COUNT) < 30, "train", "test"),
+    "size_mm": np.full(COUNT, 0.5),
+}
+"""20 patients with two slices each, every second one positive."""
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """``imported(*options, **arrays)``: exit code, what was printed and, where it worked, the cohort."""
+
+    def run(*options, modality=("adc=adc_map", "t2w=t2"), patient="patient_id", **arrays):
+        np.savez(tmp_path / "pairs.npz", **{**ARRAYS, **arrays})
+        named = [part for name in modality for part in ("--modality", name)]
+        out = tmp_path / "cohort.safetensors"
+        words = ["import", "arrays", tmp_path / "pairs.npz", *named, "--patient", patient, *options, "-o", out]
+        result = CliRunner().invoke(main, list(map(str, words)))
+        return result.exit_code, result.output, read_cohort(out) if out.exists() else None
+
+    return run
+
+
+@pytest.fixture
+def refused(imported):
+    """``refused(...)``: the message of an import that must fail and leave no file."""
+
+    def run(*options, **named):
+        code, output, cohort = imported(*options, **named)
+        assert (code, cohort) == (2, None)
+        assert output.startswith("Error: ")
+        return output
+
+    return run
+
+
+def test_arrays_become_modalities_labels_and_patients(imported):
+    """Names on the left are the cohort's, on the right the file's; ADC has its unit, others none."""
+    code, output, cohort = imported("--label", "cs=is_cs", "--spacing", "size_mm")
+    assert code == 0
+    assert "40 slices of 20 patients; see 'gankit cohort info" in output
+    assert {name: (m.unit, m.values.shape) for name, m in cohort.modalities.items()} == {
+        "adc": ("1e-6 mm2/s", (40, 1, 8, 8)),
+        "t2w": ("1", (40, 1, 8, 8)),
+    }
+    np.testing.assert_allclose(cohort.modalities["adc"].values[:, 0], ARRAYS["adc_map"], rtol=1e-6)
+    np.testing.assert_array_equal(cohort.labels["cs"], ARRAYS["is_cs"])
+    assert list(cohort.patient[:3]) == ["0", "0", "1"]
+    assert cohort.spacing_mm.tolist() == [0.5] * 40
+    assert cohort.source == "arrays of pairs.npz"
+
+
+def test_a_unit_may_be_given(imported):
+    """The unit is written down, values are not converted."""
+    _, _, cohort = imported("--unit", "adc=mm2/s", "--unit", "t2w=ms")
+    assert {name: m.unit for name, m in cohort.modalities.items()} == {"adc": "mm2/s", "t2w": "ms"}
+
+
+def test_a_negative_label_is_unknown(imported):
+    """Any negative number, booleans and floats with NaN not among them, is -1."""
+    _, _, cohort = imported("--label", "grade=grade", "--label", "yes=has_t2")
+    assert cohort.labels["grade"][:3].tolist() == [-1, 0, 1]
+    assert cohort.labels["yes"][:2].tolist() == [0, 1]
+
+
+def test_a_split_is_drawn_by_patient_and_stratified(imported):
+    """A fifth of the 10 positive and of the 10 other patients, whole patients only, by seed."""
+    _, _, cohort = imported("--label", "cs=is_cs")
+    test = set(cohort.patient[cohort.split == "test"])
+    assert test.isdisjoint(cohort.patient[cohort.split == "train"])
+    assert len(test) == 4
+    assert len(test & set(cohort.patient[cohort.labels["cs"] == 1])) == 2
+    _, _, other = imported("--label", "cs=is_cs", "--seed", "1")
+    assert set(other.patient[other.split == "test"]) != test
+
+
+def test_a_given_split_is_kept(imported):
+    """``--split`` names the array that tells."""
+    _, _, cohort = imported("--split", "fold")
+    np.testing.assert_array_equal(cohort.split, ARRAYS["fold"])
+
+
+def test_a_given_split_must_keep_patients_whole(refused):
+    """A patient in both splits is refused, not repaired."""
+    fold = ARRAYS["fold"].copy()
+    fold[0] = "test"
+    assert "1 patients are in train and in test (0)" in refused("--split", "fold", fold=fold)
+
+
+def test_slices_wholly_nan_are_absent(imported):
+    """A partially paired cohort needs no extra array."""
+    t2 = ARRAYS["t2"].copy()
+    t2[[3, 7]] = np.nan
+    _, _, cohort = imported(t2=t2)
+    assert np.flatnonzero(~cohort.modalities["t2w"].present).tolist() == [3, 7]
+    assert np.isfinite(cohort.modalities["t2w"].values).all()
+
+
+def test_presence_may_be_given(imported):
+    """``--present`` names a mask."""
+    _, _, cohort = imported("--present", "t2w=has_t2")
+    np.testing.assert_array_equal(cohort.modalities["t2w"].present, ARRAYS["has_t2"])
+
+
+REFUSED = {
+    "an array that is not there": (["--label", "cs=is_sc"], {}, "--label: no array 'is_sc'; did you mean 'is_cs'?; it has"),
+    "a modality that is not there": ([], {"modality": ["adc=adc_mp"]}, "--modality: no array 'adc_mp'; did you mean"),
+    "a patient array that is not there": ([], {"patient": "patient"}, "--patient: no array 'patient'"),
+    "a split array that is not there": (["--split", "folds"], {}, "--split: no array 'folds'; did you mean 'fold'?"),
+    "a pair without =": ([], {"modality": ["adc"]}, "--modality adc: must be NAME=ARRAY, as in --modality adc=adc"),
+    "a name twice": ([], {"modality": ["adc=adc_map", "adc=t2"]}, "--modality adc=t2: 'adc' is given twice"),
+    "a unit of no modality": (["--unit", "dce=s"], {}, "--unit dce: no such --modality; given: adc, t2w"),
+    "labels that are not 0 or 1": (["--label", "cs=patient_id"], {}, "has values [2.0, 3.0, 4.0, 5.0, 6.0]; accepted"),
+    "labels that are NaN": (["--label", "cs=is_cs"], {"is_cs": np.full(COUNT, np.nan)}, "accepted: 1 yes, 0 no"),
+    "labels that are text": (["--label", "cs=fold"], {}, "needs one number a slice"),
+    "labels with two axes": (["--label", "cs=is_cs"], {"is_cs": np.zeros((COUNT, 2))}, "needs one number a slice"),
+    "too few labels": (["--label", "cs=is_cs"], {"is_cs": np.zeros(3)}, "has 3 slices, but there are 40 patient ids"),
+    "too few images": ([], {"adc_map": np.zeros((3, 8, 8))}, "modality 'adc' has 3 slices, but there are 40 patient"),
+    "images without space": ([], {"adc_map": np.zeros(COUNT)}, "--modality adc=adc_map: needs numbers of shape (slices,"),
+    "images of text": ([], {"adc_map": np.full((COUNT, 2, 2), "a")}, "needs numbers of shape"),
+    "a single NaN": ([], {"adc_map": np.where(np.arange(COUNT * 64) == 70, np.nan, 1).reshape(COUNT, 8, 8)},
+                     "modality 'adc' has NaN or infinite values in 1 slices, the first is slice 1 of patient '0'"),
+    "presence that is not a mask": (["--present", "t2w=t2"], {}, "--present t2w=t2"),
+    "too few presences": (["--present", "t2w=has_t2"], {"has_t2": np.ones(3, dtype=bool)}, "has 3 slices, but there are"),
+    "a fraction of all": (["--test-fraction", "1"], {}, "test fraction must be at least 0 and below 1, got 1.0"),
+    "a split of other words": (["--split", "patient_id"], {}, "split has values ['0', '1'"),
+    "patients with two axes": ([], {"patient_id": np.zeros((COUNT, 2))}, "--patient patient_id: needs one id a slice"),
+    "spacing of text": (["--spacing", "fold"], {}, "--spacing fold: needs one number a slice"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_is_refused(refused, what):
+    """One line says which option and what was found; no file is left."""
+    options, named, message = REFUSED[what]
+    assert message in refused(*options, **named)
+
+
+def test_pickled_arrays_are_refused(refused):
+    """A pickle runs code when it is read."""
+    assert "not a readable .npz file of plain arrays" in refused(is_cs=np.array([object()] * COUNT, dtype=object))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip file", b"PK\x03\x04 cut short"])
+def test_what_is_not_an_npz_is_refused(tmp_path, content):
+    """Another file by mistake is one clear line."""
+    (tmp_path / "pairs.npz").write_bytes(content)
+    words = ["import", "arrays", f"{tmp_path}/pairs.npz", "--modality", "adc=adc", "--patient", "p", "-o", "out"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "pairs.npz: not a readable .npz file of plain arrays" in result.output
+
+
+def test_a_single_array_is_not_an_npz(tmp_path):
+    """A .npy has no names to refer to."""
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    words = ["import", "arrays", f"{tmp_path}/one.npy", "--modality", "adc=adc", "--patient", "p", "-o", "out"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "one.npy: not a readable .npz file of plain arrays" in result.output
+
+
+def test_the_imported_file_serves_a_recipe(imported, tmp_path, plugins):
+    """``[cohort] use = "file"`` reads it back."""
+    imported("--label", "cs=is_cs")
+    source = plugins.registry.find("file", "cohort")(path=tmp_path / "cohort.safetensors")
+    assert len(source.load()) == COUNT

@@ -1,0 +1,169 @@
+"""Cohorts: what they hold together, and the file that keeps all of it."""
+
+import attrs
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from gankit import Cohort, CohortError, Modality, read_cohort, write_cohort
+
+
+@pytest.fixture
+def full(tiny_cohort):
+    """A cohort that uses every field."""
+    count = len(tiny_cohort)
+    t2w = tiny_cohort.modalities["t2w"]
+    return attrs.evolve(
+        tiny_cohort,
+        modalities={**tiny_cohort.modalities, "t2w": attrs.evolve(t2w, present=np.arange(count) % 3 > 0)},
+        labels={**tiny_cohort.labels, "grade": np.resize(np.array([-1, 0, 1], dtype=np.int8), count)},
+        spacing_mm=np.where(np.arange(count) % 5, 0.5, np.nan).astype(np.float32),
+        truth={"tissue": np.resize(np.arange(7, dtype=np.uint8), (count, 16, 16))},
+        tissues=("background", "zone"),
+        synthetic=True,
+        source="a sentence, with – signs",
+    )
+
+
+def test_a_file_keeps_everything(full, tmp_path):
+    """Written and read again, every array, unit, name and order is the same."""
+    write_cohort(full, tmp_path / "full.safetensors")
+    again = read_cohort(tmp_path / "full.safetensors")
+    assert list(again.modalities) == ["adc", "t2w"]
+    for name, modality in full.modalities.items():
+        assert again.modalities[name].unit == modality.unit
+        np.testing.assert_array_equal(again.modalities[name].values, modality.values)
+        np.testing.assert_array_equal(again.modalities[name].present, modality.present)
+    for what in ("labels", "truth"):
+        before, after = getattr(full, what), getattr(again, what)
+        assert before.keys() == after.keys()
+        for name in before:
+            np.testing.assert_array_equal(after[name], before[name])
+            assert after[name].dtype == before[name].dtype
+    for what in ("patient", "split", "spacing_mm"):
+        np.testing.assert_array_equal(getattr(again, what), getattr(full, what))
+    assert (again.tissues, again.synthetic, again.source) == (full.tissues, full.synthetic, full.source)
+
+
+def test_the_same_content_makes_the_same_bytes(full, tmp_path):
+    """A cohort's hash says what is in it, not when it was written."""
+    for name in ("one", "two"):
+        write_cohort(full, tmp_path / name)
+    write_cohort(read_cohort(tmp_path / "one"), tmp_path / "three")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() == (tmp_path / "three").read_bytes()
+
+
+def test_a_file_cut_short_anywhere_is_refused(full, tmp_path):
+    """Whatever a broken copy leaves, one line says what to do."""
+    write_cohort(full, tmp_path / "full")
+    content = (tmp_path / "full").read_bytes()
+    for length in [*range(0, 64, 7), *range(64, len(content), len(content) // 29), len(content) - 1]:
+        (tmp_path / "cut").write_bytes(content[:length])
+        with pytest.raises(CohortError, match=r"cut: not a readable cohort file, perhaps cut short .*make or copy it"):
+            read_cohort(tmp_path / "cut")
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, {"gankit": "{}"}, {"gankit": '{"format": "gankit-model-1"}'}, {"gankit": "[]"}]
+)
+def test_a_foreign_safetensors_file_is_refused(tmp_path, metadata):
+    """A model or another program's weights are no cohort."""
+    safetensors.numpy.save_file({"weight": np.zeros(3)}, tmp_path / "foreign", metadata=metadata)
+    with pytest.raises(CohortError, match="foreign: not a cohort file"):
+        read_cohort(tmp_path / "foreign")
+
+
+@pytest.mark.parametrize("lost", ["patient", "split", "modality.adc", "present.adc"])
+def test_a_file_that_lacks_an_array_is_refused(tiny_cohort_file, tmp_path, lost):
+    """A file that says less than its header promises is incomplete."""
+    with safetensors.safe_open(tiny_cohort_file, framework="numpy") as file:
+        arrays, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    del arrays[lost]
+    safetensors.numpy.save_file(arrays, tmp_path / "less", metadata=metadata)
+    with pytest.raises(CohortError, match=f"less: cohort file is incomplete .*{lost}"):
+        read_cohort(tmp_path / "less")
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path):
+    """The message names the commands that write cohort files."""
+    with pytest.raises(CohortError, match="no such cohort file; make one with 'gankit import' or 'gankit phantom'"):
+        read_cohort(tmp_path / "none.safetensors")
+
+
+def test_a_patient_in_both_splits_is_refused(tiny_cohort):
+    """Testing on a training patient would flatter every result."""
+    split = tiny_cohort.split.copy()
+    split[0] = "test"
+    with pytest.raises(CohortError, match=r"1 patients are in train and in test \(p0\)"):
+        attrs.evolve(tiny_cohort, split=split)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(tiny_cohort, value):
+    """The first slice and its patient are named, so that it can be found."""
+    values = tiny_cohort.modalities["adc"].values.copy()
+    values[4, 0, 3, 3] = value
+    with pytest.raises(CohortError, match="modality 'adc' has NaN or infinite values in 1 slices.*slice 4 of patient"):
+        attrs.evolve(tiny_cohort, modalities={"adc": Modality.of(values)})
+
+
+def test_an_absent_slice_may_hold_anything(tiny_cohort):
+    """What is masked out is never read."""
+    values = tiny_cohort.modalities["adc"].values.copy()
+    values[4] = np.nan
+    present = np.arange(24) != 4
+    cohort = attrs.evolve(tiny_cohort, modalities={"adc": Modality.of(values, present=present)})
+    assert cohort.modalities["adc"].present.sum() == 23
+
+
+SHORTER = {
+    "modality 'adc'": lambda cohort: {"modalities": {"adc": Modality.of(np.zeros((3, 4, 4)))}},
+    "presence of 'adc'": lambda cohort: {
+        "modalities": {"adc": Modality.of(np.zeros((24, 4, 4)), present=np.ones(3, dtype=bool))}
+    },
+    "label 'cs'": lambda cohort: {"labels": {"cs": np.zeros(3, dtype=np.int8)}},
+    "split": lambda cohort: {"split": cohort.split[:3]},
+    "spacing": lambda cohort: {"spacing_mm": np.ones(3, dtype=np.float32)},
+    "truth 'tissue'": lambda cohort: {"truth": {"tissue": np.zeros((3, 4, 4), dtype=np.uint8)}},
+}
+
+
+@pytest.mark.parametrize("what", SHORTER)
+def test_arrays_of_different_length_are_refused(tiny_cohort, what):
+    """Slices are matched by position, so every array has one entry a slice."""
+    with pytest.raises(CohortError, match=f"{what} has 3 slices, but there are 24 patient ids"):
+        attrs.evolve(tiny_cohort, **SHORTER[what](tiny_cohort))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": {"cs": np.full(24, 2, dtype=np.int8)}}, r"label 'cs' has values \[2\]; accepted: 1 yes, 0 no, -1"),
+        ({"split": np.full(24, "dev")}, r"split has values \['dev'\]; accepted: train, test"),
+        ({"modalities": {}}, "no modality; a cohort needs at least one"),
+        ({"modalities": {"adc": Modality(values=np.zeros((24, 9), dtype=np.float32), present=np.ones(24, dtype=bool))}},
+         "needs \\(slices, channels, \\*space\\)"),
+    ],
+)  # fmt: skip
+def test_what_a_cohort_cannot_be_is_refused(tiny_cohort, change, message):
+    """Found value and accepted ones are in the message."""
+    with pytest.raises(CohortError, match=message):
+        attrs.evolve(tiny_cohort, **change)
+
+
+def test_selecting_keeps_all_arrays_aligned(full):
+    """A selection is a cohort of its own."""
+    some = full.select(np.array([5, 0, 23]))
+    assert len(some) == 3
+    assert list(some.patient) == ["p1", "p0", "p7"]
+    assert list(some.modalities["t2w"].present) == [True, False, True]
+    np.testing.assert_array_equal(some.truth["tissue"][0], full.truth["tissue"][5])
+    assert list(some.labels["grade"]) == [1, -1, 1]
+    assert isinstance(some, Cohort)
+    assert len(full.select(full.split == "test")) == 6
+
+
+def test_a_plain_image_gets_a_channel():
+    """(N, H, W) numbers are one channel."""
+    assert Modality.of(np.zeros((2, 4, 5))).values.shape == (2, 1, 4, 5)
+    assert Modality.of(np.zeros((2, 3, 4, 5))).values.shape == (2, 3, 4, 5)

@@ -1,0 +1,151 @@
+"""Eqs. 1 to 10 of Wang et al. as they are written: slow, plain, float64, and independent of how gankit trains.
+
+One pair at a time where the equation has an expectation, probabilities where it has logarithms, every image made
+anew each time it is needed, nothing frozen, nothing shared, torch's plain Adam.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from gankit import Networks, Recipe
+
+Batch = Mapping[str, Tensor]
+
+
+class Reference:
+    """The eight networks of ``mpmri`` and the three phases that train them."""
+
+    def __init__(self, recipe: Recipe, networks: Networks):
+        self.networks = {name: copy.deepcopy(networks[name]) for name in recipe.networks}
+        self.phases = {phase.name: phase for phase in recipe.phases}
+        synthesizer = ["adc_decoder", "t2w_translator"]
+        with_encoder = ["encoder", *synthesizer]
+        critics = ["adc_critic", "t2w_critic", "adc_auxiliary", "t2w_auxiliary"]
+        self.adams = {
+            "warm-up": self._adam("warm-up", with_encoder),
+            "supervised": self._adam("supervised", with_encoder),
+            "supervised critics": self._adam("supervised", ["latent_critic"], "critic_"),
+            "unsupervised": self._adam("unsupervised", synthesizer),
+            "unsupervised critics": self._adam("unsupervised", critics, "critic_"),
+        }
+
+    def step(self, batches: Mapping[str, Batch]) -> None:
+        """One round: each phase that has a batch, in the order of the recipe."""
+        for name, batch in batches.items():
+            {"warm-up": self.warm_up, "supervised": self.supervised, "unsupervised": self.unsupervised}[name](batch)
+
+    # Supervised learning of paired relationships ------------------------------------------------------------
+
+    def warm_up(self, batch: Batch) -> None:
+        """Minimise Eq. 1."""
+        self._minimise("warm-up", self.eq_1("warm-up", batch))
+
+    def supervised(self, batch: Batch) -> None:
+        """D_AAE up Eq. 2, then the encoder and the synthesizer down Eq. 3."""
+        weight = self._weights("supervised")
+        self._minimise("supervised critics", -self.eq_2(batch))
+        self._minimise("supervised", self.eq_1("supervised", batch) + weight["aae-latent"] * self.eq_2(batch))
+
+    def eq_1(self, phase: str, batch: Batch) -> Tensor:
+        """E ||a - â||² + ||t - t̂||², norms as means over pixels, each expectation over the pairs that have both."""
+        weight = self._weights(phase)
+        a, t = batch["0/inputs/adc"], batch["0/inputs/t2w"]
+        a_hat, t_hat = self._reconstruct(a)
+        adc = [((x - y) ** 2).sum() / x.numel() for x, y in zip(a, a_hat, strict=True)]
+        has_t2w = batch["0/inputs/present.t2w"].bool().tolist()
+        t2w = [
+            ((x - y) ** 2).sum() / x.numel() for x, y, present in zip(t, t_hat, has_t2w, strict=True) if present
+        ]
+        return weight["l2-adc"] * sum(adc) / len(adc) + weight["l2-t2w"] * sum(t2w) / max(1, len(t2w))
+
+    def eq_2(self, batch: Batch) -> Tensor:
+        """E log D(z) + E log(1 - D(F_enc(a)))."""
+        prior, encoding = batch["0/reference/aae-latent"], self.networks["encoder"](batch["0/inputs/adc"])
+        return jensen_shannon(self.networks["latent_critic"], prior, encoding)
+
+    def _reconstruct(self, a: Tensor) -> tuple[Tensor, Tensor]:
+        return self._synthesize(self.networks["encoder"](a))
+
+    # Unsupervised learning of marginal distributions ----------------------------------------------------------
+
+    def unsupervised(self, batch: Batch) -> None:
+        """The critics up Eqs. 4, 5, 8 and 9, several times; then the synthesizer by Eq. 10, down and up."""
+        last = self.phases["unsupervised"].critic_steps - 1
+        for number in range(last + 1):
+            distances = [*self.eqs_4_and_5(batch, number), *self.eqs_8_and_9(batch, number)]
+            self._minimise("unsupervised critics", -sum(distances))
+        z, weight = batch[f"{last}/inputs/latent"], self._weights("unsupervised")
+        w_adc, w_t2w = (-self._scores(f"{m}_critic", self._fake(m, z)).mean() for m in ("adc", "t2w"))
+        j_adc, j_t2w = (
+            torch.log(1 - torch.sigmoid(self._scores(f"{m}_auxiliary", self._fake(m, z)))).mean() for m in ("adc", "t2w")
+        )
+        down = weight["wgan-gp-adc"] * w_adc + weight["wgan-gp-t2w"] * w_t2w
+        up = weight["jsd-auxiliary-adc"] * j_adc + weight["jsd-auxiliary-t2w"] * j_t2w
+        self._minimise("unsupervised", down - up)
+
+    def eqs_4_and_5(self, batch: Batch, number: int) -> Iterable[Tensor]:
+        """E D(x) - E D(x̂) - λ R for both modalities, less the drift term that is ours."""
+        terms = {term.name: term for term in self.phases["unsupervised"].terms}
+        for m in ("adc", "t2w"):
+            term, critic = terms[f"wgan-gp-{m}"], f"{m}_critic"
+            real, fake = batch[f"{number}/reference/{term.name}"], self._fake(m, batch[f"{number}/inputs/latent"])
+            penalty = slope_penalty(self.networks[critic], real, fake, batch[f"{number}/mixing/{term.name}"])
+            scores = self._scores(critic, real)
+            drift = (scores**2).mean()
+            yield scores.mean() - self._scores(critic, fake).mean() - term.penalty * penalty - term.drift * drift
+
+    def eqs_8_and_9(self, batch: Batch, number: int) -> Iterable[Tensor]:
+        """E log C(x) + E log(1 - C(x̂)) with x of the other class; slices ``alongside`` join x̂."""
+        for m in ("adc", "t2w"):
+            name = f"jsd-auxiliary-{m}"
+            other, fake = batch[f"{number}/reference/{name}"], self._fake(m, batch[f"{number}/inputs/latent"])
+            if f"{number}/alongside/{name}" in batch:
+                fake = torch.cat([fake, batch[f"{number}/alongside/{name}"]])
+            yield jensen_shannon(self.networks[f"{m}_auxiliary"], other, fake)
+
+    # Shared -----------------------------------------------------------------------------------------------------
+
+    def _synthesize(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        a_hat = self.networks["adc_decoder"](z)
+        return a_hat, self.networks["t2w_translator"](a_hat)
+
+    def _fake(self, modality: str, z: Tensor) -> Tensor:
+        return self._synthesize(z)[("adc", "t2w").index(modality)]
+
+    def _scores(self, critic: str, images: Tensor) -> Tensor:
+        return self.networks[critic](images)
+
+    def _weights(self, phase: str) -> dict[str, float]:
+        return {term.name: term.weight for term in self.phases[phase].terms}
+
+    def _adam(self, phase: str, networks: Iterable[str], role: str = "") -> torch.optim.Adam:
+        parameters = [parameter for name in networks for parameter in self.networks[name].parameters()]
+        rate, betas = (getattr(self.phases[phase], f"{role}{key}") for key in ("learning_rate", "betas"))
+        return torch.optim.Adam(parameters, lr=rate, betas=betas, foreach=False, fused=False)
+
+    def _minimise(self, adam: str, objective: Tensor) -> None:
+        objective.backward()
+        self.adams[adam].step()
+        for network in self.networks.values():
+            network.zero_grad()
+
+
+def jensen_shannon(critic: Module, reference: Tensor, candidate: Tensor) -> Tensor:
+    """E log C(reference) + E log(1 - C(candidate)), C the probability."""
+    return torch.log(torch.sigmoid(critic(reference))).mean() + torch.log(1 - torch.sigmoid(critic(candidate))).mean()
+
+
+def slope_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mixing: Tensor) -> Tensor:
+    """R of Eqs. 4 and 5, E (|∇D(mix)|₂ - 1)², pair by pair."""
+    penalties = []
+    for x, x_hat, epsilon in zip(real, fake, mixing, strict=True):
+        mix = (epsilon * x + (1 - epsilon) * x_hat).detach().requires_grad_()
+        (slope,) = torch.autograd.grad(critic(mix[None]).sum(), mix, create_graph=True)
+        penalties.append(((slope**2).sum().sqrt() - 1) ** 2)
+    return sum(penalties) / len(penalties)
