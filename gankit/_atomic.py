@@ -7,7 +7,6 @@ from pathlib import Path
 
 from gankit._errors import RunError
 
-
 PART = ".part"
 """How the names of unfinished files end."""
 

@@ -32,7 +32,7 @@ class Modality:
 
     @classmethod
     def of(cls, values: np.ndarray, unit: str = "1", present: np.ndarray | None = None) -> Modality:
-        """A modality from (N, *S) or (N, C, *S) numbers, present everywhere unless told otherwise."""
+        """A modality from (N, H, W) or (N, C, *S) numbers, present everywhere unless told otherwise."""
         values = np.asarray(values, dtype=np.float32)
         if values.ndim == 3:
             values = values[:, None]
@@ -104,6 +104,8 @@ def _problems(cohort: Cohort) -> Any:
             yield f"{what} has {length} slices, but there are {count} patient ids"
     if not cohort.modalities:
         yield "no modality; a cohort needs at least one"
+    if not count:
+        yield "no slice; a cohort needs at least one"
     for name, modality in cohort.modalities.items():
         if modality.values.ndim < 3:
             yield f"modality {name!r} has shape {modality.values.shape}, needs (slices, channels, *space)"
@@ -111,7 +113,7 @@ def _problems(cohort: Cohort) -> Any:
         if len(bad := np.flatnonzero(~finite & modality.present)):
             yield (
                 f"modality {name!r} has NaN or infinite values in {len(bad)} slices, the first is slice {bad[0]}"
-                f" of patient {cohort.patient[bad[0]]!r}; mend them or leave the slices out"
+                f" of patient '{cohort.patient[bad[0]]}'; mend them or leave the slices out"
             )
     for name, values in cohort.labels.items():
         if wrong := sorted(set(np.unique(values).tolist()) - {-1, 0, 1}):

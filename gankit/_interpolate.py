@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from gankit._model import Model
 from gankit._plugins import Plugins
 from gankit._recipe import Edge, Recipe, phase_edges
 from gankit._recipe_file import Layers, check_document
-from gankit._resident import resident_cohort
+from gankit._resident import resident_cohort, select_pool
 from gankit._run_directory import RunDirectory
 from gankit._sheet import sheet_png
 from gankit._state import TrainingState
@@ -79,8 +80,8 @@ def _encoder(recipe: Recipe, path: Path) -> tuple[Edge, str | None]:
 def _chosen(cohort: Cohort, recipe: Recipe, pool: str | None, pair: tuple[int, int] | None) -> tuple[int, int]:
     """Two slices of the pool's label that have every modality: of the test split, or of all where it has none."""
     keep = np.all([cohort.modalities[name].present for name in recipe.modalities], axis=0)
-    if pool is not None and (label := recipe.pools[pool].label) is not None:
-        keep &= cohort.labels[label] == recipe.pools[pool].equals
+    if pool is not None:
+        keep &= select_pool(attrs.evolve(recipe.pools[pool], split="all"), cohort)
     test = np.flatnonzero(keep & (cohort.split == "test"))
     indices = test if len(test) >= 2 else np.flatnonzero(keep)
     first, second = pair or (0, len(indices) - 1)

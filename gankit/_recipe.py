@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
 
 import attrs
 
@@ -26,7 +27,7 @@ class Pool:
 
     label: str | None = option(None, help="cohort label that selects; default: every slice")
     equals: int = option(1, ge=0, le=1, help="value of the label: 1 yes, 0 no")
-    split: str | None = option("train", help="split that selects")
+    split: Literal["train", "test", "all"] = option("train", help="split that selects")
 
 
 @attrs.frozen(kw_only=True)

@@ -104,23 +104,25 @@ def area_average(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
     return values.reshape(blocks).mean(axis=tuple(range(3, len(blocks), 2)), dtype=np.float32)
 
 
+def select_pool(pool: Pool, cohort: Cohort) -> np.ndarray:
+    """Mask (N,) of the cohort's slices that a pool selects; the cohort has the pool's label."""
+    chosen_N = np.ones(len(cohort), dtype=bool) if pool.split == "all" else cohort.split == pool.split
+    return chosen_N if pool.label is None else chosen_N & (cohort.labels[pool.label] == pool.equals)
+
+
 def _pool(name: str, pool: Pool, cohort: Cohort) -> np.ndarray:
-    keep = np.ones(len(cohort), dtype=bool)
-    if pool.split is not None:
-        keep &= cohort.split == pool.split
-    if pool.label is not None:
-        if pool.label not in cohort.labels:
-            known = ", ".join(cohort.labels) or "none"
-            raise CohortError(
-                f"pools.{name}.label: the cohort has no label {pool.label!r}"
-                f"{nearest(pool.label, cohort.labels)}; it has {known}"
-            )
-        keep &= cohort.labels[pool.label] == pool.equals
-    indices = np.flatnonzero(keep)
-    if not len(indices):
+    if pool.label is not None and pool.label not in cohort.labels:
+        known = ", ".join(cohort.labels) or "none"
         raise CohortError(
-            f"pools.{name}: no slice of the cohort's {len(cohort)} has label {pool.label!r} = {pool.equals} in split"
-            f" {pool.split!r}; see 'gankit cohort info'"
+            f"pools.{name}.label: the cohort has no label {pool.label!r}"
+            f"{nearest(pool.label, cohort.labels)}; it has {known}"
+        )
+    indices = np.flatnonzero(select_pool(pool, cohort))
+    if not len(indices):
+        wanted = "" if pool.label is None else f" has label {pool.label!r} = {pool.equals}"
+        raise CohortError(
+            f"pools.{name}: no slice of the cohort's {len(cohort)}{wanted} in split {pool.split!r};"
+            " see 'gankit cohort info'"
         )
     return indices
 

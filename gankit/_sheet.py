@@ -12,10 +12,13 @@ import numpy as np
 from gankit._atomic import write_bytes
 from gankit._cohort import Cohort
 from gankit._recipe import ModalitySpec, Recipe
-from gankit._resident import area_average
+from gankit._resident import area_average, select_pool
 
 COLUMNS = 8
 """Slices beside each other in one panel."""
+
+GAP = 1
+"""Pixels between them."""
 
 Images = Mapping[str, Any]
 """Modality to (N, C, *S) numbers in the modality's unit, numpy arrays or tensors."""
@@ -24,11 +27,7 @@ Images = Mapping[str, Any]
 def real_pairs(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarray]:
     """Up to ``count`` real slices of the first pool that has every modality, spread over it, at the recipe's size."""
     complete = np.all([cohort.modalities[name].present for name in recipe.modalities], axis=0)
-    pool = next(iter(recipe.pools.values()))
-    keep = complete & ((cohort.split == pool.split) if pool.split is not None else True)
-    if pool.label is not None:
-        keep = keep & (cohort.labels[pool.label] == pool.equals)
-    indices = np.flatnonzero(keep)
+    indices = np.flatnonzero(complete & select_pool(next(iter(recipe.pools.values())), cohort))
     chosen = (
         indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)] if len(indices) else indices
     )
@@ -87,8 +86,10 @@ def _draw_row(axes: Any, images: Any, spec: ModalitySpec, start: int, columns: i
     planes = [plane(image) for image in np.asarray(images[start : start + columns])]
     if not planes:
         return None
-    blank = np.full_like(planes[0], np.nan)
-    strip = np.concatenate([*planes, *[blank] * (columns - len(planes))], axis=1)
+    strip = np.full((planes[0].shape[0], columns * (planes[0].shape[1] + GAP) - GAP), np.nan, dtype=np.float32)
+    for column, picture in enumerate(planes):
+        left = column * (picture.shape[1] + GAP)
+        strip[:, left : left + picture.shape[1]] = picture
     low, high = spec.window or spec.range
     return axes.imshow(strip, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
 

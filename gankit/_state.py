@@ -23,7 +23,9 @@ class TrainingState:
     def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype = torch.float32):
         self.recipe = recipe
         self.step = 0
-        self.networks = build_networks(recipe).to(device, dtype, memory_format=_memory_format(recipe))
+        self.networks = build_networks(recipe).to(device, dtype)
+        if all(len(modality.shape) == 3 for modality in recipe.modalities.values()):
+            self.networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # 2-D convolutions are 7 to 14% faster so
         self.optimizers = Optimizers(recipe, self.networks)
         self.averages = average_of(self.networks)
 
@@ -71,12 +73,6 @@ class TrainingState:
         for name, tensor in own.items():
             tensor.copy_(stored[name])
         self.step = header["step"]
-
-
-def _memory_format(recipe: Recipe) -> torch.memory_format:
-    """Channels last where images are 2-D: convolutions are 7 to 14% faster so."""
-    flat = all(len(modality.shape) == 3 for modality in recipe.modalities.values())
-    return torch.channels_last if flat else torch.preserve_format
 
 
 def average_of(networks: Networks) -> Networks:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gankit._draws import Draws
+from gankit._errors import InputError
 from gankit._recipe import Edge, Recipe
 from gankit._shapes import LATENT
 
@@ -18,6 +19,8 @@ class Networks(nn.Module):
     def __init__(self, recipe: Recipe, modules: Mapping[str, nn.Module]):
         super().__init__()
         self.recipe = recipe
+        if taken := [name for name in modules if hasattr(nn.ModuleDict(), name)]:
+            raise InputError(f"networks.{taken[0]}: torch keeps this name for itself; choose another")
         self.by_name = nn.ModuleDict(modules)
         self._edges = recipe.edges()
 

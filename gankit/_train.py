@@ -87,10 +87,13 @@ def choose_device(device: str) -> torch.device:
     """``auto`` is CUDA where there is one. Raises InputError for a device that is not there."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    unknown = InputError(f"--device {device}: unknown; accepted: auto, cpu, cuda, cuda:N")
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise InputError(f"--device {device}: unknown; accepted: auto, cpu, cuda, cuda:N") from error
+        raise unknown from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise unknown
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"--device {device}: this torch sees no CUDA device; choose cpu or auto")
     return chosen

@@ -72,7 +72,7 @@ def test_a_unit_may_be_given(imported):
 
 
 def test_a_negative_label_is_unknown(imported):
-    """Any negative number, booleans and floats with NaN not among them, is -1."""
+    """Any negative number is -1; booleans are 1 and 0."""
     _, _, cohort = imported("--label", "grade=grade", "--label", "yes=has_t2")
     assert cohort.labels["grade"][:3].tolist() == [-1, 0, 1]
     assert cohort.labels["yes"][:2].tolist() == [0, 1]
@@ -118,25 +118,27 @@ def test_presence_may_be_given(imported):
 
 
 REFUSED = {
-    "an array that is not there": (["--label", "cs=is_sc"], {}, "--label: no array 'is_sc'; did you mean 'is_cs'?; it has"),
+    "an array that is not there": (["--label", "cs=is_sc"], {}, "--label: no array 'is_sc'; did you mean 'is_cs'?"),
     "a modality that is not there": ([], {"modality": ["adc=adc_mp"]}, "--modality: no array 'adc_mp'; did you mean"),
     "a patient array that is not there": ([], {"patient": "patient"}, "--patient: no array 'patient'"),
     "a split array that is not there": (["--split", "folds"], {}, "--split: no array 'folds'; did you mean 'fold'?"),
     "a pair without =": ([], {"modality": ["adc"]}, "--modality adc: must be NAME=ARRAY, as in --modality adc=adc"),
     "a name twice": ([], {"modality": ["adc=adc_map", "adc=t2"]}, "--modality adc=t2: 'adc' is given twice"),
     "a unit of no modality": (["--unit", "dce=s"], {}, "--unit dce: no such --modality; given: adc, t2w"),
+    "no slices": ([], {"adc_map": np.zeros((0, 8, 8)), "t2": np.zeros((0, 8, 8)), "patient_id": np.zeros(0)},
+                  "no slice; a cohort needs at least one"),
     "labels that are not 0 or 1": (["--label", "cs=patient_id"], {}, "has values [2.0, 3.0, 4.0, 5.0, 6.0]; accepted"),
     "labels that are NaN": (["--label", "cs=is_cs"], {"is_cs": np.full(COUNT, np.nan)}, "accepted: 1 yes, 0 no"),
     "labels that are text": (["--label", "cs=fold"], {}, "needs one number a slice"),
     "labels with two axes": (["--label", "cs=is_cs"], {"is_cs": np.zeros((COUNT, 2))}, "needs one number a slice"),
     "too few labels": (["--label", "cs=is_cs"], {"is_cs": np.zeros(3)}, "has 3 slices, but there are 40 patient ids"),
     "too few images": ([], {"adc_map": np.zeros((3, 8, 8))}, "modality 'adc' has 3 slices, but there are 40 patient"),
-    "images without space": ([], {"adc_map": np.zeros(COUNT)}, "--modality adc=adc_map: needs numbers of shape (slices,"),
+    "images without space": ([], {"adc_map": np.zeros(COUNT)}, "--modality adc=adc_map: needs numbers of shape"),
     "images of text": ([], {"adc_map": np.full((COUNT, 2, 2), "a")}, "needs numbers of shape"),
     "a single NaN": ([], {"adc_map": np.where(np.arange(COUNT * 64) == 70, np.nan, 1).reshape(COUNT, 8, 8)},
                      "modality 'adc' has NaN or infinite values in 1 slices, the first is slice 1 of patient '0'"),
     "presence that is not a mask": (["--present", "t2w=t2"], {}, "--present t2w=t2"),
-    "too few presences": (["--present", "t2w=has_t2"], {"has_t2": np.ones(3, dtype=bool)}, "has 3 slices, but there are"),
+    "too few presences": (["--present", "t2w=has_t2"], {"has_t2": np.zeros(3)}, "40 slices, but its --present has 3"),
     "a fraction of all": (["--test-fraction", "1"], {}, "test fraction must be at least 0 and below 1, got 1.0"),
     "a split of other words": (["--split", "patient_id"], {}, "split has values ['0', '1'"),
     "patients with two axes": ([], {"patient_id": np.zeros((COUNT, 2))}, "--patient patient_id: needs one id a slice"),

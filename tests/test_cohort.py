@@ -103,7 +103,7 @@ def test_values_that_are_not_finite_are_refused(tiny_cohort, value):
     """The first slice and its patient are named, so that it can be found."""
     values = tiny_cohort.modalities["adc"].values.copy()
     values[4, 0, 3, 3] = value
-    with pytest.raises(CohortError, match="modality 'adc' has NaN or infinite values in 1 slices.*slice 4 of patient"):
+    with pytest.raises(CohortError, match=r"modality 'adc' has NaN or infinite values in 1 slices.*slice 4 of patient"):
         attrs.evolve(tiny_cohort, modalities={"adc": Modality.of(values)})
 
 

@@ -8,7 +8,7 @@ from gankit import Draws
 KINDS = {
     "normal": lambda draws: draws.normal("a", 3, 4),
     "uniform": lambda draws: draws.uniform("a", 5),
-    "choose": lambda draws: draws.choose("a", np.arange(10**9), 6),
+    "choose": lambda draws: draws.choose("a", np.arange(10**6), 6),
     "torch_seed": lambda draws: np.array(draws.torch_seed("a")),
 }
 

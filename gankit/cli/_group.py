@@ -64,7 +64,15 @@ class PluginGroup(click.Group):
         if (target := self._targets().get(cmd_name)) is None:
             return None
         module, _, attribute = target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except Exception as error:
+            if cmd_name in self._commands_at:
+                raise
+            words = f"{self._words} {cmd_name}".strip()
+            raise PluginError(
+                f"a plugin's command {words!r} cannot be imported from {target!r}: {type(error).__name__}: {error}"
+            ) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -84,7 +84,7 @@ def sheet(file: Path, out: Path, count: int) -> None:
     panels, specs = {}, {}
     for name, modality in cohort.modalities.items():
         values = modality.values[modality.present]
-        low, high = (float(bound) for bound in np.percentile(values, [0.5, 99.5]))
+        low, high = (float(bound) for bound in np.percentile(values, [0.5, 99.5])) if values.size else (0.0, 1.0)
         specs[name] = ModalitySpec(
             shape=modality.values.shape[1:], unit=modality.unit, range=(low, max(high, low + 1e-6))
         )

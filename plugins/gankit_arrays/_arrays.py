@@ -42,10 +42,16 @@ def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Co
             raise CohortError(f"{file}: --{option}: no array {name!r}{hint}; it has {', '.join(arrays)}")
         return arrays[name]
 
-    patient = take("patient", names.patient).astype(str)
+    patient = take("patient", names.patient)
+    if patient.ndim != 1:
+        raise CohortError(f"{file}: --patient {names.patient}: needs one id a slice, got shape {patient.shape}")
+    patient = patient.astype(str)
     modalities = {}
     for name, array in names.modality.items():
-        present = take("present", names.present[name]) if name in names.present else None
+        present = None
+        if name in names.present:
+            where = f"{file}: --present {name}={names.present[name]}"
+            present = _numbers(where, take("present", names.present[name])).astype(bool)
         unit = names.unit.get(name, DEFAULT_UNITS.get(name, "1"))
         modalities[name] = _modality(f"{file}: --modality {name}={array}", take("modality", array), unit, present)
     labels = {
@@ -61,7 +67,10 @@ def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Co
         split = split_patients(patient, first, test_fraction, seed)
     else:
         raise CohortError(f"{file}: the first label has {len(first)} slices, but there are {len(patient)} patient ids")
-    spacing = take("spacing", names.spacing).astype(np.float32) if names.spacing is not None else None
+    spacing = None
+    if names.spacing is not None:
+        where = f"{file}: --spacing {names.spacing}"
+        spacing = _numbers(where, take("spacing", names.spacing)).astype(np.float32)
     try:
         return Cohort(
             modalities=modalities,
@@ -79,7 +88,10 @@ def _load(file: Path) -> dict[str, np.ndarray]:
     if not file.is_file():
         raise CohortError(f"{file}: no such file")
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        stored = np.load(file, allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            raise ValueError("it is one array without a name, as in .npy")
+        with stored:
             return {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise CohortError(f"{file}: not a readable .npz file of plain arrays ({error})") from error
@@ -91,7 +103,9 @@ def _modality(where: str, values: np.ndarray, unit: str, present: np.ndarray | N
             f"{where}: needs numbers of shape (slices, *space), got {values.dtype} of shape {values.shape}"
         )
     if present is None:
-        present = ~np.isnan(values.reshape(len(values), -1)).all(axis=1)
+        present = ~np.isnan(values).all(axis=tuple(range(1, values.ndim)))
+    if len(present) != len(values):
+        raise CohortError(f"{where}: has {len(values)} slices, but its --present has {len(present)}")
     modality = Modality.of(values, unit, present)
     absent = ~modality.present
     if absent.any():
@@ -99,10 +113,14 @@ def _modality(where: str, values: np.ndarray, unit: str, present: np.ndarray | N
     return modality
 
 
-def _label(where: str, values: np.ndarray) -> np.ndarray:
+def _numbers(where: str, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "biuf" or values.ndim != 1:
         raise CohortError(f"{where}: needs one number a slice, got {values.dtype} of shape {values.shape}")
-    signed = values.astype(np.float64)
-    if wrong := sorted(set(np.unique(signed[signed >= 0]).tolist()) - {0.0, 1.0}):
+    return values
+
+
+def _label(where: str, values: np.ndarray) -> np.ndarray:
+    signed = _numbers(where, values).astype(np.float64)
+    if wrong := sorted(set(np.unique(signed[~(signed < 0)]).tolist()) - {0.0, 1.0}):
         raise CohortError(f"{where}: has values {wrong[:5]}; accepted: 1 yes, 0 no, negative unknown")
     return np.where(signed < 0, -1, signed).astype(np.int8)

@@ -126,13 +126,19 @@ def surroundings(generator: np.random.Generator, size: int, gland: Gland, level_
 
     top, bottom = gland.y - gland.half_height, gland.y + gland.half_height
     slope = wide(near(0.18, 0.04))
-    wall = soft((np.abs(x - wide(gland.x)) - wide(np.maximum(gland.half_width + 0.24, near(0.80, 0.03))) - slope * y) / 0.04)
+    wall = soft(
+        (np.abs(x - wide(gland.x)) - wide(np.maximum(gland.half_width + 0.24, near(0.80, 0.03))) - slope * y) / 0.04
+    )
     outer = soft((np.abs(x - wide(gland.x)) - wide(near(1.06, 0.04)) - slope * y) / 0.05)
     levator_x = gland.half_width + near(0.11, 0.015)
     thick = wide(near(0.035, 0.006))
-    curve = wide(levator_x) * np.sqrt(np.clip(1 - ((y - wide(gland.y)) / 1.5) ** 2, 0.05, 1)) - 0.30 * np.clip(y - wide(gland.y + 0.15), 0, 2)
+    curve = wide(levator_x) * np.sqrt(np.clip(1 - ((y - wide(gland.y)) / 1.5) ** 2, 0.05, 1)) - 0.30 * np.clip(
+        y - wide(gland.y + 0.15), 0, 2
+    )
     levator = soft((thick - np.abs(np.abs(x - wide(gland.x)) - curve)) / 0.03) * soft((y - wide(top + 0.1)) / 0.1)
-    symphysis = ellipse(size, near(0, 0.03), near(-1.02, 0.05), near(0.32, 0.05), near(0.26, 0.06)) * wide(soft((level_N - 0.45) / 0.2))
+    symphysis = ellipse(size, near(0, 0.03), near(-1.02, 0.05), near(0.32, 0.05), near(0.26, 0.06)) * wide(
+        soft((level_N - 0.45) / 0.2)
+    )
     bladder_y = top - near(0.16, 0.05)
     full = wide((level_N < 0.33) & (generator.random(count) < 0.85))
     bladder = ellipse(size, near(0, 0.04), bladder_y - 0.25, near(0.52, 0.08), near(0.36, 0.05)) * full

@@ -14,7 +14,12 @@ from gankit_phantom._draw import TISSUES, Anatomy, SliceCounts, draw_phantom
 if TYPE_CHECKING:
     from gankit_phantom.source import Phantom
 
-ANATOMY_ARRAYS = {"labels": "(maps, height, width)", "spacing_mm": "(maps,)", "patient_id": "(maps,)", "is_cs": "(maps,)"}
+ANATOMY_ARRAYS = {
+    "labels": "(maps, height, width)",
+    "spacing_mm": "(maps,)",
+    "patient_id": "(maps,)",
+    "is_cs": "(maps,)",
+}
 
 
 def phantom_cohort(spec: Phantom) -> Cohort:

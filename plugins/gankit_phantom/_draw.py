@@ -106,7 +106,9 @@ class _Patients:
         factor_PT4 = np.exp(spread_T4 * np.clip(generator.standard_normal((count, *mean_T4.shape)), -2.2, 2.2))
         factor_PT4[..., :2] *= np.exp(gland_P11)
         return cls(
-            (mean_T4 * factor_PT4).astype(np.float32), generator.beta(1.6, 1.6, count), generator.uniform(0.05, 0.14, count)
+            (mean_T4 * factor_PT4).astype(np.float32),
+            generator.beta(1.6, 1.6, count),
+            generator.uniform(0.05, 0.14, count),
         )
 
 
@@ -173,7 +175,9 @@ def _paint(
         bare -= covered
     weight_NTHW[:, index("fat")] += bare
     texture_NT1 = np.broadcast_to(np.array([[[t.texture] for t in TABLE]], dtype=np.float32), (count, tissues, 1))
-    mixed = np.concatenate([tissue_NT4, texture_NT1], axis=2).transpose(0, 2, 1) @ weight_NTHW.reshape(count, tissues, -1)
+    mixed = np.concatenate([tissue_NT4, texture_NT1], axis=2).transpose(0, 2, 1) @ weight_NTHW.reshape(
+        count, tissues, -1
+    )
     *maps, texture = mixed.reshape(count, 5, size, size).swapaxes(0, 1)
     tissue = weight_NTHW.argmax(axis=1).astype(np.uint8)
     fine, coarse = (smooth_noise(generator, count, size, wavelength) for wavelength in (size / 26, size / 11))

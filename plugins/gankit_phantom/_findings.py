@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gankit_phantom._anatomy import Gland
-from gankit_phantom._masks import Array, coordinates, ellipse, soft, smooth_noise
+from gankit_phantom._masks import Array, coordinates, ellipse, smooth_noise, soft
 
 NODULES = 3
 """At most so many nodules of benign hyperplasia in a slice."""
@@ -36,7 +36,14 @@ def benign(
         nodule *= gland.transition
         for tissue, kind_N in (("stromal nodule", stromal_N), ("glandular nodule", ~stromal_N)):
             painted.append((tissue, nodule * _wide(0.9 * (here_N & kind_N))))
-    wedge = soft((_wide(0.22 * gland.half_width) * (1 - (y - _wide(gland.y - gland.half_height)) / _wide(0.8 * gland.half_height)) - np.abs(x - _wide(gland.x))) / 0.05)
+    wedge = soft(
+        (
+            _wide(0.22 * gland.half_width)
+            * (1 - (y - _wide(gland.y - gland.half_height)) / _wide(0.8 * gland.half_height))
+            - np.abs(x - _wide(gland.x))
+        )
+        / 0.05
+    )
     front = soft((_wide(gland.y - 0.25 * gland.half_height) - y) / 0.06)
     painted.append(("anterior stroma", wedge * front * gland.whole * _wide(generator.uniform(0.5, 1, count))))
     shell = 4 * gland.whole * (1 - gland.whole)

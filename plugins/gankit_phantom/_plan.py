@@ -107,7 +107,9 @@ def anatomy_plan(counts: SliceCounts, generator: np.random.Generator, anatomy: A
     taken: dict[tuple[int, str], list[int]] = {key: [] for key in wanted}
     for patient in patients:
         maps = members[patient]
-        lacking = any(len(taken[label, "test"]) < wanted[label, "test"] for label in (1, 0) if (classes[maps] == label).any())
+        lacking = any(
+            len(taken[label, "test"]) < wanted[label, "test"] for label in (1, 0) if (classes[maps] == label).any()
+        )
         split = "test" if lacking else "train"
         for label in (1, 0):
             room = wanted[label, split] - len(taken[label, split])

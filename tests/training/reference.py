@@ -59,9 +59,7 @@ class Reference:
         a_hat, t_hat = self._reconstruct(a)
         adc = [((x - y) ** 2).sum() / x.numel() for x, y in zip(a, a_hat, strict=True)]
         has_t2w = batch["0/inputs/present.t2w"].bool().tolist()
-        t2w = [
-            ((x - y) ** 2).sum() / x.numel() for x, y, present in zip(t, t_hat, has_t2w, strict=True) if present
-        ]
+        t2w = [((x - y) ** 2).sum() / x.numel() for x, y, present in zip(t, t_hat, has_t2w, strict=True) if present]
         return weight["l2-adc"] * sum(adc) / len(adc) + weight["l2-t2w"] * sum(t2w) / max(1, len(t2w))
 
     def eq_2(self, batch: Batch) -> Tensor:
@@ -83,7 +81,8 @@ class Reference:
         z, weight = batch[f"{last}/inputs/latent"], self._weights("unsupervised")
         w_adc, w_t2w = (-self._scores(f"{m}_critic", self._fake(m, z)).mean() for m in ("adc", "t2w"))
         j_adc, j_t2w = (
-            torch.log(1 - torch.sigmoid(self._scores(f"{m}_auxiliary", self._fake(m, z)))).mean() for m in ("adc", "t2w")
+            torch.log(1 - torch.sigmoid(self._scores(f"{m}_auxiliary", self._fake(m, z)))).mean()
+            for m in ("adc", "t2w")
         )
         down = weight["wgan-gp-adc"] * w_adc + weight["wgan-gp-t2w"] * w_t2w
         up = weight["jsd-auxiliary-adc"] * j_adc + weight["jsd-auxiliary-t2w"] * j_t2w

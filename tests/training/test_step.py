@@ -95,7 +95,9 @@ def test_the_batch_depends_on_seed_and_step_only(tiny_recipe, trainer):
     assert same(batch(trained, 0, 5), batch(fresh, 0, 5))
     for seed, step in ((0, 6), (1, 5)):
         other = batch(fresh, seed, step)
-        assert not any(torch.equal(value, other[name]) for name, value in batch(fresh, 0, 5).items() if "latent" in name)
+        assert not any(
+            torch.equal(value, other[name]) for name, value in batch(fresh, 0, 5).items() if "latent" in name
+        )
 
 
 def test_every_set_and_term_has_its_own_draws(tiny_recipe, trainer):
@@ -254,7 +256,10 @@ def test_one_network_makes_two_modalities_jointly(plugins, tiny_cohort, tiny_coh
     assert changed_networks(before, state_of(trained)) == {"pair", "critic"}
     latent = torch.randn(3, 8)
     images = trained.state.networks.synthesize(latent)
-    assert {name: tuple(image.shape) for name, image in images.items()} == {"adc": (3, 1, 16, 16), "t2w": (3, 1, 16, 16)}
+    assert {name: tuple(image.shape) for name, image in images.items()} == {
+        "adc": (3, 1, 16, 16),
+        "t2w": (3, 1, 16, 16),
+    }
     assert torch.equal(torch.cat([images["adc"], images["t2w"]], 1), trained.state.networks["pair"](latent))
 
 

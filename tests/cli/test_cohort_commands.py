@@ -1,0 +1,33 @@
+"""``gankit cohort``: what a cohort file holds, in words and as a picture."""
+
+import attrs
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gankit import write_cohort
+from gankit.cli import main
+
+
+def test_info_tells_units_values_labels_and_splits(tiny_cohort_file):
+    """All that a recipe must fit."""
+    result = CliRunner().invoke(main, ["cohort", "info", str(tiny_cohort_file)])
+    assert result.exit_code == 0
+    assert "24 slices of 8 patients\n  source: a disc with a spot\n" in result.output
+    assert "modality adc: 1 x 16 x 16, 1e-6 mm2/s; percentiles 1 / 50 / 99: 0 / " in result.output
+    assert "modality t2w: 1 x 16 x 16, arbitrary units;" in result.output
+    assert "split test: 6 slices of 2 patients; cs 3 yes, 3 no, 0 unknown" in result.output
+    assert "split train: 18 slices of 6 patients; cs 9 yes, 9 no, 0 unknown" in result.output
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_a_sheet_is_a_picture_even_where_a_modality_is_absent(tiny_cohort, tmp_path, present):
+    """A panel for each value of the label; slices that lack a modality are blank."""
+    t2w = attrs.evolve(tiny_cohort.modalities["t2w"], present=np.full(24, present))
+    cohort = attrs.evolve(tiny_cohort, modalities=tiny_cohort.modalities | {"t2w": t2w})
+    write_cohort(cohort, tmp_path / "cohort.safetensors")
+    words = ["cohort", "sheet", f"{tmp_path}/cohort.safetensors", "-o", f"{tmp_path}/sheet.png", "-n", "2"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0
+    assert result.output.endswith("up to 2 slices of each of cs, not cs\n")
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,122 @@
+"""What the user did wrong is one message and exit code 2, never a traceback; a bug keeps its traceback."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+from click.testing import CliRunner
+
+from gankit import load_plugins
+from gankit.cli import _group, main
+
+
+@pytest.fixture
+def gankit(monkeypatch, tmp_path, tiny_cohort_file):
+    """``gankit(*words)``: the result of a command in a folder with broken and good input."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.toml").write_text('extends = "mpmri"\nlatent.dim = 0\ntraining.step = 3\n')
+    (tmp_path / "not.toml").write_text("[phases\n")
+    (tmp_path / "cut.safetensors").write_bytes(tiny_cohort_file.read_bytes()[:1000])
+    (tmp_path / "empty").mkdir()
+    return lambda *words: CliRunner().invoke(main, words)
+
+
+ERRORS = {
+    "train bad.toml": "Error: bad.toml: 2 problems\n  latent.dim: must be >= 1, got 0\n  training.step: unknown key",
+    "train not.toml": "Error: not.toml: 1 problem\n  not TOML",
+    "train mpmir": "Error: no recipe named 'mpmir'; did you mean 'mpmri'?",
+    "train none.toml": "Error: none.toml: no such recipe file",
+    "train empty/": "Error: empty/: no such recipe file",
+    "train mpmri --set training.steps": "must be KEY=VALUE, as in --set training.steps=100",
+    "train mpmri --set training.steps=many": "training.steps: must be a whole number, got 'many' (from --set)",
+    "train mpmri --set trainig.steps=3": "trainig: unknown key; did you mean 'training'?",
+    "train mpmri --steps 0": "Invalid value for '--steps'",
+    "train mpmri --device tpu": "Error: --device tpu: unknown; accepted: auto, cpu, cuda, cuda:N",
+    "train mpmri --device meta": "Error: --device meta: unknown; accepted: auto, cpu, cuda, cuda:N",
+    "train mpmri --set cohort.use=file": "cohort.path: required",
+    "train mpmri --set cohort.use=file --set cohort.path=no.safetensors": "Error: no.safetensors: no such cohort file",
+    "train mpmri --set cohort.use=file --set cohort.path=cut.safetensors": "cut.safetensors: not a readable cohort",
+    "recipe check bad.toml": "Error: bad.toml: 2 problems",
+    "recipe show none.toml": "Error: none.toml: no such recipe file",
+    "recipe show none.toml --source": "Error: none.toml: no such recipe file",
+    "components unett": "Error: no component named 'unett'; did you mean 'unet'?; known: ",
+    "cohort info none.safetensors": "Error: none.safetensors: no such cohort file",
+    "cohort info cut.safetensors": "Error: cut.safetensors: not a readable cohort file, perhaps cut short",
+    "cohort sheet cut.safetensors -o sheet.png": "Error: cut.safetensors: not a readable cohort file",
+    "sample none -o sheet.png": "Error: none: no such run or model file",
+    "sample empty -o sheet.png": "Error: empty: not a run directory",
+    "sample empty -o sheet.jpg": "unknown kind of file '.jpg'; accepted: .safetensors, .npz, .png",
+    "sample empty -n 0 -o sheet.png": "Invalid value for '-n'",
+    "interpolate empty -o strip.png": "Error: empty: not a run directory",
+    "interpolate none -o strip.png": "Error: none: not a run directory",
+    "import arrays none.npz --modality adc=adc --patient p -o out": "Error: none.npz: no such file",
+}
+
+
+@pytest.mark.parametrize("line", ERRORS)
+def test_wrong_input_is_one_message(gankit, tmp_path, line):
+    """Exit code 2, the message, and not a file more than before."""
+    before = sorted(tmp_path.rglob("*.*"))
+    result = gankit(*line.split())
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert ERRORS[line] in result.output
+    assert "Traceback" not in result.output
+    assert [path for path in sorted(tmp_path.rglob("*.*")) if path not in before and path.name != ".lock"] == []
+
+
+@pytest.fixture
+def broken(monkeypatch, tmp_path):
+    """``broken(source)``: gankit with one plugin of this source alone."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def install(source):
+        module = f"broken_{abs(hash(tmp_path))}"
+        (tmp_path / f"{module}.py").write_text(source.replace("HERE", module))
+        found = [EntryPoint(name="theirs", value=module, group="gankit")]
+        monkeypatch.setattr(_group, "plugins", lambda: load_plugins(found))
+
+    return install
+
+
+def test_a_broken_plugin_is_named_by_every_command(gankit, broken):
+    """Even help says which plugin to mend or uninstall, since commands come from plugins."""
+    broken("import gankit_no_such_module")
+    for line in (["--help"], ["recipe", "list"]):
+        result = gankit(*line)
+        assert result.exit_code == 2
+        assert "Error: plugin 'theirs'" in result.output
+        assert "cannot be imported: ModuleNotFoundError" in result.output
+
+
+COMMAND = """
+import click
+from gankit import hookimpl
+@hookimpl
+def commands(): return {"theirs": "%s"}
+@click.command()
+def work(): raise ZeroDivisionError("a bug")
+"""
+
+
+def test_a_plugins_command_that_cannot_be_imported_names_the_plugin(gankit, broken):
+    """The rest of gankit works on."""
+    broken(COMMAND % "gankit_no_such_module:work")
+    result = gankit("theirs")
+    assert result.exit_code == 2
+    assert "command 'theirs' cannot be imported from 'gankit_no_such_module:work': ModuleNotFoundError" in result.output
+
+
+def test_a_plugins_command_may_not_hide_one_of_gankits(gankit, broken):
+    """``gankit train`` is always ours."""
+    broken(COMMAND.replace('"theirs"', '"train"') % "HERE:work")
+    result = gankit("train", "mpmri")
+    assert result.exit_code == 2
+    assert "a plugin adds command 'train', which gankit has already" in result.output
+
+
+def test_a_bug_keeps_its_traceback(gankit, broken):
+    """What is not the user's fault is not dressed up as it."""
+    broken(COMMAND % "HERE:work")
+    result = gankit("theirs")
+    assert isinstance(result.exception, ZeroDivisionError)
+    assert "Error" not in result.output

@@ -1,0 +1,114 @@
+"""The first screen: every command explains itself with an example, quickly and without torch."""
+
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from gankit.cli import main
+
+
+def commands(group, words=("gankit",)):
+    """Every command and group with the words that call it."""
+    yield words, group
+    if isinstance(group, click.Group):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            yield from commands(group.get_command(context, name), (*words, name))
+
+
+COMMANDS = dict(commands(main))
+
+
+def test_the_commands_are_these():
+    """What the documentation names is there, and plugins add theirs beside gankit's own."""
+    assert {" ".join(words[1:]) for words in COMMANDS} == {
+        "",
+        "train",
+        "sample",
+        "interpolate",
+        "recipe",
+        *(f"recipe {name}" for name in ("list", "check", "show", "schema", "graph")),
+        "components",
+        "cohort",
+        "cohort info",
+        "cohort sheet",
+        "import",
+        "import arrays",
+        "phantom",
+    }
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_opens_with_a_sentence_and_an_example(words):
+    """Usage, one sentence of purpose, then a line to paste."""
+    result = CliRunner().invoke(main, [*words[1:], "--help"])
+    assert result.exit_code == 0
+    usage, purpose, example = result.output.split("\n\n")[:3]
+    assert usage.startswith("Usage: ")
+    assert purpose.strip().endswith((".", ":"))
+    called = words if len(words) > 1 else ("gankit", "train")
+    assert example.strip().startswith(" ".join(called))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_option_has_a_help_text(words):
+    """No option is left to guessing."""
+    for parameter in COMMANDS[words].params:
+        assert isinstance(parameter, click.Argument) or parameter.help, parameter.name
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trian"], "no command 'trian'; did you mean 'train'?; known: train, sample"),
+        (["recipe", "chek"], "no command 'chek'; did you mean 'check'?; known: list, check"),
+        (["import", "array"], "no command 'array'; did you mean 'arrays'?; known: arrays"),
+    ],
+)
+def test_an_unknown_command_names_the_nearest(words, message):
+    """At every level, plugins' commands included."""
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+LIGHT = [
+    ["--help"],
+    ["train", "--help"],
+    ["sample", "--help"],
+    ["import", "arrays", "--help"],
+    ["recipe", "list"],
+    ["recipe", "check", "mpmri"],
+    ["recipe", "show", "mpmri-quick"],
+    ["recipe", "graph", "mpmri"],
+    ["recipe", "schema"],
+    ["components"],
+    ["components", "unet"],
+    ["train", "mpmri-quick", "--dry-run"],
+]
+
+PROGRAM = """
+import contextlib, io, json, sys
+import gankit
+from gankit.cli import main
+loaded = {"import gankit": "torch" in sys.modules}
+for words in json.loads(sys.argv[1]):
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert not main(words, standalone_mode=False)
+    loaded[" ".join(words)] = any(heavy in sys.modules for heavy in ("torch", "matplotlib", "scipy"))
+print(json.dumps(loaded))
+"""
+
+
+def test_nothing_loads_torch_before_it_computes():
+    """Help, listings and checks answer at once: no torch, no matplotlib."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(LIGHT)], capture_output=True, text=True, check=True
+    )
+    loaded = json.loads(done.stdout)
+    assert len(loaded) == len(LIGHT) + 1
+    assert [words for words, heavy in loaded.items() if heavy] == []

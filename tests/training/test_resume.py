@@ -1,0 +1,343 @@
+"""A run can end at any moment, and goes on from where it was as if it had not."""
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+import torch
+
+from gankit import InputError, RunError, train
+from gankit._errors import CheckpointError
+from gankit._run_directory import RunDirectory
+from gankit._state import TrainingState
+from gankit._tensor_file import read_tensors, write_tensors
+from gankit._train import Trainer
+from tests.training.commands import Command, written
+
+
+@pytest.fixture(autouse=True)
+def _plain_sheets(monkeypatch):
+    """A sheet takes longer to draw than these runs to train; ``test_model`` looks at real ones."""
+    monkeypatch.setattr("gankit._sheet.sheet_png", lambda *_: b"a picture")
+
+
+@pytest.fixture
+def run(tiny_recipe, tmp_path, plugins):
+    """``run(steps, **overrides)``: train the tiny recipe in ``tmp_path / "run"``, or in ``where``."""
+
+    def go(steps, where="run", cohort=None, **overrides):
+        recipe = tiny_recipe(**{"training.steps": steps, **overrides})
+        return train(recipe, tmp_path / where, device="cpu", cohort=cohort, plugins=plugins)
+
+    return go
+
+
+def bytes_of(path, step):
+    """What a run leaves that must not depend on its interruptions: the model and the whole state."""
+    directory = RunDirectory(path)
+    return directory.model.read_bytes(), directory.checkpoint(step).read_bytes()
+
+
+def logged_steps(path):
+    metrics = path / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True) if metrics.exists() else []
+    return [json.loads(line)["step"] for line in lines if line.endswith("\n")]
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+# Going on -------------------------------------------------------------------------------------------------
+
+
+def test_interrupted_equals_uninterrupted(run, tmp_path):
+    """Stopped after 3 of 6 steps and gone on: the same bytes of model, weights, averages and moments."""
+    run(3)
+    run(6)
+    run(6, "whole")
+    assert bytes_of(tmp_path / "run", 6) == bytes_of(tmp_path / "whole", 6)
+    assert logged_steps(tmp_path / "run") == logged_steps(tmp_path / "whole") == [1, 2, 3, 4, 5, 6]
+
+
+def test_killed_at_random_moments_equals_uninterrupted(run, tiny_recipe, plugins, tmp_path):
+    """SIGKILL takes a run away whatever it does; started again, it ends with the same bytes and loses no metrics."""
+    recipe = written(tiny_recipe(), plugins, tmp_path / "recipe.toml", steps=40, checkpoint_every=4, sample_every=8)
+    arguments = ["train", recipe, "-o", tmp_path / "run", "--device", "cpu"]
+    directory, moments = RunDirectory(tmp_path / "run"), random.Random(0)
+    for _ in range(3):
+        before = directory.checkpoints()
+        command = Command(arguments, tmp_path / "log")
+        command.wait_until(lambda before=before: directory.checkpoints() != before)
+        time.sleep(moments.uniform(0, 0.3))
+        command.send(signal.SIGKILL)
+        assert command.wait() == -signal.SIGKILL
+    last = Command(arguments, tmp_path / "log")
+    assert last.wait() == 0, last.text()
+    assert last.text().count("resuming at step") == 3
+    run(40, "whole", **{"training.checkpoint_every": 4, "training.sample_every": 8})
+    assert bytes_of(tmp_path / "run", 40) == bytes_of(tmp_path / "whole", 40)
+    assert logged_steps(tmp_path / "run") == list(range(1, 41))
+    assert not list((tmp_path / "run").rglob(".*.part"))
+
+
+def test_a_run_that_ended_is_left_as_it_is(run, tmp_path):
+    """The same command once more trains nothing and changes nothing."""
+    run(2)
+    before = bytes_of(tmp_path / "run", 2)
+    result = run(2)
+    assert (result.step, result.interrupted_by) == (2, None)
+    assert bytes_of(tmp_path / "run", 2) == before
+    assert logged_steps(tmp_path / "run") == [1, 2]
+
+
+def test_a_run_killed_before_its_model_was_written_writes_it(run, tmp_path):
+    """The last checkpoint is enough: the model and the sheet follow from it."""
+    run(2)
+    before = bytes_of(tmp_path / "run", 2)
+    directory = RunDirectory(tmp_path / "run")
+    directory.model.unlink()
+    directory.sample(2).unlink()
+    run(2)
+    assert bytes_of(tmp_path / "run", 2) == before
+    assert directory.sample(2).exists()
+
+
+def test_without_a_checkpoint_training_starts_anew(run, tmp_path):
+    """A run that was stopped before its first checkpoint begins again, metrics and all."""
+    run(2)
+    before = bytes_of(tmp_path / "run", 2)
+    RunDirectory(tmp_path / "run").checkpoint(2).unlink()
+    run(2)
+    assert bytes_of(tmp_path / "run", 2) == before
+    assert logged_steps(tmp_path / "run") == [1, 2]
+
+
+def test_metrics_after_the_checkpoint_are_made_again(run, tmp_path):
+    """Rows of steps that no checkpoint holds, and a row cut short, are dropped before the run goes on."""
+    run(2)
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 3}\n{"step": 4, "warm-up')
+    run(5)
+    assert logged_steps(tmp_path / "run") == [1, 2, 3, 4, 5]
+
+
+def test_unfinished_files_of_a_killed_run_are_removed(run, tmp_path):
+    """What a kill left half written does not pile up."""
+    run(1)
+    left = tmp_path / "run" / "checkpoints" / ".step-000009.safetensors.abc.part"
+    left.write_bytes(b"half")
+    run(2)
+    assert not left.exists()
+
+
+# Damage ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("harm", ["cut", "altered", "empty"])
+def test_a_damaged_checkpoint_is_skipped_for_the_one_before(run, tmp_path, capsys, harm):
+    """The run says which file it skips, goes on from the one before, and ends with the same bytes."""
+    run(4)
+    newest = RunDirectory(tmp_path / "run").checkpoint(4)
+    if harm == "altered":
+        damage(newest)
+    else:
+        newest.write_bytes(newest.read_bytes()[: 0 if harm == "empty" else -100])
+    run(6)
+    said = capsys.readouterr().err
+    assert f"warning: {newest}: " in said
+    assert "resuming at step 2 from" in said
+    run(6, "whole")
+    assert bytes_of(tmp_path / "run", 6) == bytes_of(tmp_path / "whole", 6)
+
+
+def test_a_damaged_checkpoint_crowds_out_no_good_one(run, tmp_path):
+    """With one checkpoint kept, the newest good one stays, not a later one that does not verify."""
+    keep_one = {"training.keep_checkpoints": 1}
+    run(3, **keep_one)
+    directory = RunDirectory(tmp_path / "run")
+    later = directory.checkpoint(9)
+    later.write_bytes(directory.checkpoint(3).read_bytes()[:-100])
+    run(4, **keep_one)
+    assert directory.checkpoints() == [directory.checkpoint(4)]
+
+
+def test_any_altered_byte_of_a_tensor_file_is_noticed(tmp_path):
+    """Whichever byte changes, header or tensor, the file is refused; or the byte said nothing and all reads alike."""
+    path, tensors = tmp_path / "file.safetensors", {"a": torch.arange(3.0), "b": torch.ones(2, dtype=torch.int64)}
+    write_tensors(path, tensors, {"format": "test", "step": 1234})
+    content, refused = path.read_bytes(), 0
+    for position in range(len(content)):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 2]) + content[position + 1 :])
+        try:
+            read, header = read_tensors(path, "test")
+        except CheckpointError:
+            refused += 1
+        else:
+            assert header["step"] == 1234
+            assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
+    assert refused > 0.9 * len(content)
+
+
+def test_a_checkpoint_of_other_networks_is_refused(tiny_recipe, tmp_path):
+    """A checkpoint whose tensors are not the recipe's is refused and changes nothing."""
+    state, wider = (TrainingState(tiny_recipe(**{"networks.encoder.width": w}), torch.device("cpu")) for w in (4, 5))
+    wider.save(tmp_path / "wider")
+    before = {name: tensor.clone() for name, tensor in state.tensors().items()}
+    with pytest.raises(CheckpointError, match="holds other networks than the recipe"):
+        state.load(tmp_path / "wider")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in state.tensors().items())
+
+
+# Whose directory ------------------------------------------------------------------------------------------
+
+
+def test_a_run_of_another_recipe_is_refused_naming_the_keys(run, tmp_path):
+    """Every key that differs is listed with both values, and the run stays as it was."""
+    run(1)
+    before = bytes_of(tmp_path / "run", 1)
+    with pytest.raises(InputError) as refused:
+        run(1, **{"training.batch": 5, "networks.encoder.width": 5})
+    assert "training.batch: 4 there, 5 here" in str(refused.value)
+    assert "networks.encoder.width: 4 there, 5 here" in str(refused.value)
+    assert "adc_decoder" not in str(refused.value)
+    assert refused.value.exit_code == 2
+    assert bytes_of(tmp_path / "run", 1) == before
+
+
+def test_what_is_kept_may_change_when_a_run_goes_on(run, tmp_path):
+    """Steps may be raised, and how often is logged and saved may change, for they change no number."""
+    run(2)
+    run(4, **{"training.log_every": 2, "training.checkpoint_every": 3, "training.keep_checkpoints": 5})
+    assert logged_steps(tmp_path / "run") == [1, 2, 4]
+    run(4, "whole")
+    kept = [
+        read_tensors(RunDirectory(tmp_path / name).checkpoint(4), "gankit-checkpoint-1") for name in ("run", "whole")
+    ]
+    assert all(torch.equal(tensor, kept[1][0][name]) for name, tensor in kept[0][0].items())
+
+
+def test_one_process_at_a_time(run, tiny_recipe, plugins, tmp_path):
+    """While a process trains, another is refused; the lock goes with the process, even one that is killed."""
+    recipe = written(tiny_recipe(), plugins, tmp_path / "recipe.toml", steps=10_000)
+    command = Command(["train", recipe, "-o", tmp_path / "run", "--device", "cpu"], tmp_path / "log")
+    command.wait_until(lambda: len(logged_steps(tmp_path / "run")) >= 2)
+    with pytest.raises(RunError, match="another process is writing this run"):
+        run(1)
+    command.send(signal.SIGKILL)
+    assert command.wait() == -signal.SIGKILL
+    assert run(1).step >= 1
+
+
+# Stopping -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sent", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_finishes_the_step_and_saves(tiny_recipe, plugins, tmp_path, sent, exit_code):
+    """Ctrl-C and SIGTERM end the run after the step, saved, with the way to resume and the customary exit code."""
+    recipe = written(tiny_recipe(), plugins, tmp_path / "recipe.toml", steps=10_000, checkpoint_every=10_000)
+    command = Command(["train", recipe, "-o", tmp_path / "run", "--device", "cpu"], tmp_path / "log")
+    command.wait_until(lambda: len(logged_steps(tmp_path / "run")) >= 2)
+    command.send(sent)
+    assert command.wait() == exit_code, command.text()
+    step = logged_steps(tmp_path / "run")[-1]
+    assert f"{sent.name}: stopped after step {step} and saved; to resume, run the same command again" in command.text()
+    model, checkpoint = bytes_of(tmp_path / "run", step)
+    assert model
+    assert checkpoint
+    assert "Traceback" not in command.text()
+
+
+def test_a_signal_while_a_step_is_being_logged_saves_too(run, tmp_path, monkeypatch):
+    """Whenever the signal comes, the step that the run names as its last is the one in its checkpoint."""
+    append = RunDirectory.append_metrics
+
+    def append_and_signal(self, row):
+        append(self, row)
+        if row["step"] == 3:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(RunDirectory, "append_metrics", append_and_signal)
+    result = run(100, **{"training.checkpoint_every": 100})
+    assert result.interrupted_by == signal.SIGTERM
+    assert RunDirectory(tmp_path / "run").checkpoint(result.step).exists()
+    assert logged_steps(tmp_path / "run")[-1] == result.step
+
+
+# Failing --------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(run, tiny_recipe, tmp_path):
+    """The line names phase, term and step; the last good checkpoint is named and can be loaded."""
+    wild = {"phases.warm-up.learning_rate": 1e30, "training.checkpoint_every": 1}
+    with pytest.raises(RunError, match=r"phase 'supervised', term '\S+': the loss is (nan|inf) at step 2") as failed:
+        run(4, **wild)
+    good = RunDirectory(tmp_path / "run").checkpoint(1)
+    assert f"the last good checkpoint is {good}" in str(failed.value)
+    assert failed.value.exit_code == 1
+    TrainingState(tiny_recipe(**wild), torch.device("cpu")).load(good)
+
+
+def test_huge_values_of_a_cohort_stop_the_run(run, tiny_cohort, tmp_path):
+    """Before there is a checkpoint the message says so, and no model is left that nobody should use."""
+    adc = tiny_cohort.modalities["adc"]
+    huge = attrs.evolve(adc, values=np.full_like(adc.values, 1e37))
+    cohort = attrs.evolve(tiny_cohort, modalities={**tiny_cohort.modalities, "adc": huge})
+    with pytest.raises(RunError, match=r"term 'l2-adc': the loss is inf at step 1; there is no checkpoint yet"):
+        run(2, cohort=cohort)
+    assert not RunDirectory(tmp_path / "run").model.exists()
+
+
+def test_weights_that_are_not_finite_are_never_saved(run, tmp_path, monkeypatch):
+    """Where the loss was finite but the update was not, the last checkpoint stays the last good one."""
+    step = Trainer.step
+
+    def step_to_infinity(self):
+        scalars = step(self)
+        if self.state.step == 4:
+            next(self.state.networks["adc_critic"].parameters()).data[0] = np.inf
+        return scalars
+
+    monkeypatch.setattr(Trainer, "step", step_to_infinity)
+    with pytest.raises(RunError, match=r"network\.adc_critic\.\S+ is not finite after step 4; the last good"):
+        run(4)
+    assert RunDirectory(tmp_path / "run").checkpoints() == [RunDirectory(tmp_path / "run").checkpoint(2)]
+
+
+def test_a_full_disk_ends_the_run_and_loses_nothing(run, tiny_recipe, plugins, tmp_path):
+    """One line and exit code 1; the checkpoint before is intact, and with room the run goes on to the same bytes."""
+    run(2)
+    before = RunDirectory(tmp_path / "run").checkpoint(2).read_bytes()
+    recipe = written(tiny_recipe(), plugins, tmp_path / "recipe.toml", steps=4)
+    arguments = ["train", recipe, "-o", tmp_path / "run", "--device", "cpu"]
+    command = Command(arguments, tmp_path / "log", largest_file=len(before) // 2)
+    assert command.wait() == 1
+    assert "step-000004.safetensors: cannot be written: File too large" in command.text()
+    assert "Traceback" not in command.text()
+    assert RunDirectory(tmp_path / "run").checkpoint(2).read_bytes() == before
+    run(4)
+    run(4, "whole")
+    assert bytes_of(tmp_path / "run", 4) == bytes_of(tmp_path / "whole", 4)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_metrics_on_a_full_disk_end_the_run(tmp_path):
+    """The log is part of the run: where it cannot be written, the run says so."""
+    directory = RunDirectory(tmp_path)
+    directory.metrics.symlink_to("/dev/full")
+    with pytest.raises(RunError, match=r"metrics\.jsonl: cannot be written: No space left on device; make room"):
+        directory.append_metrics({"step": 1})
+
+
+def test_an_unwritable_place_is_refused_before_training(run, tmp_path):
+    """A run directory below a file cannot be; the line says where and what to do."""
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(RunError, match=r"file/run: cannot be written: .*; give another place with -o"):
+        run(1, "file/run")
