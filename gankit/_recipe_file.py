@@ -13,7 +13,8 @@ import attrs
 from gankit._errors import InputError, Problem, RecipeError
 from gankit._nearest import nearest
 from gankit._plugins import Plugins, load_plugins
-from gankit._recipe import Recipe, check_recipe
+from gankit._recipe import Recipe
+from gankit._recipe_check import check_recipe
 from gankit._structure import Document, structure_recipe
 
 SET = "--set"

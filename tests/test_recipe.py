@@ -9,7 +9,7 @@ import pytest
 import tomli_w
 
 from gankit import InputError, ModalitySpec, RecipeError, load_recipe
-from gankit._recipe import check_recipe
+from gankit._recipe_check import check_recipe
 from gankit._schema import recipe_schema
 from gankit._structure import structure_recipe, to_document
 
