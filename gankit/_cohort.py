@@ -5,6 +5,7 @@ The file is safetensors with one metadata entry, ``gankit``, a JSON object. Inte
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,18 @@ class Cohort:
 
     def __len__(self) -> int:
         return len(self.patient)
+
+    def digest(self) -> str:
+        """Hex digest of images, presence, labels, patients and splits: what a training run depends on."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, modality in self.modalities.items():
+            digest.update(f"{name} {modality.unit} {modality.values.shape}".encode())
+            digest.update(np.ascontiguousarray(modality.values).data)
+            digest.update(modality.present.tobytes())
+        for name, values in self.labels.items():
+            digest.update(name.encode() + values.tobytes())
+        digest.update("\n".join([*self.patient, *self.split]).encode())
+        return digest.hexdigest()
 
     def select(self, keep: np.ndarray) -> Cohort:
         """The slices chosen by a mask (N,) bool or by indices."""

@@ -196,6 +196,10 @@ class AbstractPhase(Component):
         """Whether the phase runs on this training step, counted from 0."""
         return step >= self.start and (self.stop is None or step < self.stop) and (step - self.start) % self.every == 0
 
+    def judged(self) -> set[str]:
+        """Places that the phase's terms are on."""
+        return {place for term in self.terms for place in term.on}
+
     @abstractmethod
     def players(self, recipe: Recipe) -> tuple[str, ...]:
         """Names of the networks that the phase's player update moves."""

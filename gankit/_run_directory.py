@@ -91,37 +91,40 @@ class RunDirectory:
 
     # Recipe -----------------------------------------------------------------------------------------------
 
-    def claim(self, document: Document, provenance: Mapping[str, Any]) -> None:
-        """Write the locked recipe, or make sure that the one there is the same.
+    def refuse_other(self, document: Document) -> None:
+        """Make sure that the directory is new or holds a run of this recipe.
 
         Raises:
-            InputError: the directory belongs to another recipe; the message names the keys that differ.
+            InputError: it belongs to another recipe; the message names the keys that differ.
         """
-        if self.recipe.exists():
-            differing = _differences(self.locked_recipe(), document)
-            if differing:
-                listed = "\n".join(f"  {line}" for line in differing)
-                raise InputError(
-                    f"{self.path}: holds a run of another recipe; give another place with -o, or the same values:"
-                    f"\n{listed}"
-                )
+        if self.recipe.exists() and (differing := _differences(self.locked_recipe(), document)):
+            listed = "\n".join(f"  {line}" for line in differing)
+            raise InputError(
+                f"{self.path}: holds a run of another recipe; give another place with -o, or the same values:\n{listed}"
+            )
+
+    def lock_recipe(self, document: Document, provenance: Mapping[str, Any]) -> None:
+        """Write the completed recipe and where its run came from."""
         text = tomli_w.dumps({**document, "provenance": dict(provenance)})
         write_text(self.recipe, f"# The complete recipe of this run. To resume, run the same command again.\n{text}")
 
     def locked_recipe(self) -> Document:
-        """The recipe of the run as it was completed, without provenance.
+        """The recipe of the run as it was completed, without provenance. Raises InputError: not a run directory."""
+        document = self._read_lock()
+        document.pop("provenance", None)
+        return document
 
-        Raises:
-            InputError: this is not a run directory.
-        """
+    def provenance(self) -> dict[str, Any]:
+        """What the run was begun with, nothing where it has not begun."""
+        return self._read_lock().get("provenance", {}) if self.recipe.exists() else {}
+
+    def _read_lock(self) -> Document:
         if not self.recipe.is_file():
             raise InputError(f"{self.path}: not a run directory (no {self.recipe.name})")
         try:
-            document = tomllib.loads(self.recipe.read_text(encoding="utf-8"))
+            return tomllib.loads(self.recipe.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{self.recipe}: damaged ({error}); restore it or start anew with -o") from error
-        document.pop("provenance", None)
-        return document
 
     # Metrics ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -40,14 +40,24 @@ class Networks(nn.Module):
         """Run one network on the places it reads, taken together along channels."""
         return self.by_name[edge.network](together(places, edge.from_))
 
-    def synthesize(self, latent_BZ: Tensor) -> dict[str, Tensor]:
-        """Latents (B, Z) to every modality (B, C, *S) in [-1, 1], by walking the graph."""
+    def synthesize(self, latent_BZ: Tensor, wanted: Collection[str] | None = None) -> dict[str, Tensor]:
+        """Latents (B, Z) to modalities (B, C, *S) in [-1, 1], by walking the graph.
+
+        Args:
+            latent_BZ: draws of the prior, or encodings.
+            wanted: modalities to make, with what they are made from; default: all.
+        """
         places = {LATENT: latent_BZ}
+        needed = set(self.recipe.modalities if wanted is None else wanted)
+        for edge, modalities in reversed(self._edges):
+            needed |= set(edge.from_) if needed & set(modalities) else set()
         for edge, modalities in self._edges:
+            if not needed & set(modalities):
+                continue
             made = self.apply_edge(edge, places)
             channels = [self.recipe.modalities[name].shape[0] for name in modalities]
             places |= zip(modalities, made.split(channels, dim=1), strict=True)
-        return {name: places[name] for name in self.recipe.modalities}
+        return {name: places[name] for name in self.recipe.modalities if name in places}
 
 
 def together(places: Mapping[str, Tensor], names: tuple[str, ...]) -> Tensor:

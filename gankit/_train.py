@@ -72,12 +72,14 @@ def train(
     chosen = choose_device(device)
     with run.locked(), Progress(recipe.training.steps, quiet) as progress:
         document = to_document(recipe, plugins.registry)
-        if run.recipe.exists():
-            run.claim(document, _provenance(plugins, chosen))  # refused before the cohort takes its time
+        run.refuse_other(document)
         progress.say(f"loading the cohort: {document['cohort']['use']}")
         cohort = cohort if cohort is not None else recipe.cohort.load()
         resident = resident_cohort(recipe, cohort, chosen)
-        run.claim(document, _provenance(plugins, chosen))
+        digest = cohort.digest()
+        if run.provenance().get("cohort", digest) != digest:
+            progress.say("warning: the cohort's content is not that with which the run began; it goes on with the new")
+        run.lock_recipe(document, _provenance(plugins, chosen, digest))
         trainer = Trainer(recipe, resident, chosen)
         resume(run, trainer.state, progress)
         return _run(run, trainer, cohort, document, progress)
@@ -227,11 +229,12 @@ def stopping() -> Iterator[Callable[[], signal.Signals | None]]:
             signal.signal(number, handler)
 
 
-def _provenance(plugins: Plugins, device: torch.device) -> dict[str, Any]:
+def _provenance(plugins: Plugins, device: torch.device, cohort: str) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return {
         "gankit": version("gankit"),
         "torch": torch.__version__,
         "device": name,
+        "cohort": cohort,
         "plugins": plugins.distributions,
     }

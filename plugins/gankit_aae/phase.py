@@ -27,8 +27,7 @@ class Reconstruct(AbstractPhase):
     pool: str = option(help="pool of real slices")
 
     def players(self, recipe: Recipe) -> tuple[str, ...]:
-        places = {place for term in self.terms for place in term.on}
-        return (self.encode.network, *recipe.upstream(places))
+        return (self.encode.network, *recipe.upstream(self.judged()))
 
     def places(self, recipe: Recipe) -> Shapes:
         return recipe.shapes((LATENT, *recipe.modalities))
@@ -41,10 +40,9 @@ class Reconstruct(AbstractPhase):
             yield Problem("encode.network", "its norm needs training.batch of at least 2, got 1")
 
     def inputs(self, source: BatchSource) -> dict[str, Tensor]:
-        compared = {place for term in self.terms for place in term.on if place != LATENT}
-        wanted = tuple(name for name in source.recipe.modalities if name in compared)
+        wanted = tuple(name for name in source.recipe.modalities if name in self.judged())
         return source.slices(self.pool, self.encode.from_, wanted)
 
     def candidates(self, networks: Networks, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         encoding_BZ = networks.apply_edge(self.encode, inputs)
-        return {LATENT: encoding_BZ, **networks.synthesize(encoding_BZ)}
+        return {LATENT: encoding_BZ, **networks.synthesize(encoding_BZ, self.judged())}

@@ -23,7 +23,7 @@ class Synthesize(AbstractPhase):
     """
 
     def players(self, recipe: Recipe) -> tuple[str, ...]:
-        return recipe.upstream(place for term in self.terms for place in term.on)
+        return recipe.upstream(self.judged())
 
     def places(self, recipe: Recipe) -> Shapes:
         return recipe.shapes(tuple(recipe.modalities))
@@ -32,4 +32,4 @@ class Synthesize(AbstractPhase):
         return {LATENT: source.latents()}
 
     def candidates(self, networks: Networks, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return networks.synthesize(inputs[LATENT])
+        return networks.synthesize(inputs[LATENT], self.judged())
