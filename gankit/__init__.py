@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "_atomic": ("write_bytes",),
+    "_batch_norm": ("BatchNorm",),
     "_cohort": ("Cohort", "Modality", "read_cohort", "write_cohort"),
     "_components": (
         "AbstractAdversarialLoss",
@@ -42,6 +43,7 @@ _HOMES = {
     "_options": ("option",),
     "_phases": ("BatchSource",),
     "_plugins": ("Plugins", "load_plugins"),
+    "_ranks": ("mean_over_ranks",),
     "_recipe": ("Edge", "ModalitySpec", "Recipe"),
     "_recipe_file": ("load_recipe",),
     "_registry": ("Registry",),
@@ -56,6 +58,7 @@ __all__ = sorted([*_HOME_OF, "__version__"])
 
 if TYPE_CHECKING:
     from gankit._atomic import write_bytes as write_bytes
+    from gankit._batch_norm import BatchNorm as BatchNorm
     from gankit._cohort import Cohort as Cohort
     from gankit._cohort import Modality as Modality
     from gankit._cohort import read_cohort as read_cohort
@@ -88,6 +91,7 @@ if TYPE_CHECKING:
     from gankit._phases import BatchSource as BatchSource
     from gankit._plugins import Plugins as Plugins
     from gankit._plugins import load_plugins as load_plugins
+    from gankit._ranks import mean_over_ranks as mean_over_ranks
     from gankit._recipe import Edge as Edge
     from gankit._recipe import ModalitySpec as ModalitySpec
     from gankit._recipe import Recipe as Recipe

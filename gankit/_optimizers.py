@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gankit._ranks import ALONE, Ranks
 from gankit._recipe import Recipe, critics
 from gankit._synthesizer import Networks
 
@@ -13,7 +14,8 @@ class Optimizers:
     """Adam (Kingma and Ba 2015), fused. A network that is a player in two phases has moments of its own in each, so
     that the scale of one phase's gradients does not rescale the steps of the other."""
 
-    def __init__(self, recipe: Recipe, networks: Networks):
+    def __init__(self, recipe: Recipe, networks: Networks, ranks: Ranks = ALONE):
+        self._ranks = ranks
         self._parameters: dict[tuple[str, str], dict[str, torch.nn.Parameter]] = {}
         self._adams: dict[tuple[str, str], torch.optim.Adam] = {}
         for phase in recipe.phases:
@@ -55,6 +57,7 @@ class Optimizers:
         """
         parameters = list(self._parameters[phase, role].values())
         objective.backward(inputs=parameters)
+        self._ranks.average([parameter.grad for parameter in parameters if parameter.grad is not None])
         self._adams[phase, role].step()
         for parameter in parameters:
             parameter.grad = None

@@ -13,6 +13,7 @@ from torch.nn import Parameter
 from gankit._components import AbstractAdversarialLoss, AbstractPairedLoss, AbstractPhase
 from gankit._draws import Draws
 from gankit._optimizers import Optimizers
+from gankit._ranks import ALONE, Ranks
 from gankit._recipe import Recipe, critics
 from gankit._resident import ResidentCohort
 from gankit._shapes import LATENT
@@ -26,24 +27,29 @@ Scalars = dict[str, Tensor]
 
 
 class BatchSource:
-    """What a phase draws its inputs from; each name of a draw is a stream of its own."""
+    """What a phase draws its inputs from; each name of a draw is a stream of its own.
 
-    def __init__(self, recipe: Recipe, cohort: ResidentCohort, draws: Draws, stream: str):
+    The global batch of ``count`` is drawn in every process, and each keeps its share: B below.
+    """
+
+    def __init__(self, recipe: Recipe, cohort: ResidentCohort, draws: Draws, stream: str, ranks: Ranks):
         self.recipe = recipe
         self._cohort = cohort
         self._draws = draws
         self._stream = stream
+        self._ranks = ranks
         self._like = next(iter(cohort.images.values()))
         self.count = recipe.training.batch
 
     def latents(self) -> Tensor:
         """Draws from the prior, (B, Z)."""
         drawn = self._draws.normal(f"{self._stream}/latent", self.count, self.recipe.latent.dim)
-        return torch.from_numpy(drawn).to(self._like)
+        return torch.from_numpy(self._ranks.share(drawn)).to(self._like)
 
     def mixing(self) -> Tensor:
         """Uniform draws in [0, 1), (B,)."""
-        return torch.from_numpy(self._draws.uniform(f"{self._stream}/mixing", self.count)).to(self._like)
+        drawn = self._draws.uniform(f"{self._stream}/mixing", self.count)
+        return torch.from_numpy(self._ranks.share(drawn)).to(self._like)
 
     def slices(self, pool: str, needed: tuple[str, ...], wanted: tuple[str, ...] = ()) -> dict[str, Tensor]:
         """Slices of a pool, drawn with replacement and augmented.
@@ -53,12 +59,13 @@ class BatchSource:
             needed: only slices that have all of these modalities are drawn.
             wanted: modalities that may be absent from a slice.
 
-        Returns: each modality (B, C, *S), and ``"present.<modality>"`` (B,), 1 where the slice has it.
+        Returns: each modality (B, C, *S), and ``"present.<modality>"`` (count,), 1 where the slice has it, for the
+            global batch.
         """
         members = self._cohort.members(pool, needed)
         chosen_B = self._draws.choose(f"{self._stream}/slices", members, self.count)
         modalities = tuple(dict.fromkeys((*needed, *wanted)))
-        drawn = self._cohort.gather(modalities, chosen_B, self._draws, self._stream)
+        drawn = self._cohort.gather(modalities, chosen_B, self._draws, self._stream, self._ranks)
         for name in modalities:
             present_B = self._cohort.present[name][chosen_B].astype(np.float32)
             drawn[f"present.{name}"] = torch.from_numpy(present_B).to(self._like)
@@ -68,9 +75,10 @@ class BatchSource:
 class PhaseStep:
     """One phase of a recipe, ready to run. Holds no state: everything that changes is passed in."""
 
-    def __init__(self, spec: AbstractPhase, recipe: Recipe):
+    def __init__(self, spec: AbstractPhase, recipe: Recipe, ranks: Ranks = ALONE):
         self.spec = spec
         self.recipe = recipe
+        self.ranks = ranks
         self.players = spec.players(recipe)
         self.critics = critics(spec)
         self.sets = spec.critic_steps if self.critics else 1
@@ -82,7 +90,7 @@ class PhaseStep:
         batch: Batch = {}
 
         def source(stream: str) -> BatchSource:
-            return BatchSource(self.recipe, cohort, draws, f"{self.spec.name}/{stream}")
+            return BatchSource(self.recipe, cohort, draws, f"{self.spec.name}/{stream}", self.ranks)
 
         for number in range(self.sets):
             inputs = self.spec.inputs(source(f"{number}/inputs"))
@@ -95,7 +103,8 @@ class PhaseStep:
                     alongside = _reference(source(f"{stream}/alongside"), term.alongside, term.on)
                     batch[f"{number}/alongside/{term.name}"] = alongside
         for compared, _ in self._paired:
-            batch[f"weight/{compared.name}"] = _presence_weight(_inputs(batch, self.sets - 1), compared.on)
+            weight_B = _presence_weight(_inputs(batch, self.sets - 1), compared.on)
+            batch[f"weight/{compared.name}"] = self.ranks.share(weight_B)
         return batch
 
     def __call__(self, networks: Networks, optimizers: Optimizers, batch: Batch) -> Scalars:

@@ -11,6 +11,7 @@ from gankit._cohort import Cohort
 from gankit._draws import Draws
 from gankit._errors import CohortError
 from gankit._nearest import nearest
+from gankit._ranks import ALONE, Ranks
 from gankit._recipe import Augmentation, Pool, Recipe
 from gankit._shapes import Shape, shape_text
 
@@ -41,12 +42,12 @@ class ResidentCohort:
         return indices
 
     def gather(
-        self, modalities: tuple[str, ...], indices_B: np.ndarray, draws: Draws, stream: str
+        self, modalities: tuple[str, ...], indices_B: np.ndarray, draws: Draws, stream: str, ranks: Ranks = ALONE
     ) -> dict[str, Tensor]:
-        """Slices (B, C, *S) by modality, augmented alike in all of them."""
-        chosen_B = torch.from_numpy(indices_B)
+        """This process's share of the slices of a global batch, by modality, augmented alike in all of them."""
+        chosen_B = torch.from_numpy(ranks.share(indices_B))
         images = {name: self.images[name][chosen_B.to(self.images[name].device)] for name in modalities}
-        return augment(images, self.augmentation, draws, stream)
+        return augment(images, self.augmentation, draws, stream, ranks)
 
 
 def resident_cohort(
@@ -127,15 +128,17 @@ def _pool(name: str, pool: Pool, cohort: Cohort) -> np.ndarray:
     return indices
 
 
-def augment(images: dict[str, Tensor], augmentation: Augmentation, draws: Draws, stream: str) -> dict[str, Tensor]:
-    """Mirror the last axis and shift each axis by draws of this stream; edges repeat."""
+def augment(
+    images: dict[str, Tensor], augmentation: Augmentation, draws: Draws, stream: str, ranks: Ranks = ALONE
+) -> dict[str, Tensor]:
+    """Mirror the last axis and shift each axis by draws of this stream for the global batch; edges repeat."""
     if not (augmentation.mirror or augmentation.shift):
         return images
     first = next(iter(images.values()))
-    count, rank = len(first), first.ndim - 2
-    mirror_B = draws.uniform(f"{stream}/mirror", count) < (0.5 if augmentation.mirror else 0)
+    count, rank = len(first) * ranks.size, first.ndim - 2
+    mirror_B = ranks.share(draws.uniform(f"{stream}/mirror", count) < (0.5 if augmentation.mirror else 0))
     reach = augmentation.shift
-    shift_BD = draws.generator(f"{stream}/shift").integers(-reach, reach + 1, size=(count, rank))
+    shift_BD = ranks.share(draws.generator(f"{stream}/shift").integers(-reach, reach + 1, size=(count, rank)))
     return {name: _resample(image, mirror_B, shift_BD) for name, image in images.items()}
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gankit._errors import CheckpointError
 from gankit._optimizers import Optimizers
+from gankit._ranks import ALONE, Ranks
 from gankit._recipe import Recipe
 from gankit._synthesizer import Networks, build_networks
 from gankit._tensor_file import read_tensors, write_tensors
@@ -20,13 +21,13 @@ FORMAT = "gankit-checkpoint-1"
 class TrainingState:
     """The state of a run between two steps; a checkpoint holds all of it, so training resumes bit-exactly."""
 
-    def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype = torch.float32):
+    def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype = torch.float32, ranks: Ranks = ALONE):
         self.recipe = recipe
         self.step = 0
         self.networks = build_networks(recipe).to(device, dtype)
         if all(len(modality.shape) == 3 for modality in recipe.modalities.values()):
-            self.networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # 2-D convolutions are 7 to 14% faster so
-        self.optimizers = Optimizers(recipe, self.networks)
+            self.networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # 2-D convolutions are a few per cent faster so
+        self.optimizers = Optimizers(recipe, self.networks, ranks)
         self.averages = average_of(self.networks)
 
     @torch.no_grad()

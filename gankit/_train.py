@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -22,6 +23,7 @@ from gankit._model import Model, save_model
 from gankit._phases import PhaseStep, Scalars
 from gankit._plugins import Plugins, load_plugins
 from gankit._progress import Progress
+from gankit._ranks import ALONE, Ranks, joined_ranks
 from gankit._recipe import Recipe
 from gankit._resident import ResidentCohort, resident_cohort
 from gankit._run_directory import RunDirectory
@@ -70,25 +72,34 @@ def train(
     plugins = plugins or load_plugins()
     run = RunDirectory(Path(out) if out is not None else Path("runs") / recipe.name)
     chosen = choose_device(device)
-    with run.locked(), Progress(recipe.training.steps, quiet) as progress:
-        document = to_document(recipe, plugins.registry)
-        run.refuse_other(document)
+    document = to_document(recipe, plugins.registry)
+    run.refuse_other(document)
+    with joined_ranks(chosen, recipe.training.batch) as ranks, ExitStack() as held:
+        progress = held.enter_context(Progress(recipe.training.steps, quiet or not ranks.first))
+        if ranks.first:
+            held.enter_context(run.locked())
         progress.say(f"loading the cohort: {document['cohort']['use']}")
         cohort = cohort if cohort is not None else recipe.cohort.load()
-        resident = resident_cohort(recipe, cohort, chosen)
-        digest = cohort.digest()
-        if run.provenance().get("cohort", digest) != digest:
-            progress.say("warning: the cohort's content is not that with which the run began; it goes on with the new")
-        run.lock_recipe(document, _provenance(plugins, chosen, digest))
-        trainer = Trainer(recipe, resident, chosen)
+        trainer = Trainer(recipe, resident_cohort(recipe, cohort, chosen), chosen, ranks=ranks)
         resume(run, trainer.state, progress)
+        if ranks.first:
+            lock(run, document, _provenance(plugins, chosen, cohort), progress)
+            run.rewind_metrics(trainer.state.step)
         return _run(run, trainer, cohort, document, progress)
+
+
+def lock(run: RunDirectory, document: dict[str, Any], provenance: dict[str, Any], progress: Progress) -> None:
+    """Write the locked recipe; warn if the run began with a cohort of other content."""
+    if run.provenance().get("cohort", provenance["cohort"]) != provenance["cohort"]:
+        progress.say("warning: the cohort's content is not that with which the run began; it goes on with the new")
+    run.lock_recipe(document, provenance)
 
 
 def choose_device(device: str) -> torch.device:
     """``auto`` is CUDA where there is one. Raises InputError for a device that is not there."""
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        number = int(os.environ.get("LOCAL_RANK", "0"))  # torchrun gives each process of a machine its own
+        return torch.device("cuda", number) if torch.cuda.is_available() else torch.device("cpu")
     unknown = InputError(f"--device {device}: unknown; accepted: auto, cpu, cuda, cuda:N")
     try:
         chosen = torch.device(device)
@@ -105,15 +116,21 @@ class Trainer:
     """The state of a run and what one training step does to it."""
 
     def __init__(
-        self, recipe: Recipe, cohort: ResidentCohort, device: torch.device, dtype: torch.dtype = torch.float32
+        self,
+        recipe: Recipe,
+        cohort: ResidentCohort,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        ranks: Ranks = ALONE,
     ):
         self.recipe = recipe
         self.cohort = cohort
-        self.phases = [PhaseStep(spec, recipe) for spec in recipe.phases]
-        self.state = TrainingState(recipe, device, dtype)
+        self.ranks = ranks
+        self.phases = [PhaseStep(spec, recipe, ranks) for spec in recipe.phases]
+        self.state = TrainingState(recipe, device, dtype, ranks)
 
     def step(self) -> dict[str, Scalars]:
-        """Run every phase that is due, once; returns its scalars by phase."""
+        """Run every phase that is due, once; returns its scalars by phase, means over the global batch."""
         state = self.state
         draws = Draws(self.recipe.training.seed, state.step)
         scalars = {}
@@ -121,6 +138,7 @@ class Trainer:
             if phase.spec.due(state.step):
                 batch = phase.batch(self.cohort, draws)
                 scalars[phase.spec.name] = phase(state.networks, state.optimizers, batch)
+        self.ranks.average([value for terms in scalars.values() for value in terms.values()])
         state.average()
         state.step += 1
         return scalars
@@ -129,8 +147,9 @@ class Trainer:
 def _run(
     run: RunDirectory, trainer: Trainer, cohort: Cohort, document: dict[str, Any], progress: Progress
 ) -> RunResult:
-    recipe, state = trainer.recipe, trainer.state
+    recipe, state, ranks = trainer.recipe, trainer.state, trainer.ranks
     settings = recipe.training
+    device = next(state.networks.parameters()).device
 
     def save() -> None:
         if (name := state.not_finite()) is not None:
@@ -149,8 +168,10 @@ def _run(
         ended = state.step >= settings.steps
         while not ended:
             scalars = trainer.step()
-            ended = state.step >= settings.steps or stop() is not None
+            ended = ranks.any(stop() is not None, device) or state.step >= settings.steps
             numbers = finite(scalars, state.step, run)
+            if not ranks.first:
+                continue
             progress.advance(state.step, numbers)
             if state.step % settings.log_every == 0 or ended:
                 rate = (state.step - first) / (time.monotonic() - began)
@@ -160,7 +181,10 @@ def _run(
             if state.step % settings.sample_every == 0 or ended:
                 sheet()
         received = stop()
-    if not run.model.exists() or not run.sample(state.step).exists():  # a run that had ended before it wrote them
+    if state.step < settings.steps and received is None:
+        received = signal.SIGTERM  # it came to another process
+    unwritten = not run.model.exists() or not run.sample(state.step).exists()
+    if ranks.first and unwritten:  # it had ended before it wrote them
         save()
         sheet()
     return RunResult(run.path, state.step, received if state.step < settings.steps else None)
@@ -201,7 +225,6 @@ def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:
             continue
         progress.say(f"resuming at step {state.step} from {path}")
         break
-    run.rewind_metrics(state.step)
     progress.begin(state.step)
 
 
@@ -229,12 +252,12 @@ def stopping() -> Iterator[Callable[[], signal.Signals | None]]:
             signal.signal(number, handler)
 
 
-def _provenance(plugins: Plugins, device: torch.device, cohort: str) -> dict[str, Any]:
+def _provenance(plugins: Plugins, device: torch.device, cohort: Cohort) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return {
         "gankit": version("gankit"),
         "torch": torch.__version__,
         "device": name,
-        "cohort": cohort,
+        "cohort": cohort.digest(),
         "plugins": plugins.distributions,
     }

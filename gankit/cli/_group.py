@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -34,7 +35,8 @@ def _shown_errors() -> Iterator[None]:
     try:
         yield
     except GankitError as error:
-        raise _Shown(str(error), error.exit_code) from error
+        rank = os.environ.get("RANK")  # of processes that torchrun started
+        raise _Shown(str(error) if rank is None else f"[rank {rank}] {error}", error.exit_code) from error
     except KeyboardInterrupt as error:
         raise _Shown("interrupted", 130) from error
 

@@ -6,6 +6,8 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
+from gankit import BatchNorm
+
 _SLOPE = 0.2
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -67,7 +69,7 @@ def _halving(sides: list[int], inputs: int, outputs: int) -> nn.Module:
 
 def _latent_norm(norm: str, latent: int) -> nn.Module:
     if norm == "batch":
-        return nn.BatchNorm1d(latent, affine=False)
+        return BatchNorm(latent, affine=False)
     return nn.LayerNorm(latent, elementwise_affine=False) if norm == "layer" else nn.Identity()
 
 

@@ -5,11 +5,11 @@ from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
 
+from gankit import BatchNorm
 from gankit_wgan_gp._leaky_relu import LeakyReLU
 
 _SLOPE = 0.2
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 _Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -29,7 +29,7 @@ class ConvCriticNetwork(nn.Module):
         for depth in range(_depth(max(sides))):
             outputs = width * min(2**depth, 8)
             layers.append(_halving(sides, inputs, outputs))
-            layers += _norm(norm, len(sides), outputs) if depth else []
+            layers += _norm(norm, outputs) if depth else []
             layers.append(LeakyReLU(_SLOPE))
             inputs, sides = outputs, [side // 2 if side >= 8 else side for side in sides]
         self.layers = nn.Sequential(*layers)
@@ -55,10 +55,10 @@ def _halving(sides: list[int], inputs: int, outputs: int) -> nn.Module:
     return _he(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))
 
 
-def _norm(norm: str, rank: int, channels: int) -> list[nn.Module]:
+def _norm(norm: str, channels: int) -> list[nn.Module]:
     """``layer`` normalises all channels and pixels of one sample together."""
     if norm == "batch":
-        return [_BATCH_NORMS[rank](channels)]
+        return [BatchNorm(channels)]
     return [nn.GroupNorm(1, channels)] if norm == "layer" else []
 
 

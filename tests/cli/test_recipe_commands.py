@@ -41,7 +41,7 @@ def test_show_prints_the_completed_recipe(gankit, plugins):
     shown = tomllib.loads(gankit("recipe", "show", "mpmri-quick", "--set", "training.steps=3"))
     assert shown["training"]["steps"] == 3
     assert shown["training"]["log_every"] == 50
-    assert shown["networks"]["t2w_translator"] == {"use": "unet", "width": 16, "depth": 4}
+    assert shown["networks"]["t2w_translator"] == {"use": "unet", "width": 12, "depth": 3}
     assert list(shown["phases"]) == ["warm-up", "supervised", "unsupervised"]
 
 
