@@ -55,24 +55,23 @@ def sheet_png(panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], c
     from matplotlib.figure import Figure
 
     counts = [len(next(iter(images.values()))) for images in panels.values()]
-    columns = min(columns, max(counts))
-    rows = -(-max(counts) // columns) * len(specs)
-    figure = Figure(figsize=(len(panels) * columns * 0.9 + 1.1, rows * 0.9 + 0.4), dpi=100, layout="constrained")
-    grid = figure.subplots(rows, len(panels), squeeze=False)
-    for column, (title, images) in enumerate(panels.items()):
-        grid[0, column].set_title(title, fontsize=10)
-        for row in range(rows):
-            block, which = divmod(row, len(specs))
-            name = list(specs)[which]
-            axes = grid[row, column]
-            shown = _draw_row(axes, images[name], specs[name], block * columns, columns)
-            if column == 0:
-                axes.set_ylabel(name, fontsize=9)
-            if shown is not None and column == len(panels) - 1:
-                bar = figure.colorbar(shown, ax=axes, fraction=0.02, pad=0.01)
-                bar.ax.tick_params(labelsize=6)
-                unit = specs[name].unit
-                bar.set_label("a.u." if unit == "1" else unit, fontsize=6)
+    widths = [min(columns, count) for count in counts]
+    rows = max(-(-count // width) for count, width in zip(counts, widths, strict=True)) * len(specs)
+    figure = Figure(figsize=(sum(widths) * 0.9 + 1.3, rows * 0.9 + 0.4), dpi=100, layout="constrained")
+    grid = figure.subplots(rows, len(panels) + 1, squeeze=False, width_ratios=[*widths, 0.12])
+    for row in range(rows):
+        block, which = divmod(row, len(specs))
+        name = list(specs)[which]
+        shown: Any = None
+        for axes, width, images in zip(grid[row], widths, panels.values(), strict=False):
+            shown = _draw_row(axes, images[name], specs[name], block * width, width) or shown
+        grid[row, 0].set_ylabel(name, fontsize=9)
+        bar = figure.colorbar(shown, cax=grid[row, -1])
+        bar.ax.tick_params(labelsize=6)
+        unit = specs[name].unit
+        bar.set_label("a.u." if unit == "1" else unit, fontsize=6)
+    for axes, title in zip(grid[0], panels, strict=False):
+        axes.set_title(title, fontsize=10)
     content = io.BytesIO()
     FigureCanvasAgg(figure).print_png(content, metadata={"Software": "gankit"})
     return content.getvalue()

@@ -1,0 +1,142 @@
+"""One run in many processes."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gankit import BatchNorm, Cohort, Modality, Plugins, Recipe, load_recipe
+from gankit._ranks import Ranks, joined_ranks
+from gankit._resident import resident_cohort
+from gankit._train import Trainer
+from tests.training.commands import written
+
+CPU = torch.device("cpu")
+
+
+def free_port() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
+
+
+def train_share(rank: int, size: int, port: str, recipe: Path, out: Path) -> None:
+    """One process of ``size``: three float64 steps of every phase; the first writes the parameters."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    torch.set_num_threads(1)
+    loaded = load_recipe(recipe)
+    with joined_ranks(CPU, loaded.training.batch) as ranks:
+        cohort = resident_cohort(loaded, loaded.cohort.load(), CPU, torch.float64)
+        trainer = Trainer(loaded, cohort, CPU, torch.float64, ranks)
+        for _ in range(3):
+            trainer.step()
+    if rank == 0:
+        np.savez(out, **{name: value.detach().numpy() for name, value in trainer.state.tensors().items()})
+
+
+def trained(recipe: Path, size: int, out: Path) -> dict[str, np.ndarray]:
+    context = multiprocessing.get_context("spawn")
+    port = free_port()
+    processes = [context.Process(target=train_share, args=(r, size, port, recipe, out)) for r in range(size)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        assert process.exitcode == 0
+    with np.load(out) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+@pytest.fixture
+def shared_recipe(tiny_recipe, tiny_cohort: Cohort, tmp_path: Path, plugins: Plugins) -> Path:
+    """All phases on every step, a batch that 1, 2 and 3 divide, augmentation, and slices that lack T2w."""
+    from gankit import write_cohort
+
+    present = np.arange(len(tiny_cohort)) % 3 > 0
+    t2w = tiny_cohort.modalities["t2w"]
+    modalities = {**tiny_cohort.modalities, "t2w": Modality.of(t2w.values, t2w.unit, present)}
+    fields = {name: getattr(tiny_cohort, name) for name in ("labels", "patient", "split", "spacing_mm")}
+    write_cohort(Cohort(modalities=modalities, **fields), tmp_path / "part.safetensors")
+    recipe = tiny_recipe(
+        **{
+            "cohort.path": str(tmp_path / "part.safetensors"),
+            "training.batch": 6,
+            "augmentation.shift": 1,
+            "phases.supervised.start": 0,
+            "phases.supervised.every": 1,
+            "phases.unsupervised.start": 0,
+        }
+    )
+    return written(recipe, plugins, tmp_path / "recipe.toml")
+
+
+def test_any_number_of_processes_gives_the_same_parameters(shared_recipe: Path, tmp_path: Path):
+    """In float64, 2 and 3 processes agree with one to 1e-12 after three rounds of all phases: networks, averages,
+    moments and the encoder's batch statistics."""
+    alone = trained(shared_recipe, 1, tmp_path / "1.npz")
+    for size in (2, 3):
+        together = trained(shared_recipe, size, tmp_path / f"{size}.npz")
+        assert together.keys() == alone.keys()
+        for name, values in alone.items():
+            np.testing.assert_allclose(together[name], values, rtol=0, atol=1e-12, err_msg=f"{size} processes: {name}")
+
+
+def test_shares_are_equal_and_make_up_the_batch():
+    """Each process takes its part in order of rank."""
+    batch = np.arange(6)
+    shares = [Ranks(rank, 3).share(batch) for rank in range(3)]
+    assert [len(share) for share in shares] == [2, 2, 2]
+    assert np.concatenate(shares).tolist() == batch.tolist()
+
+
+def test_one_process_is_torchs_batch_norm():
+    """Without other processes, BatchNorm is torch's: the same result in training and in evaluation."""
+    torch.manual_seed(0)
+    x_BCHW = torch.randn(5, 3, 4, 4, dtype=torch.float64) * 3 + 1
+    ours, torchs = BatchNorm(3).double(), nn.BatchNorm2d(3).double()
+    torch.testing.assert_close(ours(x_BCHW), torchs(x_BCHW))
+    torch.testing.assert_close(ours.running_mean, torchs.running_mean)
+    torch.testing.assert_close(ours.running_variance, torchs.running_var, rtol=0.02, atol=0)  # biased, unlike torch's
+
+
+def torchrun(processes: int, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", processes, "--master-port"]
+    command += [free_port(), "-m", "gankit", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(list(map(str, command)), env=environment, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def quick(tiny_recipe, tmp_path: Path, plugins: Plugins) -> Path:
+    recipe: Recipe = tiny_recipe()
+    return written(recipe, plugins, tmp_path / "quick.toml", steps=4, checkpoint_every=2, log_every=1)
+
+
+def test_torchrun_trains_and_any_number_of_processes_resumes(quick: Path, tmp_path: Path):
+    """Two processes write one run, once; one process goes on with it."""
+    run = tmp_path / "run"
+    done = torchrun(2, "train", quick, "-o", run, "--steps", 2)
+    assert done.returncode == 0, done.stderr
+    last = torchrun(1, "train", quick, "-o", run, "--steps", 4)
+    assert last.returncode == 0, last.stderr
+    assert "resuming at step 2" in last.stderr
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+
+
+def test_processes_that_cannot_share_the_batch_equally_are_refused(quick: Path, tmp_path: Path):
+    """The message says which numbers of processes can, before anything is trained."""
+    done = torchrun(3, "train", quick, "-o", tmp_path / "run")
+    assert done.returncode != 0
+    assert "training.batch is 4, which 3 processes cannot share equally; start [1, 2, 4] processes" in done.stderr
+    assert not (tmp_path / "run/metrics.jsonl").exists()
