@@ -32,6 +32,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_variance", torch.ones(channels))
 
     def forward(self, x_BCS: Tensor) -> Tensor:
+        x_BCS = x_BCS.to(self.running_mean.dtype)  # statistics of few numbers need more than autocast's digits
         others = [dimension for dimension in range(x_BCS.ndim) if dimension != 1]
         wide = (1, -1, *[1] * (x_BCS.ndim - 2))
         if self.training:

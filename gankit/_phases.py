@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -113,11 +114,12 @@ class PhaseStep:
         scalars: Scalars = {}
         last = self.sets - 1
         for number in range(last):
-            with torch.no_grad():
+            with torch.no_grad(), self._precision(batch):
                 candidates = self.spec.candidates(networks, _inputs(batch, number))
             self._update_critics(networks, optimizers, batch, number, candidates)
         inputs = _inputs(batch, last)
-        candidates = self.spec.candidates(networks, inputs)
+        with self._precision(batch):
+            candidates = self.spec.candidates(networks, inputs)
         if self.critics:
             detached = {place: candidate.detach() for place, candidate in candidates.items()}
             scalars |= self._update_critics(networks, optimizers, batch, last, detached)
@@ -133,12 +135,14 @@ class PhaseStep:
         candidates: Mapping[str, Tensor],
     ) -> Scalars:
         objectives = {}
-        for term, loss in self._adversarial:
-            candidate = together(candidates, term.on)
-            if (alongside := batch.get(f"{number}/alongside/{term.name}")) is not None:
-                candidate = torch.cat([candidate, alongside])
-            reference, mixing_B = (batch[f"{number}/{what}/{term.name}"] for what in ("reference", "mixing"))
-            objectives[f"{term.name}.critic"] = loss.critic(networks[term.critic], reference, candidate, mixing_B)
+        with self._precision(batch):
+            for term, loss in self._adversarial:
+                candidate = together(candidates, term.on)
+                if (alongside := batch.get(f"{number}/alongside/{term.name}")) is not None:
+                    candidate = torch.cat([candidate, alongside])
+                reference, mixing_B = (batch[f"{number}/{what}/{term.name}"] for what in ("reference", "mixing"))
+                critic = partial(networks.run, term.critic)
+                objectives[f"{term.name}.critic"] = loss.critic(critic, reference, candidate, mixing_B)
         optimizers.update(self.spec.name, "critics", torch.stack(list(objectives.values())).sum())
         return {name: objective.detach() for name, objective in objectives.items()}
 
@@ -152,14 +156,21 @@ class PhaseStep:
     ) -> Scalars:
         values: Scalars = {}
         with frozen(networks.parameters_of(self.critics).values()):
-            for term, paired in self._paired:
-                each_B = paired(together(candidates, term.on), together(inputs, term.on))
-                values[term.name] = (each_B * batch[f"weight/{term.name}"]).mean()
-            for judged, loss in self._adversarial:
-                values[judged.name] = loss.player(networks[judged.critic], together(candidates, judged.on))
+            with self._precision(batch):
+                for term, paired in self._paired:
+                    each_B = paired(together(candidates, term.on), together(inputs, term.on))
+                    values[term.name] = (each_B * batch[f"weight/{term.name}"]).mean()
+                for judged, loss in self._adversarial:
+                    critic = partial(networks.run, judged.critic)
+                    values[judged.name] = loss.player(critic, together(candidates, judged.on))
             total = torch.stack([term.weight * values[term.name] for term in self.spec.terms]).sum()
             optimizers.update(self.spec.name, "players", total)
         return {name: value.detach() for name, value in values.items()}
+
+    def _precision(self, batch: Batch) -> torch.autocast:
+        """The context in which networks run; weights, their gradients and all arithmetic on results are float32."""
+        device = next(iter(batch.values())).device.type
+        return torch.autocast(device, torch.bfloat16, enabled=self.recipe.training.precision == "bf16")
 
 
 def _reference(source: BatchSource, pool: str | None, on: tuple[str, ...]) -> Tensor:

@@ -76,6 +76,9 @@ class Training:
     steps: int = option(help="training steps", ge=1)
     batch: int = option(16, ge=1, help="slices, or latents, drawn at a time, over all processes")
     seed: int = option(0, ge=0, help="every random number of the run follows from it")
+    precision: Literal["float32", "bf16"] = option(
+        "float32", help="of networks; with 'bf16' penalties, losses, weights and optimizers stay in float32"
+    )
     ema: float = option(0.999, ge=0, lt=1, help="decay of the averaged weights that sampling uses; 0 for none")
     log_every: int = option(50, ge=1, help="training steps between lines of metrics.jsonl")
     checkpoint_every: int = option(500, ge=1, help="training steps between checkpoints")

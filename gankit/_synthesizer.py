@@ -36,9 +36,14 @@ class Networks(nn.Module):
             if parameter.requires_grad
         }
 
+    def run(self, name: str, x: Tensor) -> Tensor:
+        """Run one network; the result has the type of ``x``, also where autocast computes in another."""
+        result: Tensor = self.by_name[name](x)
+        return result.to(x.dtype)
+
     def apply_edge(self, edge: Edge, places: Mapping[str, Tensor]) -> Tensor:
         """Run one network on the places it reads, taken together along channels."""
-        return self.by_name[edge.network](together(places, edge.from_))
+        return self.run(edge.network, together(places, edge.from_))
 
     def synthesize(self, latent_BZ: Tensor, wanted: Collection[str] | None = None) -> dict[str, Tensor]:
         """Latents (B, Z) to modalities (B, C, *S) in [-1, 1], by walking the graph.

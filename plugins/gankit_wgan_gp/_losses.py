@@ -43,9 +43,11 @@ def gradient_penalty(
         reference, candidate: (B, ...), same shape.
         mixing_B: ε, in [0, 1).
 
-    Returns: scalar with a graph for second derivatives. The norm's derivative at a zero gradient is zero, not NaN.
+    Returns: scalar with a graph for second derivatives, computed in the inputs' type also where autocast is on. The
+        norm's derivative at a zero gradient is zero, not NaN.
     """
     mixing = mixing_B.view(-1, *[1] * (reference.ndim - 1))
     mix = torch.lerp(candidate, reference, mixing).detach().requires_grad_(True)
-    (slope,) = torch.autograd.grad(critic(mix).sum(), mix, create_graph=True)
+    with torch.autocast(mix.device.type, enabled=False):
+        (slope,) = torch.autograd.grad(critic(mix).sum(), mix, create_graph=True)
     return (torch.linalg.vector_norm(slope.flatten(1), dim=1) - 1).square().mean()
