@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -37,9 +38,15 @@ def slerp(start_Z: Tensor, end_Z: Tensor, fractions_T: Tensor) -> Tensor:
 
 
 def write_interpolation(
-    path: Path, out: Path, between: int, pair: tuple[int, int] | None, device: torch.device, plugins: Plugins
+    path: Path,
+    out: Path,
+    between: int,
+    pair: tuple[int, int] | None,
+    device: torch.device,
+    plugins: Plugins,
+    warn: Callable[[str], None],
 ) -> tuple[int, int]:
-    """Write the strip of a run as PNG; returns which two test slices it joins.
+    """Write the strip of a run as PNG, from its newest checkpoint that verifies; returns which two slices it joins.
 
     Raises:
         InputError: not a run, it has no encoder or no checkpoint, or the slices do not exist.
@@ -47,11 +54,9 @@ def write_interpolation(
     run = RunDirectory(path)
     recipe = check_document(Layers(run.locked_recipe(), {}), str(run.recipe), plugins)
     edge, pool = _encoder(recipe, path)
-    newest = next(iter(run.checkpoints()), None)
-    if newest is None:
-        raise InputError(f"{path}: the run has no checkpoint yet; train it on with 'gankit train'")
     state = TrainingState(recipe, torch.device("cpu"))
-    state.load(newest)
+    if state.load_newest(run.checkpoints(), warn) is None:
+        raise InputError(f"{path}: the run has no checkpoint that can be read; train it on with 'gankit train'")
     averages = state.averages.to(device)
     cohort = recipe.cohort.load()
     first, second = chosen = _chosen(cohort, recipe, pool, pair)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gankit._errors import CheckpointError
+from gankit._errors import CheckpointError, RunError
 from gankit._optimizers import Optimizers
 from gankit._ranks import ALONE, Ranks
 from gankit._recipe import Recipe
@@ -65,15 +66,30 @@ class TrainingState:
         """Take over a checkpoint, in place.
 
         Raises:
-            CheckpointError: it does not verify or holds other tensors; the state is unchanged.
+            CheckpointError: it does not verify; the state is unchanged.
+            RunError: it holds other tensors than the networks of the installed plugins; the state is unchanged.
         """
         stored, header = read_tensors(path, FORMAT)
         own = self.tensors()
         if stored.keys() != own.keys() or any(stored[name].shape != own[name].shape for name in own):
-            raise CheckpointError(f"{path}: holds other networks than the recipe")
+            raise RunError(
+                f"{path}: holds other networks than the recipe builds with the installed plugins; install the versions"
+                " that recipe.lock.toml names, or train anew in another place (-o)"
+            )
         for name, tensor in own.items():
             tensor.copy_(stored[name])
         self.step = header["step"]
+
+    def load_newest(self, checkpoints: Iterable[Path], warn: Callable[[str], None]) -> Path | None:
+        """Take over the first checkpoint, newest first, that verifies; warn of those that do not."""
+        for path in checkpoints:
+            try:
+                self.load(path)
+            except CheckpointError as error:
+                warn(f"warning: {error}; skipped for the one before")
+            else:
+                return path
+        return None
 
 
 def average_of(networks: Networks) -> Networks:

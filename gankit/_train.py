@@ -18,7 +18,7 @@ import torch
 
 from gankit._cohort import Cohort
 from gankit._draws import Draws
-from gankit._errors import CheckpointError, InputError, RunError
+from gankit._errors import InputError, RunError
 from gankit._model import Model, save_model
 from gankit._phases import PhaseStep, Scalars
 from gankit._plugins import Plugins, load_plugins
@@ -216,15 +216,9 @@ def _after_divergence(run: RunDirectory) -> str:
 
 
 def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:
-    """Take over the newest checkpoint that verifies; warn of those that do not."""
-    for path in run.checkpoints():
-        try:
-            state.load(path)
-        except CheckpointError as error:
-            progress.say(f"warning: {error}; skipped for the one before")
-            continue
+    """Take over the newest checkpoint that verifies, if there is one."""
+    if (path := state.load_newest(run.checkpoints(), progress.say)) is not None:
         progress.say(f"resuming at step {state.step} from {path}")
-        break
     progress.begin(state.step)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -30,5 +31,7 @@ def interpolate(run: Path, out: Path, between: int, pair: tuple[int, int] | None
     from gankit._train import choose_device
     from gankit.cli._group import plugins
 
-    shown = write_interpolation(run, out, between, pair, choose_device(device), plugins())
-    click.echo(f"{out}: from slice {shown[0]} to slice {shown[1]} of the test split, {between} latents between")
+    shown = write_interpolation(
+        run, out, between, pair, choose_device(device), plugins(), partial(click.echo, err=True)
+    )
+    click.echo(f"{out}: from slice {shown[0]} to slice {shown[1]} of the cohort, {between} latents between")

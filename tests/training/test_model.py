@@ -236,7 +236,7 @@ def test_interpolate_draws_a_strip(run, tmp_path):
     """``gankit interpolate`` writes a picture and says between which test slices of the pool."""
     result = command("interpolate", run, "-o", tmp_path / "i.png", "--between", 2, "--device", "cpu")
     assert result.exit_code == 0, result.output
-    assert "from slice 18 to slice 20 of the test split, 2 latents between" in result.output
+    assert "from slice 18 to slice 20 of the cohort, 2 latents between" in result.output
     assert imread(tmp_path / "i.png").std() > 0.05
 
 
