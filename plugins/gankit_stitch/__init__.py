@@ -1,6 +1,6 @@
 """The StitchLayer and the decoder built around it (paper Sec. II-B, Eq. 7, Figs. 4 and 8).
 
-``stitch``, ``unstitch`` and ``StitchLayer`` load torch when first asked for.
+``stitch``, ``unstitch``, ``stitch_bias_tanh``, ``StitchLayer`` and ``path_for`` load torch when first asked for.
 """
 
 import importlib
@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Any
 from gankit import Registry, hookimpl
 
 if TYPE_CHECKING:
+    from gankit_stitch._paths import path_for as path_for
     from gankit_stitch._stitch import StitchLayer as StitchLayer
     from gankit_stitch._stitch import stitch as stitch
+    from gankit_stitch._stitch import stitch_bias_tanh as stitch_bias_tanh
     from gankit_stitch._stitch import unstitch as unstitch
     from gankit_stitch.decoder import StitchDecoder as StitchDecoder
 
 _HOMES = {
     "StitchDecoder": "gankit_stitch.decoder",
     "StitchLayer": "gankit_stitch._stitch",
+    "path_for": "gankit_stitch._paths",
     "stitch": "gankit_stitch._stitch",
+    "stitch_bias_tanh": "gankit_stitch._stitch",
     "unstitch": "gankit_stitch._stitch",
 }
 
-__all__ = ["StitchDecoder", "StitchLayer", "stitch", "unstitch"]
+__all__ = ["StitchDecoder", "StitchLayer", "path_for", "stitch", "stitch_bias_tanh", "unstitch"]
 
 
 @hookimpl
