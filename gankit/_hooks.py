@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
 
 if TYPE_CHECKING:
+    import torch
+
     from gankit._registry import Registry
 
 PROJECT = "gankit"
@@ -32,4 +34,22 @@ def commands() -> Mapping[str, str]:  # type: ignore[empty-body]
     """Return the commands this plugin adds to ``gankit``: path of words to ``"module:click_command"``.
 
     ``{"import arrays": "gankit_arrays._command:import_arrays"}`` adds ``gankit import arrays``.
+    """
+
+
+@hookspec
+def op_paths() -> Mapping[str, str]:  # type: ignore[empty-body]
+    """Return which code serves this plugin's operators here: ``"operator on device"`` to a sentence.
+
+    Called by ``gankit bench --paths`` alone, so it may import torch and try kernels.
+    """
+
+
+@hookspec
+def kernels(  # type: ignore[empty-body]
+    device: torch.device,
+) -> Mapping[str, Callable[[], Mapping[str, Callable[[], object]]]]:
+    """Return what ``gankit bench`` times on ``device``: title to a function that prepares the calls to compare.
+
+    It makes the tensors and returns name to call; times are given as multiples of the first one's.
     """

@@ -39,7 +39,10 @@ class Optimizers:
     ) -> None:
         if not parameters:
             return
-        adam = torch.optim.Adam(parameters.values(), lr=learning_rate, betas=betas, fused=True)
+        device = next(iter(parameters.values())).device
+        recorded = device.type == "cuda"  # a recorded step must find all that changes in the device's memory
+        rate = torch.tensor(learning_rate, device=device) if recorded else learning_rate
+        adam = torch.optim.Adam(parameters.values(), lr=rate, betas=betas, fused=True, capturable=recorded)
         for parameter in parameters.values():  # made now, so that a checkpoint is copied into the same layout
             adam.state[parameter] = {
                 "step": torch.zeros((), dtype=torch.float32, device=parameter.device),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pluggy
@@ -13,6 +13,9 @@ import pluggy
 from gankit import _hooks
 from gankit._errors import PluginError
 from gankit._registry import Registry
+
+if TYPE_CHECKING:
+    import torch
 
 
 @attrs.frozen
@@ -24,6 +27,21 @@ class Plugins:
     commands: dict[str, str]
     distributions: dict[str, str]
     """Plugin name to ``"distribution version"``, for the locked recipe."""
+    _manager: pluggy.PluginManager
+
+    def op_paths(self) -> dict[str, str]:
+        """``"operator on device"`` to a sentence that says which code serves it. Loads torch."""
+        return self._asked("op_paths")
+
+    def kernels(self, device: torch.device) -> dict[str, Callable[[], Mapping[str, Callable[[], object]]]]:
+        """Title to a function that prepares calls to time side by side on this device."""
+        return self._asked("kernels", device=device)
+
+    def _asked(self, hook: str, **arguments: Any) -> dict[str, Any]:
+        collected: dict[str, Any] = {}
+        for name in self.distributions:
+            _add(name, hook, _call(self._manager, name, hook, **arguments), collected)
+        return collected
 
 
 def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
@@ -38,7 +56,7 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
     """
     manager = pluggy.PluginManager(_hooks.PROJECT)
     manager.add_hookspecs(_hooks)
-    plugins = Plugins(Registry(), {}, {}, {})
+    plugins = Plugins(Registry(), {}, {}, {}, manager)
     for entry in sorted(entry_points(group="gankit") if found is None else found, key=lambda entry: entry.name):
         origin = _origin(entry)
         if entry.name in plugins.distributions:
@@ -75,23 +93,27 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, origin: str) -> 
 
 
 def _collect(manager: pluggy.PluginManager, name: str, plugins: Plugins) -> None:
-    """Call the newest plugin's hooks alone, so that what goes wrong is blamed on it."""
-    others = [plugin for plugin in manager.get_plugins() if manager.get_name(plugin) != name]
-
-    def call(hook: str, **arguments: Any) -> list[Any]:
-        try:
-            return manager.subset_hook_caller(hook, others)(**arguments)
-        except PluginError:
-            raise
-        except Exception as error:
-            raise PluginError(f"plugin {name!r}: hook {hook} failed: {type(error).__name__}: {error}") from error
-
     plugins.registry.registering(name)
-    call("register_components", registry=plugins.registry)
+    _call(manager, name, "register_components", registry=plugins.registry)
     for hook, collected in (("recipes", plugins.recipes), ("commands", plugins.commands)):
-        for offered in call(hook):
-            if not isinstance(offered, Mapping):
-                raise PluginError(f"plugin {name!r}: hook {hook} must return a mapping, got {offered!r}")
-            if twice := sorted(set(offered) & set(collected)):
-                raise PluginError(f"plugin {name!r} offers {hook} that another plugin has: {', '.join(twice)}")
-            collected.update(offered)
+        _add(name, hook, _call(manager, name, hook), collected)
+
+
+def _call(manager: pluggy.PluginManager, name: str, hook: str, **arguments: Any) -> list[Any]:
+    """Call one plugin's hook alone, so that what goes wrong is blamed on it."""
+    others = [plugin for plugin in manager.get_plugins() if manager.get_name(plugin) != name]
+    try:
+        return manager.subset_hook_caller(hook, others)(**arguments)
+    except PluginError:
+        raise
+    except Exception as error:
+        raise PluginError(f"plugin {name!r}: hook {hook} failed: {type(error).__name__}: {error}") from error
+
+
+def _add(name: str, hook: str, results: list[Any], collected: dict[str, Any]) -> None:
+    for offered in results:
+        if not isinstance(offered, Mapping):
+            raise PluginError(f"plugin {name!r}: hook {hook} must return a mapping, got {offered!r}")
+        if twice := sorted(set(offered) & set(collected)):
+            raise PluginError(f"plugin {name!r} offers {hook} that another plugin has: {', '.join(twice)}")
+        collected.update(offered)

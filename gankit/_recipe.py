@@ -79,6 +79,9 @@ class Training:
     precision: Literal["float32", "bf16"] = option(
         "float32", help="of networks; with 'bf16' penalties, losses, weights and optimizers stay in float32"
     )
+    engine: Literal["auto", "eager", "graph"] = option(
+        "auto", help="'graph' replays recorded steps on a GPU, 'eager' runs them as they come; 'auto': graph if it can"
+    )
     ema: float = option(0.999, ge=0, lt=1, help="decay of the averaged weights that sampling uses; 0 for none")
     log_every: int = option(50, ge=1, help="training steps between lines of metrics.jsonl")
     checkpoint_every: int = option(500, ge=1, help="training steps between checkpoints")

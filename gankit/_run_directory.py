@@ -20,12 +20,13 @@ from gankit._structure import Document
 MAY_CHANGE = {
     "summary",
     "training.steps",
+    "training.engine",
     "training.log_every",
     "training.checkpoint_every",
     "training.keep_checkpoints",
     "training.sample_every",
 }
-"""Keys that may differ when a run goes on: they change what is kept, not what is computed."""
+"""Keys that may differ when a run goes on: they change what is kept, or how it is computed, not what."""
 
 
 @attrs.frozen

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
@@ -15,12 +16,14 @@ from typing import Any
 
 import attrs
 import torch
+from torch import Tensor
 
 from gankit._cohort import Cohort
 from gankit._draws import Draws
+from gankit._engine import CudaCapture, EagerEngine, Engine, GraphEngine, proven, wants_graph
 from gankit._errors import InputError, RunError
 from gankit._model import Model, save_model
-from gankit._phases import PhaseStep, Scalars
+from gankit._phases import Batch, PhaseStep, Scalars
 from gankit._plugins import Plugins, load_plugins
 from gankit._progress import Progress
 from gankit._ranks import ALONE, Ranks, joined_ranks
@@ -33,6 +36,9 @@ from gankit._structure import to_document
 
 SHEET_PAIRS = 16
 """Synthetic slices on a sample sheet; as many real ones stand beside them."""
+
+READ_EVERY = 100
+"""Steps after which a GPU's scalars are read at the latest."""
 
 
 @attrs.frozen
@@ -66,7 +72,7 @@ def train(
         quiet: print nothing.
 
     Raises:
-        InputError: the directory holds a run of another recipe, or the device or cohort does not fit.
+        InputError: the directory holds a run of another recipe, or the device, engine or cohort does not fit.
         RunError: a loss is not finite, or the directory cannot be written.
     """
     plugins = plugins or load_plugins()
@@ -75,6 +81,7 @@ def train(
     document = to_document(recipe, plugins.registry)
     run.refuse_other(document)
     with joined_ranks(chosen, recipe.training.batch) as ranks, ExitStack() as held:
+        graph = wants_graph(recipe.training.engine, chosen, ranks)
         progress = held.enter_context(Progress(recipe.training.steps, quiet or not ranks.first))
         if ranks.first:
             held.enter_context(run.locked())
@@ -82,6 +89,8 @@ def train(
         cohort = cohort if cohort is not None else recipe.cohort.load()
         trainer = Trainer(recipe, resident_cohort(recipe, cohort, chosen), chosen, ranks=ranks)
         resume(run, trainer.state, progress)
+        if graph:
+            trainer.replay_steps(progress.say)
         if ranks.first:
             lock(run, document, _provenance(plugins, chosen, cohort), progress)
             run.rewind_metrics(trainer.state.step)
@@ -128,20 +137,30 @@ class Trainer:
         self.ranks = ranks
         self.phases = [PhaseStep(spec, recipe, ranks) for spec in recipe.phases]
         self.state = TrainingState(recipe, device, dtype, ranks)
+        self.engine: Engine = EagerEngine(self.state)
+        self._device = device
+
+    def replay_steps(self, say: Callable[[str], None]) -> None:
+        """From here on replay the recorded steps of the phases still to come, if that is proven to be the same."""
+        ahead = range(self.state.step, self.recipe.training.steps)
+        if due := [phase for phase in self.phases if any(map(phase.spec.due, ahead))]:
+            engine = GraphEngine(self.state, CudaCapture(self._device))
+            self.engine = proven(engine, due, lambda phase, number: self._draw(phase, self.state.step + number), say)
 
     def step(self) -> dict[str, Scalars]:
         """Run every phase that is due, once; returns its scalars by phase, means over the global batch."""
         state = self.state
-        draws = Draws(self.recipe.training.seed, state.step)
         scalars = {}
         for phase in self.phases:
             if phase.spec.due(state.step):
-                batch = phase.batch(self.cohort, draws)
-                scalars[phase.spec.name] = phase(state.networks, state.optimizers, batch)
+                scalars[phase.spec.name] = self.engine(phase, partial(self._draw, phase, state.step))
         self.ranks.average([value for terms in scalars.values() for value in terms.values()])
         state.average()
         state.step += 1
         return scalars
+
+    def _draw(self, phase: PhaseStep, step: int) -> Batch:
+        return phase.batch(self.cohort, Draws(self.recipe.training.seed, step))
 
 
 def _run(
@@ -164,21 +183,24 @@ def _run(
         write_sheet(run.sample(state.step), recipe, real, model.sample(SHEET_PAIRS, settings.seed))
 
     began, first = time.monotonic(), state.step
+    readings = Readings(run, READ_EVERY if device.type == "cuda" else 1)
     with stopping() as stop:
         ended = state.step >= settings.steps
         while not ended:
             scalars = trainer.step()
             ended = ranks.any(stop() is not None, device) or state.step >= settings.steps
-            numbers = finite(scalars, state.step, run)
+            every = (settings.log_every, settings.checkpoint_every, settings.sample_every)
+            log, checkpoint, sample = (ended or state.step % steps == 0 for steps in every)
+            numbers = readings.add(state.step, scalars, needed=log or checkpoint or sample)
             if not ranks.first:
                 continue
             progress.advance(state.step, numbers)
-            if state.step % settings.log_every == 0 or ended:
+            if log:
                 rate = (state.step - first) / (time.monotonic() - began)
                 run.append_metrics({"step": state.step, "steps_per_s": round(rate, 3), **numbers})
-            if state.step % settings.checkpoint_every == 0 or ended:
+            if checkpoint:
                 save()
-            if state.step % settings.sample_every == 0 or ended:
+            if sample:
                 sheet()
         received = stop()
     if state.step < settings.steps and received is None:
@@ -190,20 +212,45 @@ def _run(
     return RunResult(run.path, state.step, received if state.step < settings.steps else None)
 
 
-def finite(scalars: dict[str, Scalars], step: int, run: RunDirectory) -> dict[str, float]:
-    """Scalars as plain numbers by ``phase.term``.
+class Readings:
+    """The scalars of a run as plain numbers. A GPU would wait while the host reads, so they are read many at once."""
 
-    Raises:
-        RunError: one is not finite; names phase, term and step.
-    """
-    numbers = {f"{phase}.{name}": value.item() for phase, terms in scalars.items() for name, value in terms.items()}
-    for name, number in numbers.items():
-        if not math.isfinite(number):
-            phase, _, term = name.partition(".")
-            raise RunError(
-                f"phase {phase!r}, term {term!r}: the loss is {number} at step {step}; {_after_divergence(run)}"
-            )
-    return numbers
+    def __init__(self, run: RunDirectory, at_most: int):
+        self._run = run
+        self._at_most = at_most
+        self._unread: list[tuple[int, dict[str, Tensor]]] = []
+        self._newest: dict[str, float] = {}
+
+    def add(self, step: int, scalars: dict[str, Scalars], needed: bool) -> dict[str, float]:
+        """Take over the scalars of a step.
+
+        Args:
+            needed: the numbers of this very step must be returned, and all until now checked.
+
+        Returns: the newest numbers read, by ``phase.term``.
+
+        Raises:
+            RunError: one is not finite; names phase, term and step of the first.
+        """
+        named = {f"{phase}.{name}": value for phase, terms in scalars.items() for name, value in terms.items()}
+        self._unread.append((step, named))
+        if needed or len(self._unread) >= self._at_most:
+            self._read()
+        return self._newest
+
+    def _read(self) -> None:
+        values = [value for _, named in self._unread for value in named.values()]
+        numbers = iter(torch.stack(values).tolist() if values else [])
+        for step, named in self._unread:
+            self._newest = dict(zip(named, numbers, strict=False))  # as many as it has names
+            for name, number in self._newest.items():
+                if not math.isfinite(number):
+                    phase, _, term = name.partition(".")
+                    raise RunError(
+                        f"phase {phase!r}, term {term!r}: the loss is {number} at step {step};"
+                        f" {_after_divergence(self._run)}"
+                    )
+        self._unread.clear()
 
 
 def _after_divergence(run: RunDirectory) -> str:

@@ -34,7 +34,7 @@ def test_entry_points_are_the_folders_under_plugins():
 
 
 def test_a_plugin_adds_components_recipes_and_commands(plugin, tmp_path):
-    """Three hooks, all optional, are the whole contract."""
+    """Hooks, all optional, are the whole contract."""
     entry = plugin(
         "mine",
         "from pathlib import Path\n"
@@ -47,6 +47,16 @@ def test_a_plugin_adds_components_recipes_and_commands(plugin, tmp_path):
     assert found.recipes == {"my-recipe": Path("my-recipe.toml")}
     assert found.commands == {"mine": "nowhere:mine"}
     assert list(found.distributions) == ["mine"]
+
+
+def test_a_plugin_offers_paths_and_kernels_only_when_asked(plugin):
+    """They may import torch, so loading plugins does not call them; what goes wrong is still blamed on the plugin."""
+    entry = plugin("mine", "@hookimpl\ndef op_paths(): return {'op on cpu': 'by hand'}\n")
+    broken = plugin("culprit", "@hookimpl\ndef kernels(device): raise ZeroDivisionError(device)\n")
+    found = load_plugins([entry, broken])
+    assert found.op_paths() == {"op on cpu": "by hand"}
+    with pytest.raises(PluginError, match="plugin 'culprit': hook kernels failed: ZeroDivisionError: cpu"):
+        found.kernels("cpu")
 
 
 def test_installed_plugins_name_their_distribution(plugins):

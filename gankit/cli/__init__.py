@@ -10,6 +10,7 @@ COMMANDS = {
     "interpolate": "gankit.cli.interpolate:interpolate",
     "recipe": "gankit.cli.recipe:recipe",
     "components": "gankit.cli.components:components",
+    "bench": "gankit.cli.bench:bench",
     "cohort": "gankit.cli.cohort:cohort",
     "import": "gankit.cli.imports:imports",
 }

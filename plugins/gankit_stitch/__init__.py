@@ -4,11 +4,14 @@
 """
 
 import importlib
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gankit import Registry, hookimpl
 
 if TYPE_CHECKING:
+    import torch
+
     from gankit_stitch._paths import path_for as path_for
     from gankit_stitch._stitch import StitchLayer as StitchLayer
     from gankit_stitch._stitch import stitch as stitch
@@ -32,6 +35,20 @@ __all__ = ["StitchDecoder", "StitchLayer", "path_for", "stitch", "stitch_bias_ta
 def register_components(registry: Registry) -> None:
     """Register the generator ``stitch-decoder``."""
     registry.add("generator", "stitch-decoder", "gankit_stitch.decoder:StitchDecoder")
+
+
+@hookimpl
+def op_paths() -> Mapping[str, str]:
+    from gankit_stitch import _bench
+
+    return _bench.op_paths()
+
+
+@hookimpl
+def kernels(device: "torch.device") -> Mapping[str, Callable[[], Mapping[str, Callable[[], object]]]]:
+    from gankit_stitch import _bench
+
+    return _bench.kernels(device)
 
 
 def __getattr__(name: str) -> Any:

@@ -4,13 +4,15 @@ Dimension letters: N batch, C channels, S all spatial dimensions, A those of a s
 are, F the factor, K = C * F^d the channels of all sub-images.
 """
 
+import torch
 from torch import Tensor, nn
 
 from gankit_stitch import _ops, _torch
 from gankit_stitch._paths import INTERPRETED
+from gankit_stitch._shapes import check_bias
 
-_SMALL = 2**15
-"""Values below which calling an operator (30 to 40 us) costs more on a CPU than a plain copy."""
+_SMALL = 2**17
+"""Values below which calling an operator (40 to 60 us) costs more on a CPU than it saves against a plain copy."""
 
 
 def stitch(x_NKA: Tensor, factor: int) -> Tensor:
@@ -31,7 +33,7 @@ def stitch(x_NKA: Tensor, factor: int) -> Tensor:
     Raises:
         ValueError: F below 1, no spatial dimension, or channels not divisible by F^d.
     """
-    return _torch.stitch_permuted(x_NKA, factor) if _is_small(x_NKA) else _ops.stitch(x_NKA, factor)
+    return _torch.stitch_permuted(x_NKA, factor) if _is_plain(x_NKA) else _ops.stitch(x_NKA, factor)
 
 
 def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
@@ -42,7 +44,7 @@ def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
     Raises:
         ValueError: F below 1, no spatial dimension, or a side not divisible by F.
     """
-    return _torch.unstitch_permuted(x_NCS, factor) if _is_small(x_NCS) else _ops.unstitch(x_NCS, factor)
+    return _torch.unstitch_permuted(x_NCS, factor) if _is_plain(x_NCS) else _ops.unstitch(x_NCS, factor)
 
 
 def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
@@ -60,12 +62,21 @@ def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
     Raises:
         ValueError: as ``stitch``, or a bias of another size, or integers.
     """
+    if torch._C._are_functorch_transforms_active():
+        check_bias(x_NKA, bias_K)
+        bias_KA = bias_K.view(-1, *[1] * (x_NKA.ndim - 2))
+        return torch.tanh(stitch(x_NKA + bias_KA, factor)).to(x_NKA.dtype)
     return _ops.stitch_bias_tanh(x_NKA, bias_K, factor)
 
 
-def _is_small(x: Tensor) -> bool:
-    """Whether a plain copy, which torch differentiates and batches by itself, is the fastest."""
-    return x.is_cpu and not INTERPRETED and x.numel() < _SMALL and x.is_contiguous()
+def _is_plain(x: Tensor) -> bool:
+    """Whether torch's own view and copy serve best, which it differentiates, batches and compiles by itself.
+
+    So it is for small tensors on a CPU, and inside ``torch.func``'s transforms, whose ``grad`` knows no operators
+    with derivatives written in Python.
+    """
+    small = x.is_cpu and not INTERPRETED and x.numel() < _SMALL and x.is_contiguous()
+    return small or torch._C._are_functorch_transforms_active()
 
 
 class StitchLayer(nn.Module):

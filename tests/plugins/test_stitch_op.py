@@ -1,0 +1,293 @@
+"""``gankit::stitch`` and its kin as operators: layouts, dtypes, derivatives, vmap, compilers; the fused form."""
+
+import shutil
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.autograd import gradcheck, gradgradcheck
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+from gankit_stitch import _ops, path_for, stitch, stitch_bias_tanh, unstitch
+from gankit_stitch._paths import INTERPRETED
+from gankit_stitch._stitch import _SMALL
+
+F64 = torch.float64
+DTYPES = [
+    F64,
+    torch.float32,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.uint8,
+    torch.bool,
+]
+LAYOUTS = {
+    "contiguous": lambda x: x,
+    "channels_last": lambda x: x.to(memory_format=torch.channels_last),
+    "transposed": lambda x: x.transpose(2, 3).contiguous().transpose(2, 3),
+    "batch_inside": lambda x: x.transpose(0, 1).contiguous().transpose(0, 1),
+    "strided": lambda x: x.repeat_interleave(2, dim=3)[..., ::2],
+    "odd_offset": lambda x: torch.cat([x.new_zeros(1), x.flatten()])[1:].view(x.shape),
+    "odd_offset_last": lambda x: (
+        torch.cat([x.new_zeros(1), x.movedim(1, -1).flatten()])[1:].view(x.movedim(1, -1).shape).movedim(-1, 1)
+    ),
+    "expanded": lambda x: x[:1, :, :1].expand(x.shape),
+}  # fmt: skip
+
+
+def random(*shape, dtype=F64, seed=0):
+    values = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=F64)
+    return values.mul(50).to(dtype) if not dtype.is_floating_point else values.to(dtype)
+
+
+def leaf(*shape, seed=0):
+    return random(*shape, seed=seed).requires_grad_()
+
+
+def fused_by_parts(x, bias, factor):
+    return torch.tanh(stitch(x + bias.view(-1, *[1] * (x.ndim - 2)), factor))
+
+
+# Values ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize(("channels", "factor"), [(1, 2), (2, 2), (3, 2), (1, 3), (1, 4), (3, 4), (2, 1)])
+def test_operators_equal_pixel_shuffle_in_every_layout(dtype, layout, channels, factor):
+    """Bit for bit, in fresh memory, in the memory format that torch's would have."""
+    x = LAYOUTS[layout](random(2, channels * factor**2, 3, 5, dtype=dtype))
+    image = _ops.stitch(x, factor)
+    assert torch.equal(image, pixel_shuffle(x, factor))
+    assert image.untyped_storage().data_ptr() != x.untyped_storage().data_ptr()
+    assert image.stride() == pixel_shuffle(x, factor).stride()
+    y = LAYOUTS[layout](image)
+    parts = _ops.unstitch(y, factor)
+    assert torch.equal(parts, pixel_unshuffle(y, factor))
+    assert parts.untyped_storage().data_ptr() != y.untyped_storage().data_ptr()
+    assert parts.stride() == pixel_unshuffle(y, factor).stride()
+
+
+@given(
+    st.integers(0, 3), st.integers(0, 3), st.lists(st.integers(0, 4), min_size=1, max_size=3), st.integers(1, 5),
+    st.sampled_from([torch.float32, torch.bfloat16, torch.uint8, torch.complex64, torch.complex128]),
+)  # fmt: skip
+def test_operators_equal_the_plain_form(batch, channels, sides, factor, dtype):
+    """Every rank, factor and size takes values where a view with permuted axes would."""
+    x = torch.arange(batch * channels * factor ** len(sides) * torch.Size(sides).numel()).to(dtype)
+    x = x.view(batch, channels * factor ** len(sides), *sides)
+    image = _ops.stitch(x, factor)
+    assert torch.equal(image, stitch(x, factor))
+    assert torch.equal(_ops.unstitch(image, factor), x)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_three_dimensions_keep_channels_last(last):
+    """channels_last_3d in, channels_last_3d out, both ways."""
+    form = torch.channels_last_3d if last else torch.contiguous_format
+    x = random(2, 16, 3, 2, 4).to(memory_format=form)
+    image = _ops.stitch(x, 2)
+    assert image.is_contiguous(memory_format=form)
+    assert torch.equal(image, stitch(x.contiguous(), 2))
+    assert torch.equal(_ops.unstitch(image, 2), x)
+    assert _ops.unstitch(image, 2).is_contiguous(memory_format=form)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+def test_no_bit_of_a_nan_changes(factor):
+    """Payloads, infinities and the sign of zero pass unread."""
+    bits = torch.tensor([0x7FC00001, 0x7F800001, -0x00400001, -0x80000000, 0x7F800000]).to(torch.int32)
+    x = bits.repeat(factor**2).view(1, factor**2, 1, 5)
+    assert torch.equal(_ops.stitch(x.view(torch.float32), factor).view(torch.int32), pixel_shuffle(x, factor))
+
+
+def test_nothing_is_aliased():
+    """The result is fresh memory even where nothing has to move, on both sides of the size that picks the path."""
+    for x in (random(1, 1, 2, 2), random(1, 1, 400, 400)):
+        assert stitch(x, 1).data_ptr() != x.data_ptr()
+        assert unstitch(x, 1).data_ptr() != x.data_ptr()
+
+
+def test_pytorchs_own_samples_of_pixel_shuffle():
+    """The inputs that torch tests pixel_shuffle with, and those of pixel_unshuffle, give torch's results."""
+    invocations = pytest.importorskip("torch.testing._internal.common_methods_invocations", exc_type=ImportError)
+    found = 0
+    for name, ours, public in (
+        ("nn.functional.pixel_shuffle", _ops.stitch, stitch),
+        ("nn.functional.pixel_unshuffle", _ops.unstitch, unstitch),
+    ):
+        (info,) = [info for info in invocations.op_db if info.name == name]
+        for sample in info.sample_inputs("cpu", torch.float32):
+            if sample.input.ndim != 4:  # torch allows batches of any rank, or none
+                continue
+            found += 1
+            factor = sample.args[0] if sample.args else next(iter(sample.kwargs.values()))
+            expected = info.op(sample.input, factor)
+            assert torch.equal(ours(sample.input, factor), expected)
+            assert torch.equal(public(sample.input, factor), expected)
+    assert found >= 2
+
+
+# Derivatives and transforms -------------------------------------------------------------------------------
+
+CASES = {
+    "stitch": (_ops.stitch, lambda: (leaf(2, 4, 3, 2), 2)),
+    "stitch-1d": (_ops.stitch, lambda: (leaf(2, 3, 4), 3)),
+    "stitch-last": (_ops.stitch, lambda: (leaf(2, 3, 2, 8).movedim(-1, 1).detach().requires_grad_(), 2)),
+    "unstitch": (_ops.unstitch, lambda: (leaf(1, 2, 4, 4), 2)),
+    "unstitch-3d": (_ops.unstitch, lambda: (leaf(1, 1, 2, 2, 4), 2)),
+    "fused": (_ops.stitch_bias_tanh, lambda: (leaf(2, 4, 3, 1), leaf(4, seed=1), 2)),
+    "fused-3d": (_ops.stitch_bias_tanh, lambda: (leaf(1, 8, 1, 2, 1), leaf(8, seed=1), 2)),
+    "fused-backward": (_ops.stitch_bias_tanh_backward, lambda: (leaf(1, 1, 4, 2), leaf(1, 1, 4, 2, seed=1), 2)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_operators_pass_torchs_own_check(case):
+    """opcheck: schema, fake tensors, autograd registration, tracing with static and dynamic shapes."""
+    operator, inputs = CASES[case]
+    torch.library.opcheck(operator, inputs())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_derivatives_are_right_twice(case):
+    """First and second derivatives agree with finite differences."""
+    operator, inputs = CASES[case]
+    *tensors, factor = inputs()
+    assert gradcheck(lambda *tensors: operator(*tensors, factor), tensors)
+    assert gradgradcheck(lambda *tensors: operator(*tensors, factor), tensors)
+
+
+def test_small_tensors_are_differentiated_twice_too():
+    """Below the size that pays for an operator, torch differentiates the plain form."""
+    x = leaf(1, 4, 2, 2)
+    assert x.numel() < _SMALL
+    assert gradcheck(lambda x: stitch(x, 2).square(), x)
+    assert gradgradcheck(lambda x: unstitch(stitch(x, 2).square(), 2), x)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 4])
+@pytest.mark.parametrize("call", [stitch, unstitch, _ops.stitch, _ops.unstitch])
+def test_vmap_adds_a_dimension_anywhere(call, axis):
+    """vmap over any axis equals one call per slice."""
+    x = random(3, 2, 4, 2, 2).movedim(0, axis)
+    mapped = torch.vmap(lambda x: call(x, 2), in_dims=axis)(x)
+    assert torch.equal(mapped, torch.stack([call(part, 2) for part in x.unbind(axis)]))
+
+
+@pytest.mark.parametrize("in_dims", [(0, None), (None, 0), (2, 1), (0, 0)])
+def test_vmap_of_the_fused_form(in_dims):
+    """Biases may belong to the mapped dimension or be shared; so may images."""
+    x, bias = random(2, 4, 3, 2), random(4, seed=1)
+    x = x if in_dims[0] is None else torch.stack([x, 2 * x, -x], in_dims[0])
+    bias = bias if in_dims[1] is None else torch.stack([bias, -bias, 3 * bias], in_dims[1])
+    mapped = torch.vmap(lambda x, b: stitch_bias_tanh(x, b, 2), in_dims)(x, bias)
+    plain = torch.vmap(lambda x, b: fused_by_parts(x, b, 2), in_dims)(x, bias)
+    torch.testing.assert_close(mapped, plain)
+
+
+def test_vmap_of_gradients():
+    """Per-sample gradients, by vmap over grad, equal those of a loop."""
+    x, bias = random(3, 1, 4, 2, 2), random(4, seed=1)
+    gradient = torch.func.grad(lambda x: unstitch(stitch(x, 2) * stitch_bias_tanh(x, bias, 2), 2).square().sum())
+    torch.testing.assert_close(torch.vmap(gradient)(x), torch.stack([gradient(one) for one in x]))
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_compiles_without_a_graph_break(dynamic):
+    """fullgraph, with gradients, static and dynamic shapes, small tensors and large."""
+    bias = leaf(4, seed=1)
+
+    def ends(x):
+        return unstitch(stitch(x, 2) * stitch_bias_tanh(x, bias, 2), 2).square().sum()
+
+    compiled = torch.compile(ends, backend="aot_eager", fullgraph=True, dynamic=dynamic)
+    for side in (200,) if dynamic else (3, 200):
+        x = leaf(2, 4, side, side)
+        torch.testing.assert_close(compiled(x), ends(x))
+        (gradient,), (expected,) = (torch.autograd.grad(f(x), x) for f in (compiled, ends))
+        torch.testing.assert_close(gradient, expected)
+
+
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="inductor needs a C++ compiler")
+def test_inductor_calls_the_operators():
+    """The default compiler, forward and back, keeps the operators and the layouts they promise."""
+    x = random(2, 4, 100, 100).to(memory_format=torch.channels_last).requires_grad_()
+    image = torch.compile(stitch, fullgraph=True)(x, 2)
+    assert torch.equal(image, stitch(x, 2))
+    image.backward(image.detach())
+    assert torch.equal(x.grad, x)
+
+
+# The fused form -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "within"), [(F64, 1e-15), (torch.float32, 2e-7), (torch.float16, 2.5e-4), (torch.bfloat16, 2e-3)]
+)
+def test_fused_form_is_within_its_promise(dtype, within):
+    """From the exact tanh: 2e-7 in float32, half a unit of the last place in the half types."""
+    if INTERPRETED and dtype == torch.bfloat16:
+        within *= 2  # the interpreter cuts bits off where a GPU rounds
+    x, bias = torch.linspace(-9, 9, 4 * 5000).view(1, 4, 100, 50).to(dtype), torch.zeros(4)
+    exact = stitch(x.to(F64), 2).tanh()
+    fused = stitch_bias_tanh(x, bias, 2)
+    assert fused.dtype == dtype
+    assert (fused.to(F64) - exact).abs().max() <= within
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 7), (3, 4, 5, 2), (1, 16, 2, 3, 2), (0, 4, 2, 2)])
+@pytest.mark.parametrize("last", [False, True])
+def test_fused_form_equals_its_parts(shape, last):
+    """tanh(stitch(x + bias)), value and gradients, whatever the rank and layout."""
+    x, bias = random(*shape), leaf(shape[1], seed=1)
+    if last and x.ndim > 3:
+        x = x.to(memory_format=torch.channels_last if x.ndim == 4 else torch.channels_last_3d)
+    x.requires_grad_()
+    fused, parts = stitch_bias_tanh(x, bias, 2), fused_by_parts(x, bias, 2)
+    torch.testing.assert_close(fused, parts)
+    weights = random(*fused.shape, seed=2)
+    for ours, expected in zip(
+        torch.autograd.grad((fused * weights).sum(), (x, bias)),
+        torch.autograd.grad((parts * weights).sum(), (x, bias)),
+        strict=True,
+    ):
+        torch.testing.assert_close(ours, expected)
+
+
+def test_fused_form_accepts_a_float32_bias_for_bfloat16():
+    """What autocast hands over: features of a half type, parameters in float32."""
+    x, bias = random(2, 4, 3, 3).bfloat16().requires_grad_(), torch.randn(4, requires_grad=True)
+    image = stitch_bias_tanh(x, bias, 2)
+    image.float().sum().backward()
+    assert image.dtype == x.grad.dtype == torch.bfloat16
+    assert bias.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: stitch_bias_tanh(torch.zeros(1, 4, 2, 2), torch.zeros(3), 2), r"one bias.*\(1, 4, 2, 2\).*\(3,\)"),
+        (lambda: stitch_bias_tanh(torch.zeros(1, 4, 2, 2).int(), torch.zeros(4), 2), r"floating point.*int32"),
+        (lambda: stitch_bias_tanh(torch.zeros(1, 6, 2, 2), torch.zeros(6), 2), r"6 channels in shape \(1, 6, 2, 2\)"),
+        (lambda: torch.ops.gankit.stitch(torch.zeros(2, 6, 4, 4), 2), r"2\^2 = 4.*\(2, 6, 4, 4\)"),
+        (lambda: torch.ops.gankit.stitch(torch.zeros(2, 6, 4, 4), 0), r"at least 1, got 0.*\(2, 6, 4, 4\)"),
+        (lambda: torch.ops.gankit.unstitch(torch.zeros(2, 6), 2), r"spatial dimensions.*\(2, 6\)"),
+        (lambda: torch.ops.gankit.unstitch(torch.zeros(1, 1, 4, 5), 2), r"sides divisible.*\(1, 1, 4, 5\)"),
+        (lambda: torch.ops.gankit.stitch(torch.zeros(2, 6, 4, 4, device="meta"), 4), r"4\^2 = 16.*\(2, 6, 4, 4\)"),
+    ],
+)
+def test_operators_refuse_with_the_shape(call, said):
+    """Called directly or with fake tensors, they say what was found and what is accepted."""
+    with pytest.raises(ValueError, match=said):
+        call()
+
+
+def test_path_for_a_tensor_can_be_asked():
+    """A CPU tensor takes torch's path unless the kernels are interpreted; complex128 always does."""
+    assert path_for(torch.zeros(1)) in ("torch", "triton")
+    assert path_for(torch.zeros(1, dtype=torch.complex128)) == "torch"
