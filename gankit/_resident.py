@@ -144,12 +144,18 @@ def augment(
 
 def _resample(image: Tensor, mirror_B: np.ndarray, shift_BD: np.ndarray) -> Tensor:
     for axis, shift_B in enumerate(shift_BD.T, start=2):
-        size = image.shape[axis]
-        index_BL = np.clip(np.arange(size) + shift_B[:, None], 0, size - 1)
-        if axis == image.ndim - 1:
-            index_BL = np.where(mirror_B[:, None], index_BL[:, ::-1], index_BL)
-        index = torch.from_numpy(np.ascontiguousarray(index_BL)).to(image.device)
-        view = [len(image), *[1] * (image.ndim - 1)]
-        view[axis] = size
-        image = image.gather(axis, index.view(view).expand(image.shape))
+        if shift_B.any():
+            size = image.shape[axis]
+            index_BL = np.clip(np.arange(size) + shift_B[:, None], 0, size - 1)
+            index = _along(torch.from_numpy(index_BL), image, axis)
+            image = image.gather(axis, index.expand(image.shape))
+    if mirror_B.any():
+        image = torch.where(_along(torch.from_numpy(mirror_B)[:, None], image, image.ndim - 1), image.flip(-1), image)
     return image
+
+
+def _along(values_BL: Tensor, image: Tensor, axis: int) -> Tensor:
+    """(B, L) on the image's device, with L at an axis of the image and 1 at the others."""
+    shape = [len(image), *[1] * (image.ndim - 1)]
+    shape[axis] = values_BL.shape[1]
+    return values_BL.to(image.device).view(shape)
