@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from gankit import BatchNorm, Cohort, Modality, Plugins, Recipe, load_recipe
+from gankit import BatchNorm, Cohort, Modality, Plugins, Recipe, RunError, load_recipe
 from gankit._ranks import Ranks, joined_ranks
 from gankit._resident import resident_cohort
 from gankit._train import Trainer
@@ -42,6 +42,23 @@ def train_share(rank: int, size: int, port: str, recipe: Path, out: Path) -> Non
             trainer.step()
     if rank == 0:
         np.savez(out, **{name: value.detach().numpy() for name, value in trainer.state.tensors().items()})
+
+
+def step_until_alone(rank: int, port: str, recipe: Path, out: Path) -> None:
+    """Process 1 of 2 dies after one step without a word; process 0 writes what it is told."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    torch.set_num_threads(1)
+    loaded = load_recipe(recipe)
+    with joined_ranks(CPU, loaded.training.batch) as ranks:
+        trainer = Trainer(loaded, resident_cohort(loaded, loaded.cohort.load(), CPU), CPU, ranks=ranks)
+        trainer.step()
+        if rank == 1:
+            os._exit(1)
+        try:
+            trainer.step()
+        except RunError as error:
+            out.write_text(str(error))
+            os._exit(0)
 
 
 def trained(recipe: Path, size: int, out: Path) -> dict[str, np.ndarray]:
@@ -89,6 +106,18 @@ def test_any_number_of_processes_gives_the_same_parameters(shared_recipe: Path, 
         assert together.keys() == alone.keys()
         for name, values in alone.items():
             np.testing.assert_allclose(together[name], values, rtol=0, atol=1e-12, err_msg=f"{size} processes: {name}")
+
+
+def test_a_process_that_dies_ends_the_others_with_a_clear_error(shared_recipe: Path, tmp_path: Path):
+    """The message says what happened and how to go on."""
+    context, port, out = multiprocessing.get_context("spawn"), free_port(), tmp_path / "message"
+    processes = [context.Process(target=step_until_alone, args=(r, port, shared_recipe, out)) for r in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert "another process of this run has gone" in out.read_text()
+    assert "to resume from the last checkpoint" in out.read_text()
 
 
 def test_shares_are_equal_and_make_up_the_batch():
