@@ -89,6 +89,7 @@ def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Lay
         raise RecipeError(str(path), [Problem("", f"not TOML: {error}")]) from error
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(str(path), [Problem("", f"cannot be read as UTF-8 text: {error}")]) from error
+    document.pop("provenance", None)  # of a locked recipe, which is a recipe too
     parent = document.pop("extends", None)
     if parent is None:
         return _overlay(Layers({}, {}), document, str(path))

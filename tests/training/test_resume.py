@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from gankit import InputError, RunError, train
+from gankit import InputError, RunError, load_recipe, train
 from gankit._errors import CheckpointError
 from gankit._run_directory import RunDirectory
 from gankit._state import TrainingState
@@ -341,3 +341,10 @@ def test_an_unwritable_place_is_refused_before_training(run, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(RunError, match=r"file/run: cannot be written: .*; give another place with -o"):
         run(1, "file/run")
+
+
+def test_a_locked_recipe_is_a_recipe(tiny_recipe, tiny_cohort, plugins, tmp_path):
+    """``recipe.lock.toml`` trains the same run again, without its provenance."""
+    recipe = tiny_recipe(**{"training.steps": 1})
+    run = train(recipe, tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
+    assert load_recipe(run.path / "recipe.lock.toml", plugins=plugins) == recipe
