@@ -51,12 +51,31 @@ def load_recipe(
 def check_document(layers: Layers, source: str, plugins: Plugins) -> Recipe:
     """The typed recipe of a document, or every problem it has."""
     typed, problems = structure_recipe(layers.document, plugins.registry)
+    rest = typed if typed is not None else _without(layers.document, problems, plugins)
+    if rest is not None and not layers.problems:
+        faulty = tuple(problem.place for problem in problems)
+        problems += [problem for problem in check_recipe(rest) if not problem.place.startswith(faulty)]
     problems = [*layers.problems, *problems]
-    if typed is not None and not problems:
-        problems = check_recipe(typed)
     if typed is None or problems:
         raise RecipeError(source, [_with_origin(problem, layers.origins, source) for problem in problems])
     return typed
+
+
+def _without(document: Document, problems: list[Problem], plugins: Plugins) -> Recipe | None:
+    """The recipe with defaults in place of faulty options, to find what else is wrong; None where more than options
+    is faulty, since what refers to it would seem wrong too."""
+    if not all(map(_is_option, (problem.place.split(".") for problem in problems))):
+        return None
+    rest = dict(document)
+    for problem in problems:
+        _remove(rest, problem.place.split("."))
+    return structure_recipe(rest, plugins.registry)[0]
+
+
+def _is_option(path: list[str]) -> bool:
+    """Whether a path ends at an option of a section, or of an item of one."""
+    depth = {"networks": 3, "modalities": 3, "pools": 3, "phases": 5 if path[2:3] == ["terms"] else 3}
+    return len(path) == depth.get(path[0], 2) and path[-1] != "use"
 
 
 def find_recipe(recipe: str | Path, plugins: Plugins, beside: Path | None = None) -> Path:

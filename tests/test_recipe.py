@@ -377,10 +377,18 @@ def test_a_problem_names_the_layer_it_comes_from(variant, written):
     assert messages["training.seed"] == "must be >= 0, got -1 (from --set)"
 
 
+def test_a_faulty_option_hides_no_unknown_name(plugins):
+    """Options and names are checked together: the user mends a recipe once."""
+    overrides = {"networks.adc_decoder.factr": 2, "phases.unsupervised.terms.wgan-gp-adc.critic": "adc_critc"}
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("mpmri", overrides, plugins)
+    assert [problem.place for problem in caught.value.problems] == list(overrides)
+
+
 def test_a_replaced_table_belongs_to_the_layer_that_replaced_it(variant, written):
     """What a lower layer said about the old table is forgotten with it."""
     written("between.toml", 'extends = "small.toml"\nnetworks.critic.width = 8')
-    with pytest.raises(RecipeError, match=r"width: must be >= 1, got 0$"):
+    with pytest.raises(RecipeError, match=r"width: must be >= 1, got 0\n"):
         variant('extends = "between.toml"\nnetworks.critic = { use = "mlp-critic", width = 0 }')
 
 
