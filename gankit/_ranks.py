@@ -85,6 +85,7 @@ def joined_ranks(device: torch.device, batch: int) -> Iterator[Ranks]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
+        dist.barrier()  # leave together: one that goes while another still speaks to it may be aborted
     finally:
         dist.destroy_process_group()
 

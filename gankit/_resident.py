@@ -12,7 +12,7 @@ from gankit._draws import Draws
 from gankit._errors import CohortError
 from gankit._nearest import nearest
 from gankit._ranks import ALONE, Ranks
-from gankit._recipe import Augmentation, Pool, Recipe
+from gankit._recipe import Augmentation, ModalitySpec, Pool, Recipe
 from gankit._shapes import Shape, shape_text
 
 
@@ -73,11 +73,24 @@ def resident_cohort(
                 " cohort's values or change the recipe's unit and range"
             )
         values = np.where(_like(modality.present, modality.values), modality.values, spec.range[0])
+        _refuse_other_scale(name, spec, modality.values[modality.present])
         values = area_average(values, spec.shape, name)
         images[name] = torch.from_numpy(spec.to_network(values)).to(device, dtype)
         present[name] = modality.present
     pools = {name: _pool(name, pool, cohort) for name, pool in recipe.pools.items()}
     return ResidentCohort(images, present, pools, recipe.augmentation)
+
+
+def _refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> None:
+    """Networks make values within the declared range only: with most of them outside, the range is not of these."""
+    low, high = spec.range
+    outside = ((values < low) | (values > high)).mean() if values.size else 0.0
+    if outside > 0.5:
+        first, last = np.percentile(values, [1, 99])
+        raise CohortError(
+            f"modalities.{name}.range: {outside:.0%} of the cohort's values are outside [{low:g}, {high:g}], 98% are"
+            f" within [{first:.4g}, {last:.4g}]; set it, as in --set modalities.{name}.range=[{first:.4g},{last:.4g}]"
+        )
 
 
 def _like(mask_N: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -88,6 +88,8 @@ def train(
         progress.say(f"loading the cohort: {document['cohort']['use']}")
         cohort = cohort if cohort is not None else recipe.cohort.load()
         trainer = Trainer(recipe, resident_cohort(recipe, cohort, chosen), chosen, ranks=ranks)
+        for phase in trainer.phases:
+            phase.batch(trainer.cohort, Draws(recipe.training.seed))  # a pool that lacks a modality is found now
         resume(run, trainer.state, progress)
         if graph:
             trainer.replay_steps(progress.say)
@@ -198,6 +200,7 @@ def _run(
             if log:
                 rate = (state.step - first) / (time.monotonic() - began)
                 run.append_metrics({"step": state.step, "steps_per_s": round(rate, 3), **numbers})
+                readings.begin_row()
             if checkpoint:
                 save()
             if sample:
@@ -206,7 +209,7 @@ def _run(
     if state.step < settings.steps and received is None:
         received = signal.SIGTERM  # it came to another process
     unwritten = not run.model.exists() or not run.sample(state.step).exists()
-    if ranks.first and unwritten:  # it had ended before it wrote them
+    if ranks.first and (unwritten or first == state.step):  # it had ended before, perhaps without writing them whole
         save()
         sheet()
     return RunResult(run.path, state.step, received if state.step < settings.steps else None)
@@ -227,7 +230,7 @@ class Readings:
         Args:
             needed: the numbers of this very step must be returned, and all until now checked.
 
-        Returns: the newest numbers read, by ``phase.term``.
+        Returns: the newest numbers read since the last row, by ``phase.term``: also of phases that rest on this step.
 
         Raises:
             RunError: one is not finite; names phase, term and step of the first.
@@ -236,14 +239,19 @@ class Readings:
         self._unread.append((step, named))
         if needed or len(self._unread) >= self._at_most:
             self._read()
-        return self._newest
+        return dict(self._newest)
+
+    def begin_row(self) -> None:
+        """Forget what has been logged."""
+        self._newest = {}
 
     def _read(self) -> None:
         values = [value for _, named in self._unread for value in named.values()]
         numbers = iter(torch.stack(values).tolist() if values else [])
         for step, named in self._unread:
-            self._newest = dict(zip(named, numbers, strict=False))  # as many as it has names
-            for name, number in self._newest.items():
+            read = dict(zip(named, numbers, strict=False))  # as many as it has names
+            self._newest |= read
+            for name, number in read.items():
                 if not math.isfinite(number):
                     phase, _, term = name.partition(".")
                     raise RunError(

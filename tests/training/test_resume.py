@@ -288,7 +288,8 @@ def test_a_loss_that_is_not_finite_stops_the_run(run, tiny_recipe, tmp_path):
 def test_huge_values_of_a_cohort_stop_the_run(run, tiny_cohort, tmp_path):
     """Before there is a checkpoint the message says so, and no model is left that nobody should use."""
     adc = tiny_cohort.modalities["adc"]
-    huge = attrs.evolve(adc, values=np.full_like(adc.values, 1e37))
+    some = np.where(np.arange(len(adc.values)) % 5 < 2, 1e37, 0)  # more, and the range is refused before training
+    huge = attrs.evolve(adc, values=(adc.values + some[:, None, None, None]).astype(np.float32))
     cohort = attrs.evolve(tiny_cohort, modalities={**tiny_cohort.modalities, "adc": huge})
     with pytest.raises(RunError, match=r"term 'l2-adc': the loss is inf at step 1; there is no checkpoint yet"):
         run(2, cohort=cohort)
@@ -348,3 +349,22 @@ def test_a_locked_recipe_is_a_recipe(tiny_recipe, tiny_cohort, plugins, tmp_path
     recipe = tiny_recipe(**{"training.steps": 1})
     run = train(recipe, tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
     assert load_recipe(run.path / "recipe.lock.toml", plugins=plugins) == recipe
+
+
+def test_every_phase_is_logged_though_it_rests_on_the_steps_that_are(tiny_recipe, tiny_cohort, plugins, tmp_path):
+    """A row holds the newest numbers of each phase that ran since the row before."""
+    schedule = {"training.steps": 8, "training.log_every": 4, "phases.warm-up.stop": 1}
+    schedule |= {"phases.supervised.start": 1, "phases.supervised.every": 4, "phases.unsupervised.start": 1}
+    run = train(tiny_recipe(**schedule), tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
+    first, second = RunDirectory(run.path).read_metrics()
+    assert {name.split(".")[0] for name in first} == {"step", "steps_per_s", "warm-up", "supervised", "unsupervised"}
+    assert {name.split(".")[0] for name in second} == {"step", "steps_per_s", "supervised", "unsupervised"}
+
+
+def test_a_modality_that_no_slice_of_a_pool_has_is_found_before_training(tiny_recipe, tiny_cohort, plugins, tmp_path):
+    """Not when the phase that draws it starts."""
+    t2w = attrs.evolve(tiny_cohort.modalities["t2w"], present=np.zeros(len(tiny_cohort), dtype=bool))
+    lacking = attrs.evolve(tiny_cohort, modalities={**tiny_cohort.modalities, "t2w": t2w})
+    recipe = tiny_recipe(**{"phases.unsupervised.start": 1000})
+    with pytest.raises(InputError, match="no slice of the pool has t2w"):
+        train(recipe, tmp_path / "run", cohort=lacking, plugins=plugins, quiet=True)
