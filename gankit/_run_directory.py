@@ -116,7 +116,7 @@ class RunDirectory:
         return document
 
     def provenance(self) -> dict[str, Any]:
-        """What the run was begun with, nothing where it has not begun."""
+        """What the run was last started with, nothing where it has not begun."""
         return self._read_lock().get("provenance", {}) if self.recipe.exists() else {}
 
     def _read_lock(self) -> Document:
