@@ -20,6 +20,7 @@ _HOMES = {
         "AbstractEncoder",
         "AbstractGenerator",
         "AbstractLoss",
+        "AbstractMetric",
         "AbstractNetwork",
         "AbstractPairedLoss",
         "AbstractPhase",
@@ -38,7 +39,9 @@ _HOMES = {
         "RecipeError",
         "RunError",
     ),
+    "_evaluation": ("Candidate", "Evaluation", "Reading"),
     "_hooks": ("hookimpl",),
+    "_intervals": ("bootstrap",),
     "_model": ("Model", "load_model"),
     "_options": ("option",),
     "_phases": ("BatchSource",),
@@ -48,6 +51,7 @@ _HOMES = {
     "_recipe_file": ("load_recipe",),
     "_registry": ("Registry",),
     "_shapes": ("LATENT", "SCORE", "Shape", "Shapes", "joined", "shape_text"),
+    "_resident": ("area_average",),
     "_split": ("split_patients",),
     "_synthesizer": ("Networks",),
     "_train": ("RunResult", "train"),
@@ -69,6 +73,7 @@ if TYPE_CHECKING:
     from gankit._components import AbstractEncoder as AbstractEncoder
     from gankit._components import AbstractGenerator as AbstractGenerator
     from gankit._components import AbstractLoss as AbstractLoss
+    from gankit._components import AbstractMetric as AbstractMetric
     from gankit._components import AbstractNetwork as AbstractNetwork
     from gankit._components import AbstractPairedLoss as AbstractPairedLoss
     from gankit._components import AbstractPhase as AbstractPhase
@@ -84,7 +89,11 @@ if TYPE_CHECKING:
     from gankit._errors import Problem as Problem
     from gankit._errors import RecipeError as RecipeError
     from gankit._errors import RunError as RunError
+    from gankit._evaluation import Candidate as Candidate
+    from gankit._evaluation import Evaluation as Evaluation
+    from gankit._evaluation import Reading as Reading
     from gankit._hooks import hookimpl as hookimpl
+    from gankit._intervals import bootstrap as bootstrap
     from gankit._model import Model as Model
     from gankit._model import load_model as load_model
     from gankit._options import option as option
@@ -97,6 +106,7 @@ if TYPE_CHECKING:
     from gankit._recipe import Recipe as Recipe
     from gankit._recipe_file import load_recipe as load_recipe
     from gankit._registry import Registry as Registry
+    from gankit._resident import area_average as area_average
     from gankit._shapes import LATENT as LATENT
     from gankit._shapes import SCORE as SCORE
     from gankit._shapes import Shape as Shape

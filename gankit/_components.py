@@ -8,7 +8,7 @@ Every class is abstract or final: to change one method of a component, wrap it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import attrs
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from gankit._cohort import Cohort
+    from gankit._evaluation import Candidate, Evaluation, Reading
     from gankit._phases import BatchSource
     from gankit._recipe import Recipe
     from gankit._synthesizer import Networks
@@ -242,6 +243,31 @@ class AbstractCohortSource(Component):
             CohortError: it cannot be read; the message says what to do.
         """
 
+    def fresh(self) -> Cohort | None:
+        """A cohort of further patients that no training sees, for judging what was trained; None where there is none.
+
+        Its test split serves as a large test, its train split as real slices to set beside synthetic ones.
+        """
+        return None
+
+
+# Metrics --------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class AbstractMetric(Component):
+    """A measure of candidates against real slices."""
+
+    kind: ClassVar[str] = "metric"
+
+    @abstractmethod
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        """Return the metric's readings of one candidate; the same arguments give the same readings.
+
+        What cannot be measured here (no ground truth, no model, too few slices, weights that are absent) is a
+        reading without value, whose note says why.
+        """
+
 
 KINDS: dict[str, type[Component]] = {
     kind.kind: kind
@@ -253,6 +279,7 @@ KINDS: dict[str, type[Component]] = {
         AbstractLoss,
         AbstractPhase,
         AbstractCohortSource,
+        AbstractMetric,
     )
 }
 """Every kind a plugin may register under, in the order they are listed to people."""

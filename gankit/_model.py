@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from gankit._run_directory import RunDirectory
 from gankit._synthesizer import Networks, build_networks
 from gankit._tensor_file import read_tensors, write_tensors
 
-FORMAT = "gankit-model-1"
+FORMAT = "gankit-model-2"
 CHUNK = 64
 """Latents that go through the graph at a time."""
 
@@ -50,6 +51,22 @@ class Model:
             for name, spec in self.recipe.modalities.items()
         }
 
+    @torch.inference_mode()
+    def encode(self, images: Mapping[str, Tensor]) -> Tensor:
+        """Slices (N, C, *S) by modality, in the modality's unit, to their latents (N, Z).
+
+        Raises:
+            InputError: the recipe has no encoder.
+        """
+        if (edge := self.recipe.encoder()) is None:
+            raise InputError(f"recipe {self.recipe.name!r} has no encoder, so real slices have no latents")
+        device = next(self.networks.parameters()).device
+        seen = [self.recipe.modalities[name].to_network(images[name]).split(CHUNK) for name in edge.from_]
+        chunks = [
+            self.networks.run(edge.network, torch.cat(parts, dim=1).to(device)) for parts in zip(*seen, strict=True)
+        ]
+        return torch.cat(chunks).float().cpu()
+
     def sample(self, n: int, seed: int = 0) -> dict[str, Tensor]:
         """``n`` synthetic slices: modality to (n, C, *S) in the modality's unit, from (seed, index) alone.
 
@@ -67,7 +84,7 @@ class Model:
             modalities={
                 name: Modality.of(image.numpy(), self.recipe.modalities[name].unit) for name, image in images.items()
             },
-            labels=_sampled_labels(self.recipe, n),
+            labels={label: np.full(n, value, dtype=np.int8) for label, value in approached_label(self.recipe).items()},
             patient=np.array([f"synthetic-{index:06d}" for index in range(n)]),
             split=np.full(n, "train"),
             synthetic=True,
@@ -75,8 +92,8 @@ class Model:
         )
 
 
-def _sampled_labels(recipe: Recipe, count: int) -> dict[str, np.ndarray]:
-    """The label of the pools that training drew the samples to, where they agree on one."""
+def approached_label(recipe: Recipe) -> dict[str, int]:
+    """The label of the pools that training draws samples to, with its value, where they agree on one."""
     pools = {getattr(phase, "pool", None) for phase in recipe.phases} | {
         term.against
         for phase in recipe.phases
@@ -87,14 +104,20 @@ def _sampled_labels(recipe: Recipe, count: int) -> dict[str, np.ndarray]:
     if len(values) != 1:
         return {}
     label, value = values.pop()
-    return {} if label is None else {label: np.full(count, value, dtype=np.int8)}
+    return {} if label is None else {label: value}
 
 
 def save_model(path: Path, networks: Networks, document: dict[str, Any], step: int) -> None:
-    """Write the synthesizer alone, with its recipe in the metadata."""
-    names = networks.recipe.synthesizer_networks()
+    """Write the synthesizer and the encoder, with the recipe in the metadata."""
+    names = _stored(networks.recipe)
     tensors = {f"{name}.{key}": value for name in names for key, value in networks[name].state_dict().items()}
     write_tensors(path, tensors, {"format": FORMAT, "step": step, "recipe": document})
+
+
+def _stored(recipe: Recipe) -> tuple[str, ...]:
+    """Names of the networks in a model file."""
+    encoder = recipe.encoder()
+    return (*recipe.synthesizer_networks(), *([encoder.network] if encoder else []))
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Plugins | None = None) -> Model:
@@ -117,7 +140,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
         raise InputError(f"{path}: no such run or model file")
     tensors, header = read_tensors(file, FORMAT)
     recipe = check_document(Layers(header["recipe"], {}), str(file), plugins)
-    networks = build_networks(recipe, recipe.synthesizer_networks())
+    networks = build_networks(recipe, _stored(recipe))
     try:
         networks.by_name.load_state_dict(tensors)
     except RuntimeError as error:

@@ -151,6 +151,10 @@ class Recipe:
         """Names of the networks of the graph, in the order in which they run."""
         return tuple(dict.fromkeys(edge.network for edge, _ in self.edges()))
 
+    def encoder(self) -> Edge | None:
+        """The first encoder that a phase names; None where the recipe has none."""
+        return next((edge for phase in self.phases for edge in phase_edges(phase)), None)
+
     def ends(self) -> dict[str, list[tuple[Shapes, Shapes]]]:
         """Network name to the shapes (source, target) at each of its places in the recipe."""
         ends: dict[str, list[tuple[Shapes, Shapes]]] = {name: [] for name in self.networks}

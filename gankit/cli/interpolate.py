@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import click
 
 
 @click.command
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG to write.")
 @click.option("--between", type=click.IntRange(min=1), default=6, show_default=True, help="Latents between the two.")
 @click.option(
     "--pair",
     type=(int, int),
     default=None,
-    help="The two real slices, counted from 0 among the test slices of the pool.  [default: the first and the last]",
+    help="The two real slices, counted from 0 among complete test slices.  [default: the first and the last]",
 )
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute.")
-def interpolate(run: Path, out: Path, between: int, pair: tuple[int, int] | None, device: str) -> None:
-    """Interpolate on the sphere between the encodings of two real test slices of RUN (Wang et al., Fig. 6).
+def interpolate(model: Path, out: Path, between: int, pair: tuple[int, int] | None, device: str) -> None:
+    """Interpolate on the sphere between the encodings of two real test slices (Wang et al., Fig. 6).
 
     \b
         gankit interpolate runs/mpmri-quick -o interpolation.png
 
-    The picture shows the two real slices at the ends and what the synthesizer makes on the way.
+    MODEL is a run directory or a model.safetensors whose recipe has an encoder. The picture shows the two real slices
+    at the ends and what the synthesizer makes on the way.
     """
     from gankit._interpolate import write_interpolation
     from gankit._train import choose_device
     from gankit.cli._group import plugins
 
-    shown = write_interpolation(
-        run, out, between, pair, choose_device(device), plugins(), partial(click.echo, err=True)
-    )
+    shown = write_interpolation(model, out, between, pair, choose_device(device), plugins())
     click.echo(f"{out}: from slice {shown[0]} to slice {shown[1]} of the cohort, {between} latents between")

@@ -12,5 +12,6 @@ def register_components(registry: Registry) -> None:
     registry.add("discriminator", "mlp-critic", "gankit_aae.latent_critic:MlpCritic")
     registry.add("loss", "l2", "gankit_aae.losses:L2")
     registry.add("loss", "l1", "gankit_aae.losses:L1")
+    registry.add("loss", "band-l2", "gankit_aae.losses:BandL2")
     registry.add("loss", "aae", "gankit_aae.losses:AdversarialLatent")
     registry.add("phase", "reconstruct", "gankit_aae.phase:Reconstruct")

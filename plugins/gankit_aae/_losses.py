@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import avg_pool1d, avg_pool2d, avg_pool3d, softplus
 
 
 def mean_square(candidate: Tensor, reference: Tensor) -> Tensor:
@@ -18,6 +18,25 @@ def mean_square(candidate: Tensor, reference: Tensor) -> Tensor:
 def mean_absolute(candidate: Tensor, reference: Tensor) -> Tensor:
     """(B, ...) and (B, ...) to the mean over all but the first dimension of their absolute difference, (B,)."""
     return (candidate - reference).abs().flatten(1).mean(dim=1)
+
+
+@attrs.frozen
+class BandMeanSquare:
+    """``||B(x) - B(x̂)||²`` of ``BandL2`` as a mean over pixels; local means at an edge are of the pixels there are."""
+
+    inner: int
+    outer: int
+
+    def __call__(self, candidate: Tensor, reference: Tensor) -> Tensor:
+        """(B, C, *S) and (B, C, *S) to one loss per sample, (B,)."""
+        residual = candidate - reference
+        return (_local_mean(residual, self.inner) - _local_mean(residual, self.outer)).square().flatten(1).mean(dim=1)
+
+
+def _local_mean(x_BCS: Tensor, reach: int) -> Tensor:
+    """Mean over the pixels up to ``reach`` away along each axis."""
+    pool = (avg_pool1d, avg_pool2d, avg_pool3d)[x_BCS.ndim - 3]
+    return pool(x_BCS, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False) if reach else x_BCS
 
 
 @attrs.frozen

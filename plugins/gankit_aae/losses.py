@@ -31,6 +31,24 @@ class L1(AbstractPairedLoss):
 
 
 @attrs.frozen(kw_only=True)
+class BandL2(AbstractPairedLoss):
+    """Mean squared difference of the details between two scales, ``||B(x) - B(x̂)||²``: ``B`` is the local mean within
+    ``inner`` pixels minus that within ``inner + beyond``.
+
+    An extension of ours beside Eq. 1: a focal lesion is a small part of a slice's pixels, so that the mean of Eq. 1
+    hardly asks a reconstruction to keep it; its details, of which a lesion is a large part, do. Unitless.
+    """
+
+    inner: int = option(1, ge=0, help="reach of the smaller local mean in pixels; 0 for none, 1 for 3 along each axis")
+    beyond: int = option(3, ge=1, help="how many pixels farther the larger local mean reaches")
+
+    def build(self) -> PairedLoss:
+        from gankit_aae._losses import BandMeanSquare
+
+        return BandMeanSquare(self.inner, self.inner + self.beyond)
+
+
+@attrs.frozen(kw_only=True)
 class AdversarialLatent(AbstractAdversarialLoss):
     """Jensen-Shannon divergence between the encodings and the prior, Eq. 2.
 

@@ -47,7 +47,7 @@ ERRORS = {
     "sample empty -o sheet.jpg": "unknown kind of file '.jpg'; accepted: .safetensors, .npz, .png",
     "sample empty -n 0 -o sheet.png": "Invalid value for '-n'",
     "interpolate empty -o strip.png": "Error: empty: not a run directory",
-    "interpolate none -o strip.png": "Error: none: not a run directory",
+    "interpolate none -o strip.png": "Error: none: no such run or model file",
     "import arrays none.npz --modality adc=adc --patient p -o out": "Error: none.npz: no such file",
 }
 

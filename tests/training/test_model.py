@@ -96,7 +96,7 @@ def test_the_model_holds_the_averaged_weights(run, model):
     assert header["step"] == model.step == 2
     for name, tensor in model.networks.by_name.state_dict().items():
         assert torch.equal(tensor, stored[f"average.{name}"])
-    assert set(model.networks.by_name) == {"adc_decoder", "t2w_translator"}
+    assert set(model.networks.by_name) == {"adc_decoder", "t2w_translator", "encoder"}
 
 
 def test_one_file_is_enough_to_sample(run, model, plugins, tmp_path):
@@ -196,7 +196,7 @@ def test_a_damaged_model_is_refused(run, tmp_path, tiny_cohort_file, harm):
 
 def test_weights_that_do_not_fit_their_recipe_are_refused(run, plugins, tmp_path):
     """Weights and recipe of one file must belong together."""
-    tensors, header = read_tensors(run / "model.safetensors", "gankit-model-1")
+    tensors, header = read_tensors(run / "model.safetensors", "gankit-model-2")
     tensors.pop("adc_decoder.first.bias")
     write_tensors(tmp_path / "m.safetensors", tensors, header)
     with pytest.raises(CheckpointError, match="its weights do not fit its recipe"):
