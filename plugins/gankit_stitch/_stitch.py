@@ -4,15 +4,18 @@ Dimension letters: N batch, C channels, S all spatial dimensions, A those of a s
 are, F the factor, K = C * F^d the channels of all sub-images.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
-from gankit_stitch import _ops, _torch
+from gankit_stitch import _ops, _plain, _torch
 from gankit_stitch._paths import INTERPRETED
 from gankit_stitch._shapes import check_bias
 
 _SMALL = 2**17
-"""Values below which calling an operator (40 to 60 us) costs more on a CPU than it saves against a plain copy."""
+"""Values below which calling an operator (25 to 40 us) costs more on a CPU than it saves against a plain copy."""
 
 
 def stitch(x_NKA: Tensor, factor: int) -> Tensor:
@@ -33,7 +36,7 @@ def stitch(x_NKA: Tensor, factor: int) -> Tensor:
     Raises:
         ValueError: F below 1, no spatial dimension, or channels not divisible by F^d.
     """
-    return _torch.stitch_permuted(x_NKA, factor) if _is_plain(x_NKA) else _ops.stitch(x_NKA, factor)
+    return _way(x_NKA).stitch(x_NKA, factor)
 
 
 def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
@@ -44,7 +47,7 @@ def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
     Raises:
         ValueError: F below 1, no spatial dimension, or a side not divisible by F.
     """
-    return _torch.unstitch_permuted(x_NCS, factor) if _is_plain(x_NCS) else _ops.unstitch(x_NCS, factor)
+    return _way(x_NCS).unstitch(x_NCS, factor)
 
 
 def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
@@ -69,14 +72,33 @@ def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
     return _ops.stitch_bias_tanh(x_NKA, bias_K, factor)
 
 
-def _is_plain(x: Tensor) -> bool:
-    """Whether torch's own view and copy serve best, which it differentiates, batches and compiles by itself.
+def _way(x: Tensor) -> Any:
+    """The module whose ``stitch`` and ``unstitch`` serve this tensor best; in all of them they give equal results.
 
-    So it is for small tensors on a CPU, and inside ``torch.func``'s transforms, whose ``grad`` knows no operators
-    with derivatives written in Python.
+    The plain form serves ``torch.func``'s transforms, whose ``grad`` knows no operators with derivatives written in
+    Python, and small tensors on a CPU; the kernels themselves what nobody follows; the operators all else.
     """
-    small = x.is_cpu and not INTERPRETED and x.numel() < _SMALL and x.is_contiguous()
-    return small or torch._C._are_functorch_transforms_active()
+    if torch._C._are_functorch_transforms_active():
+        return _plain
+    if not x.is_cpu or INTERPRETED:
+        return _ops
+    small = x.numel() < _SMALL and x.is_contiguous()
+    if small and x.numel() < _plain.TINY:
+        return _plain
+    if _nobody_follows(x):
+        return _torch
+    return _plain if small else _ops
+
+
+def _nobody_follows(x: Tensor) -> bool:
+    """Whether neither autograd nor a compiler, a tracer or a subclass of tensors asks how the result came about."""
+    return (
+        type(x) is Tensor
+        and not torch.compiler.is_compiling()
+        and not (x.requires_grad and torch.is_grad_enabled())
+        and forward_ad._current_level < 0
+        and torch._C._len_torch_dispatch_stack() == 0
+    )
 
 
 class StitchLayer(nn.Module):

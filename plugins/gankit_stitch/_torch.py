@@ -5,13 +5,16 @@ columns from their sub-images and writes them side by side at once. And where ne
 side by side in memory (one channel, channels last), they move as one wide value. Letters as in ``_stitch``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import chain
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from gankit_stitch import _plain
+from gankit_stitch._plain import interlaced
 from gankit_stitch._shapes import empty, memory_format, stitched_shape, unstitched_shape
 
 _REAL = {2: torch.float16, 4: torch.float32, 8: torch.float64}
@@ -33,39 +36,26 @@ def stitch(x_NKA: Tensor, factor: int) -> Tensor:
             return pixel_shuffle(x_NKA, factor)
         return empty(x_NKA, shape).copy_(stitch(x_NKA.contiguous(), factor))
     if (factor == 2 and x_NKA.itemsize in _PAIR) or (factor == 4 and x_NKA.itemsize == 4):
-        return _stitch_pairs(x_NKA, factor)
-    return stitch_permuted(x_NKA, factor)
+        return _stitch_pairs(x_NKA, factor, shape)
+    return _plain.stitch(x_NKA, factor)
 
 
 def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
     """``gankit_stitch.unstitch`` in the fastest form for the layout; no autograd."""
+    layout = memory_format(x_NCS)
+    if layout is torch.contiguous_format:
+        return _plain.unstitch(x_NCS, factor)
     shape = unstitched_shape(x_NCS, factor)
     channels, rank = x_NCS.shape[1], x_NCS.ndim - 2
     if factor == 1 or x_NCS.numel() == 0:
         return empty(x_NCS, shape).copy_(x_NCS.view(shape))
-    if memory_format(x_NCS) is not torch.contiguous_format:
-        if channels == 1:
-            return _unstitch_one_channel_last(x_NCS, factor)
-        if channels > 2 and rank == 2:
-            return pixel_unshuffle(x_NCS, factor)
-    return unstitch_permuted(x_NCS, factor).contiguous(memory_format=memory_format(x_NCS))
-
-
-def stitch_permuted(x_NKA: Tensor, factor: int) -> Tensor:
-    """Stitch by one permuted copy, into contiguous memory. Autograd, vmap and compilers see through it."""
-    shape = stitched_shape(x_NKA, factor)
-    rows = _columns_last(x_NKA, factor).clone(memory_format=torch.contiguous_format)
-    return rows.view(shape)
-
-
-def unstitch_permuted(x_NCS: Tensor, factor: int) -> Tensor:
-    """Unstitch by one permuted copy, into contiguous memory. Autograd, vmap and compilers see through it."""
-    shape = unstitched_shape(x_NCS, factor)
-    rank = x_NCS.ndim - 2
-    blocks = x_NCS.reshape(*shape[:1], x_NCS.shape[1], *chain.from_iterable((side, factor) for side in shape[2:]))
-    order = [*range(3, 3 + 2 * rank, 2), *range(2, 2 + 2 * rank, 2)]
-    parts = blocks.permute(0, 1, *order).clone(memory_format=torch.contiguous_format)
-    return parts.view(shape)
+    if channels == 1:
+        return _unstitch_one_channel_last(x_NCS, factor)
+    if factor == 2 and rank == 2 and x_NCS.itemsize in (2, 4):
+        return _unstitch_pairs_last(x_NCS, shape)
+    if channels > 2 and rank == 2:
+        return pixel_unshuffle(x_NCS, factor)
+    return _plain.unstitch(x_NCS, factor).contiguous(memory_format=layout)
 
 
 def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
@@ -88,32 +78,57 @@ def stitch_bias_tanh_backward(grad_NCS: Tensor, image_NCS: Tensor, factor: int) 
     return unstitch(torch.ops.aten.tanh_backward(grad_NCS, image_NCS), factor)
 
 
-def _columns_last(x_NKA: Tensor, factor: int) -> Tensor:
-    """A view of the sub-images in the order of the image: (N, C, A1, p, A2, q, ...)."""
-    rank = x_NKA.ndim - 2
-    parts = x_NKA.unflatten(1, (x_NKA.shape[1] // factor**rank, *[factor] * rank))
-    return parts.permute(0, 1, *_interlaced(range(2 + rank, 2 + 2 * rank), range(2, 2 + rank)))
-
-
-def _stitch_pairs(x_NKA: Tensor, factor: int) -> Tensor:
+def _stitch_pairs(x_NKA: Tensor, factor: int, shape: list[int]) -> Tensor:
     """F = 2 or 4: join columns in pairs, then pairs of pairs, the last time into the image itself."""
-    image = x_NKA.new_empty(stitched_shape(x_NKA, factor))
-    columns = _columns_last(x_NKA, factor)
-    while True:
-        real = _REAL[columns.itemsize]
-        even, odd = columns[..., 0::2].view(real), columns[..., 1::2].view(real)
-        if columns.shape[-1] == 2:
-            pairs = image.view(real).view(*even.shape, 2).view(_PAIR[columns.itemsize])
-            torch.complex(even, odd, out=pairs.squeeze(-1))
-            return image
-        columns = torch.complex(even, odd).view(_REAL[2 * columns.itemsize])
+    if factor == 2:
+        size, strides, to_odd = _even_columns(x_NKA.shape, x_NKA.stride())
+        even = x_NKA.as_strided(size, strides)
+        odd = x_NKA.as_strided(size, strides, x_NKA.storage_offset() + to_odd)
+    else:
+        columns = _plain.columns_last(x_NKA, factor)
+        even, odd = _joined(columns[..., 0::2], columns[..., 1::2]).unbind(-1)
+        size = list(even.shape)
+    pairs = even.new_empty(size, dtype=_PAIR[even.itemsize])
+    _joined(even, odd, out=pairs)
+    return pairs.view(x_NKA.dtype).view(shape)
+
+
+@lru_cache
+def _even_columns(shape: Sequence[int], strides: Sequence[int]) -> tuple[list[int], list[int], int]:
+    """Size and strides of the view (N, C, A1, p, A2, ..., Ad) with q = 0 for F = 2, and the step to that with q = 1.
+
+    What ``columns_last`` shows; kept, since a small tensor takes as long to view as to move.
+    """
+    part, rank = strides[1], len(shape) - 2
+    steps = [part * 2**place for place in reversed(range(1, rank))]
+    size = [shape[0], shape[1] // 2**rank, *interlaced(shape[2:-1], [2] * len(steps)), shape[-1]]
+    return size, [strides[0], part * 2**rank, *interlaced(strides[2:-1], steps), strides[-1]], part
+
+
+def _unstitch_pairs_last(x_NCS: Tensor, shape: list[int]) -> Tensor:
+    """F = 2 in two dimensions, channels last: join the two columns of each row, then the two rows."""
+    parts = empty(x_NCS, shape)
+    batch, _, height, width = shape
+    image_NHW = x_NCS.movedim(1, -1).view(batch, height, 2, width, 2, -1)
+    rows = _joined(*image_NHW.unbind(4))
+    blocks = parts.movedim(1, -1).view(_PAIR[rows.itemsize])
+    _joined(*rows.unbind(2), out=blocks)
+    return parts
+
+
+def _joined(even: Tensor, odd: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Each value of ``even`` and its neighbour in ``odd`` as one of twice the width."""
+    real = _REAL[even.itemsize]
+    if even.dtype != real:
+        even, odd = even.view(real), odd.view(real)
+    return torch.complex(even, odd, out=out)
 
 
 def _stitch_one_channel_last(x_NKA: Tensor, factor: int) -> Tensor:
     """C = 1, channels last: the F columns of one p lie side by side already and move as one wide value."""
     batch, rank, sides = x_NKA.shape[0], x_NKA.ndim - 2, x_NKA.shape[2:]
     wide = _widened(x_NKA.movedim(1, -1), factor).view(batch, *sides, *[factor] * (rank - 1), -1)
-    rows = wide.permute(0, *_interlaced(range(1, 1 + rank), range(1 + rank, 1 + 2 * rank)))
+    rows = wide.permute(0, *interlaced(range(1, 1 + rank), range(1 + rank, 1 + 2 * rank)))
     image = rows.contiguous().view(x_NKA.dtype)
     return image.view(batch, *[factor * side for side in sides], 1).movedim(-1, 1)
 
@@ -133,7 +148,3 @@ def _widened(x: Tensor, factor: int) -> Tensor:
     """F neighbouring values of the last dimension seen as one, where a dtype is that wide and memory aligned."""
     aligned = all(step % factor == 0 for step in (x.storage_offset(), *x.stride()[:-1]))
     return x.view(_WIDE[factor * x.itemsize]) if aligned and factor * x.itemsize in _WIDE else x
-
-
-def _interlaced(first: Iterable[int], second: Iterable[int]) -> Sequence[int]:
-    return [axis for pair in zip(first, second, strict=True) for axis in pair]

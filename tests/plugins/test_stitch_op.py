@@ -6,12 +6,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.autograd import gradcheck, gradgradcheck
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from gankit_stitch import _ops, path_for, stitch, stitch_bias_tanh, unstitch
+from gankit_stitch import _ops, _plain, _torch, path_for, stitch, stitch_bias_tanh, unstitch
 from gankit_stitch._paths import INTERPRETED
-from gankit_stitch._stitch import _SMALL
+from gankit_stitch._stitch import _SMALL, _way
 
 F64 = torch.float64
 DTYPES = [
@@ -162,12 +163,46 @@ def test_derivatives_are_right_twice(case):
     assert gradgradcheck(lambda *tensors: operator(*tensors, factor), tensors)
 
 
+@pytest.mark.parametrize("side", [2, 70])
+def test_small_tensors_have_exact_derivatives(side):
+    """Of a cube the first and second derivatives are known; torch's own operator and the plain form give them."""
+    x = leaf(1, 4, side, side)
+    (first,) = torch.autograd.grad(stitch(x, 2).pow(3).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), x)
+    torch.testing.assert_close((first, second), (3 * x**2, 6 * x))
+
+
 def test_small_tensors_are_differentiated_twice_too():
     """Below the size that pays for an operator, torch differentiates the plain form."""
     x = leaf(1, 4, 2, 2)
     assert x.numel() < _SMALL
     assert gradcheck(lambda x: stitch(x, 2).square(), x)
     assert gradgradcheck(lambda x: unstitch(stitch(x, 2).square(), 2), x)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="then the operators serve every tensor")
+def test_kernels_are_called_without_an_operator_where_nobody_follows():
+    """Autograd, forward derivatives, fake tensors and subclasses are asked after; a plain tensor skips the operator."""
+    x = random(2, 4, 100, 100)
+    assert _way(x) is _torch
+    assert _way(x.clone().requires_grad_()) is _plain
+    with torch.no_grad():
+        assert _way(x.clone().requires_grad_()) is _torch
+    with forward_ad.dual_level():
+        assert _way(x) is _plain
+    large = random(2, 4, 200, 200)
+    assert _way(torch.nn.Parameter(large)) is _ops
+    with FakeTensorMode() as mode:
+        assert _way(mode.from_tensor(large)) is _ops
+        assert stitch(mode.from_tensor(large), 2).shape == (2, 1, 400, 400)
+
+
+def test_forward_derivatives_of_small_tensors():
+    """A tangent passes through as the values do."""
+    x, tangent = random(1, 4, 70, 70), random(1, 4, 70, 70, seed=1)
+    with forward_ad.dual_level():
+        image = stitch(forward_ad.make_dual(x, tangent), 2)
+        assert torch.equal(forward_ad.unpack_dual(image).tangent, stitch(tangent, 2))
 
 
 @pytest.mark.parametrize("axis", [0, 1, 4])

@@ -1,0 +1,46 @@
+"""The moves as views and one copy, which torch differentiates, batches, traces and compiles by itself.
+
+Letters as in ``_stitch``.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+from gankit_stitch._shapes import stitched_shape, unstitched_shape
+
+TINY = 2**14
+"""Values below which torch's own operator, slow per value but quick to call, is the fastest in two dimensions."""
+
+
+def stitch(x_NKA: Tensor, factor: int) -> Tensor:
+    """``gankit_stitch.stitch``, into contiguous memory."""
+    shape = stitched_shape(x_NKA, factor)
+    if x_NKA.ndim == 4 and 0 < x_NKA.numel() < TINY:
+        return pixel_shuffle(x_NKA, factor).contiguous()
+    return columns_last(x_NKA, factor).clone(memory_format=torch.contiguous_format).view(shape)
+
+
+def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
+    """``gankit_stitch.unstitch``, into contiguous memory."""
+    shape = unstitched_shape(x_NCS, factor)
+    if x_NCS.ndim == 4 and 0 < x_NCS.numel() < TINY:  # torch's own shapes of nothing are wrong
+        return pixel_unshuffle(x_NCS, factor).contiguous()
+    rank = x_NCS.ndim - 2
+    blocks = x_NCS.reshape(*x_NCS.shape[:2], *interlaced(shape[2:], [factor] * rank))
+    order = (0, 1, *range(3, 3 + 2 * rank, 2), *range(2, 2 + 2 * rank, 2))
+    return blocks.permute(order).clone(memory_format=torch.contiguous_format).view(shape)
+
+
+def columns_last(x_NKA: Tensor, factor: int) -> Tensor:
+    """A view of the sub-images in the order of the image: (N, C, A1, p, A2, q, ...)."""
+    rank = x_NKA.ndim - 2
+    parts = x_NKA.unflatten(1, (x_NKA.shape[1] // factor**rank, *[factor] * rank))
+    return parts.permute(0, 1, *interlaced(range(2 + rank, 2 + 2 * rank), range(2, 2 + rank)))
+
+
+def interlaced(first: Iterable[int], second: Iterable[int]) -> Sequence[int]:
+    """One of the first, one of the second, and so on."""
+    return [axis for pair in zip(first, second, strict=True) for axis in pair]
