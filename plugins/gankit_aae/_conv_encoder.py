@@ -1,16 +1,14 @@
 """The network of ``conv-encoder``. Letters: B batch, C channels, S space, Z latent."""
 
 import math
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
-from gankit import BatchNorm
+from gankit import BatchNorm, PixelNorm, he_weights
 
 _SLOPE = 0.2
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class ConvEncoderNetwork(nn.Module):
@@ -46,34 +44,21 @@ class ConvEncoderNetwork(nn.Module):
             inputs, sides = outputs, [side // 2 if side >= 8 else side for side in sides]
         self.layers = nn.Sequential(*layers)
         biased = latent_norm != "batch"  # a norm over the batch would take it out again
-        self.latent = _he(nn.Linear(inputs * math.prod(sides), latent, bias=biased))
+        self.latent = he_weights(nn.Linear(inputs * math.prod(sides), latent, bias=biased))
         self.norm = _latent_norm(latent_norm, latent)
 
     def forward(self, x_BCS: Tensor) -> Tensor:
         return self.norm(self.latent(self.layers(x_BCS).flatten(1)))
 
 
-class PixelNorm(nn.Module):
-    """Scale each pixel's channels to mean square 1; zero stays zero (Karras et al. 2018, Sec. 4.2)."""
-
-    def forward(self, x_BCS: Tensor) -> Tensor:
-        return x_BCS * torch.rsqrt(x_BCS.square().mean(dim=1, keepdim=True) + 1e-6)
-
-
 def _halving(sides: list[int], inputs: int, outputs: int) -> nn.Module:
     """Halve each side of 8 or more; 4 taps at stride 2 see every pixel equally often."""
     kernel = tuple(4 if side >= 8 else 3 for side in sides)
     stride = tuple(2 if side >= 8 else 1 for side in sides)
-    return _he(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))
+    return he_weights(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))
 
 
 def _latent_norm(norm: str, latent: int) -> nn.Module:
     if norm == "batch":
         return BatchNorm(latent, affine=False)
     return nn.LayerNorm(latent, elementwise_affine=False) if norm == "layer" else nn.Identity()
-
-
-def _he(layer: _Layer) -> _Layer:
-    """Weights by He et al. 2015 for leaky ReLU; the biases stay torch's, small and random."""
-    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
-    return layer

@@ -39,7 +39,7 @@ class BandL2(AbstractPairedLoss):
     hardly asks a reconstruction to keep it; its details, of which a lesion is a large part, do. Unitless.
     """
 
-    inner: int = option(1, ge=0, help="reach of the smaller local mean in pixels; 0 for none, 1 for 3 along each axis")
+    inner: int = option(0, ge=0, help="reach of the smaller local mean in pixels; 0 for none, 1 for 3 along each axis")
     beyond: int = option(3, ge=1, help="how many pixels farther the larger local mean reaches")
 
     def build(self) -> PairedLoss:

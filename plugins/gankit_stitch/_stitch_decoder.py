@@ -1,16 +1,16 @@
 """The network of ``stitch-decoder`` (Fig. 8). Letters: B batch, Z latent, C channels, S space."""
 
 import math
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gankit import PixelNorm, he_weights
 from gankit_stitch._stitch import StitchLayer
 
 _SLOPE = 0.2
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class StitchDecoderNetwork(nn.Module):
@@ -43,7 +43,7 @@ class StitchDecoderNetwork(nn.Module):
         super().__init__()
         rank = len(first_map)
         widths = _widths(width, blocks)
-        self.first = _he(nn.Linear(latent, widths[0] * math.prod(first_map)))
+        self.first = he_weights(nn.Linear(latent, widths[0] * math.prod(first_map)))
         self.map = nn.Sequential(nn.Unflatten(1, (widths[0], *first_map)), PixelNorm(), nn.LeakyReLU(_SLOPE))
         self.blocks = nn.Sequential(*[_block(rank, widths[i], widths[i + 1]) for i in range(blocks)])
         self.last = _equal_kernels(rank, widths[-1], channels, factor**rank, gain)
@@ -54,35 +54,22 @@ class StitchDecoderNetwork(nn.Module):
         return torch.tanh(self.stitch(self.last(features)))
 
 
-class PixelNorm(nn.Module):
-    """Scale each pixel's channels to mean square 1; zero stays zero (Karras et al. 2018, Sec. 4.2)."""
-
-    def forward(self, x_BCS: Tensor) -> Tensor:
-        return x_BCS * torch.rsqrt(x_BCS.square().mean(dim=1, keepdim=True) + 1e-6)
-
-
 def _widths(width: int, blocks: int) -> list[int]:
     """Channels of the first map and after each block, chosen so that what all F share holds 77%."""
     return [width * times for times in (16, 4, 4, 2, *[1] * blocks)][: blocks + 1]
 
 
 def _block(rank: int, inputs: int, outputs: int) -> nn.Module:
-    convolution = _he(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
+    convolution = he_weights(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
     enlarge = nn.Upsample(scale_factor=2, mode="nearest")
     return nn.Sequential(enlarge, convolution, PixelNorm(), nn.LeakyReLU(_SLOPE))
 
 
 def _equal_kernels(rank: int, inputs: int, channels: int, copies: int, gain: float) -> nn.Module:
     """The last convolutional layer: a channel's F^d kernels are copies of one drawn kernel."""
-    one = _he(_CONVOLUTIONS[rank](inputs, channels, kernel_size=3, padding=1))
+    one = he_weights(_CONVOLUTIONS[rank](inputs, channels, kernel_size=3, padding=1))
     last = _CONVOLUTIONS[rank](inputs, channels * copies, kernel_size=3, padding=1)
     with torch.no_grad():
         last.weight.copy_(gain * one.weight.repeat_interleave(copies, dim=0))
     nn.init.zeros_(last.bias)
     return last
-
-
-def _he(layer: _Layer) -> _Layer:
-    """Weights by He et al. 2015 for leaky ReLU, drawn as it is made; the biases stay torch's, small."""
-    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
-    return layer

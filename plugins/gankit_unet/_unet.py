@@ -1,14 +1,15 @@
 """The network of ``unet``. Letters: B batch, C channels, S space."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gankit import PixelNorm, he_weights
+
 _SLOPE = 0.2
 _OUTPUT_GAIN = 0.25
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_Layer = TypeVar("_Layer", nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class UNetNetwork(nn.Module):
@@ -46,16 +47,9 @@ class UNetNetwork(nn.Module):
         return torch.tanh(self.leave(features))
 
 
-class PixelNorm(nn.Module):
-    """Scale each pixel's channels to mean square 1; zero stays zero (Karras et al. 2018, Sec. 4.2)."""
-
-    def forward(self, x_BCS: Tensor) -> Tensor:
-        return x_BCS * torch.rsqrt(x_BCS.square().mean(dim=1, keepdim=True) + 1e-6)
-
-
 def _halving(rank: int, inputs: int, outputs: int) -> nn.Module:
     """Halve the sides; 4 taps at stride 2 see every pixel equally often, so no grid comes from here."""
-    convolution = _he(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=4, stride=2, padding=1))
+    convolution = he_weights(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=4, stride=2, padding=1))
     return nn.Sequential(convolution, PixelNorm(), nn.LeakyReLU(_SLOPE))
 
 
@@ -72,10 +66,4 @@ def _last(rank: int, inputs: int, outputs: int) -> nn.Module:
 
 
 def _convolution(rank: int, inputs: int, outputs: int) -> Any:
-    return _he(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
-
-
-def _he(layer: _Layer) -> _Layer:
-    """Weights by He et al. 2015 for leaky ReLU; the biases stay torch's, small and random."""
-    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
-    return layer
+    return he_weights(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))

@@ -1,16 +1,15 @@
 """The network of ``conv-critic``. Letters: B batch, C channels, S space."""
 
 import math
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from gankit import BatchNorm
+from gankit import BatchNorm, he_weights
 from gankit_wgan_gp._leaky_relu import LeakyReLU
 
 _SLOPE = 0.2
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class ConvCriticNetwork(nn.Module):
@@ -33,7 +32,7 @@ class ConvCriticNetwork(nn.Module):
             layers.append(LeakyReLU(_SLOPE))
             inputs, sides = outputs, [side // 2 if side >= 8 else side for side in sides]
         self.layers = nn.Sequential(*layers)
-        self.score = _he(nn.Linear(inputs * math.prod(sides), 1))
+        self.score = he_weights(nn.Linear(inputs * math.prod(sides), 1))
 
     def forward(self, x_BCS: Tensor) -> Tensor:
         return self.score(self.layers(x_BCS).flatten(1)).squeeze(1)
@@ -52,7 +51,7 @@ def _halving(sides: list[int], inputs: int, outputs: int) -> nn.Module:
     """
     kernel = tuple(4 if side >= 8 else 3 for side in sides)
     stride = tuple(2 if side >= 8 else 1 for side in sides)
-    return _he(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))
+    return he_weights(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))
 
 
 def _norm(norm: str, channels: int) -> list[nn.Module]:
@@ -60,9 +59,3 @@ def _norm(norm: str, channels: int) -> list[nn.Module]:
     if norm == "batch":
         return [BatchNorm(channels)]
     return [nn.GroupNorm(1, channels)] if norm == "layer" else []
-
-
-def _he(layer: _Layer) -> _Layer:
-    """Weights by He et al. 2015 for leaky ReLU; the biases stay torch's, small and random."""
-    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
-    return layer

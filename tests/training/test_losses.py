@@ -8,7 +8,7 @@ from pytest import approx
 from torch import nn
 
 from gankit._draws import Draws
-from gankit_aae.losses import L1, L2, AdversarialLatent
+from gankit_aae.losses import L1, L2, AdversarialLatent, BandL2
 from gankit_jsd.losses import AuxiliaryJensenShannon
 from gankit_wgan_gp.losses import WassersteinGradientPenalty
 
@@ -50,6 +50,35 @@ def test_paired_losses_are_means_over_pixels(loss, expected, shape):
     reference = torch.rand(2, *shape)
     each_B = loss(on=("adc",)).build()(reference + difference, reference)
     assert each_B.tolist() == approx(expected, rel=1e-5)
+
+
+def test_band_l2_does_not_see_brightness():
+    """A constant is equal to its local mean, so a reconstruction that is brighter throughout loses no detail."""
+    each_B = BandL2(on=("adc",)).build()(images() + 0.3, images())
+    assert each_B.tolist() == approx([0, 0, 0], abs=1e-12)
+
+
+@pytest.mark.parametrize(("inner", "beyond"), [(0, 1), (0, 3), (1, 2)])
+def test_band_l2_is_the_squared_band_of_one_pixel(inner, beyond):
+    """Of one pixel of height h, B is h (1/a - 1/b) within the smaller square of area a and -h/b in the rest of the
+    larger, of area b."""
+    h, size = 2.0, 32
+    reference = torch.zeros(1, 1, size, size, dtype=torch.float64)
+    candidate = reference.clone()
+    candidate[0, 0, 16, 16] = h
+    a, b = (2 * inner + 1) ** 2, (2 * (inner + beyond) + 1) ** 2
+    expected = h**2 * (a * (1 / a - 1 / b) ** 2 + (b - a) / b**2) / size**2
+    each_B = BandL2(on=("adc",), inner=inner, beyond=beyond).build()(candidate, reference)
+    assert each_B.tolist() == approx([expected])
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_band_l2_takes_one_to_three_dimensions(rank):
+    """Each sample has a loss of its own in every number of spatial dimensions."""
+    x = torch.rand(2, 1, *[12] * rank)
+    each_B = BandL2(on=("adc",)).build()(x, torch.zeros_like(x))
+    assert each_B.shape == (2,)
+    assert (each_B > 0).all()
 
 
 # Eq. 2 ----------------------------------------------------------------------------------------------------

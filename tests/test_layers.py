@@ -1,0 +1,29 @@
+"""The layers that networks of several plugins share."""
+
+import pytest
+import torch
+from torch import nn
+
+from gankit import PixelNorm, he_weights
+
+
+def test_pixel_norm_gives_each_pixel_mean_square_one():
+    """Over channels, pixel by pixel; zero stays zero."""
+    x_BCS = torch.randn(2, 6, 3, 4, generator=torch.Generator().manual_seed(0))
+    x_BCS[0, :, 0, 0] = 0
+    normed = PixelNorm()(x_BCS)
+    square = normed.square().mean(dim=1)
+    assert square[0, 0, 0] == 0
+    torch.testing.assert_close(square[1], torch.ones(3, 4), rtol=0, atol=1e-4)
+    torch.testing.assert_close(normed * x_BCS.square().mean(dim=1, keepdim=True).sqrt(), x_BCS, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.2])
+def test_he_weights_keep_the_scale_through_a_leaky_relu(slope):
+    """Variance 2 / ((1 + slope^2) fan-in) (He et al. 2015, Eq. 15); biases are not touched."""
+    torch.manual_seed(0)
+    layer = nn.Linear(400, 500)
+    bias = layer.bias.detach().clone()
+    assert he_weights(layer, slope) is layer
+    assert layer.weight.var().item() == pytest.approx(2 / ((1 + slope**2) * 400), rel=0.02)
+    assert torch.equal(layer.bias, bias)
