@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import attrs
 import numpy as np
 
@@ -58,8 +60,7 @@ def procedural_gland(generator: np.random.Generator, size: int, bulk_N: Array, l
     """
     count = len(level_N)
 
-    def near(mean: float, spread: float) -> Array:
-        return mean + spread * generator.standard_normal(count)
+    near = partial(_near, generator, count)
 
     taper_N = 1 - 0.55 * np.clip(np.abs(level_N - 0.42), 0, 0.6) ** 1.5
     half_width = near(0.57, 0.03) * taper_N * (1 + 0.08 * (bulk_N - 0.5))
@@ -73,6 +74,11 @@ def procedural_gland(generator: np.random.Generator, size: int, bulk_N: Array, l
     wave = generator.normal(0, 0.03, (count, 6))
     transition = ellipse(size, x + near(0, 0.01), tz_y, half_width * share_N, tz_height, wave_NK=wave)
     return Gland(whole, transition * whole, None, x, y, half_width, half_height)
+
+
+def _near(generator: np.random.Generator, count: int, mean: float, spread: float) -> Array:
+    """One normal draw a slice, at most 3 ``spread`` from the mean, so that no size turns negative."""
+    return mean + spread * generator.standard_normal(count).clip(-3, 3)
 
 
 def labelled_gland(labels_NHW: Array, size: int) -> Gland:
@@ -118,8 +124,7 @@ def surroundings(generator: np.random.Generator, size: int, gland: Gland, level_
     count = len(level_N)
     x, y = coordinates(size)
 
-    def near(mean: float, spread: float) -> Array:
-        return mean + spread * generator.standard_normal(count)
+    near = partial(_near, generator, count)
 
     def wide(values_N: Array) -> Array:
         return values_N.astype(np.float32)[:, None, None]

@@ -6,9 +6,10 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import numpy as np
 
-from gankit import Cohort, CohortError, Modality
+from gankit import Cohort, CohortError, Draws, Modality
 from gankit_phantom._draw import TISSUES, Anatomy, SliceCounts, draw_phantom
 
 if TYPE_CHECKING:
@@ -55,6 +56,32 @@ def phantom_cohort(spec: Phantom) -> Cohort:
         truth={"tissue": drawn.tissue, "lesion": drawn.lesion},
         tissues=TISSUES,
         source=f"digital prostate phantom, seed {spec.seed}{over}",
+    )
+
+
+FRESH_CANDIDATES, FRESH_TEST = 1942, 1000
+"""CS slices of the fresh cohort's train split; slices of each class in its test split."""
+
+
+def fresh_cohort(spec: Phantom) -> Cohort:
+    """The phantom of a seed derived from the spec's, with patients of other names and as many slices each."""
+    per_cs = (spec.train_cs + spec.test_cs) / spec.patients_cs
+    per_noncs = (spec.train_noncs + spec.test_noncs) / spec.patients_noncs
+    further = attrs.evolve(
+        spec,
+        seed=Draws(spec.seed).torch_seed("phantom/fresh"),
+        train_cs=FRESH_CANDIDATES,
+        train_noncs=1,  # the least there can be
+        test_cs=FRESH_TEST,
+        test_noncs=FRESH_TEST,
+        patients_cs=max(2, round((FRESH_CANDIDATES + FRESH_TEST) / per_cs)),
+        patients_noncs=max(2, round((1 + FRESH_TEST) / per_noncs)),
+    )
+    cohort = phantom_cohort(further)
+    return attrs.evolve(
+        cohort,
+        patient=np.char.add("fresh-", cohort.patient),
+        source=f"digital prostate phantom, patients that no cohort of seed {spec.seed} has",
     )
 
 

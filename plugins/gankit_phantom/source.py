@@ -34,3 +34,12 @@ class Phantom(AbstractCohortSource):
         from gankit_phantom._cohort import phantom_cohort
 
         return phantom_cohort(self)
+
+    def fresh(self) -> Cohort | None:
+        """Further patients from a seed of their own: 1,942 CS slices to set beside synthetic ones, 1,000 + 1,000 as a
+        large test, as many slices a patient as here. None over an anatomy, whose patients are all that there are."""
+        if self.anatomy is not None:
+            return None
+        from gankit_phantom._cohort import fresh_cohort
+
+        return fresh_cohort(self)

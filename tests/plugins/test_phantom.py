@@ -205,3 +205,10 @@ def test_command_writes_a_cohort_file(tmp_path):
     }
     assert set(cohort.truth) == {"tissue", "lesion"}
     assert cohort.tissues == TISSUES
+
+
+def test_no_draw_makes_a_size_negative(plugins):
+    """A seed among whose draws some lie far out, so that a bone would have a negative height, gives finite images."""
+    counts = {"patients_cs": 100, "patients_noncs": 300, "train_cs": 200, "train_noncs": 1500}
+    phantom = plugins.registry.find("phantom", "cohort")(seed=1, size=32, **counts).load()
+    assert all(np.isfinite(modality.values).all() for modality in phantom.modalities.values())
