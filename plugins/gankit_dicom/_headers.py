@@ -1,0 +1,228 @@
+"""Headers of DICOM files: what an import needs of each, read whatever the file is called."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from gankit_dicom._refused import Refused
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+TAGS = (
+    "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "SeriesNumber",
+    "SeriesDescription", "ProtocolName", "SequenceName", "ImageType", "Modality", "ScanningSequence", "Rows",
+    "Columns", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "SpacingBetweenSlices", "EchoTime",
+    "RepetitionTime", "AcquisitionTime", "ContentTime", "TriggerTime", "InstanceNumber", "NumberOfFrames",
+    "SamplesPerPixel", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "DiffusionBValue",
+)  # fmt: skip
+B_VALUE_TAGS = ((0x0018, 0x9087), (0x0019, 0x100C), (0x0043, 0x1039), (0x2001, 0x1003))
+"""Standard, Siemens, GE (its first number, modulo 1e9), Philips."""
+ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"7z\xbc\xaf": "a 7z archive"}
+
+
+@attrs.frozen
+class Header:
+    """One image. Texts stay in memory: nothing of them is written anywhere."""
+
+    file: Path
+    patient: str
+    study: str
+    series: str
+    instance: str
+    frame: str
+    series_number: int
+    image_number: int
+    text: str
+    """Description, protocol and sequence names, lower case."""
+    types: tuple[str, ...]
+    sequence: tuple[str, ...]
+    rows: int
+    columns: int
+    spacing_mm: tuple[float, float]
+    """Between rows, between columns."""
+    position_mm: tuple[float, float, float]
+    orientation: tuple[float, ...]
+    """Direction cosines along a row, then along a column."""
+    gap_mm: float | None
+    """Between slices, as the header says."""
+    echo_ms: float | None
+    repetition_ms: float | None
+    b_value: float | None
+    """s/mm2."""
+    time_s: float | None
+    """Of acquisition, since midnight."""
+    trigger_s: float | None
+    slope: float
+    intercept: float
+
+
+def read_header(file: Path) -> Header:
+    """Read the header of one DICOM image.
+
+    Raises:
+        Refused: not a file of DICOM, not one MR image, damaged, or without a place in space.
+    """
+    import pydicom
+    from pydicom import config
+    from pydicom.errors import InvalidDicomError
+
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    config.settings.reading_validation_mode = config.IGNORE
+    _refuse_foreign(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            tags: list[Any] = [*TAGS, *B_VALUE_TAGS]
+            dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags)
+            return _header(file, dataset)
+        except (Refused, MemoryError):
+            raise
+        except InvalidDicomError as error:
+            raise Refused("not a DICOM file") from error
+        except OSError as error:
+            raise Refused("cannot be read") from error
+        except Exception as error:  # damaged bytes can raise anything from the depths of a parser
+            raise Refused("damaged: its header cannot be parsed") from error
+
+
+def _refuse_foreign(file: Path) -> None:
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(132)
+    except OSError as error:
+        raise Refused("cannot be read") from error
+    if not start:
+        raise Refused("an empty file")
+    for magic, what in ARCHIVES.items():
+        if start.startswith(magic):
+            raise Refused(f"{what}; unpack it first")
+    if start[128:132] != b"DICM":
+        raise Refused("not a DICOM file")
+
+
+def _header(file: Path, dataset: Dataset) -> Header:
+    if dataset.get("Modality", "MR") != "MR":
+        raise Refused("not a magnetic resonance image")
+    if "Rows" not in dataset:
+        raise Refused("DICOM without an image, perhaps cut short")
+    if (_number(dataset, "NumberOfFrames") or 1) > 1:
+        raise Refused("many frames in one file; export it as one image a file")
+    if (_number(dataset, "SamplesPerPixel") or 1) != 1 or "MONOCHROME2" not in dataset.get(
+        "PhotometricInterpretation", "MONOCHROME2"
+    ):
+        raise Refused("not a greyscale image")
+    rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
+    if not (16 <= rows <= 4096 and 16 <= columns <= 4096):
+        raise Refused(f"absurd size of {columns} x {rows} pixels")
+    spacing = _numbers(dataset, "PixelSpacing", 2)
+    if not all(0.1 <= size <= 10 for size in spacing):
+        raise Refused("absurd pixel spacing; accepted: 0.1 to 10 mm")
+    position = _numbers(dataset, "ImagePositionPatient", 3)
+    if max(map(abs, position)) > 2000:
+        raise Refused("absurd position, more than 2 m from the scanner's centre")
+    orientation = _numbers(dataset, "ImageOrientationPatient", 6)
+    _refuse_skewed(orientation)
+    slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
+    if slope == 0:
+        raise Refused("a rescale slope of 0")
+    texts = (str(dataset.get(name, "")) for name in ("SeriesDescription", "ProtocolName", "SequenceName"))
+    return Header(
+        file=file,
+        patient=_text(dataset, "PatientID", "patient id"),
+        study=_text(dataset, "StudyInstanceUID", "study"),
+        series=_text(dataset, "SeriesInstanceUID", "series"),
+        instance=_text(dataset, "SOPInstanceUID", "instance"),
+        frame=_text(dataset, "FrameOfReferenceUID", "frame of reference"),
+        series_number=int(_number(dataset, "SeriesNumber") or 0),
+        image_number=int(_number(dataset, "InstanceNumber") or 0),
+        text=" ".join(texts).lower(),
+        types=tuple(str(word).upper() for word in _many(dataset.get("ImageType"))),
+        sequence=tuple(str(word).upper() for word in _many(dataset.get("ScanningSequence"))),
+        rows=rows,
+        columns=columns,
+        spacing_mm=(spacing[0], spacing[1]),
+        position_mm=(position[0], position[1], position[2]),
+        orientation=orientation,
+        gap_mm=_number(dataset, "SpacingBetweenSlices"),
+        echo_ms=_number(dataset, "EchoTime"),
+        repetition_ms=_number(dataset, "RepetitionTime"),
+        b_value=_b_value(dataset),
+        time_s=_clock(dataset, "AcquisitionTime") or _clock(dataset, "ContentTime"),
+        trigger_s=None if (trigger := _number(dataset, "TriggerTime")) is None else trigger / 1000,
+        slope=1.0 if slope is None else slope,
+        intercept=intercept or 0.0,
+    )
+
+
+def _refuse_skewed(orientation: tuple[float, ...]) -> None:
+    row, column = orientation[:3], orientation[3:]
+    lengths = math.hypot(*row), math.hypot(*column)
+    across = sum(a * b for a, b in zip(row, column, strict=True))
+    if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(across)) > 1e-3:
+        raise Refused("rows and columns are not at right angles")
+
+
+def _text(dataset: Dataset, name: str, what: str) -> str:
+    if not (text := str(dataset.get(name) or "").strip()):
+        raise Refused(f"no {what} in its header")
+    return text
+
+
+def _many(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _number(dataset: Dataset, name: str) -> float | None:
+    value = dataset.get(name)
+    if value is None or value == "":
+        return None
+    if not math.isfinite(number := float(value)):
+        raise Refused("a number in its header is not finite")
+    return number
+
+
+def _whole(dataset: Dataset, name: str) -> int:
+    return int(_number(dataset, name) or 0)
+
+
+def _numbers(dataset: Dataset, name: str, count: int) -> tuple[float, ...]:
+    values = _many(dataset.get(name))
+    if len(values) != count:
+        raise Refused("no pixel spacing, position or orientation in its header")
+    numbers = tuple(float(value) for value in values)
+    if not all(map(math.isfinite, numbers)):
+        raise Refused("a number in its header is not finite")
+    return numbers
+
+
+def _b_value(dataset: Dataset) -> float | None:
+    for tag in B_VALUE_TAGS:
+        if tag in dataset and (number := _first_number(dataset[tag].value)) is not None:
+            return number % 1e9
+    named = re.search(r"(?:^|[_*])b(\d{1,4})(?:t|$|#)", str(dataset.get("SequenceName", "")))
+    return float(named[1]) if named else None
+
+
+def _first_number(value: Any) -> float | None:
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace")
+    if isinstance(value, str):
+        found = re.match(r"\s*(\d+(?:\.\d*)?)", value)
+        return float(found[1]) if found else None
+    first = _many(value)[:1] if hasattr(value, "__len__") else (value,)
+    return float(first[0]) if first and first[0] is not None else None
+
+
+def _clock(dataset: Dataset, name: str) -> float | None:
+    found = re.fullmatch(r"(\d\d)(\d\d)(\d\d(?:\.\d*)?)", str(dataset.get(name, "")).strip())
+    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None

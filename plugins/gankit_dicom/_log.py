@@ -1,0 +1,54 @@
+"""What became of every series and mask of a study, in words of our own and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+NAMES = {"t2w": "T2w", "adc": "ADC", "dwi": "diffusion", "dce": "DCE", "mask": "mask"}
+
+
+@attrs.define
+class Row:
+    """One series or mask."""
+
+    number: int
+    looks: str
+    grid: str
+    used: str = ""
+    notes: list[str] = attrs.field(factory=list)
+    refusals: list[str] = attrs.field(factory=list)
+
+    def table(self) -> dict[str, Any]:
+        """Plain values; of what is used, only why it is."""
+        said = self.notes + ([] if self.used else self.refusals)
+        return {"number": self.number, "looks": self.looks, "grid": self.grid, "used": self.used, "reasons": said}
+
+
+@attrs.define
+class Log:
+    """Rows by number, and sentences about the study."""
+
+    rows: dict[int, Row] = attrs.field(factory=dict)
+    masks: dict[int, Row] = attrs.field(factory=dict)
+    notes: list[str] = attrs.field(factory=list)
+
+    def use(self, number: int, modality: str, why: str = "") -> None:
+        self.rows[number].used = NAMES[modality]
+        if why:
+            self.rows[number].notes.append(why)
+
+    def refuse(self, number: int, modality: str, why: str) -> None:
+        self.rows[number].refusals.append(f"not {NAMES[modality]}: {why}")
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
+
+    def table(self) -> dict[str, Any]:
+        """Plain values for the report."""
+        return {
+            "series": [row.table() for row in self.rows.values()],
+            "masks": [row.table() for row in self.masks.values()],
+            "notes": list(self.notes),
+        }

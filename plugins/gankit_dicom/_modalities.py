@@ -1,0 +1,155 @@
+"""The choice of a study's volumes: candidates by the protocol, tried in order of preference."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import attrs
+import numpy as np
+
+from gankit_dicom._adc import checked_adc, computed_adc
+from gankit_dicom._dce import Enhancement, enhancement
+from gankit_dicom._log import Log
+from gankit_dicom._protocol import Protocol
+from gankit_dicom._refused import Refused
+from gankit_dicom._sources import AbstractSource
+from gankit_dicom._volume import Volume
+
+
+@attrs.frozen(eq=False)
+class Chosen:
+    """Volumes of one study."""
+
+    t2w: Volume
+    adc: Volume | None
+    adc_made: str
+    """How the ADC came to be, in words for the report."""
+    dce: Enhancement | None
+
+
+def choose(sources: Sequence[AbstractSource], protocol: Protocol, log: Log) -> Chosen:
+    """The volumes of a study; every decision goes to the log.
+
+    Raises:
+        Refused: no T2w.
+    """
+    t2w = _first("t2w", sources, protocol, log, lambda source: _checked_t2w(source.volume()))
+    if t2w is None:
+        raise Refused("no usable axial T2w series")
+
+    def scanner_adc(source: AbstractSource) -> Volume:
+        _refuse_other_frame(source, t2w)
+        return _overlapping(checked_adc(source.volume(), protocol.adc), t2w)
+
+    adc, made = _first("adc", sources, protocol, log, scanner_adc), "a map as given"
+    if adc is None:
+        adc, made = _computed(sources, t2w, protocol, log)
+    return Chosen(t2w, adc, made, _dynamic(sources, t2w, protocol, log))
+
+
+def _candidates(modality: str, sources: Sequence[AbstractSource], protocol: Protocol, log: Log) -> list[AbstractSource]:
+    candidates = []
+    for source in sources:
+        if why := source.against(modality, protocol):
+            log.refuse(source.number, modality, why)
+        else:
+            candidates.append(source)
+    return sorted(candidates, key=lambda source: source.rank(modality, protocol))
+
+
+def _first(
+    modality: str,
+    sources: Sequence[AbstractSource],
+    protocol: Protocol,
+    log: Log,
+    load: Callable[[AbstractSource], Volume],
+) -> Volume | None:
+    """The volume of the first candidate that loads."""
+    chosen, volume = None, None
+    for source in _candidates(modality, sources, protocol, log):
+        if chosen is not None:
+            same = "at the same place, " if source.place and source.place == chosen.place else ""
+            log.refuse(source.number, modality, f"{same}series {chosen.number} is preferred")
+            continue
+        try:
+            volume = load(source)
+        except Refused as why:
+            log.refuse(source.number, modality, str(why))
+        else:
+            chosen = source
+            log.use(source.number, modality)
+    return volume
+
+
+def _checked_t2w(volume: Volume) -> Volume:
+    middle = volume.array[:, volume.array.shape[1] // 4 : -(volume.array.shape[1] // 4)]
+    if len(np.unique(middle)) < 16:
+        raise Refused("its intensities hardly vary")
+    return volume
+
+
+def _refuse_other_frame(source: AbstractSource, t2w: Volume) -> None:
+    if source.frame and t2w.frame and source.frame != t2w.frame:
+        raise Refused("another frame of reference than the T2w's")
+
+
+def _overlapping(volume: Volume, t2w: Volume) -> Volume:
+    size = t2w.image.GetSize()
+    middle = t2w.image.TransformContinuousIndexToPhysicalPoint([(length - 1) / 2 for length in size])
+    index = volume.image.TransformPhysicalPointToContinuousIndex(middle)
+    if not all(-0.5 <= place <= length - 0.5 for place, length in zip(index, volume.image.GetSize(), strict=True)):
+        raise Refused("it does not reach the middle of the T2w")
+    return volume
+
+
+def _computed(
+    sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log
+) -> tuple[Volume | None, str]:
+    by_b: dict[float, Volume] = {}
+    used: dict[float, int] = {}
+    for source in _candidates("dwi", sources, protocol, log):
+        try:
+            _refuse_other_frame(source, t2w)
+            found = source.diffusion()
+        except Refused as why:
+            log.refuse(source.number, "dwi", str(why))
+            continue
+        for b in found.keys() - by_b.keys():
+            by_b[b], used[b] = found[b], source.number
+    try:
+        adc, chosen = computed_adc(by_b, protocol.dwi)
+        adc = _overlapping(checked_adc(adc, attrs.evolve(protocol.adc, scale=1.0)), t2w)
+    except Refused as why:
+        for number in sorted(set(used.values())):
+            log.refuse(number, "dwi", str(why))
+        return None, ""
+    for number in sorted({used[b] for b in chosen}):
+        log.use(number, "dwi", "no ADC map: computed from it")
+    return adc, "computed from b " + ", ".join(f"{b:g}" for b in chosen)
+
+
+def _dynamic(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log) -> Enhancement | None:
+    groups: dict[tuple[object, ...], list[AbstractSource]] = defaultdict(list)
+    for source in _candidates("dce", sources, protocol, log):
+        groups[source.place].append(source)
+    for group in sorted(groups.values(), key=len, reverse=True):
+        phases, used = [], []
+        for source in group:
+            try:
+                _refuse_other_frame(source, t2w)
+                phases += source.phases(protocol.dce.time_in_text)
+                used.append(source.number)
+            except Refused as why:
+                log.refuse(source.number, "dce", str(why))
+        try:
+            found = enhancement(phases, protocol.dce)
+            _overlapping(found.pre, t2w)
+        except Refused as why:
+            for number in used:
+                log.refuse(number, "dce", str(why))
+            continue
+        for number in used:
+            log.use(number, "dce")
+        return found
+    return None

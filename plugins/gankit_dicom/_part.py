@@ -1,0 +1,80 @@
+"""Slices of one study, and the file that keeps them until the whole import is done."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from gankit import write_bytes
+
+FORMAT = 1
+"""Raised when the same input would give other slices."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Part:
+    """What one study gives to the cohort, and its record for the report. Arrays are empty where it was refused."""
+
+    record: dict[str, Any]
+    modalities: dict[str, np.ndarray] = attrs.field(factory=dict)
+    """(n, size, size) float32, 0 where absent."""
+    present: dict[str, np.ndarray] = attrs.field(factory=dict)
+    """(n,) bool."""
+    cs: np.ndarray = attrs.field(factory=lambda: np.zeros(0, dtype=np.int8))
+    tissue: np.ndarray | None = None
+    """(n, size, size) uint8; none without a gland mask."""
+    lesion: np.ndarray | None = None
+    spacing_mm: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.cs)
+
+
+def key_of(files: Iterable[Path], words: str) -> str:
+    """Hash of the bytes of some files and of everything else that a part depends on."""
+    digest = hashlib.blake2b(f"{FORMAT}\n{words}".encode(), digest_size=16)
+    for file in files:
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def write_part(part: Part, file: Path) -> None:
+    """Keep a part."""
+    arrays = {f"modality.{name}": values for name, values in part.modalities.items()}
+    arrays |= {f"present.{name}": values for name, values in part.present.items()}
+    arrays |= {name: value for name in ("tissue", "lesion") if (value := getattr(part, name)) is not None}
+    record = np.frombuffer(json.dumps(part.record).encode(), dtype=np.uint8)
+    content = io.BytesIO()
+    np.savez(content, record=record, cs=part.cs, spacing_mm=np.array(part.spacing_mm), **arrays)  # type: ignore[arg-type]
+    write_bytes(file, content.getvalue())
+
+
+def read_part(file: Path) -> Part | None:
+    """A kept part; none where there is none or it does not read."""
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+
+    def named(prefix: str) -> dict[str, np.ndarray]:
+        return {name[len(prefix) :]: values for name, values in arrays.items() if name.startswith(prefix)}
+
+    return Part(
+        record=json.loads(arrays["record"].tobytes()),
+        modalities=named("modality."),
+        present=named("present."),
+        cs=arrays["cs"],
+        tissue=arrays.get("tissue"),
+        lesion=arrays.get("lesion"),
+        spacing_mm=float(arrays["spacing_mm"]),
+    )

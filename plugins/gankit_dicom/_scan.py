@@ -1,0 +1,81 @@
+"""Every file under a folder, read by its header."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import attrs
+
+from gankit import InputError
+from gankit_dicom._headers import Header, read_header
+from gankit_dicom._refused import Refused
+
+CHUNK = 64
+"""Files a worker reads at a time."""
+
+
+@attrs.frozen
+class RefusedFile:
+    """A file that is not used. ``number`` is its place in the order of paths under the folder."""
+
+    number: int
+    why: str
+
+
+def files_under(folder: Path) -> list[Path]:
+    """Every file under a folder, in order of paths.
+
+    Raises:
+        InputError: no such folder, or no file in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    if not files:
+        raise InputError(f"{folder}: no file in this folder or below")
+    return files
+
+
+def read_headers(files: Sequence[Path]) -> list[Header | str]:
+    """A header, or why there is none, for each file."""
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> Header | str:
+    try:
+        return read_header(file)
+    except Refused as why:
+        return str(why)
+
+
+def scan(
+    files: Sequence[Path],
+    run: Callable[[Callable[..., list[Header | str]], Iterable[Sequence[Path]]], Iterable[list[Header | str]]],
+) -> tuple[list[Header], list[RefusedFile]]:
+    """Headers of all images among files; ``run`` maps a function over chunks, in order."""
+    headers, refused = [], []
+    number = 0
+    for results in run(read_headers, list(_chunks(files))):
+        for result in results:
+            number += 1
+            if isinstance(result, str):
+                refused.append(RefusedFile(number, result))
+            else:
+                headers.append(result)
+    return headers, refused
+
+
+def _chunks(files: Sequence[Path]) -> Iterable[Sequence[Path]]:
+    for start in range(0, len(files), CHUNK):
+        yield files[start : start + CHUNK]
+
+
+def summary(refused: Iterable[RefusedFile]) -> list[tuple[str, int, list[int]]]:
+    """Reasons with how many files have them and the numbers of the first few."""
+    refused = list(refused)
+    counts = Counter(file.why for file in refused)
+    return [
+        (why, count, [file.number for file in refused if file.why == why][:8]) for why, count in counts.most_common()
+    ]

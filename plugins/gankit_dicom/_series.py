@@ -1,0 +1,156 @@
+"""DICOM images grouped to patients, studies and series, and series split by b-value or time."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import attrs
+import numpy as np
+
+from gankit_dicom._headers import Header
+from gankit_dicom._refused import Refused
+from gankit_dicom._volume import Volume, stack
+
+PLANES = ("sagittal", "coronal", "axial")
+
+
+@attrs.frozen
+class Series:
+    """One series of a study; ``number`` is ours, by the order of series numbers."""
+
+    number: int
+    headers: tuple[Header, ...]
+    problem: str = ""
+    """Why it cannot be used whatever it is."""
+    note: str = ""
+
+    @property
+    def first(self) -> Header:
+        return self.headers[0]
+
+    @property
+    def plane(self) -> str:
+        """axial, coronal, sagittal or mixed."""
+        normals = {_plane(header) for header in self.headers}
+        return normals.pop() if len(normals) == 1 else "mixed planes"
+
+    @property
+    def places(self) -> int:
+        """How many places in space its images show."""
+        return len({_place(header) for header in self.headers})
+
+    @property
+    def grid(self) -> str:
+        first = self.first
+        return f"{first.columns} x {first.rows} x {self.places}, {first.spacing_mm[1]:.3g} mm, {self.plane}"
+
+    @property
+    def b_values(self) -> tuple[float, ...]:
+        return tuple(sorted({header.b_value for header in self.headers if header.b_value is not None}))
+
+    def volume(self) -> Volume:
+        """Its images as one volume.
+
+        Raises:
+            Refused: they are not one.
+        """
+        return stack(self.headers)
+
+    def diffusion(self) -> dict[float, Volume]:
+        """Its images by b-value in s/mm2.
+
+        Raises:
+            Refused: an image has no b-value, or those of one b-value are not one volume.
+        """
+        if any(header.b_value is None for header in self.headers):
+            raise Refused("images without a b-value")
+        return {b: stack([header for header in self.headers if header.b_value == b]) for b in self.b_values}
+
+    def phases(self, time_in_text: str) -> list[tuple[float, Volume]]:
+        """Its images by time in s, in order of time; one phase where every place is shown once.
+
+        Raises:
+            Refused: times are missing, or a phase is not one volume.
+        """
+        if self.places == len(self.headers):
+            return [(_phase_time(self.headers, time_in_text), stack(self.headers))]
+        return [(_phase_time(images, ""), stack(images)) for images in _rounds(self.headers)]
+
+
+def _rounds(headers: Sequence[Header]) -> list[list[Header]]:
+    """The n-th image at each place, in order of time, for each n."""
+    by_place: dict[tuple[float, ...], list[Header]] = defaultdict(list)
+    for header in headers:
+        by_place[_place(header)].append(header)
+    counts = {len(images) for images in by_place.values()}
+    if len(counts) != 1:
+        raise Refused("places are shown unequally often: phases are incomplete")
+    if any(_time(header) is None for header in headers):
+        raise Refused("phases without a time")
+    ordered = [sorted(images, key=lambda header: (_time(header), header.image_number)) for images in by_place.values()]
+    return [list(images) for images in zip(*ordered, strict=True)]
+
+
+def _phase_time(headers: Sequence[Header], time_in_text: str) -> float:
+    named = re.search(time_in_text, headers[0].text) if time_in_text else None
+    if named:
+        return float(named[1])
+    times = [time for header in headers if (time := _time(header)) is not None]
+    if not times:
+        raise Refused("a phase without a time")
+    return float(np.median(times))
+
+
+def _time(header: Header) -> float | None:
+    return header.trigger_s if header.trigger_s else header.time_s
+
+
+def _place(header: Header) -> tuple[float, ...]:
+    return tuple(round(value, 1) for value in header.position_mm)
+
+
+def _plane(header: Header) -> str:
+    normal = np.abs(np.cross(header.orientation[:3], header.orientation[3:]))
+    return PLANES[int(normal.argmax())]
+
+
+@attrs.frozen
+class Study:
+    """Series of one patient at one time; ``number`` is ours."""
+
+    number: int
+    patient: str
+    key: str
+    series: tuple[Series, ...]
+
+
+def group(headers: Iterable[Header]) -> list[Study]:
+    """Studies, in order of patient and study; series in order of their numbers, which are compared as numbers."""
+    by_study: dict[tuple[str, str], dict[str, list[Header]]] = defaultdict(lambda: defaultdict(list))
+    for header in headers:
+        by_study[header.patient, header.study][header.series].append(header)
+    studies = []
+    for number, ((patient, key), by_series) in enumerate(sorted(by_study.items()), start=1):
+        ordered = sorted(by_series.values(), key=lambda images: (images[0].series_number, images[0].series))
+        series = tuple(_series(place, images) for place, images in enumerate(ordered, start=1))
+        studies.append(Study(number, patient, key, series))
+    return studies
+
+
+def _series(number: int, headers: list[Header]) -> Series:
+    by_instance: dict[str, list[Header]] = defaultdict(list)
+    for header in sorted(headers, key=lambda header: (header.image_number, header.file)):
+        by_instance[header.instance].append(header)
+    copies = sum(len(images) - 1 for images in by_instance.values())
+    kept = tuple(images[0] for images in by_instance.values())
+    if not copies:
+        return Series(number, kept)
+    if any(not _identical(images) for images in by_instance.values()):
+        return Series(number, kept, problem="two different files claim to be one image")
+    return Series(number, kept, note=f"{copies} exact copies of its files left out")
+
+
+def _identical(headers: Sequence[Header]) -> bool:
+    return len(headers) == 1 or len({header.file.read_bytes() for header in headers}) == 1

@@ -1,0 +1,197 @@
+"""What a study offers, whether it is DICOM series or files of volumes: one face for both."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from gankit_dicom._protocol import Protocol
+from gankit_dicom._refused import Refused
+from gankit_dicom._series import Series
+from gankit_dicom._volume import Volume, file_corners, read_volume, stack_corners
+
+LOOKS = {"ADC": "ADC map", "FA": "anisotropy map", "TRACEW": "trace-weighted", "DIFFUSION": "diffusion"}
+SEQUENCES = {"SE": "spin echo", "GR": "gradient echo", "EP": "echo planar"}
+
+
+class AbstractSource(ABC):
+    """Something that a modality may be taken from. ``number`` is ours and unique in the study."""
+
+    number: int
+
+    @property
+    @abstractmethod
+    def looks(self) -> str:
+        """What it seems to be, in words of our own."""
+
+    @property
+    @abstractmethod
+    def grid(self) -> str:
+        """Size, spacing and plane, where known without reading it."""
+
+    @property
+    @abstractmethod
+    def frame(self) -> str:
+        """Frame of reference; empty where unknown."""
+
+    @property
+    @abstractmethod
+    def place(self) -> tuple[object, ...]:
+        """Equal for sources on one grid, as far as is known without reading them."""
+
+    @property
+    def note(self) -> str:
+        """What the report should say of it whatever becomes of it."""
+        return ""
+
+    @property
+    @abstractmethod
+    def files(self) -> tuple[Path, ...]:
+        """What it is read from."""
+
+    @abstractmethod
+    def against(self, modality: str, protocol: Protocol) -> str | None:
+        """Why it is not of a modality; none if it may be."""
+
+    @abstractmethod
+    def rank(self, modality: str, protocol: Protocol) -> tuple[float, ...]:
+        """Sorts the preferred first."""
+
+    @abstractmethod
+    def corners(self) -> np.ndarray:
+        """Centres of its corner voxels in mm, (8, 3), without reading pixels. Raises Refused."""
+
+    @abstractmethod
+    def volume(self) -> Volume:
+        """It as one volume. Raises Refused."""
+
+    @abstractmethod
+    def diffusion(self) -> dict[float, Volume]:
+        """It by b-value in s/mm2. Raises Refused."""
+
+    @abstractmethod
+    def phases(self, time_in_text: str) -> list[tuple[float, Volume]]:
+        """It by time in s. Raises Refused."""
+
+
+@attrs.frozen
+class SeriesSource(AbstractSource):
+    """A DICOM series."""
+
+    series: Series
+
+    @property
+    def number(self) -> int:  # type: ignore[override]
+        return self.series.number
+
+    @property
+    def looks(self) -> str:
+        first = self.series.first
+        if any(word in first.text for word in ("localizer", "scout", "survey")):
+            return "localizer"
+        tagged = [words for tag, words in LOOKS.items() if tag in first.types]
+        kind = tagged[:1] or [words for tag, words in SEQUENCES.items() if tag in first.sequence] or ["other"]
+        b = ", ".join(f"{value:g}" for value in self.series.b_values)
+        return f"{kind[0]}, b {b}" if b and "ADC" not in first.types else kind[0]
+
+    @property
+    def grid(self) -> str:
+        return self.series.grid
+
+    @property
+    def frame(self) -> str:
+        return self.series.first.frame
+
+    @property
+    def note(self) -> str:
+        return self.series.note
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        first = self.series.first
+        lowest = min(header.position_mm for header in self.series.headers)
+        return (first.rows, first.columns, self.series.places, tuple(round(value) for value in lowest))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(header.file for header in self.series.headers)
+
+    def against(self, modality: str, protocol: Protocol) -> str | None:
+        return self.series.problem or getattr(protocol, modality).against(self.series)
+
+    def rank(self, modality: str, protocol: Protocol) -> tuple[float, ...]:
+        return getattr(protocol, modality).rank(self.series)
+
+    def corners(self) -> np.ndarray:
+        return stack_corners(self.series.headers)
+
+    def volume(self) -> Volume:
+        return self.series.volume()
+
+    def diffusion(self) -> dict[float, Volume]:
+        return self.series.diffusion()
+
+    def phases(self, time_in_text: str) -> list[tuple[float, Volume]]:
+        return self.series.phases(time_in_text)
+
+
+@attrs.frozen
+class FileSource(AbstractSource):
+    """A file whose name says what it is; ``name`` is what the pattern found, lower case."""
+
+    number: int
+    file: Path
+    name: str
+    role: str
+    """Modality by the protocol's names of files; empty if none."""
+
+    @property
+    def looks(self) -> str:
+        return {"t2w": "T2w", "adc": "ADC map", "dwi": "diffusion", "dce": "dynamic", "mask": "mask"}.get(
+            self.role, "other"
+        )
+
+    @property
+    def grid(self) -> str:
+        return ""
+
+    @property
+    def frame(self) -> str:
+        return ""
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        return ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        raw = self.file.with_suffix(".raw")
+        return (self.file, raw) if self.file.suffix.lower() == ".mhd" and raw.is_file() else (self.file,)
+
+    def against(self, modality: str, protocol: Protocol) -> str | None:
+        return None if self.role == modality else "named as something else"
+
+    def rank(self, modality: str, protocol: Protocol) -> tuple[float, ...]:
+        return (len(self.name), self.number)
+
+    def corners(self) -> np.ndarray:
+        return file_corners(self.file)
+
+    def volume(self) -> Volume:
+        return read_volume(self.file)
+
+    def diffusion(self) -> dict[float, Volume]:
+        named = re.search(r"b(\d+)", self.name)
+        if not named:
+            raise Refused("its name has no b-value, as in b800")
+        return {float(named[1]): self.volume()}
+
+    def phases(self, time_in_text: str) -> list[tuple[float, Volume]]:
+        named = re.search(r"(\d+(?:\.\d+)?)s?$", self.name)
+        if not named:
+            raise Refused("its name does not end with a time in seconds, as in dce_12.5s")
+        return [(float(named[1]), self.volume())]

@@ -1,0 +1,289 @@
+"""One study to slices: the unit of parallel work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import SimpleITK as sitk
+
+from gankit import write_bytes
+from gankit_dicom._dce import Enhancement
+from gankit_dicom._geometry import Crop, image_like, inside, sample, sample_labels, sample_measured
+from gankit_dicom._intensity import inpainted, measured_mask, percentile_scale
+from gankit_dicom._labels import NO, UNKNOWN, YES, from_case, from_findings, from_lesion
+from gankit_dicom._log import Log, Row
+from gankit_dicom._masks import Mask, MaskFile, read_mask
+from gankit_dicom._modalities import Chosen, choose
+from gankit_dicom._options import Options
+from gankit_dicom._part import Part, key_of, read_part, write_part
+from gankit_dicom._place import crop_by_findings, crop_by_locator, crop_by_mask, holds, locator_error, shows
+from gankit_dicom._protocol import Protocol
+from gankit_dicom._refused import Refused
+from gankit_dicom._registration import box_around, refine
+from gankit_dicom._sheet import sheet_png
+from gankit_dicom._sources import AbstractSource
+from gankit_dicom._tables import Finding
+
+TISSUES = ("not outlined", "gland", "peripheral zone", "transition zone")
+COVERED = 0.5
+"""Part of a slice that a modality must cover to be present in it."""
+
+
+@attrs.frozen(kw_only=True)
+class StudyTask:
+    """One study to import. ``alias`` and ``number`` are all that outputs may say of whose it is."""
+
+    number: int
+    alias: str
+    sources: tuple[AbstractSource, ...]
+    masks: tuple[MaskFile, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    case: bool | None = None
+    """Whether the marksheet says that the case has clinically significant cancer."""
+    protocol: Protocol
+    options: Options
+    parts: Path
+    sheets: Path
+
+    def key(self) -> str:
+        """Hash of the content of its inputs and of what is asked."""
+        files = [file for source in self.sources for file in source.files] + [mask.file for mask in self.masks]
+        asked: dict[str, Any] = {
+            "protocol": attrs.asdict(self.protocol),
+            "options": attrs.asdict(self.options),
+            "findings": [attrs.asdict(finding) for finding in self.findings],
+            "case": self.case,
+            "study": [self.number, self.alias],
+        }
+        return key_of(files, json.dumps(asked, sort_keys=True))
+
+
+def import_study(task: StudyTask) -> tuple[str, bool]:
+    """Import a study to a part file and a sheet, unless an earlier run did.
+
+    Returns: the name of the part file, and whether it was there.
+    """
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    name = f"{task.key()}.npz"
+    if read_part(task.parts / name) is not None:
+        return name, True
+    write_part(study_part(task), task.parts / name)
+    return name, False
+
+
+def study_part(task: StudyTask) -> Part:
+    """Slices and record of a study; a refused study has a record alone."""
+    log = Log()
+    for source in task.sources:
+        log.rows[source.number] = Row(
+            source.number, source.looks, source.grid, notes=[source.note] if source.note else []
+        )
+    record: dict[str, Any] = {"study": task.number, "patient": task.alias, "slices": 0, "why": ""}
+    try:
+        part = _imported(task, log, record)
+    except Refused as why:
+        part = Part(record={**record, "why": str(why)})
+    part.record.update(log.table())
+    return part
+
+
+def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
+    chosen = choose(task.sources, task.protocol, log)
+    if missing := [name for name in task.options.need if getattr(chosen, name) is None]:
+        raise Refused(f"no {missing[0].upper()} that can be used; --need {task.options.need[0]} takes patients without")
+    t2w = chosen.t2w.image
+    masks = _masks(task, chosen, log)
+    outline, lesion = _outline(masks), _lesion(masks)
+    gland = None if outline is None else outline.values > 0
+    crop = _crop(task, t2w, gland, record)
+    label_Z, record["labels"] = _labels(task, t2w, lesion, log)
+    values = _sampled(task, chosen, crop, gland, record)
+    tissue, lesion_NSS = _truth(outline, lesion, t2w, crop)
+    cs = _visible(label_Z, lesion, t2w, crop, log)
+    part = Part(
+        record=record,
+        modalities={name: images for name, (images, _) in values.items()},
+        present={name: present for name, (_, present) in values.items()},
+        cs=cs,
+        tissue=tissue,
+        lesion=lesion_NSS,
+        spacing_mm=crop.spacing_mm,
+    )
+    record["slices"] = len(part)
+    record["labels"] |= {
+        "yes": int((cs == YES).sum()),
+        "no": int((cs == NO).sum()),
+        "unknown": int((cs == UNKNOWN).sum()),
+    }
+    record["sheet"] = f"{task.alias}-{task.number}.png"
+    write_bytes(task.sheets / record["sheet"], sheet_png(part, crop.slices[0]))
+    return part
+
+
+def _masks(task: StudyTask, chosen: Chosen, log: Log) -> list[Mask]:
+    masks: list[Mask] = []
+    for file in task.masks:
+        row = log.masks[file.number] = Row(file.number, "mask", "")
+        try:
+            mask = read_mask(
+                file, task.protocol.masks, chosen.t2w.image, None if chosen.adc is None else chosen.adc.image
+            )
+        except Refused as why:
+            row.refusals.append(str(why))
+            continue
+        row.looks = mask.shows
+        masks.append(mask)
+    masks.sort(key=lambda mask: "zones" not in mask.shows)
+    for what, chosen_mask in (("gland", _outline(masks)), ("labels", _lesion(masks))):
+        if chosen_mask is not None:
+            row = log.masks[chosen_mask.number]
+            row.used = f"{row.used} and {what}" if row.used else what
+    for row in log.masks.values():
+        if not row.used and not row.refusals:
+            row.notes.append("not needed: another mask is preferred")
+    return masks
+
+
+def _outline(masks: list[Mask]) -> Mask | None:
+    """The first mask that shows the gland; zones go before whole glands."""
+    return next((mask for mask in masks if mask.shows != "lesion"), None)
+
+
+def _lesion(masks: list[Mask]) -> Mask | None:
+    return next((mask for mask in masks if "lesion" in mask.shows), None)
+
+
+def _crop(task: StudyTask, t2w: sitk.Image, gland: np.ndarray | None, record: dict[str, Any]) -> Crop:
+    automatic = crop_by_locator(t2w, task.protocol, task.options)
+    if gland is not None:
+        by, crop = "gland mask", crop_by_mask(gland, t2w, task.protocol, task.options)
+        error = locator_error(gland, automatic, crop, t2w)
+        record["locator"] = attrs.asdict(error)
+    elif found := crop_by_findings(task.findings, t2w, task.protocol, task.options):
+        by, crop = "finding", found
+    else:
+        by, crop = "locator", automatic
+    record["crop"] = {
+        "by": by,
+        "width_mm": crop.width_mm,
+        "spacing_mm": crop.spacing_mm,
+        "slices": [crop.slices[0] + 1, crop.slices[1] + 1, t2w.GetSize()[2]],
+        "holds_gland": None if gland is None else holds(gland, crop, t2w),
+    }
+    return crop
+
+
+def _labels(task: StudyTask, t2w: sitk.Image, lesion: Mask | None, log: Log) -> tuple[np.ndarray, dict[str, Any]]:
+    """Labels of all T2w slices; a lesion mask goes before findings, and these before the marksheet."""
+    slices = t2w.GetSize()[2]
+    if lesion is not None:
+        label_Z, source = from_lesion(lesion.where("cs")), "lesion mask"
+        said = [finding.cs for finding in task.findings] or [task.case]
+        if True in said and not label_Z.any():
+            log.note("The lesion mask is empty, but a table says clinically significant cancer: labels are unknown.")
+            label_Z, source = np.full(slices, UNKNOWN, dtype=np.int8), "contradictory"
+    elif task.findings:
+        label_Z, source = from_findings(task.findings, t2w), "findings"
+    elif task.case is not None:
+        label_Z, source = from_case(task.case, slices), "marksheet"
+    else:
+        label_Z, source = np.full(slices, UNKNOWN, dtype=np.int8), "no mask and no table"
+    return label_Z, {"by": source}
+
+
+def _sampled(
+    task: StudyTask, chosen: Chosen, crop: Crop, gland: np.ndarray | None, record: dict[str, Any]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Images on the crop and where they are present, by modality."""
+    t2w = chosen.t2w.image
+    images = sample(t2w, t2w, crop)
+    scale = percentile_scale(images, task.protocol.t2w_percentiles, task.protocol.t2w_range)
+    record["t2w"] = {"low": scale.low, "high": scale.high, "to": list(scale.to)}
+    values = {"t2w": (scale.apply(images), np.ones(crop.count, dtype=bool))}
+    if chosen.adc is not None:
+        record["adc"] = {"made": chosen.adc_made, "zeros": task.options.zeros}
+        transform = _refined(task, t2w, chosen.adc.image, crop, gland, record["adc"])
+        values["adc"] = _adc(task, chosen.adc.image, t2w, crop, transform, record["adc"])
+    if chosen.dce is not None:
+        record["dce"] = _dce_record(chosen.dce, task.options.dce)
+        transform = _refined(task, t2w, chosen.dce.pre.image, crop, gland, record["dce"])
+        if (enhanced := getattr(chosen.dce, task.options.dce)) is not None:
+            images = sample(enhanced.image, t2w, crop, transform)
+            values["dce"] = _where_covered(images, enhanced.image, t2w, crop, transform)
+    return values
+
+
+def _refined(
+    task: StudyTask, t2w: sitk.Image, image: sitk.Image, crop: Crop, gland: np.ndarray | None, record: dict[str, Any]
+) -> sitk.Transform | None:
+    if task.options.register == "none":
+        return None
+    shown = np.zeros(t2w.GetSize()[::-1], dtype=bool)
+    reach = int(crop.width_mm / 2 / t2w.GetSpacing()[0])
+    column, row = (round(place) for place in crop.centre)
+    shown[
+        crop.slices[0] : crop.slices[1] + 1, max(0, row - reach) : row + reach, max(0, column - reach) : column + reach
+    ] = True
+    box = box_around(shown if gland is None else gland, t2w, 15.0 if gland is not None else 0.0)
+    found = refine(t2w, image, box, task.options.register, task.options.seed)
+    record["registration"] = {"kept": found.kept, "figures": dict(found.figures), "shift_mm": found.shift_mm}
+    return found.transform
+
+
+def _adc(
+    task: StudyTask, adc: sitk.Image, t2w: sitk.Image, crop: Crop, transform: Any, record: dict[str, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    measured = measured_mask(adc)
+    record["unmeasured"] = float(1 - sample(measured, t2w, crop, transform).mean())
+    if task.options.zeros == "inpaint":
+        images = sample(inpainted(adc), t2w, crop, transform)
+    elif task.options.zeros == "exclude":
+        images = sample_measured(adc, measured, t2w, crop, transform)
+    else:
+        images = sample(adc, t2w, crop, transform)
+    return _where_covered(images, adc, t2w, crop, transform)
+
+
+def _where_covered(
+    images: np.ndarray, image: sitk.Image, t2w: sitk.Image, crop: Crop, transform: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    present = inside(image, t2w, crop, transform) >= COVERED
+    images[~present] = 0
+    return images, present
+
+
+def _dce_record(dce: Enhancement, written: str) -> dict[str, Any]:
+    pre, early, late = dce.counts
+    return {"written": written, "arrival_s": dce.arrival_s, "pre": pre, "early": early, "late": late}
+
+
+def _truth(
+    outline: Mask | None, lesion: Mask | None, t2w: sitk.Image, crop: Crop
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Tissue and lesion on the crop, (n, size, size) uint8 each, where a mask shows them."""
+    tissue = None
+    if outline is not None:
+        named = (outline.values > 0).astype(np.uint8)
+        for name in TISSUES[2:]:
+            named[outline.where(name)] = TISSUES.index(name)
+        tissue = sample_labels(image_like(named, t2w), t2w, crop)
+    if lesion is None:
+        return tissue, None
+    return tissue, sample_labels(image_like(lesion.where("cs", "lesion").astype(np.uint8), t2w), t2w, crop)
+
+
+def _visible(label_Z: np.ndarray, lesion: Mask | None, t2w: sitk.Image, crop: Crop, log: Log) -> np.ndarray:
+    """Labels of the crop's slices; CS becomes unknown where all of the lesion is outside of the crop."""
+    first, last = crop.slices
+    cs = label_Z[first : last + 1].copy()
+    if lesion is None:
+        return cs
+    hidden = (cs == YES) & ~shows(lesion.where("cs"), crop, t2w)
+    if hidden.any():
+        log.note(f"{int(hidden.sum())} slices have their lesion outside of the crop: their labels are unknown.")
+        cs[hidden] = UNKNOWN
+    return cs

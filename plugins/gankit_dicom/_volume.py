@@ -1,0 +1,208 @@
+"""Volumes: an image in space, stacked from DICOM images or read from one file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from gankit_dicom._headers import Header
+from gankit_dicom._pixels import read_pixels
+from gankit_dicom._refused import Refused
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+GAP_TOLERANCE = 0.05
+"""Part of a slice gap by which gaps may differ, and by which images may drift in the plane."""
+
+CORNERS = np.array([[corner >> axis & 1 for axis in range(3)] for corner in range(8)])
+"""Which end of each axis a corner is at."""
+
+
+@attrs.frozen(eq=False)
+class Volume:
+    """An image of 3 axes, in mm, patient coordinates (left, posterior, superior)."""
+
+    image: sitk.Image
+    """float32; axes as close as they can be to left, posterior, superior."""
+    frame: str
+    """Frame of reference; empty where the file has none."""
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        x, y, z = self.image.GetSpacing()
+        return x, y, z
+
+    @property
+    def array(self) -> np.ndarray:
+        """Values (slices, rows, columns)."""
+        import SimpleITK as sitk
+
+        return sitk.GetArrayFromImage(self.image)
+
+    def like(self, values: np.ndarray) -> Volume:
+        """The same place, other values (slices, rows, columns)."""
+        import SimpleITK as sitk
+
+        image = sitk.GetImageFromArray(np.asarray(values, dtype=np.float32))
+        image.CopyInformation(self.image)
+        return attrs.evolve(self, image=image)
+
+
+def stack(headers: Sequence[Header]) -> Volume:
+    """One volume from images of one series, one a place.
+
+    Raises:
+        Refused: the images do not make one regular stack, or their pixels cannot be trusted.
+    """
+    import SimpleITK as sitk
+
+    _refuse_mixed(headers)
+    normal, order, gap_mm = _stacking(headers)
+    images = np.stack([read_pixels(headers[index]) for index in order])
+    _refuse_blank(images)
+    first = headers[order[0]]
+    image = sitk.GetImageFromArray(images)
+    image.SetSpacing((first.spacing_mm[1], first.spacing_mm[0], gap_mm))
+    image.SetOrigin(first.position_mm)
+    image.SetDirection(np.stack([first.orientation[:3], first.orientation[3:], normal], axis=1).ravel().tolist())
+    return Volume(image=sitk.DICOMOrient(image, "LPS"), frame=first.frame)
+
+
+def _refuse_mixed(headers: Sequence[Header]) -> None:
+    first = headers[0]
+    for header in headers:
+        if (header.rows, header.columns) != (first.rows, first.columns):
+            raise Refused("images of several sizes")
+        if not np.allclose(header.spacing_mm, first.spacing_mm, rtol=1e-3):
+            raise Refused("images of several pixel spacings")
+        if not np.allclose(header.orientation, first.orientation, atol=2e-3):
+            raise Refused("images of several orientations, as in a localizer")
+        if header.frame != first.frame:
+            raise Refused("images of several frames of reference")
+        if not np.allclose([header.slope, header.intercept], [first.slope, first.intercept]):
+            raise Refused("images of several rescale slopes or intercepts")
+
+
+def _stacking(headers: Sequence[Header]) -> tuple[np.ndarray, list[int], float]:
+    """Unit normal, order along it, and the regular gap in mm."""
+    first = headers[0]
+    normal = np.cross(first.orientation[:3], first.orientation[3:])
+    positions = np.array([header.position_mm for header in headers])
+    along = positions @ normal
+    order = np.argsort(along, kind="stable")
+    if len(headers) < 3:
+        raise Refused(f"{len(headers)} slices; a volume needs 3 or more")
+    gaps = np.diff(along[order])
+    gap_mm = float(np.median(gaps))
+    if (gaps < 0.01).any():
+        raise Refused(f"{int((gaps < 0.01).sum()) + 1} images at one place")
+    _refuse_uneven(gaps, gap_mm)
+    across = positions - along[:, None] * normal
+    if np.abs(across - across.mean(axis=0)).max() > max(GAP_TOLERANCE * gap_mm, 0.05):
+        raise Refused("slices are shifted against each other in their plane")
+    said = [abs(header.gap_mm) for header in headers if header.gap_mm]
+    if said and max(abs(value - gap_mm) for value in said) > 0.1 * gap_mm:
+        wrong = max(said, key=lambda value: abs(value - gap_mm))
+        raise Refused(f"positions are {gap_mm:.2f} mm apart, but the header says {wrong:.2f} mm")
+    if not 0.3 <= gap_mm <= 15:
+        raise Refused(f"slices {gap_mm:.2f} mm apart; accepted: 0.3 to 15 mm")
+    return normal, order.tolist(), gap_mm
+
+
+def _refuse_uneven(gaps: np.ndarray, gap_mm: float) -> None:
+    steps = gaps / gap_mm
+    if np.abs(steps - 1).max() <= GAP_TOLERANCE:
+        return
+    whole = np.rint(steps)
+    if np.abs(steps - whole).max() <= 2 * GAP_TOLERANCE and (whole >= 1).all():
+        missing = int((whole - 1).sum())
+        raise Refused(f"{missing} slice{'s' if missing > 1 else ''} missing inside the stack")
+    raise Refused(f"slices are unevenly spaced, {gaps.min():.2f} to {gaps.max():.2f} mm apart")
+
+
+def _refuse_blank(images: np.ndarray) -> None:
+    inner = images[1:-1].reshape(len(images) - 2, -1)
+    blank = int((inner.min(axis=1) == inner.max(axis=1)).sum())
+    if blank:
+        raise Refused(f"{blank} blank image{'s' if blank > 1 else ''} inside the stack")
+    same = Counter(image.tobytes() for image in inner)
+    if max(same.values()) > 1:
+        raise Refused("two slices have the same pixels")
+
+
+def read_volume(file: Path) -> Volume:
+    """A volume of a NIfTI, MetaImage or other file that SimpleITK reads.
+
+    Raises:
+        Refused: unreadable, not 3-D, not scalar, not finite, or of absurd spacing.
+    """
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        image = sitk.ReadImage(str(file))
+    except RuntimeError as error:
+        raise Refused("cannot be read: damaged, cut short or of an unknown kind") from error
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise Refused("not one scalar volume of 3 axes")
+    if not all(0.05 <= size <= 15 for size in image.GetSpacing()):
+        raise Refused("absurd spacing; accepted: 0.05 to 15 mm")
+    if not np.isfinite([*image.GetOrigin(), *image.GetDirection()]).all():
+        raise Refused("its place in space is not finite")
+    image = sitk.DICOMOrient(sitk.Cast(image, sitk.sitkFloat32), "LPS")
+    values = sitk.GetArrayViewFromImage(image)
+    if not np.isfinite(values).all():
+        raise Refused("it has NaN or infinite values")
+    return Volume(image=image, frame="")
+
+
+def same_grid(one: sitk.Image, other: sitk.Image, tolerance_mm: float = 0.5) -> bool:
+    """Whether two images have the same pixels at the same places: all eight corners within the tolerance."""
+    if one.GetSize() != other.GetSize():
+        return False
+    return bool(np.abs(corners(one) - corners(other)).max() <= tolerance_mm)
+
+
+def corners(image: sitk.Image) -> np.ndarray:
+    """Centres of the eight corner voxels in mm, (8, 3)."""
+    places = CORNERS * (np.array(image.GetSize()) - 1)
+    return np.array([image.TransformIndexToPhysicalPoint(place) for place in places.tolist()])
+
+
+def file_corners(file: Path) -> np.ndarray:
+    """``corners`` of a file, read from its header alone.
+
+    Raises:
+        Refused: unreadable or not 3-D.
+    """
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(file))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise Refused("cannot be read: damaged, cut short or of an unknown kind") from error
+    if reader.GetDimension() != 3:
+        raise Refused("not one volume of 3 axes")
+    axes = (
+        np.array(reader.GetDirection()).reshape(3, 3) * np.array(reader.GetSpacing()) * (np.array(reader.GetSize()) - 1)
+    )
+    return np.array(reader.GetOrigin()) + CORNERS @ axes.T
+
+
+def stack_corners(headers: Sequence[Header]) -> np.ndarray:
+    """Centres of the eight corner voxels that images would have as a volume, in mm, (8, 3)."""
+    first = headers[0]
+    normal = np.cross(first.orientation[:3], first.orientation[3:])
+    places = sorted((np.array(header.position_mm) for header in headers), key=lambda place: float(place @ normal))
+    right = np.array(first.orientation[:3]) * first.spacing_mm[1] * (first.columns - 1)
+    down = np.array(first.orientation[3:]) * first.spacing_mm[0] * (first.rows - 1)
+    return places[0] + CORNERS @ np.stack([right, down, places[-1] - places[0]])
