@@ -1,0 +1,117 @@
+"""A detector of lesions: a segmentation network trained on ground truth. Letters as in ``_training``."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gankit import Cohort, Evaluation
+from gankit_metrics._regions import (
+    Regions,
+    dilated,
+    lesion_fraction,
+    surroundings,
+    tissue_fraction,
+    tissues_around,
+    within,
+)
+from gankit_metrics._training import Schedule, applied, drawn, fit, weights, with_weights
+from gankit_metrics._unet import SmallUNet
+
+FAINT = 0.01
+"""Least contrast of a lesion as a share of the modality's range, where real lesions have less."""
+
+
+@attrs.frozen(eq=False)
+class Detector:
+    """Finds the lesion of a slice that it is surest of, and tells whether it looks like one."""
+
+    network: SmallUNet
+    """Slices (B, C, *S) to logits (B, 1 or 2, *S): lesion and, where there is ground truth, the tissue around."""
+    sign: dict[str, float]
+    """Modality to 1 where real lesions are dark, -1 where they are bright, by their median contrast."""
+    margin: dict[str, float]
+    """Modality to the least contrast of a lesion, times its sign."""
+
+    def found(self, cohort: Cohort, evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
+        """Slices (N,) with a region, and those (N,) whose region has the contrast of a lesion in every modality."""
+        logit, *tissue = np.moveaxis(applied(self.network, evaluation.stacked(cohort)), 1, 0)
+        core = surest_region(logit)
+        ring = surroundings(core)
+        for around in tissue:
+            ring &= around > 0
+        regions = Regions(core, ring)
+        any_N = alike_N = regions.measurable()
+        for name in evaluation.modalities:
+            contrast_N = self.sign[name] * np.nan_to_num(regions.contrast(cohort.modalities[name].values))
+            alike_N = alike_N & (contrast_N >= self.margin[name])
+        return any_N, alike_N
+
+
+def detector(evaluation: Evaluation, width: int, schedule: Schedule) -> Detector:
+    """Train on the real train slices, lesions and not, and keep the weights."""
+    train = evaluation.real.select(evaluation.real.split == "train")
+    target = _target(train, next(iter(evaluation.modalities.values())).shape[1:])
+    channels = sum(spec.shape[0] for spec in evaluation.modalities.values())
+    build = partial(SmallUNet, channels, target.shape[1], target.ndim - 2, width)
+
+    def make() -> dict[str, np.ndarray]:
+        generator = evaluation.draws("detector")
+        network = drawn(build, generator)
+        images, targets = torch.from_numpy(evaluation.stacked(train)), torch.from_numpy(target)
+        has_lesion_N = target[:, 0].reshape(len(target), -1).any(axis=1)
+        groups = [group for group in (np.flatnonzero(has_lesion_N), np.flatnonzero(~has_lesion_N)) if len(group)]
+        fit(network, partial(_loss, network), (images, targets), groups, schedule, generator)
+        return weights(network)
+
+    depends = {"width": width, "schedule": attrs.asdict(schedule), "truth": float(target.sum(dtype=np.float64))}
+    return Detector(with_weights(build, evaluation.kept("detector", depends, make)), *_contrasts(train, evaluation))
+
+
+def _target(train: Cohort, sides: tuple[int, ...]) -> np.ndarray:
+    """Share of each pixel that is lesion, and that is tissue lesions grow in or lesion, (N, 1 or 2, *sides)."""
+    shares = [lesion_fraction(train, sides)]
+    if "tissue" in train.truth:
+        shares.append(np.maximum(shares[0], tissue_fraction(train, tissues_around(train), sides)))
+    return np.stack(shares, axis=1)
+
+
+def _loss(network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy, and for lesions, which are few pixels, 1 minus the Dice overlap of the batch (Milletari et al.
+    2016, "V-Net", Sec. 3)."""
+    logits = network(images)
+    chance, lesion = logits[:, 0].sigmoid(), target[:, 0]
+    overlap = (2 * (chance * lesion).sum() + 1) / (chance.sum() + lesion.sum() + 1)
+    return nn.functional.binary_cross_entropy_with_logits(logits, target) + 1 - overlap
+
+
+def _contrasts(train: Cohort, evaluation: Evaluation) -> tuple[dict[str, float], dict[str, float]]:
+    """Sign and margin by modality, of real lesions seen as the network is to see them: pixels that are mostly lesion,
+    and the ring around."""
+    sign, margin = {}, {}
+    for name, spec in evaluation.modalities.items():
+        core = lesion_fraction(train, spec.shape[1:]) >= 0.5
+        regions = Regions(core, surroundings(core))
+        if "tissue" in train.truth:
+            regions = within(regions, train, tissues_around(train))
+        contrast_K = regions.contrast(train.modalities[name].values)[regions.measurable()]
+        sign[name] = -1.0 if np.median(contrast_K) < 0 else 1.0
+        least = FAINT * (spec.range[1] - spec.range[0])
+        margin[name] = max(float(np.quantile(sign[name] * contrast_K, 0.1)), least)
+    return sign, margin
+
+
+def surest_region(logit: np.ndarray) -> np.ndarray:
+    """The connected pixels above 0 around each slice's largest logit, (N, *S) bool; empty where none is above 0."""
+    above = logit > 0
+    flat = logit.reshape(len(logit), -1)
+    region = (flat == flat.max(axis=1, keepdims=True)).reshape(logit.shape) & above
+    while True:
+        grown = dilated(region) & above
+        if (grown == region).all():
+            return region
+        region = grown

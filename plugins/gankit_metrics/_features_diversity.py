@@ -1,0 +1,98 @@
+"""Readings of ``diversity``.
+
+Letters: N slices, C channels, S space.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from gankit import Candidate, Cohort, Evaluation, Reading
+from gankit_metrics._extra import extra
+from gankit_metrics._features_images import images
+from gankit_metrics._frechet import mean_of_pairs
+from gankit_metrics._resampling import drawn, percentiles
+
+if TYPE_CHECKING:
+    from gankit_metrics.features import Diversity
+
+_EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+"""Of the published scales."""
+
+
+def measure(spec: Diversity, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
+    """See ``Diversity``."""
+    real = evaluation.pool("train")
+    chosen = _of_different_patients(candidate.cohort, spec.slices, evaluation)
+    weights_RN = drawn(chosen, evaluation, "diversity")
+    for name, modality in evaluation.modalities.items():
+        if note := _impossible(chosen, real, modality.shape[1:]):
+            yield Reading(name=f"{name}.ms-ssim", value=None, better="real", note=note)
+            continue
+        similarity_NN = _similarities(images(chosen, evaluation, name))
+        of_real = _of_real(spec, real, name, evaluation)
+        taps, scales = window(min(modality.shape[1:]))
+        yield Reading(
+            name=f"{name}.ms-ssim",
+            value=float(mean_of_pairs(similarity_NN, np.ones((1, len(chosen))))[0]),
+            interval=percentiles(mean_of_pairs(similarity_NN, weights_RN)),
+            better="real",
+            note=f"all pairs of {len(chosen)} slices of different patients; {scales} scales, window of {taps} pixels;"
+            f" real training slices: {of_real:.3f}",
+        )
+
+
+def _impossible(chosen: Cohort, real: Cohort, sides: tuple[int, ...]) -> str | None:
+    if min(len(chosen), len(np.unique(real.patient))) < 3:
+        return "needs slices of at least 3 patients on each side"
+    if len(sides) not in (2, 3) or min(sides) < 8:
+        return "needs slices of 2 or 3 axes and at least 8 pixels along each"
+    return None
+
+
+def _of_different_patients(cohort: Cohort, count: int, evaluation: Evaluation) -> Cohort:
+    """Up to ``count`` slices, each of another patient."""
+    order_N = evaluation.draws("diversity").permutation(len(cohort))
+    _, first = np.unique(cohort.patient[order_N], return_index=True)
+    return cohort.select(order_N[np.sort(first)[:count]])
+
+
+def _of_real(spec: Diversity, real: Cohort, name: str, evaluation: Evaluation) -> float:
+    """The real training slices' own value."""
+
+    def make() -> dict[str, np.ndarray]:
+        chosen = _of_different_patients(real, spec.slices, evaluation)
+        similarity_NN = _similarities(images(chosen, evaluation, name))
+        return {"value": mean_of_pairs(similarity_NN, np.ones((1, len(chosen))))}
+
+    return float(evaluation.kept("ms-ssim", {"modality": name, "slices": spec.slices}, make)["value"][0])
+
+
+def window(side: int) -> tuple[int, int]:
+    """Taps of the window and number of scales for the shorter side of a slice; what is published from 161 pixels."""
+    taps = 11 if side > 160 else 7
+    fitting = [scales for scales in range(1, 6) if (taps - 1) * max(1, scales - 1) ** 2 < side and 2**scales <= side]
+    return taps, fitting[-1]
+
+
+def _similarities(x_NCS: np.ndarray) -> np.ndarray:
+    """MS-SSIM of every pair, (N, N) symmetric; its diagonal is 1."""
+    functional = extra("torchmetrics.functional.image")
+    taps, scales = window(min(x_NCS.shape[2:]))
+    exponents = np.array(_EXPONENTS[:scales]) / sum(_EXPONENTS[:scales])
+    images_NCS = torch.from_numpy(x_NCS)
+    similarity_NN = np.eye(len(x_NCS))
+    pairs = np.array(list(itertools.combinations(range(len(x_NCS)), 2)))
+    for batch in np.array_split(pairs, -(-len(pairs) // 128)):
+        i, j = batch.T
+        found = functional.multiscale_structural_similarity_index_measure(
+            images_NCS[i], images_NCS[j], sigma=1.5 if taps == 11 else 0.8, kernel_size=taps, reduction="none",
+            data_range=2.0, betas=tuple(exponents.tolist()), normalize="relu",
+        )  # fmt: skip
+        similarity_NN[i, j] = similarity_NN[j, i] = found.numpy()
+    return similarity_NN

@@ -1,0 +1,84 @@
+"""Readings of ``inception``.
+
+Letters: N slices, D features, K classes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gankit import Candidate, Cohort, Evaluation, InputError, Reading
+from gankit_metrics import _inception
+from gankit_metrics._frechet import inception_score
+from gankit_metrics._resampling import centred
+from gankit_metrics._sides import Sides, frechet_reading, too_few, without_value
+
+if TYPE_CHECKING:
+    from gankit_metrics.features import Inception
+
+SPACE = "Inception-v3 features"
+
+
+def measure(spec: Inception, candidate: Candidate, evaluation: Evaluation) -> list[Reading]:
+    """See ``Inception``."""
+    real = evaluation.pool("train")
+    path = _inception.weights_file(spec.weights)
+    if path is None:
+        note = f"needs inception-2015-12-05.pt: set the option weights, or {_inception.ENVIRONMENT}, to the file"
+    else:
+        note = too_few(candidate.cohort, real) or _unfit(real, evaluation) or ""
+    if note or path is None:
+        scores = without_value(note, {f"{name}.is": "higher" for name in evaluation.modalities})
+        return [*without_value(note, {"pairs.fid": "lower"}), *scores]
+    network = _inception.load_inception(path, spec.sha256)
+    scores = [_score(network, name, candidate.cohort, real, evaluation, spec) for name in evaluation.modalities]
+    return [_distance(network, candidate.cohort, real, evaluation, spec), *scores]
+
+
+def _unfit(real: Cohort, evaluation: Evaluation) -> str | None:
+    """Why these modalities are no pictures for the network, or None."""
+    try:
+        for modalities in [(), *[(name,) for name in evaluation.modalities]]:
+            _inception.three_channels(real.select(np.arange(1)), evaluation, *modalities)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def _distance(
+    network: _inception.Inception, candidates: Cohort, real: Cohort, evaluation: Evaluation, spec: Inception
+) -> Reading:
+    x_ND = network.features(_inception.three_channels(candidates, evaluation))
+    kept = evaluation.kept(
+        "inception-features",
+        {"sha256": spec.sha256.lower()},
+        lambda: {"features": network.features(_inception.three_channels(real, evaluation))},
+    )
+    return frechet_reading(Sides.of(x_ND, kept["features"], candidates, real, evaluation), "pairs.fid", SPACE)
+
+
+def _score(
+    network: _inception.Inception, name: str, candidates: Cohort, real: Cohort, evaluation: Evaluation, spec: Inception
+) -> Reading:
+    x_NK = network.probabilities(_inception.three_channels(candidates, evaluation, name))
+    y_MK = evaluation.kept(
+        f"inception-{name}",
+        {"sha256": spec.sha256.lower(), "modality": name},
+        lambda: {"probabilities": network.probabilities(_inception.three_channels(real, evaluation, name))},
+    )["probabilities"]
+    sides = Sides.of(x_NK, y_MK, candidates, real, evaluation)
+    parts, weights_RN = sides.dealt.parts, sides.x_weight_RN
+    value = float(np.mean([inception_score(x_NK[part])[0] for part in parts]))
+    replicates = np.mean([inception_score(x_NK[part], weights_RN[:, part]) for part in parts], axis=0)
+    of_real = inception_score(y_MK)[0]
+    count = len(parts[0])
+    return Reading(
+        name=f"{name}.is",
+        value=value,
+        interval=centred(replicates, value),
+        better="higher",
+        note=f"one split of {count} slices, mean over {len(parts)}; real training slices: {of_real:.2f}"
+        "; interval moved by its bootstrap bias",
+    )

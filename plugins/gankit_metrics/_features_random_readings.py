@@ -1,0 +1,72 @@
+"""Readings of ``random-frechet`` and of ``high-frequency``.
+
+Letters: N and M slices of the two sides, D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gankit import Candidate, Cohort, Evaluation, Reading
+from gankit_metrics._features_images import images
+from gankit_metrics._features_random import high_frequency_energy, random_features
+from gankit_metrics._resampling import drawn, percentiles, weighted_mean
+from gankit_metrics._sides import LEAST, Sides, frechet_reading, neighbour_readings, too_few, without_value
+
+if TYPE_CHECKING:
+    from gankit_metrics.features import RandomFrechet
+
+SPACE = "features of random filters"
+
+
+def measure(spec: RandomFrechet, candidate: Candidate, evaluation: Evaluation) -> list[Reading]:
+    """See ``RandomFrechet``."""
+    real = evaluation.pool("train")
+    spaces = _spaces(evaluation)
+    if note := too_few(candidate.cohort, real, max(LEAST, spec.neighbours + 1)):
+        distances = without_value(note, {f"{name}.fd": "lower" for name in spaces})
+        return [*distances, *without_value(note, {f"{next(iter(spaces))}.recall": "higher"})]
+    found = {name: _sides(spec, candidate.cohort, real, evaluation, chosen) for name, chosen in spaces.items()}
+    first = next(iter(found))
+    neighbours = spec.neighbours, spec.neighbours
+    return [
+        *(frechet_reading(sides, f"{name}.fd", SPACE) for name, sides in found.items()),
+        *neighbour_readings(found[first], ["recall"], f"{first}.", SPACE, *neighbours),
+    ]
+
+
+def _spaces(evaluation: Evaluation) -> dict[str, tuple[str, ...]]:
+    """The modalities together, and each alone."""
+    every = tuple(evaluation.modalities)
+    alone: dict[str, tuple[str, ...]] = {name: (name,) for name in every}
+    return {"pairs": every, **alone} if len(every) > 1 else alone
+
+
+def _sides(
+    spec: RandomFrechet, candidates: Cohort, real: Cohort, evaluation: Evaluation, modalities: tuple[str, ...]
+) -> Sides:
+    x_ND, y_MD = (random_features(images(side, evaluation, *modalities), spec.seed) for side in (candidates, real))
+    mean_D, scale_D = y_MD.mean(axis=0), np.maximum(y_MD.std(axis=0), 1e-9)
+    return Sides.of((x_ND - mean_D) / scale_D, (y_MD - mean_D) / scale_D, candidates, real, evaluation)
+
+
+def measure_energy(candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
+    """See ``HighFrequency``."""
+    real = evaluation.pool("train")
+    weights = drawn(candidate.cohort, evaluation, "candidates"), drawn(real, evaluation, "real")
+    for name in evaluation.modalities:
+        energies = [high_frequency_energy(images(side, evaluation, name)) for side in (candidate.cohort, real)]
+        below = energies[1].mean()
+        over, under = (weighted_mean(energy, weight) for energy, weight in zip(energies, weights, strict=True))
+        yield Reading(
+            name=f"{name}.energy",
+            value=float(energies[0].mean() / below) if below > 0 else None,
+            interval=percentiles(over / under) if below > 0 else None,
+            better="real",
+            note="over that of real training slices; under a Hann window"
+            if below > 0
+            else "real training slices have no detail above half of Nyquist's frequency",
+        )

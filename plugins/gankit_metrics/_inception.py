@@ -1,0 +1,85 @@
+"""The Inception network that published figures use, from a local TorchScript file.
+
+Letters: N slices, B batch, C channels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from pathlib import Path
+
+import attrs
+import numpy as np
+import torch
+
+from gankit import Cohort, Evaluation, InputError
+from gankit_metrics._features_images import images
+
+ENVIRONMENT = "GANKIT_INCEPTION"
+
+
+@attrs.frozen(eq=False)
+class Inception:
+    """The network, called as NVIDIA's metrics call it: ``network(x)`` with (B, 3, H, W) uint8 gives class
+    probabilities, with ``return_features=True`` the 2,048 features of the last pooling; it resizes to 299 itself."""
+
+    network: torch.jit.ScriptModule
+
+    def features(self, x_N3HW: np.ndarray) -> np.ndarray:
+        """(N, D) float64."""
+        return self._batches(x_N3HW, return_features=True)
+
+    def probabilities(self, x_N3HW: np.ndarray) -> np.ndarray:
+        """(N, K) float64. The last layer's biases are left out, as in the published score's network."""
+        return self._batches(x_N3HW, no_output_bias=True)
+
+    def _batches(self, x_N3HW: np.ndarray, **options: bool) -> np.ndarray:
+        with torch.no_grad():
+            found = [self.network(x_B3HW, **options) for x_B3HW in torch.from_numpy(x_N3HW).split(32)]
+        return torch.cat(found).double().numpy()
+
+
+def weights_file(given: Path | None) -> Path | None:
+    """The file of the option, else of the environment; None where neither names one."""
+    if given is not None:
+        return given
+    return Path(named) if (named := os.environ.get(ENVIRONMENT)) else None
+
+
+def load_inception(path: Path, sha256: str) -> Inception:
+    """Read the network, after its hash was checked: TorchScript is code.
+
+    Raises:
+        InputError: there is no such file, its hash is another, or it is no TorchScript.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; set inception's weights, or {ENVIRONMENT}, to the TorchScript file")
+    content = path.read_bytes()
+    if (found := hashlib.sha256(content).hexdigest()) != sha256.lower():
+        raise InputError(f"{path}: SHA-256 is {found}, accepted: {sha256.lower()}; the file is another or damaged")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of TorchScript itself; the published file is one
+            return Inception(torch.jit.load(io.BytesIO(content), map_location="cpu").eval())
+    except RuntimeError as error:
+        raise InputError(f"{path}: not a TorchScript file ({str(error).splitlines()[0]})") from error
+
+
+def three_channels(cohort: Cohort, evaluation: Evaluation, *modalities: str) -> np.ndarray:
+    """Modalities as a colour picture, (N, 3, H, W) uint8: the range becomes 0 to 255. One channel is shown thrice;
+    of two, the third is their mean; three stay as they are.
+
+    Raises:
+        InputError: there are more than three channels, or slices are not flat.
+    """
+    x_NCHW = images(cohort, evaluation, *modalities)
+    if x_NCHW.ndim != 4 or x_NCHW.shape[1] > 3:
+        raise InputError(f"Inception takes flat slices of 1 to 3 channels, these are {x_NCHW.shape[1:]}")
+    if x_NCHW.shape[1] == 1:
+        x_NCHW = np.repeat(x_NCHW, 3, axis=1)
+    elif x_NCHW.shape[1] == 2:
+        x_NCHW = np.concatenate([x_NCHW, x_NCHW.mean(axis=1, keepdims=True)], axis=1)
+    return np.round((x_NCHW + 1) * 127.5).astype(np.uint8)

@@ -1,0 +1,142 @@
+"""Training of the small networks that metrics rest on. Letters: B batch, C channels, S space.
+
+All randomness comes from the generator that is given: the first weights, the batches, mirroring and shifts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+SLOPE = 0.2
+"""Of every leaky ReLU."""
+CHUNK = 256
+"""Slices that go through a trained network at a time."""
+_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_Module = TypeVar("_Module", bound=nn.Module)
+
+
+@attrs.frozen(kw_only=True)
+class Schedule:
+    """How a small network is trained: AdamW with decoupled decay (Loshchilov and Hutter 2019), the step size rising
+    over the first tenth and then falling to zero along half a cosine."""
+
+    steps: int
+    batch: int = 64
+    learning_rate: float = 2e-3
+    decay: float = 1e-2
+    mirror: bool = True
+    """Mirror the last axis of each slice half of the time."""
+    shift: int = 2
+    """Move each batch by up to so many pixels along every axis, around the edge."""
+
+    def rate(self, step: int) -> float:
+        """Factor of the step size at a step, counted from 0."""
+        rise = max(1, self.steps // 10)
+        if step < rise:
+            return (step + 1) / rise
+        return 0.5 + 0.5 * math.cos(math.pi * (step - rise) / max(1, self.steps - rise))
+
+
+def drawn(build: Callable[[], _Module], generator: np.random.Generator) -> _Module:
+    """Build a module with weights by He et al. 2015 for ReLU, biases zero and scales one."""
+    with torch.device("meta"):
+        network = build()
+    network = network.to_empty(device="cpu")
+    for module in network.modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            module.reset_running_stats()
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            parameter.copy_(_first_values(name, parameter, generator))
+    return network
+
+
+def _first_values(name: str, parameter: Tensor, generator: np.random.Generator) -> Tensor:
+    if parameter.ndim < 2:
+        return torch.full(parameter.shape, 1.0 if name.endswith("weight") else 0.0)
+    scale = math.sqrt(2 / math.prod(parameter.shape[1:]))
+    return torch.from_numpy(scale * generator.standard_normal(tuple(parameter.shape), dtype=np.float32))
+
+
+def fit(
+    network: nn.Module,
+    loss: Callable[..., Tensor],
+    tensors: Sequence[Tensor],
+    groups: Sequence[np.ndarray],
+    schedule: Schedule,
+    generator: np.random.Generator,
+) -> None:
+    """Train a network in place and leave it in evaluation mode.
+
+    Args:
+        loss: called with a batch of each tensor; returns the scalar to minimise.
+        tensors: aligned along their first axis; those of (N, C, *S) are mirrored and shifted, all alike.
+        groups: indices of slices; each batch takes equally many of every group.
+    """
+    optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.decay)
+    network.train()
+    streams = [_epochs(group, max(1, schedule.batch // len(groups)), generator) for group in groups]
+    for step in range(schedule.steps):
+        for settings in optimizer.param_groups:
+            settings["lr"] = schedule.learning_rate * schedule.rate(step)
+        chosen_B = torch.from_numpy(np.concatenate([next(stream) for stream in streams]))
+        batch = _varied([tensor[chosen_B] for tensor in tensors], schedule, generator)
+        optimizer.zero_grad(set_to_none=True)
+        loss(*batch).backward()
+        optimizer.step()
+    network.eval()
+
+
+def _epochs(group: np.ndarray, batch: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
+    """Batches of one permutation of the group after another, without end."""
+    left = generator.permutation(group)
+    while True:
+        while len(left) < batch:
+            left = np.concatenate([left, generator.permutation(group)])
+        yield left[:batch]
+        left = left[batch:]
+
+
+def _varied(batch: list[Tensor], schedule: Schedule, generator: np.random.Generator) -> list[Tensor]:
+    first = next(tensor for tensor in batch if tensor.ndim > 2)
+    mirror_B = torch.from_numpy(generator.random(len(first)) < 0.5)
+    moves = generator.integers(-schedule.shift, schedule.shift + 1, size=first.ndim - 2).tolist()
+
+    def vary(tensor: Tensor) -> Tensor:
+        if schedule.mirror:
+            tensor = torch.where(mirror_B.view(-1, *[1] * (tensor.ndim - 1)), tensor.flip(-1), tensor)
+        return tensor.roll(moves, dims=tuple(range(2, tensor.ndim))) if any(moves) else tensor
+
+    return [vary(tensor) if tensor.ndim > 2 else tensor for tensor in batch]
+
+
+@torch.inference_mode()
+def applied(network: nn.Module, images: np.ndarray) -> np.ndarray:
+    """A trained network's output for slices (N, C, *S)."""
+    return torch.cat([network(chunk) for chunk in torch.from_numpy(images).split(CHUNK)]).numpy()
+
+
+def weights(network: nn.Module) -> dict[str, np.ndarray]:
+    """Weights as arrays, for ``Evaluation.kept``."""
+    return {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+
+
+def with_weights(build: Callable[[], _Module], arrays: Mapping[str, np.ndarray]) -> _Module:
+    """The inverse of ``weights``."""
+    with torch.device("meta"):
+        network = build()
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    network.load_state_dict(tensors, assign=True)
+    return network.requires_grad_(False).eval()
+
+
+def convolution(inputs: int, outputs: int, rank: int, stride: int = 1) -> nn.Module:
+    """A convolution over ``rank`` axes, 3 taps wide, or 4 where it halves each side."""
+    return _CONVOLUTIONS[rank](inputs, outputs, kernel_size=3 if stride == 1 else 4, stride=stride, padding=1)

@@ -1,0 +1,136 @@
+"""Metrics in feature spaces: how far synthetic slices are from real ones as distributions, and how varied they are.
+
+Each compares with the real training slices that have the candidates' label, and each figure has a 95% interval from
+patients drawn again. Figures that depend on how many slices there are, are computed on equal counts of both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+
+from gankit import AbstractMetric, Candidate, Evaluation, Reading, option
+
+PUBLISHED_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
+"""Of ``inception-2015-12-05.pt``, NVIDIA's TorchScript translation of the TensorFlow network."""
+
+
+@attrs.frozen(kw_only=True)
+class Inception(AbstractMetric):
+    """Inception score of each modality (Salimans et al. 2016, arXiv:1606.03498) and Frechet Inception distance of the
+    pairs (Heusel et al. 2017, arXiv:1706.08500), with the network of published figures, trained on ImageNet
+    (2015-12-05), as Wang et al. report them in Table II.
+
+    The network is a local file, never downloaded; without it the readings have no value. A slice's range becomes 0 to
+    255; a modality of one channel is shown thrice, a pair as (first, second, mean of both); the network itself resizes
+    to 299 bilinearly. The score is over one split of as many candidates as there are real slices.
+    """
+
+    weights: Path | None = option(
+        None, help="inception-2015-12-05.pt, a TorchScript file; default: the environment's GANKIT_INCEPTION"
+    )
+    sha256: str = option(PUBLISHED_SHA256, help="SHA-256 that the file must have")
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        from gankit_metrics._features_inception import measure
+
+        return measure(self, candidate, evaluation)
+
+
+@attrs.frozen(kw_only=True)
+class TaskFrechet(AbstractMetric):
+    """Distances between candidates and real training slices in the features of a small network that has learned, on
+    the real training slices, to tell the candidates' label from the rest: it sees what the label depends on, such as
+    lesions, and needs no download.
+
+    ``fd``: Frechet distance (Heusel et al. 2017, arXiv:1706.08500, Eq. 6). ``kid``: kernel distance (Binkowski et al.
+    2018, arXiv:1801.01401). ``precision``, ``recall``: Kynkäänniemi et al. 2019 (arXiv:1904.06991). ``density``,
+    ``coverage``: Naeem et al. 2020 (arXiv:2002.09797). ``kinds``: the Inception score's formula with kinds of real
+    slices for classes: the real features' k-means clusters, one normal distribution of equal variance each; it is the
+    number of kinds that the candidates spread over, and is to be near the real slices' own.
+
+    The network knows the training slices it was trained on, so real slices of other patients have distances above 0
+    as well: compare with theirs. ``random-frechet`` sees blur, noise and grids better.
+    """
+
+    neighbours: int = option(3, ge=1, help="size of the neighbourhoods of precision and recall")
+    density_neighbours: int = option(5, ge=1, help="size of the neighbourhoods of density and coverage")
+    kinds: int = option(10, ge=2, help="clusters of real slices")
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        from gankit_metrics._features_task import measure
+
+        return measure(self, candidate, evaluation)
+
+
+@attrs.frozen(kw_only=True)
+class RandomFrechet(AbstractMetric):
+    """Frechet distance, and recall of the pairs, in the features of a network that has learned nothing: mean and
+    standard deviation of the responses of fixed random filters at three scales, each scaled to variance 1 over the
+    real slices. It sees blur, noise and grids, but hardly lesions, which ``frechet`` sees. Random networks as
+    feature spaces of generative models: Naeem et al. 2020 (arXiv:2002.09797, Sec. 3.3).
+
+    Of the pairs, and of each modality alone: synthesized pairs whose modalities do not belong together differ from
+    real ones as pairs alone.
+    """
+
+    neighbours: int = option(3, ge=1, help="size of the neighbourhoods of recall")
+    seed: int = option(0, ge=0, help="seed of the filters, apart from the evaluation's")
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        from gankit_metrics._features_random_readings import measure
+
+        return measure(self, candidate, evaluation)
+
+
+@attrs.frozen(kw_only=True)
+class HighFrequency(AbstractMetric):
+    """Energy of fine detail, at spatial frequencies above half of Nyquist's, over that of real training slices, for
+    each modality: below 1 for blur, above 1 for noise or grids. Generators' spectra: Durall et al. 2020
+    (arXiv:2003.01826)."""
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        from gankit_metrics._features_random_readings import measure_energy
+
+        return measure_energy(candidate, evaluation)
+
+
+@attrs.frozen(kw_only=True)
+class Diversity(AbstractMetric):
+    """Mean structural similarity between slices of different patients, for each modality (Odena et al. 2017,
+    arXiv:1610.09585, Sec. 4.2): above the real slices' own where a model repeats itself.
+
+    Multi-scale SSIM (Wang et al. 2003) has 5 scales and a window of 11 pixels, for which slices under 161 pixels are
+    too small; there the window is 7 pixels and there are as many scales as fit (3 at 32 pixels, 4 at 64), with the
+    first scales' exponents scaled to sum 1. Negative similarities count as 0.
+    """
+
+    slices: int = option(64, ge=2, help="slices drawn from each side, each of another patient; all pairs are compared")
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        from gankit_metrics._features_diversity import measure
+
+        return measure(self, candidate, evaluation)
+
+
+@attrs.frozen(kw_only=True)
+class Memorisation(AbstractMetric):
+    """Whether candidates repeat, or betray, the training slices; held-out real slices of other patients are those of
+    the fresh cohort's test split, or without one the real test split.
+
+    In the features of ``frechet`` and in pixels averaged down to 8 or fewer along each axis:
+    ``ratio``: mean distance from a candidate to the nearest training slice over that to the nearest held-out slice,
+    equal counts of both; 1 for real slices, 0 for copies.
+    ``copies``: share of candidates closer to a training slice than 99% of held-out slices are; .01 for real slices,
+    and more also for candidates without variety, whose nearest slices are near without being copied.
+    ``membership``: area under the ROC curve of an attacker who takes real slices near a candidate for training slices
+    (Hayes et al. 2019, arXiv:1705.07663; Chen et al. 2020, arXiv:1909.03935, the attack that has samples alone);
+    1/2 where nothing is betrayed.
+    """
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        from gankit_metrics._features_memorisation import measure
+
+        return measure(candidate, evaluation)

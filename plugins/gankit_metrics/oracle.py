@@ -1,0 +1,85 @@
+"""``oracle``: the share of candidates in which a detector that knows the ground truth finds a lesion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Literal
+
+import attrs
+import numpy as np
+
+from gankit import AbstractMetric, Candidate, Evaluation, Reading, option
+from gankit_metrics.classification import NO_TEST, largest_test
+
+BETTER: dict[str, Literal["higher", "lower", "real"]] = {
+    "lesion": "real",
+    "real.wanted": "higher",
+    "real.other": "lower",
+}
+CLEAR = 8
+"""Lesions of two pixels or more that the detector needs to be trained on."""
+
+
+@attrs.frozen(kw_only=True)
+class Oracle(AbstractMetric):
+    """The share of slices with a lesion that has the contrast of one in every modality, found by a segmentation network
+    that is trained on the real train slices and their ground truth ``lesion``; candidates have no truth, so it is
+    asked in its place.
+
+    Readings, all of the share of slices: ``lesion`` of candidates, and for comparison ``real.wanted`` (the detector's
+    sensitivity) and ``real.other`` (how often it is wrong) of real test slices with and without the label.
+
+    The network's surest region (connected pixels of probability above one half, two at least) counts as a lesion where
+    its contrast, mean of the surrounding ring minus mean of the region, is in every modality at least that of the
+    tenth percentile of real train lesions, and 1% of the range. Whether lesions are dark or bright in a modality is
+    the sign of their median contrast. Where there is ground truth ``tissue``, the network segments the tissues that
+    lesions grow in as well, and rings keep to them. The aim is ``real.wanted``.
+    """
+
+    width: int = option(12, ge=1, help="channels of the detector, a U-Net, at full size")
+    steps: int = option(500, ge=1, help="training steps of 32 slices")
+    learning_rate: float = option(4e-3, gt=0, help="largest step size of AdamW")
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
+        test = largest_test(evaluation)
+        if (why := _obstacle(evaluation)) or test is None:
+            for name, better in BETTER.items():
+                yield Reading(name=name, value=None, better=better, note=why or NO_TEST["test"])
+            return
+        from gankit_metrics._detector import detector
+        from gankit_metrics._training import Schedule
+
+        trained = detector(
+            evaluation, self.width, Schedule(steps=self.steps, batch=32, learning_rate=self.learning_rate, shift=1)
+        )
+        which, wanted, other = test
+        for name, cohort, of in (
+            ("lesion", candidate.cohort, "candidates"),
+            ("real.wanted", wanted, f"real {which} slices with the label"),
+            ("real.other", other, f"real {which} slices without the label"),
+        ):
+            any_N, alike_N = trained.found(cohort, evaluation)
+            yield Reading(
+                name=name,
+                value=float(alike_N.mean()),
+                interval=evaluation.interval(partial(_share, alike_N), cohort),
+                better=BETTER[name],
+                note=f"{len(cohort)} {of}; {any_N.mean():.2f} with a region of any contrast",
+            )
+
+
+def _share(mask_N: np.ndarray, chosen: np.ndarray) -> float:
+    return float(mask_N[chosen].mean())
+
+
+def _obstacle(evaluation: Evaluation) -> str:
+    """Why there can be no detector; empty where there can."""
+    if "lesion" not in evaluation.real.truth:
+        return "the real cohort has no ground truth 'lesion'"
+    from gankit_metrics._regions import lesion_fraction, lesion_regions
+
+    train = evaluation.real.select(evaluation.real.split == "train")
+    sides = next(iter(evaluation.modalities.values())).shape[1:]
+    clear = int(lesion_regions(lesion_fraction(train, sides)).measurable().sum())
+    return "" if clear >= CLEAR else f"needs {CLEAR} train slices with a lesion of two pixels, found {clear}"

@@ -1,0 +1,148 @@
+"""Each feature-space metric moves the right way when slices are spoiled in a known way."""
+
+import attrs
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from gankit import Candidate
+from gankit_metrics import features
+
+GLAND = ("peripheral zone", "transition zone")
+METRICS = {
+    "task": features.TaskFrechet(),
+    "random": features.RandomFrechet(),
+    "fine": features.HighFrequency(),
+    "diversity": features.Diversity(slices=32),
+    "memory": features.Memorisation(),
+}
+
+
+@pytest.fixture(scope="module")
+def readings(evaluation):
+    """``readings(cohort)``: value by ``metric.reading``."""
+
+    def measured(cohort):
+        candidate = Candidate(name="control", cohort=cohort)
+        return {
+            f"{metric}.{reading.name}": reading.value
+            for metric, spec in METRICS.items()
+            for reading in spec.measure(candidate, evaluation)
+        }
+
+    return measured
+
+
+@pytest.fixture(scope="module")
+def real(candidate):
+    """Real slices of patients that training did not see."""
+    return candidate.cohort
+
+
+def changed(cohort, change):
+    """``change(values, name)`` of every modality."""
+    modalities = {
+        name: attrs.evolve(modality, values=change(modality.values, name).astype(np.float32))
+        for name, modality in cohort.modalities.items()
+    }
+    return attrs.evolve(cohort, modalities=modalities)
+
+
+@pytest.fixture(scope="module")
+def untouched(readings, real):
+    """What real slices have."""
+    return readings(real)
+
+
+def test_real_slices_look_real(untouched):
+    """Fresh real slices reach the values that are best."""
+    assert untouched["fine.adc.energy"] == pytest.approx(1, abs=0.1)
+    assert untouched["fine.t2w.energy"] == pytest.approx(1, abs=0.1)
+    assert untouched["task.recall"] > 0.6
+    assert untouched["task.coverage"] > 0.8
+    for space in ("features", "pixels"):
+        assert untouched[f"memory.{space}.ratio"] == pytest.approx(1, abs=0.05)
+        assert untouched[f"memory.{space}.copies"] < 0.05
+        assert untouched[f"memory.{space}.membership"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_blur_is_seen(readings, real, untouched):
+    """Random filters and fine detail see it, and slices grow alike."""
+    found = readings(changed(real, lambda values, _: ndimage.gaussian_filter(values, (0, 0, 0.8, 0.8))))
+    assert found["random.pairs.fd"] > 5 * untouched["random.pairs.fd"]
+    assert found["random.pairs.recall"] < untouched["random.pairs.recall"]
+    assert found["fine.adc.energy"] < 0.3
+    assert found["fine.t2w.energy"] < 0.3
+    assert found["diversity.t2w.ms-ssim"] > untouched["diversity.t2w.ms-ssim"]
+
+
+def test_duplicates_are_seen(readings, real, untouched):
+    """Fifteen slices over and over: precision stays, while recall, coverage and kinds fall and slices are alike."""
+    found = readings(changed(real, lambda values, _: values[np.arange(len(values)) % 15]))
+    assert found["task.precision"] > 0.7 * untouched["task.precision"]
+    assert found["task.recall"] < 0.3
+    assert found["task.coverage"] < 0.6 * untouched["task.coverage"]
+    assert found["task.kinds"] < untouched["task.kinds"] - 0.5
+    assert found["task.fd"] > 1.5 * untouched["task.fd"]
+    assert found["random.pairs.recall"] < 0.3
+    assert found["diversity.adc.ms-ssim"] > untouched["diversity.adc.ms-ssim"] + 0.02
+
+
+def test_pairs_that_do_not_belong_together_are_seen_as_pairs_alone(readings, real, untouched):
+    """T2w of other slices: each modality alone is as real as before, the pairs are not."""
+    order_N = np.random.default_rng(0).permutation(len(real))
+    found = readings(changed(real, lambda values, name: values[order_N] if name == "t2w" else values))
+    assert found["random.adc.fd"] == untouched["random.adc.fd"]
+    assert found["random.t2w.fd"] == pytest.approx(untouched["random.t2w.fd"], rel=0.3)
+    assert found["random.pairs.fd"] > 2 * untouched["random.pairs.fd"]
+    assert found["task.fd"] > 1.5 * untouched["task.fd"]
+    assert found["task.precision"] < untouched["task.precision"]
+
+
+def without_lesions(cohort):
+    """Lesions, and a pixel around, refilled with gland of the same slice."""
+    gland = np.isin(cohort.truth["tissue"], [cohort.tissues.index(name) for name in GLAND])
+    lesion = ndimage.binary_dilation(cohort.truth["lesion"] > 0, np.ones((1, 3, 3)))
+    numbers = np.random.default_rng(0)
+
+    def refilled(values, _):
+        values = values.copy()
+        for image, hole, source in zip(values[:, 0], lesion, gland & ~lesion, strict=True):
+            image[hole] = numbers.choice(image[source], hole.sum())
+        return values
+
+    return changed(cohort, refilled)
+
+
+def test_lacking_lesions_are_seen_in_task_features(readings, real, untouched):
+    """They are what the label depends on; random filters hardly see them."""
+    found = readings(without_lesions(real))
+    assert found["task.fd"] > 4 * untouched["task.fd"]
+    assert found["task.kid"] > untouched["task.kid"]
+    assert found["task.coverage"] < 0.9 * untouched["task.coverage"]
+    assert found["task.kinds"] < untouched["task.kinds"] - 1
+    assert found["task.fd"] / untouched["task.fd"] > 2 * found["random.pairs.fd"] / untouched["random.pairs.fd"]
+
+
+def test_copies_of_training_slices_are_seen(readings, real, evaluation, untouched):
+    """A candidate that copies every training slice has the best distances of all, and is found out."""
+    train = evaluation.pool("train")
+    copied = changed(real, lambda values, name: train.modalities[name].values[np.arange(len(values)) % len(train)])
+    found = readings(copied)
+    for space in ("features", "pixels"):
+        assert found[f"memory.{space}.ratio"] < 0.1
+        assert found[f"memory.{space}.copies"] == 1
+        assert found[f"memory.{space}.membership"] == 1
+    assert found["task.fd"] < untouched["task.fd"]
+
+
+def test_a_few_copies_among_new_slices_are_seen(readings, real, evaluation, untouched):
+    """One in ten."""
+    train = evaluation.pool("train")
+    tenth = len(real) // 10
+    values = {name: modality.values for name, modality in train.modalities.items()}
+    found = readings(changed(real, lambda mine, name: np.concatenate([values[name][:tenth], mine[tenth:]])))
+    for space in ("features", "pixels"):
+        assert found[f"memory.{space}.copies"] >= 0.1
+        assert found[f"memory.{space}.ratio"] < untouched[f"memory.{space}.ratio"]
+        assert found[f"memory.{space}.membership"] > untouched[f"memory.{space}.membership"]
