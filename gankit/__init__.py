@@ -40,8 +40,10 @@ _HOMES = {
         "RunError",
     ),
     "_evaluation": ("Candidate", "Evaluation", "Reading"),
+    "_export": ("SyntheticSlice",),
     "_hooks": ("hookimpl",),
     "_intervals": ("bootstrap",),
+    "_layers": ("PixelNorm", "he_weights"),
     "_model": ("Model", "load_model"),
     "_options": ("option",),
     "_phases": ("BatchSource",),
@@ -92,8 +94,11 @@ if TYPE_CHECKING:
     from gankit._evaluation import Candidate as Candidate
     from gankit._evaluation import Evaluation as Evaluation
     from gankit._evaluation import Reading as Reading
+    from gankit._export import SyntheticSlice as SyntheticSlice
     from gankit._hooks import hookimpl as hookimpl
     from gankit._intervals import bootstrap as bootstrap
+    from gankit._layers import PixelNorm as PixelNorm
+    from gankit._layers import he_weights as he_weights
     from gankit._model import Model as Model
     from gankit._model import load_model as load_model
     from gankit._options import option as option

@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import attrs
@@ -99,8 +100,10 @@ def costs(slot: Slot, batch: int, device: torch.device, rounds: int) -> dict[str
     try:
         for label, spec in slot.candidates.items():
             before = _allocated(device)
-            network = build_networks(_with(recipe, slot.name, spec), [slot.name])[slot.name].to(device)
-            forward, training = _calls(network, x, recipe.training.precision == "bf16")
+            networks = build_networks(_with(recipe, slot.name, spec), [slot.name]).to(device)
+            network = networks[slot.name]
+            run = partial(networks.run, slot.name, places=tuple(source))
+            forward, training = _calls(network, run, x, recipe.training.precision == "bf16")
             training()  # what is kept for good is allocated now
             sizes[label] = (_parameters(network), _flops(forward), _peak_bytes(network, training, device, before))
             calls |= {f"{label} forward": forward, f"{label} training": training}
@@ -123,21 +126,21 @@ def _with(recipe: Recipe, name: str, spec: AbstractNetwork) -> Recipe:
     return attrs.evolve(recipe, networks={**recipe.networks, name: spec})
 
 
-def _calls(network: nn.Module, x: Tensor, bf16: bool) -> tuple[Callable[[], None], Callable[[], None]]:
-    def run(given: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16):
-            result: Tensor = network(given)
-        return result
+def _calls(
+    network: nn.Module, run: Callable[[Tensor], Tensor], x: Tensor, bf16: bool
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    precision = torch.autocast(x.device.type, torch.bfloat16, enabled=bf16)
 
     def forward() -> None:
         network.eval()
-        with torch.no_grad():
+        with torch.no_grad(), precision:
             run(x)
 
     def training() -> None:
         network.train()
         given = x.detach().requires_grad_()
-        made = run(given)
+        with precision:
+            made = run(given)
         made.backward(torch.ones_like(made))
         network.zero_grad()
 

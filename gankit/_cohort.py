@@ -139,7 +139,7 @@ def _problems(cohort: Cohort) -> Any:
         yield f"{len(both)} patients are in train and in test ({some}); a patient belongs to one split"
 
 
-def write_cohort(cohort: Cohort, path: Path) -> None:
+def write_cohort(cohort: Cohort, path: str | Path) -> None:
     """Write a cohort file, whole or not at all.
 
     Raises:
@@ -167,10 +167,10 @@ def write_cohort(cohort: Cohort, path: Path) -> None:
         "synthetic": cohort.synthetic,
         "source": cohort.source,
     }
-    write_bytes(path, save(arrays, metadata={"gankit": json.dumps(header, sort_keys=True)}))
+    write_bytes(Path(path), save(arrays, metadata={"gankit": json.dumps(header, sort_keys=True)}))
 
 
-def read_cohort(path: Path) -> Cohort:
+def read_cohort(path: str | Path) -> Cohort:
     """Read a cohort file.
 
     Raises:
@@ -178,6 +178,7 @@ def read_cohort(path: Path) -> Cohort:
     """
     from safetensors import SafetensorError, safe_open
 
+    path = Path(path)
     if not path.is_file():
         raise CohortError(f"{path}: no such cohort file; make one with 'gankit import' or 'gankit phantom'")
     try:
@@ -195,8 +196,14 @@ def read_cohort(path: Path) -> Cohort:
         return _assemble(header, arrays)
     except CohortError as error:
         raise CohortError(f"{path}: {error}") from error
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise CohortError(f"{path}: cohort file is incomplete ({error!r}); make or copy it again") from error
+    except KeyError as error:
+        raise CohortError(
+            f"{path}: cohort file is incomplete (it lacks {error.args[0]!r}); make or copy it again"
+        ) from error
+    except (IndexError, TypeError, ValueError) as error:
+        raise CohortError(
+            f"{path}: cohort file is damaged, its arrays and its header do not fit together; make or copy it again"
+        ) from error
 
 
 def _assemble(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Cohort:

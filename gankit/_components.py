@@ -56,6 +56,14 @@ class AbstractNetwork(Component):
         """Whether one sample's output depends on the others of its batch, as with BatchNorm."""
         return False
 
+    @property
+    def couples_places(self) -> bool:
+        """Whether it reads several places, one at a time, through layers of their own and layers that they share.
+
+        Its ``source`` then holds every place that it reads, and its module is called as ``module(x, place)``.
+        """
+        return False
+
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
         """Yield what makes these shapes impossible; ``Problem.place`` is the option at fault."""
         yield from ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
+import filelock
 import numpy as np
 
 from gankit._atomic import write_bytes
@@ -130,21 +131,12 @@ class Evaluation:
             depends: everything besides the real slices, sizes, ranges and seed on which the arrays depend, as JSON.
             make: called where the cache has none.
         """
-        from safetensors import SafetensorError
-        from safetensors.numpy import load, save
-
-        sizes = {name: attrs.asdict(spec) for name, spec in self.modalities.items()}
+        sizes = [[name, attrs.asdict(spec)] for name, spec in self.modalities.items()]
         key = json.dumps([self.digest, sizes, self.label, self.value, self.seed, depends], sort_keys=True)
         path = self.cache / f"{what}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
-        if path.is_file():
-            try:
-                return load(path.read_bytes())
-            except SafetensorError:
-                path.unlink()  # cut short; it is made again
-        arrays = {name: np.ascontiguousarray(array) for name, array in make().items()}
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, save(arrays))
-        return arrays
+        with filelock.FileLock(path.with_name(f".{path.name}.lock")):  # what one process makes, others wait for
+            return _stored(path, make)
 
     digest: str = attrs.field(init=False)
     """Digest of the real slices."""
@@ -152,6 +144,21 @@ class Evaluation:
     @digest.default
     def _digest(self) -> str:
         return self.real.digest()
+
+
+def _stored(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of a file, made and written where there is none that can be read."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load, save
+
+    if path.is_file():
+        try:
+            return load(path.read_bytes())
+        except SafetensorError:
+            path.unlink()  # cut short; it is made again
+    arrays = {name: np.ascontiguousarray(array) for name, array in make().items()}
+    write_bytes(path, save(arrays))
+    return arrays
 
 
 def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str) -> Cohort:

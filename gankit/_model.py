@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gankit._cohort import Cohort, Modality
-from gankit._components import AbstractAdversarialLoss
+from gankit._device import choose_device
 from gankit._draws import Draws
 from gankit._errors import CheckpointError, InputError
 from gankit._plugins import Plugins, load_plugins
@@ -20,9 +20,11 @@ from gankit._recipe import Recipe
 from gankit._recipe_file import Layers, check_document
 from gankit._run_directory import RunDirectory
 from gankit._synthesizer import Networks, build_networks
+from gankit._targets import header as header_of
 from gankit._tensor_file import read_tensors, write_tensors
 
-FORMAT = "gankit-model-2"
+MODELS = "gankit-model-"
+FORMAT = f"{MODELS}2"
 CHUNK = 64
 """Latents that go through the graph at a time."""
 
@@ -35,6 +37,10 @@ class Model:
     networks: Networks
     step: int
     """Training steps behind it."""
+    digest: str = ""
+    """Of the file that it was loaded from."""
+    spacing_mm: Mapping[str, tuple[float, float]] = attrs.field(factory=dict)
+    """Modality to the size of its pixels along the last two axes, from the slices it was trained on, where known."""
 
     def latents(self, count: int, seed: int) -> Tensor:
         """``count`` draws from the prior, (N, Z); the first of them do not depend on how many follow."""
@@ -42,10 +48,13 @@ class Model:
         return torch.from_numpy(np.stack(drawn))
 
     @torch.inference_mode()
-    def synthesize(self, latent_NZ: Tensor) -> dict[str, Tensor]:
-        """Latents (N, Z) to each modality (N, C, *S) in the modality's unit."""
+    def synthesize(self, latent_NZ: Tensor, advance: Callable[[int], None] = lambda done: None) -> dict[str, Tensor]:
+        """Latents (N, Z) to each modality (N, C, *S) in the modality's unit; ``advance`` is told how many are done."""
         device = next(self.networks.parameters()).device
-        chunks = [self.networks.synthesize(chunk.to(device)) for chunk in latent_NZ.split(CHUNK)]
+        chunks = []
+        for number, chunk in enumerate(latent_NZ.split(CHUNK)):
+            chunks.append(self.networks.synthesize(chunk.to(device)))
+            advance(number * CHUNK + len(chunk))
         return {
             name: spec.to_units(torch.cat([chunk[name] for chunk in chunks]).float().cpu())
             for name, spec in self.recipe.modalities.items()
@@ -63,11 +72,12 @@ class Model:
         device = next(self.networks.parameters()).device
         seen = [self.recipe.modalities[name].to_network(images[name]).split(CHUNK) for name in edge.from_]
         chunks = [
-            self.networks.run(edge.network, torch.cat(parts, dim=1).to(device)) for parts in zip(*seen, strict=True)
+            self.networks.run(edge.network, torch.cat(parts, dim=1).to(device), edge.from_)
+            for parts in zip(*seen, strict=True)
         ]
         return torch.cat(chunks).float().cpu()
 
-    def sample(self, n: int, seed: int = 0) -> dict[str, Tensor]:
+    def sample(self, n: int, seed: int = 0, advance: Callable[[int], None] = lambda done: None) -> dict[str, Tensor]:
         """``n`` synthetic slices: modality to (n, C, *S) in the modality's unit, from (seed, index) alone.
 
         Raises:
@@ -75,11 +85,12 @@ class Model:
         """
         if n < 1:
             raise InputError(f"the number of samples must be at least 1, got {n}")
-        return self.synthesize(self.latents(n, seed))
+        return self.synthesize(self.latents(n, seed), advance)
 
-    def cohort(self, n: int, seed: int = 0) -> Cohort:
+    def cohort(self, n: int, seed: int = 0, advance: Callable[[int], None] = lambda done: None) -> Cohort:
         """``n`` synthetic slices as a cohort marked synthetic, each its own patient."""
-        images = self.sample(n, seed)
+        images = self.sample(n, seed, advance)
+        sizes = {size for spacing in self.spacing_mm.values() for size in spacing}
         return Cohort(
             modalities={
                 name: Modality.of(image.numpy(), self.recipe.modalities[name].unit) for name, image in images.items()
@@ -87,6 +98,7 @@ class Model:
             labels={label: np.full(n, value, dtype=np.int8) for label, value in approached_label(self.recipe).items()},
             patient=np.array([f"synthetic-{index:06d}" for index in range(n)]),
             split=np.full(n, "train"),
+            spacing_mm=np.full(n, sizes.pop(), dtype=np.float32) if len(sizes) == 1 else None,
             synthetic=True,
             source=f"synthetic: recipe {self.recipe.name!r}, {self.step} steps, seed {seed}",
         )
@@ -94,24 +106,25 @@ class Model:
 
 def approached_label(recipe: Recipe) -> dict[str, int]:
     """The label of the pools that training draws samples to, with its value, where they agree on one."""
-    pools = {getattr(phase, "pool", None) for phase in recipe.phases} | {
-        term.against
-        for phase in recipe.phases
-        for term in phase.terms
-        if isinstance(term, AbstractAdversarialLoss) and term.approaches
-    }
-    values = {(recipe.pools[pool].label, recipe.pools[pool].equals) for pool in pools if pool is not None}
+    pools = [recipe.pools[name] for name in recipe.approached_pools()]
+    values = {(pool.label, pool.equals) for pool in pools}
     if len(values) != 1:
         return {}
     label, value = values.pop()
     return {} if label is None else {label: value}
 
 
-def save_model(path: Path, networks: Networks, document: dict[str, Any], step: int) -> None:
-    """Write the synthesizer and the encoder, with the recipe in the metadata."""
+def save_model(
+    path: Path,
+    networks: Networks,
+    document: dict[str, Any],
+    step: int,
+    spacing_mm: Mapping[str, tuple[float, float]] = {},
+) -> None:
+    """Write the synthesizer and the encoder, with the recipe and the pixels' sizes in the metadata."""
     names = _stored(networks.recipe)
     tensors = {f"{name}.{key}": value for name in names for key, value in networks[name].state_dict().items()}
-    write_tensors(path, tensors, {"format": FORMAT, "step": step, "recipe": document})
+    write_tensors(path, tensors, {"format": FORMAT, "step": step, "recipe": document, "spacing_mm": spacing_mm})
 
 
 def _stored(recipe: Recipe) -> tuple[str, ...]:
@@ -124,10 +137,11 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
     """Load a synthesizer from ``model.safetensors`` or from a run directory.
 
     Raises:
-        InputError: neither a model file nor a run that has one.
+        InputError: neither a model file nor a run that has one; another file of gankit's, or a recipe.
         CheckpointError: the file does not verify.
         RecipeError: the recipe in it does not fit the installed plugins.
     """
+    where = choose_device(device) if isinstance(device, str) else device
     plugins = plugins or load_plugins()
     file = Path(path)
     if file.is_dir():
@@ -138,6 +152,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
             raise InputError(f"{path}: the run has no model yet; train it on with 'gankit train'")
     if not file.is_file():
         raise InputError(f"{path}: no such run or model file")
+    _refuse_another_kind(file)
     tensors, header = read_tensors(file, FORMAT)
     recipe = check_document(Layers(header["recipe"], {}), str(file), plugins)
     networks = build_networks(recipe, _stored(recipe))
@@ -145,4 +160,14 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
         networks.by_name.load_state_dict(tensors)
     except RuntimeError as error:
         raise CheckpointError(f"{file}: its weights do not fit its recipe: {error}") from error
-    return Model(recipe, networks.requires_grad_(False).eval().to(device), header["step"])
+    spacing_mm = {name: (rows, columns) for name, (rows, columns) in header.get("spacing_mm", {}).items()}
+    ready = networks.requires_grad_(False).eval().to(where)
+    return Model(recipe, ready, header["step"], header_of(file)["digest"], spacing_mm)
+
+
+def _refuse_another_kind(file: Path) -> None:
+    if file.suffix == ".toml":
+        raise InputError(f"{file}: a recipe, not a model; train it with 'gankit train {file}' and name its run here")
+    found = str(header_of(file).get("format", FORMAT))
+    if not found.startswith(MODELS):
+        raise InputError(f"{file}: not a model (format {found!r}); name a run directory or its model.safetensors")

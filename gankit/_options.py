@@ -21,11 +21,14 @@ class Bounds:
     bounds: tuple[tuple[str, float], ...]
 
     def __call__(self, instance: object, attribute: Any, value: Any) -> None:
+        wrong = []
         for number in value if isinstance(value, tuple) else (value,):
             for name, bound in self.bounds:
                 symbol, holds = _COMPARISONS[name]
                 if number is not None and not holds(number, bound):
-                    raise ValueError(f"must be {symbol} {bound}, got {number!r}")
+                    wrong.append(f"must be {symbol} {bound}, got {number!r}")
+        if wrong:
+            raise ValueError("; ".join(wrong))
 
 
 def option(

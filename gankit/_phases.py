@@ -141,7 +141,7 @@ class PhaseStep:
                 if (alongside := batch.get(f"{number}/alongside/{term.name}")) is not None:
                     candidate = torch.cat([candidate, alongside])
                 reference, mixing_B = (batch[f"{number}/{what}/{term.name}"] for what in ("reference", "mixing"))
-                critic = partial(networks.run, term.critic)
+                critic = partial(networks.run, term.critic, places=term.on)
                 objectives[f"{term.name}.critic"] = loss.critic(critic, reference, candidate, mixing_B)
         optimizers.update(self.spec.name, "critics", torch.stack(list(objectives.values())).sum())
         return {name: objective.detach() for name, objective in objectives.items()}
@@ -161,7 +161,7 @@ class PhaseStep:
                     each_B = paired(together(candidates, term.on), together(inputs, term.on))
                     values[term.name] = (each_B * batch[f"weight/{term.name}"]).mean()
                 for judged, loss in self._adversarial:
-                    critic = partial(networks.run, judged.critic)
+                    critic = partial(networks.run, judged.critic, places=judged.on)
                     values[judged.name] = loss.player(critic, together(candidates, judged.on))
             total = torch.stack([term.weight * values[term.name] for term in self.spec.terms]).sum()
             optimizers.update(self.spec.name, "players", total)

@@ -25,9 +25,19 @@ class Plugins:
     registry: Registry
     recipes: dict[str, Path]
     commands: dict[str, str]
+    export_formats: dict[str, str]
     distributions: dict[str, str]
     """Plugin name to ``"distribution version"``, for the locked recipe."""
     _manager: pluggy.PluginManager
+    _shippers: dict[str, str] = attrs.field(factory=dict)
+    """Shipped recipe to the plugin that ships it."""
+
+    def origin_of(self, recipe: Path) -> str:
+        """Which recipe a file is, for messages: a shipped one by its name and plugin, else the path."""
+        for name, path in self.recipes.items():
+            if path == recipe:
+                return f"recipe {name} (shipped by {self._shippers[name]})"
+        return str(recipe)
 
     def op_paths(self) -> dict[str, str]:
         """``"operator on device"`` to a sentence that says which code serves it. Loads torch."""
@@ -56,7 +66,7 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
     """
     manager = pluggy.PluginManager(_hooks.PROJECT)
     manager.add_hookspecs(_hooks)
-    plugins = Plugins(Registry(), {}, {}, {}, manager)
+    plugins = Plugins(Registry(), {}, {}, {}, {}, manager)
     for entry in sorted(entry_points(group="gankit") if found is None else found, key=lambda entry: entry.name):
         origin = _origin(entry)
         if entry.name in plugins.distributions:
@@ -95,8 +105,9 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, origin: str) -> 
 def _collect(manager: pluggy.PluginManager, name: str, plugins: Plugins) -> None:
     plugins.registry.registering(name)
     _call(manager, name, "register_components", registry=plugins.registry)
-    for hook, collected in (("recipes", plugins.recipes), ("commands", plugins.commands)):
-        _add(name, hook, _call(manager, name, hook), collected)
+    for hook in ("recipes", "commands", "export_formats"):
+        _add(name, hook, _call(manager, name, hook), getattr(plugins, hook))
+    plugins._shippers.update({recipe: name for recipe in plugins.recipes if recipe not in plugins._shippers})
 
 
 def _call(manager: pluggy.PluginManager, name: str, hook: str, **arguments: Any) -> list[Any]:

@@ -11,6 +11,12 @@ LINE_EVERY_S = 10.0
 """Seconds between plain lines."""
 
 
+def say(text: str, quiet: bool) -> None:
+    """One line to people, where no bar is shown."""
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
 class Progress:
     """A context that shows how far a run is."""
 

@@ -151,6 +151,17 @@ class Recipe:
         """Names of the networks of the graph, in the order in which they run."""
         return tuple(dict.fromkeys(edge.network for edge, _ in self.edges()))
 
+    def approached_pools(self) -> tuple[str, ...]:
+        """Names of the pools that training draws samples to: those rebuilt, and those that players approach."""
+        rebuilt = [getattr(phase, "pool", None) for phase in self.phases]
+        approached = [
+            term.against
+            for phase in self.phases
+            for term in phase.terms
+            if isinstance(term, AbstractAdversarialLoss) and term.approaches
+        ]
+        return tuple(dict.fromkeys(pool for pool in (*rebuilt, *approached) if pool is not None))
+
     def encoder(self) -> Edge | None:
         """The first encoder that a phase names; None where the recipe has none."""
         return next((edge for phase in self.phases for edge in phase_edges(phase)), None)
@@ -167,6 +178,17 @@ class Recipe:
                 if isinstance(term, AbstractAdversarialLoss):
                     ends[term.critic].append((self.shapes(term.on), {SCORE: ()}))
         return ends
+
+    def built_for(self, network: str) -> tuple[Shapes, Shapes]:
+        """Shapes (source, target) that a network is built for: of any of its places, or of all that it couples."""
+        ends = self.ends()[network]
+        return coupled(ends) if self.networks[network].couples_places else ends[0]
+
+
+def coupled(ends: Iterable[tuple[Shapes, Shapes]]) -> tuple[Shapes, Shapes]:
+    """The ends of a network that couples places as one: every source, and the target that they have in common."""
+    sources, targets = zip(*ends, strict=True)
+    return {place: shape for source in sources for place, shape in source.items()}, targets[0]
 
 
 def phase_edges(phase: AbstractPhase) -> Iterator[Edge]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from gankit._components import AbstractAdversarialLoss, AbstractLoss, AbstractPairedLoss
 from gankit._errors import Problem
 from gankit._nearest import nearest
-from gankit._recipe import Edge, Recipe, critics
-from gankit._shapes import LATENT, SCORE, joined
+from gankit._recipe import Edge, Recipe, coupled, critics
+from gankit._shapes import LATENT, SCORE, Shapes, joined
 
 
 def check_recipe(recipe: Recipe) -> list[Problem]:
@@ -18,6 +18,16 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         return problems  # shapes and updates below need names that exist
     problems = [*_check_shapes(recipe), *_check_phases(recipe)]
     return problems or [*_check_updates(recipe)]
+
+
+def recipe_warnings(recipe: Recipe) -> Iterator[str]:
+    """A sentence for each thing that can be meant, but seldom is."""
+    for phase in recipe.phases:
+        if phase.start >= recipe.training.steps:
+            yield (
+                f"phases.{phase.name} starts at step {phase.start}, but training ends at step {recipe.training.steps}"
+                " (training.steps), so this phase never runs"
+            )
 
 
 def _unknown(what: str, name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
@@ -140,6 +150,9 @@ def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
         yield Problem("synthesizer", str(error))
         return
     for name, uses in ends.items():
+        if uses and recipe.networks[name].couples_places:
+            yield from _check_coupled(recipe, name, uses)
+            continue
         distinct = []
         for source, target in uses:
             try:
@@ -154,6 +167,18 @@ def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
         if len(distinct) > 1:
             listed = " and ".join(f"{list(source)} to {list(target)}" for source, target in distinct)
             yield Problem(f"networks.{name}", f"is used at places of different shapes: {listed}; use two networks")
+
+
+def _check_coupled(recipe: Recipe, name: str, uses: list[tuple[Shapes, Shapes]]) -> Iterator[Problem]:
+    """A network that couples places reads one at a time and makes the same of each."""
+    together = [source for source, _ in uses if len(source) > 1]
+    if together:
+        yield Problem(f"networks.{name}", f"reads one place at a time, not {' + '.join(together[0])} taken together")
+    elif any(target != uses[0][1] for _, target in uses):
+        made = " and ".join(" + ".join(target) for _, target in uses)
+        yield Problem(f"networks.{name}", f"couples places, so it must make the same of each, not {made}")
+    else:
+        yield from (problem.under(f"networks.{name}") for problem in recipe.networks[name].check(*coupled(uses)))
 
 
 def _check_phases(recipe: Recipe) -> Iterator[Problem]:

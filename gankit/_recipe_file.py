@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ def load_recipe(
         RecipeError: the recipe has problems; all of them are listed.
         InputError: there is no such recipe.
     """
+    if isinstance(overrides, str):
+        raise TypeError(f"load_recipe needs a list of overrides or a mapping, got one text; write [{overrides!r}]")
     plugins = plugins or load_plugins()
     layers = read_layers(recipe, overrides, plugins)
     return check_document(layers, str(recipe), plugins)
@@ -110,15 +112,16 @@ def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Lay
         raise RecipeError(str(path), [Problem("", f"cannot be read as UTF-8 text: {error}")]) from error
     document.pop("provenance", None)  # of a locked recipe, which is a recipe too
     parent = document.pop("extends", None)
+    source = plugins.origin_of(path)
     if parent is None:
-        return _overlay(Layers({}, {}), document, str(path))
+        return _overlay(Layers({}, {}), document, source)
     if not isinstance(parent, str):
         raise RecipeError(str(path), [Problem("extends", f"must be a recipe name or file, got {parent!r}")])
     try:
         beneath = find_recipe(parent, plugins, beside=path.parent)
     except InputError as error:
         raise RecipeError(str(path), [Problem("extends", str(error))]) from error
-    return _overlay(_read_chain(beneath, plugins, (*children, path.resolve())), document, str(path))
+    return _overlay(_read_chain(beneath, plugins, (*children, path.resolve())), document, source)
 
 
 # Layers ---------------------------------------------------------------------------------------------------
@@ -130,6 +133,8 @@ def _overlay(beneath: Layers, document: Document, source: str) -> Layers:
     problems: list[Problem] = []
     if "phases" in document:
         document["phases"] = _keyed_phases(document["phases"], problems)
+    if beneath.document:
+        problems += _empty_lists(document)
     merged, origins = _merge(beneath.document, document, "", source, dict(beneath.origins))
     if not isinstance(removals, list) or not all(isinstance(path, str) for path in removals):
         problems.append(Problem("remove", f"must be a list of key paths, got {removals!r}"))
@@ -139,6 +144,15 @@ def _overlay(beneath: Layers, document: Document, source: str) -> Layers:
                 problems.append(Problem("remove", f"nothing at {path!r} to remove"))
     origins |= {problem.place: source for problem in problems}
     return Layers(merged, origins, (*beneath.problems, *problems))
+
+
+def _empty_lists(document: Document) -> Iterator[Problem]:
+    """Phases and terms are merged by name, so an empty list of them would change nothing."""
+    phases = document.get("phases", {None: {}})
+    terms = {f"phases.{name}.terms": phase.get("terms") for name, phase in phases.items() if isinstance(phase, dict)}
+    for place, listed in {"phases": phases, **terms}.items():
+        if listed is not None and not listed:
+            yield Problem(place, "is empty, which takes nothing away; leave the key out, or name what goes in 'remove'")
 
 
 def _merge(
@@ -253,7 +267,7 @@ def _with_origin(problem: Problem, origins: Mapping[str, str], source: str) -> P
     for length in range(len(parts), 0, -1):
         origin = origins.get(".".join(parts[:length]))
         if origin is not None:
-            if origin == source or Path(origin).stem == source:
+            if origin == source or origin.startswith(f"recipe {source} ("):
                 return problem
             return Problem(problem.place, f"{problem.message} (from {origin})")
     return problem

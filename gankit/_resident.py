@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
 import numpy as np
 import torch
@@ -84,13 +86,30 @@ def resident_cohort(
 def _refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> None:
     """Networks make values within the declared range only: with most of them outside, the range is not of these."""
     low, high = spec.range
-    outside = ((values < low) | (values > high)).mean() if values.size else 0.0
-    if outside > 0.5:
+    if (outside := _outside(spec, values)) > 0.5:
         first, last = np.percentile(values, [1, 99])
         raise CohortError(
             f"modalities.{name}.range: {outside:.0%} of the cohort's values are outside [{low:g}, {high:g}], 98% are"
             f" within [{first:.4g}, {last:.4g}]; set it, as in --set modalities.{name}.range=[{first:.4g},{last:.4g}]"
         )
+
+
+def outside_range(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
+    """A sentence for each modality of which networks cannot make some of the cohort's values (from 1 in 100 on)."""
+    for name, spec in recipe.modalities.items():
+        values = cohort.modalities[name].values[cohort.modalities[name].present]
+        low, high = spec.range
+        if (outside := _outside(spec, values)) >= 0.01:
+            yield (
+                f"modalities.{name}.range: {outside:.1%} of the cohort's values are outside [{low:g}, {high:g}], which"
+                f" networks cannot make; they reach from {values.min():.4g} to {values.max():.4g}; widen the range or"
+                " clip the values"
+            )
+
+
+def _outside(spec: ModalitySpec, values: np.ndarray) -> float:
+    low, high = spec.range
+    return float(((values < low) | (values > high)).mean()) if values.size else 0.0
 
 
 def _like(mask_N: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -116,6 +135,28 @@ def area_average(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
     if found == shape:
         return values
     return values.reshape(blocks).mean(axis=tuple(range(3, len(blocks), 2)), dtype=np.float32)
+
+
+def pixel_sizes(cohort: Cohort, recipe: Recipe) -> dict[str, tuple[float, float]]:
+    """Modality to the size in mm of its pixels along the last two axes at the recipe's size: the cohort's median over
+    the slices that training approaches, times the side of the blocks averaged. Only planes whose spacing is known."""
+    if cohort.spacing_mm is None:
+        return {}
+    known_N = approached_slices(cohort, recipe) & np.isfinite(cohort.spacing_mm)
+    if not known_N.any():
+        return {}
+    median = float(np.median(cohort.spacing_mm[known_N]))
+    return {
+        name: tuple(round(median * have / want, 6) for have, want in zip(found, spec.shape[1:], strict=True))
+        for name, spec in recipe.modalities.items()
+        if len(found := cohort.modalities[name].values.shape[2:]) == 2
+    }
+
+
+def approached_slices(cohort: Cohort, recipe: Recipe) -> np.ndarray:
+    """Mask (N,) of the cohort's slices that training draws samples to."""
+    pools = [select_pool(recipe.pools[name], cohort) for name in recipe.approached_pools()]
+    return np.any(pools, axis=0) if pools else np.zeros(len(cohort), dtype=bool)
 
 
 def select_pool(pool: Pool, cohort: Cohort) -> np.ndarray:

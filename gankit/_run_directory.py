@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ MAY_CHANGE = {
     "training.sample_every",
 }
 """Keys that may differ when a run goes on: they change what is kept, or how it is computed, not what."""
+
+LAST_ROWS = 1 << 14
+"""Bytes that hold at least the last row of ``metrics.jsonl``."""
 
 
 @attrs.frozen
@@ -61,6 +65,7 @@ class RunDirectory:
             RunError: another process holds it, or the place cannot be written.
         """
         lock = filelock.FileLock(self.path / ".lock")
+        found = self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
@@ -78,6 +83,8 @@ class RunDirectory:
             yield
         finally:
             lock.release()
+            if not found and [path.name for path in self.path.iterdir()] in ([], [".lock"]):
+                shutil.rmtree(self.path, ignore_errors=True)  # it failed before anything was kept
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, newest first."""
@@ -98,10 +105,22 @@ class RunDirectory:
         Raises:
             InputError: it belongs to another recipe; the message names the keys that differ.
         """
-        if self.recipe.exists() and (differing := _differences(self.locked_recipe(), document)):
+        if self.recipe.exists() and (differing := differences(self.locked_recipe(), document)):
             listed = "\n".join(f"  {line}" for line in differing)
             raise InputError(
                 f"{self.path}: holds a run of another recipe; give another place with -o, or the same values:\n{listed}"
+            )
+
+    def refuse_other_cohort(self, digest: str) -> None:
+        """Make sure that the directory is new or its run began with a cohort of this content.
+
+        Raises:
+            InputError: it began with another; what training goes on with would not be what it began with.
+        """
+        if self.provenance().get("cohort", digest) != digest:
+            raise InputError(
+                f"{self.path}: its run began with a cohort of other content, so it cannot go on with this one; restore"
+                " that cohort, or train in another place (-o)"
             )
 
     def lock_recipe(self, document: Document, provenance: Mapping[str, Any]) -> None:
@@ -151,6 +170,20 @@ class RunDirectory:
                 continue
         return rows
 
+    def logged_step(self) -> int:
+        """The newest logged step, read from the end of the file alone; 0 before the first."""
+        try:
+            with self.metrics.open("rb") as file:
+                file.seek(max(0, self.metrics.stat().st_size - LAST_ROWS))
+                lines = file.read().split(b"\n")[:-1]
+            return int(json.loads(lines[-1])["step"])
+        except (OSError, ValueError, KeyError, IndexError):
+            return 0
+
+    def wall_s(self) -> float | None:
+        """Seconds that the logged steps took, over resumes; None where no row says."""
+        return next((row["wall_s"] for row in reversed(self.read_metrics()) if "wall_s" in row), None)
+
     def rewind_metrics(self, step: int) -> None:
         """Drop the rows after a step, which will be made again."""
         rows = [row for row in self.read_metrics() if row.get("step", 0) <= step]
@@ -163,15 +196,19 @@ def _step_of(path: Path) -> int:
     return int(digits) if digits.isdigit() else -1
 
 
-def _differences(old: Document, new: Document) -> list[str]:
+def differences(old: Document, new: Document) -> list[str]:
+    """One line a key that differs and may not; see ``MAY_CHANGE``."""
     before, after = dict(_flat(old, "")), dict(_flat(new, ""))
     order = dict.fromkeys([*before, *after])
-    missing = "nothing"
     return [
-        f"{key}: {before.get(key, missing)!r} there, {after.get(key, missing)!r} here"
+        f"{key}: {_shown(before, key)} there, {_shown(after, key)} here"
         for key in order
-        if key not in MAY_CHANGE and before.get(key, missing) != after.get(key, missing)
+        if key not in MAY_CHANGE and (key in before, before.get(key)) != (key in after, after.get(key))
     ]
+
+
+def _shown(flat: Mapping[str, Any], key: str) -> str:
+    return repr(flat[key]) if key in flat else "not set"
 
 
 def _flat(document: Any, place: str) -> Iterable[tuple[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from gankit._atomic import write_bytes
-from gankit._cohort import Cohort
+from gankit._cohort import Cohort, Modality
 from gankit._recipe import ModalitySpec, Recipe
-from gankit._resident import area_average, select_pool
+from gankit._resident import approached_slices, area_average
 
 COLUMNS = 8
 """Slices beside each other in one panel."""
@@ -21,20 +22,30 @@ GAP = 1
 """Pixels between them."""
 
 Images = Mapping[str, Any]
-"""Modality to (N, C, *S) numbers in the modality's unit, numpy arrays or tensors."""
+"""Modality to (N, C, *S) numbers in the modality's unit, numpy arrays or tensors; NaN where a slice lacks it."""
 
 
 def real_pairs(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarray]:
-    """Up to ``count`` real slices of the first pool that has every modality, spread over it, at the recipe's size."""
-    complete = np.all([cohort.modalities[name].present for name in recipe.modalities], axis=0)
-    indices = np.flatnonzero(complete & select_pool(next(iter(recipe.pools.values())), cohort))
-    chosen = (
-        indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)] if len(indices) else indices
-    )
+    """Up to ``count`` real slices that training draws samples to, spread over them, at the recipe's size.
+
+    They have every modality, or, where none has, at least one.
+    """
+    present_MN = np.array([cohort.modalities[name].present for name in recipe.modalities])
+    approached_N = approached_slices(cohort, recipe)
+    complete = np.flatnonzero(approached_N & present_MN.all(axis=0))
+    indices = complete if len(complete) else np.flatnonzero(approached_N & present_MN.any(axis=0))
+    chosen = indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)]
     return {
-        name: area_average(cohort.modalities[name].values[chosen], spec.shape, name)
+        name: area_average(shown(cohort.modalities[name], chosen), spec.shape, name)
         for name, spec in recipe.modalities.items()
     }
+
+
+def shown(modality: Modality, chosen: np.ndarray) -> np.ndarray:
+    """Values (n, C, *S) of the chosen slices, NaN where they lack the modality."""
+    values = modality.values[chosen]
+    values[~modality.present[chosen]] = np.nan
+    return values
 
 
 def write_sheet(path: Path, recipe: Recipe, real: Images | None, synthetic: Images) -> None:
@@ -50,12 +61,15 @@ def write_sheet(path: Path, recipe: Recipe, real: Images | None, synthetic: Imag
 
 
 def sheet_png(panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], columns: int = COLUMNS) -> bytes:
-    """Panels side by side as PNG bytes; in each, blocks of ``columns`` slices with one row a modality."""
+    """Panels side by side as PNG bytes; in each, blocks of ``columns`` slices with one row a modality.
+
+    More than ``columns``^2 slices make wider blocks, as many slices wide as there are blocks.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     counts = [len(next(iter(images.values()))) for images in panels.values()]
-    widths = [min(columns, count) for count in counts]
+    widths = [min(max(columns, math.isqrt(count - 1) + 1), count) for count in counts]
     rows = max(-(-count // width) for count, width in zip(counts, widths, strict=True)) * len(specs)
     figure = Figure(figsize=(sum(widths) * 0.9 + 1.3, rows * 0.9 + 0.4), dpi=100, layout="constrained")
     grid = figure.subplots(rows, len(panels) + 1, squeeze=False, width_ratios=[*widths, 0.12])
@@ -89,8 +103,29 @@ def _draw_row(axes: Any, images: Any, spec: ModalitySpec, start: int, columns: i
     for column, picture in enumerate(planes):
         left = column * (picture.shape[1] + GAP)
         strip[:, left : left + picture.shape[1]] = picture
+        if np.isnan(picture).all():
+            _mark_absent(axes, left, *picture.shape)
     low, high = spec.window or spec.range
     return axes.imshow(strip, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+
+
+def _mark_absent(axes: Any, left: int, height: int, width: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    axes.add_patch(
+        Rectangle((left - 0.5, -0.5), width, height, facecolor="white", edgecolor="silver", hatch="////", linewidth=0)
+    )
+    label = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+    axes.text(
+        left + (width - 1) / 2,
+        (height - 1) / 2,
+        "absent",
+        ha="center",
+        va="center",
+        fontsize=8,
+        color="dimgray",
+        bbox=label,
+    )
 
 
 def plane(image: np.ndarray) -> np.ndarray:

@@ -48,6 +48,19 @@ def structure_recipe(document: Document, registry: Registry) -> tuple[Recipe | N
         return None, problems
 
 
+def structure_named(
+    tables: Mapping[str, Any], kind: type[Component], registry: Registry
+) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """Give components of one kind their types; tables by any name, each with ``use``. Returns them by name, or None and
+    everything that is wrong."""
+    try:
+        return _converter(registry).structure(tables, dict[str, kind]), []  # type: ignore[valid-type]
+    except Exception as error:
+        if not (problems := list(_problems(error, ""))):
+            raise
+        return None, problems
+
+
 # From the document ----------------------------------------------------------------------------------------
 
 
@@ -218,22 +231,23 @@ def _part(note: Any) -> str:
 
 def to_document(recipe: Recipe, registry: Registry) -> Document:
     """The completed recipe as plain tables: every default filled in, phases and terms by name."""
-    return _plain(recipe, registry)
+    return plain(recipe, registry)
 
 
-def _plain(value: Any, registry: Registry) -> Any:
+def plain(value: Any, registry: Registry) -> Any:
+    """A recipe, or a part of one, as plain tables, lists and values."""
     if attrs.has(type(value)):
         fields = {key_of(field): getattr(value, field.name) for field in attrs.fields(type(value))}
-        table = {key: _plain(item, registry) for key, item in fields.items() if item is not None}
+        table = {key: plain(item, registry) for key, item in fields.items() if item is not None}
         if isinstance(value, Component):
             table = {"use": registry.name_of(type(value)), **table}
             if isinstance(value, AbstractPhase | AbstractLoss):
                 del table["name"]
         return table
     if isinstance(value, Mapping):
-        return {key: _plain(item, registry) for key, item in value.items()}
+        return {key: plain(item, registry) for key, item in value.items()}
     if isinstance(value, tuple) and value and isinstance(value[0], AbstractPhase | AbstractLoss):
-        return {item.name: _plain(item, registry) for item in value}
+        return {item.name: plain(item, registry) for item in value}
     if isinstance(value, tuple):
-        return [_plain(item, registry) for item in value]
+        return [plain(item, registry) for item in value]
     return str(value) if isinstance(value, Path) else value

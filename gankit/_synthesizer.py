@@ -36,14 +36,16 @@ class Networks(nn.Module):
             if parameter.requires_grad
         }
 
-    def run(self, name: str, x: Tensor) -> Tensor:
-        """Run one network; the result has the type of ``x``, also where autocast computes in another."""
-        result: Tensor = self.by_name[name](x)
+    def run(self, name: str, x: Tensor, places: tuple[str, ...]) -> Tensor:
+        """Run one network on what was taken from these places, ``(B, ...)``; a network that couples places is told
+        which. The result has the type of ``x``, also where autocast computes in another."""
+        told = places if self.recipe.networks[name].couples_places else ()
+        result: Tensor = self.by_name[name](x, *told)
         return result.to(x.dtype)
 
     def apply_edge(self, edge: Edge, places: Mapping[str, Tensor]) -> Tensor:
         """Run one network on the places it reads, taken together along channels."""
-        return self.run(edge.network, together(places, edge.from_))
+        return self.run(edge.network, together(places, edge.from_), edge.from_)
 
     def synthesize(self, latent_BZ: Tensor, wanted: Collection[str] | None = None) -> dict[str, Tensor]:
         """Latents (B, Z) to modalities (B, C, *S) in [-1, 1], by walking the graph.
@@ -77,11 +79,10 @@ def build_networks(recipe: Recipe, names: Iterable[str] | None = None) -> Networ
         recipe: a checked recipe.
         names: which networks; default: all.
     """
-    ends = recipe.ends()
     modules = {}
     with torch.random.fork_rng(devices=[]):
         for name in recipe.networks if names is None else names:
-            source, target = ends[name][0]
+            source, target = recipe.built_for(name)
             torch.manual_seed(Draws(recipe.training.seed).torch_seed(f"weights/{name}"))
             modules[name] = recipe.networks[name].build(source, target)
     return Networks(recipe, modules)

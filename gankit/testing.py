@@ -225,7 +225,20 @@ def _built(spec: AbstractNetwork, source: Shapes, target: Shapes, seed: int) -> 
         torch.manual_seed(seed)
         network = spec.build(source, target)
     _require(isinstance(network, nn.Module), type(spec).__name__, f"builds {network!r}, not a torch.nn.Module")
-    return network
+    return _EachPlace(network, source) if spec.couples_places else network
+
+
+class _EachPlace(nn.Module):
+    """A network that couples places as one of all of them, along channels: the sum of what it makes of each."""
+
+    def __init__(self, network: nn.Module, source: Shapes):
+        super().__init__()
+        self.network = network
+        self.channels = {place: shape[0] for place, shape in source.items()}
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = x.split(list(self.channels.values()), dim=1)
+        return torch.stack([self.network(part, place) for place, part in zip(self.channels, parts, strict=True)]).sum(0)
 
 
 # Losses -----------------------------------------------------------------------------------------------------

@@ -115,10 +115,13 @@ def test_core_has_no_import_cycle():
 
 @pytest.mark.parametrize("file", CORE + PLUGINS, ids=name_of)
 def test_nothing_pickles(file):
-    """A pickle runs code when it is read: files are safetensors, JSON, TOML and plain arrays."""
+    """A pickle runs code when it is read: files are safetensors, JSON, TOML and plain arrays. TorchScript is read in
+    one place, after its hash was checked."""
     tree = tree_of(file)
     assert not {module.split(".")[0] for module in imports(tree.body)} & {"pickle", "dill", "joblib", "shelve"}
-    assert not {name for name in attributes(tree) if name in ("torch.load", "torch.save", "torch.jit.load")}
+    checked_by_hash = {"torch.jit.load"} if name_of(file) == "gankit_metrics._inception" else set()
+    unsafe = {"torch.load", "torch.save", "torch.jit.load"} - checked_by_hash
+    assert not {name for name in attributes(tree) if name in unsafe}
     loads = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "np.load"]
     for load in loads:
         assert "allow_pickle=True" not in ast.unparse(load)

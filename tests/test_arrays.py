@@ -182,3 +182,32 @@ def test_the_imported_file_serves_a_recipe(imported, tmp_path, plugins):
     imported("--label", "cs=is_cs")
     source = plugins.registry.find("file", "cohort")(path=tmp_path / "cohort.safetensors")
     assert len(source.load()) == COUNT
+
+
+def test_the_splits_are_counted(imported):
+    """Patients and slices of each split, in all and by label."""
+    _, output, _ = imported("--label", "cs=is_cs", "--split", "fold")
+    assert "train: 15 patients (30 slices); cs: yes 7 patients (14 slices), no 8 patients (16 slices)" in output
+    assert "test: 5 patients (10 slices)" in output
+    assert "warning" not in output
+
+
+def test_an_empty_split_or_stratum_is_warned_of(imported):
+    """The label that a split lacks is named."""
+    _, output, _ = imported("--label", "cs=is_cs", "--test-fraction", "0")
+    assert "warning: no slice is in split 'test'; change --test-fraction or --split" in output
+    _, output, _ = imported("--label", "cs=late", "--split", "fold", late=(np.arange(COUNT) >= 30).astype(int))
+    assert "warning: no slice of split 'train' has label 'cs' yes" in output
+    assert "warning: no slice of split 'test' has label 'cs' no" in output
+
+
+@pytest.mark.parametrize("name", ["a b/c", "a.b", "../adc", "a b"])
+def test_names_that_recipes_cannot_have_are_refused(refused, name):
+    """A modality's name is a key of recipes."""
+    assert "a name has letters, digits, '_' and '-' only" in refused(modality=[f"{name}=adc_map"])
+
+
+def test_labels_need_one_number_a_slice(refused):
+    """The shape that was found is said."""
+    said = refused("--label", "cs=wide", wide=np.zeros((COUNT, 2)))
+    assert "--label cs=wide: needs one number a slice, got float64 of shape (40, 2)" in said

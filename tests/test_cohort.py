@@ -167,3 +167,22 @@ def test_a_plain_image_gets_a_channel():
     """(N, H, W) numbers are one channel."""
     assert Modality.of(np.zeros((2, 4, 5))).values.shape == (2, 1, 4, 5)
     assert Modality.of(np.zeros((2, 3, 4, 5))).values.shape == (2, 3, 4, 5)
+
+
+def test_paths_may_be_text(tiny_cohort, tmp_path):
+    """As everywhere else in Python."""
+    write_cohort(tiny_cohort, str(tmp_path / "cohort.safetensors"))
+    assert len(read_cohort(str(tmp_path / "cohort.safetensors"))) == len(tiny_cohort)
+
+
+def test_a_file_without_an_array_says_which(tiny_cohort, tmp_path):
+    """In words, not as Python's KeyError."""
+    file = tmp_path / "cohort.safetensors"
+    write_cohort(tiny_cohort, file)
+    with safetensors.safe_open(file, "numpy") as stored:
+        header = stored.metadata()
+        arrays = {name: stored.get_tensor(name) for name in stored.keys() if name != "modality.t2w"}  # noqa: SIM118
+    safetensors.numpy.save_file(arrays, file, metadata=header)
+    with pytest.raises(CohortError, match="it lacks 'modality.t2w'") as refused:
+        read_cohort(file)
+    assert "KeyError" not in str(refused.value)

@@ -40,12 +40,14 @@ def test_a_plugin_adds_components_recipes_and_commands(plugin, tmp_path):
         "from pathlib import Path\n"
         "@hookimpl\ndef register_components(registry): registry.add('loss', 'mine', 'nowhere:Mine')\n"
         "@hookimpl\ndef recipes(): return {'my-recipe': Path('my-recipe.toml')}\n"
-        "@hookimpl\ndef commands(): return {'mine': 'nowhere:mine'}\n",
+        "@hookimpl\ndef commands(): return {'mine': 'nowhere:mine'}\n"
+        "@hookimpl\ndef export_formats(): return {'mine': 'nowhere:encode'}\n",
     )
     found = load_plugins([entry])
     assert [(entry.kind, entry.name, entry.plugin) for entry in found.registry.entries()] == [("loss", "mine", "mine")]
     assert found.recipes == {"my-recipe": Path("my-recipe.toml")}
     assert found.commands == {"mine": "nowhere:mine"}
+    assert found.export_formats == {"mine": "nowhere:encode"}
     assert list(found.distributions) == ["mine"]
 
 
@@ -110,7 +112,7 @@ def test_two_plugins_with_one_component_are_refused(plugin):
         load_plugins([plugin("two", source), plugin("one", source)])
 
 
-@pytest.mark.parametrize("hook", ["recipes", "commands"])
+@pytest.mark.parametrize("hook", ["recipes", "commands", "export_formats"])
 def test_two_plugins_with_one_recipe_or_command_are_refused(plugin, hook):
     """A recipe or command never depends on which plugin was loaded last."""
     source = f"@hookimpl\ndef {hook}(): return {{'taken': 'somewhere'}}\n"

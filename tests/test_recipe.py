@@ -8,12 +8,28 @@ import jsonschema
 import pytest
 import tomli_w
 
-from gankit import InputError, ModalitySpec, RecipeError, load_recipe
+from gankit import AbstractTranslator, InputError, ModalitySpec, RecipeError, load_recipe
 from gankit._recipe_check import check_recipe
 from gankit._schema import recipe_schema
 from gankit._structure import structure_recipe, to_document
 
-SHIPPED = ["adc-only", "mpmri", "mpmri-no-auxiliary", "mpmri-quick", "mpmri-real-cs-critic", "supervised"]
+SHIPPED = [
+    "adc-only",
+    "adc-only-quick",
+    "cogan",
+    "cogan-quick",
+    "costa",
+    "costa-quick",
+    "mpmri",
+    "mpmri-dce",
+    "mpmri-dce-quick",
+    "mpmri-no-auxiliary",
+    "mpmri-quick",
+    "mpmri-quick-no-auxiliary",
+    "mpmri-real-cs-critic",
+    "supervised",
+    "supervised-quick",
+]
 
 ADC_ONLY = """
 name = "small"
@@ -115,7 +131,7 @@ def test_every_problem_is_reported_at_once_with_its_place(faults):
         "training.batch": "must be >= 1, got 0",
         "latent.dim": "must be a whole number, got 'many'",
         "networks.critic.use": "no network named 'conv-critc'; did you mean 'conv-critic'?; known: conv-encoder,"
-        " stitch-decoder, unet, conv-critic, mlp-critic",
+        " coupled-generator, stitch-decoder, unet, conv-critic, coupled-critic, mlp-critic",
         "phases.synthesize.terms.wgan-gp-adc.penalty": "must be >= 0, got -1.0",
     }
 
@@ -640,6 +656,29 @@ def test_one_network_at_places_of_different_shapes_is_refused(guard):
     assert message.startswith("is used at places of different shapes: [1, 16, 16] to [] and [2, 16, 16] to []; use two")
 
 
+def test_a_network_that_couples_places_makes_the_same_of_each(load):
+    """It has layers of its own for what it reads, not for what it makes."""
+
+    @attrs.frozen(kw_only=True)
+    class Coupling(AbstractTranslator):
+        couples_places = True
+
+        def build(self, source, target):
+            raise NotImplementedError
+
+    recipe = load(
+        ADC_ONLY.replace('on = "adc"', 'on = "dce"'),
+        "modalities.t2w={shape=[1, 16, 16], range=[0, 1]}",
+        "modalities.dce={shape=[1, 16, 16], range=[0, 1]}",
+        "networks.translator={use='unet', depth=2}",
+        "synthesizer.t2w={network='translator', from='adc'}",
+        "synthesizer.dce={network='translator', from='t2w'}",
+    )
+    coupling = attrs.evolve(recipe, networks={**recipe.networks, "translator": Coupling()})
+    (problem,) = check_recipe(coupling)
+    assert str(problem) == "networks.translator: couples places, so it must make the same of each, not t2w and dce"
+
+
 def test_modalities_of_different_size_cannot_be_taken_together(guard):
     """Channels are concatenated, so space must agree; paired losses, which have no critic, are held to it too."""
     place, message = guard(
@@ -722,3 +761,27 @@ def test_the_schema_holds_variants_to_the_known_sections(schema):
     """A variant may leave anything out, but not misspell a section."""
     assert schema.is_valid({"extends": "mpmri", "training": {"steps": 3}, "remove": ["phases.warm-up"]})
     assert not schema.is_valid({"extends": "mpmri", "traning": {"steps": 3}})
+
+
+def test_every_faulty_number_of_a_list_is_reported(plugins):
+    """Both betas, not the first alone."""
+    with pytest.raises(RecipeError) as refused:
+        load_recipe("mpmri", ["phases.warm-up.betas=[-1, 2]"], plugins)
+    assert "must be >= 0, got -1.0; must be < 1, got 2.0" in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ["phases = []", "[phases.warm-up]\nterms = []"])
+def test_an_empty_list_that_would_change_nothing_is_refused(plugins, tmp_path, line):
+    """Lists are merged by name, so an empty one is no way to remove."""
+    (tmp_path / "variant.toml").write_text(f'extends = "mpmri"\n{line}\n')
+    with pytest.raises(RecipeError, match="is empty, which takes nothing away"):
+        load_recipe(tmp_path / "variant.toml", (), plugins)
+
+
+def test_a_shipped_recipe_is_named_by_its_plugin(plugins, tmp_path):
+    """A problem in what is extended names the recipe, not where Python keeps it."""
+    (tmp_path / "variant.toml").write_text('extends = "mpmri"\nremove = ["pools.cs"]\n')
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(tmp_path / "variant.toml", (), plugins)
+    assert "(from recipe mpmri (shipped by mri))" in str(refused.value)
+    assert "site-packages" not in str(refused.value)

@@ -7,11 +7,12 @@ import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
-from gankit._errors import GankitError, PluginError
+from gankit._errors import GankitError, InputError, PluginError
 from gankit._nearest import nearest
 from gankit._plugins import Plugins, load_plugins
 
@@ -90,6 +91,13 @@ class PluginGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         with _shown_errors():
             return super().invoke(ctx)
+
+
+def png_path(ctx: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    """The callback of options that name a picture to write. Raises InputError for another kind of file."""
+    if path.suffix.lower() != ".png":
+        raise InputError(f"-o {path}: is written as PNG, so its name must end in .png")
+    return path
 
 
 def set_option(command: Callable[..., Any]) -> Callable[..., Any]:

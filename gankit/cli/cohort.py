@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from gankit.cli._group import PluginGroup
+from gankit.cli._group import PluginGroup, png_path
 
 if TYPE_CHECKING:
     from gankit._cohort import Cohort
@@ -67,7 +67,14 @@ def _lines(file: Path, cohort: Cohort) -> list[str]:
 
 @click.command
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG to write.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    callback=png_path,
+    help="PNG to write.",
+)
 @click.option("-n", "--count", type=click.IntRange(min=1), default=32, show_default=True, help="Slices shown.")
 def sheet(file: Path, out: Path, count: int) -> None:
     """Draw slices of a cohort FILE, spread over it, one panel for each value of its first label.
@@ -78,7 +85,7 @@ def sheet(file: Path, out: Path, count: int) -> None:
     from gankit._atomic import write_bytes
     from gankit._cohort import read_cohort
     from gankit._recipe import ModalitySpec
-    from gankit._sheet import sheet_png
+    from gankit._sheet import sheet_png, shown
 
     cohort = read_cohort(file)
     panels, specs = {}, {}
@@ -90,7 +97,7 @@ def sheet(file: Path, out: Path, count: int) -> None:
         )
     for title, chosen in _groups(cohort):
         indices = chosen[np.linspace(0, len(chosen) - 1, min(count, len(chosen))).astype(int)]
-        panels[title] = {name: modality.values[indices] for name, modality in cohort.modalities.items()}
+        panels[title] = {name: shown(modality, indices) for name, modality in cohort.modalities.items()}
     write_bytes(out, sheet_png(panels, specs))
     click.echo(f"{out}: up to {count} slices of each of {', '.join(panels)}")
 

@@ -46,15 +46,20 @@ def _class(entry: Entry) -> type:
 
 
 def _summary(entry: Entry) -> str:
-    first = (inspect.getdoc(_class(entry)) or "").split("\n\n")[0]
+    first = _description(_class(entry)).split("\n\n")[0]
     return " ".join(first.split())
+
+
+def _description(component: type) -> str:
+    """Its own docstring: that of the abstract kind, which Python would inherit, says nothing about it."""
+    return inspect.cleandoc(vars(component).get("__doc__") or "no description")
 
 
 def _write_component(formatter: click.HelpFormatter, entry: Entry) -> None:
     origin = plugins().distributions.get(entry.plugin, entry.plugin)
     formatter.write(f"{entry.kind} {entry.name}, from plugin {entry.plugin} ({origin})\n\n")
-    formatter.write(f"{inspect.getdoc(_class(entry)) or ''}\n")
     component = _class(entry)
+    formatter.write(f"{_description(component)}\n")
     attrs.resolve_types(component)
     with formatter.section("options"):
         formatter.write_dl([(key_of(field), _option(field)) for field in attrs.fields(component)] or [("none", "")])

@@ -6,10 +6,19 @@ from pathlib import Path
 
 import click
 
+from gankit.cli._group import plugins, png_path
+
 
 @click.command
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PNG to write.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    callback=png_path,
+    help="PNG to write.",
+)
 @click.option("--between", type=click.IntRange(min=1), default=6, show_default=True, help="Latents between the two.")
 @click.option(
     "--pair",
@@ -27,9 +36,8 @@ def interpolate(model: Path, out: Path, between: int, pair: tuple[int, int] | No
     MODEL is a run directory or a model.safetensors whose recipe has an encoder. The picture shows the two real slices
     at the ends and what the synthesizer makes on the way.
     """
+    from gankit._device import choose_device
     from gankit._interpolate import write_interpolation
-    from gankit._train import choose_device
-    from gankit.cli._group import plugins
 
     shown = write_interpolation(model, out, between, pair, choose_device(device), plugins())
     click.echo(f"{out}: from slice {shown[0]} to slice {shown[1]} of the cohort, {between} latents between")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import tomli_w
 
+from gankit._recipe_check import recipe_warnings
 from gankit._recipe_file import find_recipe, load_recipe, read_layers
 from gankit._structure import to_document
 from gankit.cli._group import PluginGroup, plugins, set_option
@@ -50,6 +51,8 @@ def check(recipe: str, overrides: tuple[str, ...]) -> None:
         gankit recipe check my.toml
     """
     loaded = load_recipe(recipe, overrides, plugins())
+    for warning in recipe_warnings(loaded):
+        click.echo(f"warning: {warning}", err=True)
     click.echo(f"{find_recipe(recipe, plugins())}: recipe {loaded.name!r} is fine")
 
 

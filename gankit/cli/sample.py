@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,14 @@ import click
 from gankit._errors import InputError
 
 if TYPE_CHECKING:
+    from gankit._export import Encode
     from gankit._model import Model
+
+Advance = Callable[[int], None]
+"""Told how many slices are sampled."""
+
+Writer = Callable[["Model", int, int, Advance], None]
+"""Samples (model, count, seed) and writes."""
 
 
 @click.command
@@ -20,38 +29,92 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     required=True,
-    help="File to write: .safetensors is a cohort marked synthetic, .npz arrays by modality, .png a sheet.",
+    help="File to write: .safetensors is a cohort marked synthetic, .npz arrays by modality, .png a sheet. With"
+    " --format, a new folder.",
+)
+@click.option(
+    "--format",
+    "format_",
+    metavar="FORMAT",
+    help="Write a folder for each slice: 'dicom', 'nifti', 'png', or what else plugins offer.",
+)
+@click.option(
+    "--spacing-mm",
+    type=click.FloatRange(min=0, min_open=True),
+    help="With --format: size of a pixel.  [default: that of the slices the model was trained on]",
 )
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute.")
-def sample(model: str, count: int, seed: int, out: Path, device: str) -> None:
+def sample(
+    model: str, count: int, seed: int, out: Path, format_: str | None, spacing_mm: float | None, device: str
+) -> None:
     """Draw synthetic slices from MODEL, a run directory or a model.safetensors.
 
     \b
         gankit sample runs/mpmri-quick -n 16 -o sheet.png
         gankit sample runs/mpmri-quick -n 1942 --seed 1 -o synthetic.safetensors
+        gankit sample runs/mpmri-quick -n 16 --format dicom -o synthetic
 
     Values are in the units of the recipe's modalities. One seed gives the same slices every time.
     """
-    writers = {".safetensors": _write_cohort, ".npz": _write_arrays, ".png": _write_sheet}
-    if out.suffix not in writers:
-        raise InputError(f"-o {out}: unknown kind of file {out.suffix!r}; accepted: {', '.join(writers)}")
-    from gankit._model import load_model
-    from gankit._train import choose_device
+    write = _file_writer(out) if format_ is None else _folder_writer(out, format_, spacing_mm)
+    if format_ is None and spacing_mm is not None:
+        raise InputError("--spacing-mm: is for --format; a cohort file has the spacing of the model's training slices")
+    from gankit._device import choose_device
+    from gankit._model import CHUNK, load_model
+    from gankit._progress import Progress
     from gankit.cli._group import plugins
 
-    writers[out.suffix](load_model(model, choose_device(device), plugins()), count, seed, out)
-    click.echo(f"{out}: {count} synthetic slices, seed {seed}")
+    loaded = load_model(model, choose_device(device), plugins())
+    with Progress(count, quiet=count <= CHUNK, what="sampling") as progress:
+        progress.begin(0)
+        write(loaded, count, seed, progress.advance)
+    click.echo(f"{out}: {count} synthetic {'slice' if count == 1 else 'slices'}, seed {seed}")
 
 
-def _write_cohort(model: Model, count: int, seed: int, out: Path) -> None:
+def _file_writer(out: Path) -> Writer:
+    writers = {".safetensors": _write_cohort, ".npz": _write_arrays, ".png": _write_sheet}
+    if out.suffix not in writers:
+        raise InputError(
+            f"-o {out}: unknown kind of file {out.suffix!r}; accepted: {', '.join(writers)}; for a folder give --format"
+        )
+    if out.is_dir():
+        raise InputError(f"-o {out}: is a folder; name a file, or give --format")
+    return partial(writers[out.suffix], out)
+
+
+def _folder_writer(out: Path, format_: str, spacing_mm: float | None) -> Writer:
+    from gankit._export import find_format
+    from gankit.cli._group import plugins
+
+    if out.is_file():
+        raise InputError(f"-o {out}: is a file; with --format name a new folder")
+    return partial(_write_folder, out, format_, find_format(format_, plugins()), spacing_mm)
+
+
+def _write_folder(
+    out: Path,
+    format_: str,
+    encode: Encode,
+    spacing_mm: float | None,
+    model: Model,
+    count: int,
+    seed: int,
+    advance: Advance,
+) -> None:
+    from gankit._export import export, synthetic_slices
+
+    export(synthetic_slices(model, count, seed, spacing_mm, advance), count, format_, encode, out)
+
+
+def _write_cohort(out: Path, model: Model, count: int, seed: int, advance: Advance) -> None:
     from gankit._cohort import write_cohort
 
-    write_cohort(model.cohort(count, seed), out)
+    write_cohort(model.cohort(count, seed, advance), out)
 
 
-def _write_arrays(model: Model, count: int, seed: int, out: Path) -> None:
+def _write_arrays(out: Path, model: Model, count: int, seed: int, advance: Advance) -> None:
     import io
 
     import numpy as np
@@ -59,12 +122,12 @@ def _write_arrays(model: Model, count: int, seed: int, out: Path) -> None:
     from gankit._atomic import write_bytes
 
     content = io.BytesIO()
-    arrays: dict[str, Any] = {name: image.numpy() for name, image in model.sample(count, seed).items()}
+    arrays: dict[str, Any] = {name: image.numpy() for name, image in model.sample(count, seed, advance).items()}
     np.savez_compressed(content, **arrays)
     write_bytes(out, content.getvalue())
 
 
-def _write_sheet(model: Model, count: int, seed: int, out: Path) -> None:
+def _write_sheet(out: Path, model: Model, count: int, seed: int, advance: Advance) -> None:
     from gankit._sheet import write_sheet
 
-    write_sheet(out, model.recipe, None, model.sample(count, seed))
+    write_sheet(out, model.recipe, None, model.sample(count, seed, advance))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -47,12 +48,15 @@ def train(
     from gankit._train import train as run
 
     result = run(loaded, out, device=device, plugins=plugins())
+    first = os.environ.get("RANK", "0") == "0"  # of processes that torchrun started, one speaks
     if result.interrupted_by is not None:
-        click.echo(
-            f"{result.interrupted_by.name}: stopped after step {result.step} and saved; to resume, run the same"
-            " command again",
-            err=True,
-        )
+        if first:
+            click.echo(
+                f"{result.interrupted_by.name}: stopped after step {result.step} and saved; to resume, run the same"
+                " command again",
+                err=True,
+            )
         raise SystemExit(128 + result.interrupted_by)
-    click.echo(f"{result.path}: {result.step} steps done; look at {result.path / 'samples'}, then")
-    click.echo(f"  gankit sample {result.path} -n 16 -o sheet.png")
+    if first:
+        click.echo(f"{result.path}: {result.step} steps done; look at {result.path / 'samples'}, then")
+        click.echo(f"  gankit sample {result.path} -n 16 -o sheet.png")

@@ -30,6 +30,8 @@ def test_the_commands_are_these():
         "train",
         "sample",
         "interpolate",
+        "evaluate",
+        "compare",
         "recipe",
         *(f"recipe {name}" for name in ("list", "check", "show", "schema", "graph")),
         "components",
@@ -39,6 +41,8 @@ def test_the_commands_are_these():
         "cohort sheet",
         "import",
         "import arrays",
+        "import dicom",
+        "import volumes",
         "phantom",
     }
 
@@ -81,6 +85,9 @@ LIGHT = [
     ["--help"],
     ["train", "--help"],
     ["sample", "--help"],
+    ["evaluate", "--help"],
+    ["compare", "--help"],
+    ["compare", "mpmri-quick", "--seeds", "2", "--dry-run"],
     ["bench", "--help"],
     ["import", "arrays", "--help"],
     ["recipe", "list"],

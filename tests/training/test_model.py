@@ -176,15 +176,14 @@ def test_a_missing_model_is_an_input_error(run, tmp_path):
         assert f"{path}: {line}" in result.output
 
 
-@pytest.mark.parametrize("harm", ["cut", "altered", "another kind", "text"])
-def test_a_damaged_model_is_refused(run, tmp_path, tiny_cohort_file, harm):
+@pytest.mark.parametrize("harm", ["cut", "altered", "text"])
+def test_a_damaged_model_is_refused(run, tmp_path, harm):
     """A file that does not verify is never sampled from: one line, exit code 1."""
     content = (run / "model.safetensors").read_bytes()
     middle = len(content) // 2
     damaged = {
         "cut": content[:-8],
         "altered": content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
-        "another kind": tiny_cohort_file.read_bytes(),
         "text": b"not a model",
     }
     (tmp_path / "model.safetensors").write_bytes(damaged[harm])
@@ -192,6 +191,18 @@ def test_a_damaged_model_is_refused(run, tmp_path, tiny_cohort_file, harm):
     assert result.exit_code == 1, result.output
     assert str(tmp_path / "model.safetensors") in result.output
     assert isinstance(result.exception, SystemExit)
+
+
+def test_what_is_no_model_at_all_is_an_input_error(run, tmp_path, tiny_cohort_file):
+    """A cohort, a checkpoint and a recipe each get their line and exit code 2."""
+    for path, line in (
+        (tiny_cohort_file, "not a model (format 'gankit-cohort-1'); name a run directory or its model.safetensors"),
+        (RunDirectory(run).checkpoint(2), "not a model (format 'gankit-checkpoint-1')"),
+        (run / "recipe.lock.toml", "a recipe, not a model; train it with 'gankit train"),
+    ):
+        result = command("sample", path, "-o", tmp_path / "s.png")
+        assert result.exit_code == 2
+        assert f"{path}: {line}" in result.output
 
 
 def test_weights_that_do_not_fit_their_recipe_are_refused(run, plugins, tmp_path):

@@ -357,8 +357,9 @@ def test_every_phase_is_logged_though_it_rests_on_the_steps_that_are(tiny_recipe
     schedule |= {"phases.supervised.start": 1, "phases.supervised.every": 4, "phases.unsupervised.start": 1}
     run = train(tiny_recipe(**schedule), tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
     first, second = RunDirectory(run.path).read_metrics()
-    assert {name.split(".")[0] for name in first} == {"step", "steps_per_s", "warm-up", "supervised", "unsupervised"}
-    assert {name.split(".")[0] for name in second} == {"step", "steps_per_s", "supervised", "unsupervised"}
+    always = {"step", "steps_per_s", "wall_s", "supervised", "unsupervised"}
+    assert {name.split(".")[0] for name in first} == {*always, "warm-up"}
+    assert {name.split(".")[0] for name in second} == always
 
 
 def test_a_modality_that_no_slice_of_a_pool_has_is_found_before_training(tiny_recipe, tiny_cohort, plugins, tmp_path):
@@ -368,3 +369,60 @@ def test_a_modality_that_no_slice_of_a_pool_has_is_found_before_training(tiny_re
     recipe = tiny_recipe(**{"phases.unsupervised.start": 1000})
     with pytest.raises(InputError, match="no slice of the pool has t2w"):
         train(recipe, tmp_path / "run", cohort=lacking, plugins=plugins, quiet=True)
+
+
+# What cannot go on ----------------------------------------------------------------------------------------
+
+
+def test_a_run_does_not_go_on_with_another_cohort(run, tiny_cohort, tmp_path):
+    """What it would become is not what it began with; it stays as it was."""
+    run(1)
+    before, lock = bytes_of(tmp_path / "run", 1), RunDirectory(tmp_path / "run").recipe.read_bytes()
+    with pytest.raises(InputError, match=r"began with a cohort of other content.*another place \(-o\)"):
+        run(2, cohort=tiny_cohort.select(np.arange(len(tiny_cohort)) > 0))
+    assert bytes_of(tmp_path / "run", 1) == before
+    assert RunDirectory(tmp_path / "run").recipe.read_bytes() == lock
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_not_trained_anew(run, tmp_path):
+    """The files are named and the model stays; without the folder of checkpoints it begins again."""
+    run(4)
+    directory = RunDirectory(tmp_path / "run")
+    model = directory.model.read_bytes()
+    for path in directory.checkpoints():
+        damage(path)
+    with pytest.raises(
+        CheckpointError, match=r"none .* verifies \(step-000004.*, step-000002.*or remove .*checkpoints"
+    ):
+        run(6)
+    assert directory.model.read_bytes() == model
+    for path in directory.checkpoints():
+        path.unlink()
+    assert run(1).step == 1
+
+
+def test_fewer_steps_than_are_done_are_refused(run, tmp_path):
+    """The locked recipe tells the truth about the model beside it."""
+    run(3)
+    lock = RunDirectory(tmp_path / "run").recipe.read_bytes()
+    with pytest.raises(InputError, match=r"3 steps are done, more than training.steps = 2"):
+        run(2)
+    assert RunDirectory(tmp_path / "run").recipe.read_bytes() == lock
+
+
+def test_a_run_that_fails_before_anything_is_kept_leaves_nothing(run, tmp_path):
+    """Neither a folder nor a lock; a folder that was there stays."""
+    missing = {"cohort.path": str(tmp_path / "none.safetensors")}
+    (tmp_path / "mine").mkdir()
+    for where in ("run", "mine"):
+        with pytest.raises(InputError, match="no such cohort file"):
+            run(1, where, **missing)
+    assert not (tmp_path / "run").exists()
+    assert (tmp_path / "mine").exists()
+
+
+def test_keys_that_only_one_of_two_recipes_has_are_said_to_be_not_set(run):
+    """Not that they were 'nothing'."""
+    run(1)
+    with pytest.raises(InputError, match=r"window: not set there, \[0.0, 9.0\] here"):
+        run(1, **{"modalities.t2w.window": [0, 9]})

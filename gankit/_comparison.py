@@ -1,0 +1,156 @@
+"""The parts of a comparison that its own process and its helpers share: the real side, the rows, their summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from gankit._differences import tested
+from gankit._errors import InputError
+from gankit._evaluate import real_cohorts, wanted_of
+from gankit._evaluation import Evaluation
+from gankit._plan import Plan, PlannedRun
+from gankit._plugins import Plugins
+from gankit._real_side import Wanted, chosen_modalities, only_label, prepare
+from gankit._recipe import ModalitySpec
+from gankit._subjects import Subject, model_subject, references
+from gankit._summary import Entry, headline, over_rows
+from gankit._targets import about_run
+
+ALONE = (
+    "Samples are sample sets of one training of each method: this shows the noise of sampling alone, not that another"
+    " training would give the same. Use --seeds 5 for a claim."
+)
+SEEDS = "Samples are training seeds: one value a seed, the mean over its sample sets."
+
+
+@attrs.frozen(eq=False)
+class Comparison:
+    """A plan with its real side."""
+
+    plan: Plan
+    evaluation: Evaluation
+
+    @classmethod
+    def of(cls, plan: Plan, plugins: Plugins) -> Comparison:
+        """Load the real side.
+
+        Raises:
+            InputError: recipes differ in cohort, label or what they share of modalities, or the cohort does not fit.
+        """
+        _same_cohort(plan)
+        first = plan.runs[0].recipe
+        modalities = chosen_modalities(_shared(plan), plan.modalities)
+        wanted = _wanted(plan)
+        real, fresh = real_cohorts(first, plan.cohort, plan.fresh)
+        settings = plan.settings
+        evaluation = prepare(
+            real,
+            fresh,
+            modalities,
+            wanted or only_label(real),
+            seed=settings.sets.seed,
+            replicates=settings.replicates,
+            cache=plan.folder / "cache",
+        )
+        return cls(plan, evaluation)
+
+    def subjects(self, plugins: Plugins) -> list[Subject]:
+        """The trained runs, and real slices."""
+        trained = [run for run in self.plan.runs if self.plan.standing(run).trained]
+        return [
+            *(self._subject(run, plugins) for run in trained),
+            *references(self.evaluation, self.plan.settings.sets),
+        ]
+
+    def _subject(self, run: PlannedRun, plugins: Plugins) -> Subject:
+        directory = self.plan.run_directory(run)
+
+        def load() -> Any:
+            from gankit._device import choose_device
+            from gankit._model import load_model
+
+            return load_model(directory.model, choose_device(self.plan.device), plugins)
+
+        about = about_run(directory.path, directory.model)
+        return model_subject(
+            run.name, directory.path, directory.model, load, self.evaluation, self.plan.settings.sets, **about
+        )
+
+
+def _same_cohort(plan: Plan) -> None:
+    if plan.cohort is not None:
+        return
+    first, *others = plan.runs
+    for run in others:
+        if run.document["cohort"] != first.document["cohort"]:
+            raise InputError(
+                f"{first.method} and {run.method} train on different cohorts; say which slices are real with --cohort"
+            )
+
+
+def _shared(plan: Plan) -> dict[str, ModalitySpec]:
+    """Modalities that every recipe makes."""
+    first, *others = plan.runs
+    shared = dict(first.recipe.modalities)
+    for run in others:
+        specs = run.recipe.modalities
+        shared = {name: spec for name, spec in shared.items() if name in specs}
+        for name, spec in shared.items():
+            for key in ("shape", "unit", "range"):
+                if (one := getattr(spec, key)) != (other := getattr(specs[name], key)):
+                    raise InputError(
+                        f"modalities.{name}.{key}: {one} in {first.method}, {other} in {run.method}; methods are"
+                        " compared at one size, unit and range"
+                    )
+        if not shared:
+            raise InputError(f"{first.method} and {run.method} make no modality in common; compare others")
+    return shared
+
+
+def _wanted(plan: Plan) -> Wanted | None:
+    if plan.label is not None:
+        return Wanted.parse(plan.label)
+    found = {run.method: wanted_of(run.recipe) for run in plan.runs}
+    said = {method: wanted for method, wanted in found.items() if wanted is not None}
+    if len(set(said.values())) > 1:
+        listed = ", ".join(f"{method} {wanted}" for method, wanted in said.items())
+        raise InputError(f"the recipes make slices with different labels ({listed}); compare those that make the same")
+    return next(iter(said.values()), None)
+
+
+# Results --------------------------------------------------------------------------------------------------
+
+
+def compared(plan: Plan, rows: Sequence[Entry]) -> dict[str, Any]:
+    """``unit``, ``note``, ``methods`` and ``tests`` of comparison.json."""
+    by_seed = plan.seeds > 1
+    by_name = {row["name"]: row for row in rows}
+    methods = []
+    for name in plan.methods:
+        own = [by_name[run.name] for run in plan.runs if run.method == name and run.name in by_name]
+        if own:
+            methods.append(_method(name, own, by_seed))
+    real = {entry["id"]: entry["mean"] for entry in by_name["real"]["summary"]}
+    return {
+        "unit": "training seed" if by_seed else "sample set",
+        "note": (SEEDS if by_seed else ALONE) + " Welch's t-test, Holm's correction over all tests of this table.",
+        "methods": methods,
+        "tests": tested(methods, headline(rows, plan.settings.headline), real),
+    }
+
+
+def _method(name: str, rows: Sequence[Entry], by_seed: bool) -> Entry:
+    times = [row["wall_s"] for row in rows if row["wall_s"] is not None]
+    devices = dict.fromkeys(row["device"] for row in rows if row["device"])
+    return {
+        "name": name,
+        "rows": [row["name"] for row in rows],
+        "seeds": [row["seed"] for row in rows],
+        "steps": rows[0]["steps"],
+        "wall_s": sum(times) / len(times) if times else None,
+        "device": ", ".join(devices) or None,
+        "summary": over_rows(rows, by_seed),
+    }

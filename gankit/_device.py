@@ -1,0 +1,27 @@
+"""``auto``, ``cpu``, ``cuda`` and ``cuda:N`` in every command and function that computes."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from gankit._errors import InputError
+
+
+def choose_device(device: str) -> torch.device:
+    """``auto`` is CUDA where there is one. Raises InputError for a device that is not there."""
+    if device == "auto":
+        own = int(os.environ.get("LOCAL_RANK", "0"))  # torchrun gives each process of a machine its own
+        return torch.device("cuda", own) if torch.cuda.is_available() else torch.device("cpu")
+    if device == "cpu":
+        return torch.device("cpu")
+    kind, colon, number = device.partition(":")
+    if kind != "cuda" or (colon and not number.isdecimal()):
+        raise InputError(f"--device {device}: unknown; accepted: auto, cpu, cuda, cuda:N")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not count:
+        raise InputError(f"--device {device}: this torch sees no CUDA device; choose cpu or auto")
+    if colon and int(number) >= count:
+        raise InputError(f"--device {device}: this torch sees CUDA devices 0 to {count - 1} only; choose one of them")
+    return torch.device(device)

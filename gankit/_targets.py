@@ -1,0 +1,57 @@
+"""What a model file or a run says of itself, read without torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gankit._errors import InputError
+from gankit._plugins import Plugins
+from gankit._recipe import Recipe
+from gankit._recipe_file import Layers, check_document
+from gankit._run_directory import RunDirectory
+
+
+def model_file(path: Path) -> Path | None:
+    """The model file of a run directory or a model file; None for another file, which may be a cohort.
+
+    Raises:
+        InputError: nothing is there, or the run has no model yet.
+    """
+    if path.is_dir():
+        run = RunDirectory(path)
+        run.locked_recipe()
+        if not run.model.is_file():
+            raise InputError(f"{path}: the run has no model yet; train it on with 'gankit train'")
+        return run.model
+    if not path.is_file():
+        raise InputError(f"{path}: no such run, model file or cohort file")
+    return path if "recipe" in header(path) else None
+
+
+def header(path: Path) -> dict[str, Any]:
+    """gankit's entry in the metadata of a safetensors file; nothing where there is none."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            found = json.loads((file.metadata() or {}).get("gankit", "{}"))
+    except (SafetensorError, ValueError, OSError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def recipe_of(file: Path, plugins: Plugins) -> Recipe:
+    """The recipe in a model file."""
+    return check_document(Layers(header(file)["recipe"], {}), str(file), plugins)
+
+
+def about_run(path: Path, file: Path) -> dict[str, Any]:
+    """What a run or a model file says of its training."""
+    found = header(file)
+    about = {"recipe": found["recipe"]["name"], "seed": found["recipe"]["training"]["seed"], "steps": found["step"]}
+    if path.is_dir():
+        run = RunDirectory(path)
+        about |= {"wall_s": run.wall_s(), "device": run.provenance().get("device")}
+    return about

@@ -1,0 +1,101 @@
+"""``gankit compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gankit._errors import RunError
+from gankit.cli._group import plugins, set_option
+from gankit.cli.evaluate import judging_options, names, show
+
+if TYPE_CHECKING:
+    from gankit._plan import Plan
+
+
+@click.command
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("comparison"),
+    show_default=True,
+    help="Folder of the comparison.",
+)
+@set_option
+@click.option(
+    "--axis",
+    "axes",
+    multiple=True,
+    metavar="KEY=VALUE,...",
+    help="Compare the values of one key, which may begin with a network's name. May be given many times.",
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Training steps of every recipe.  [default: the recipe's]")
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings of each method.")
+@click.option("--sets", type=click.IntRange(min=1), default=5, show_default=True, help="Sets sampled from each run.")
+@click.option("--per-set", type=click.IntRange(min=1), default=1942, show_default=True, help="Slices in a set.")
+@judging_options
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes at a time.")
+@click.option("-n", "--dry-run", is_flag=True, help="Print the plan and stop.")
+def compare(
+    recipes: tuple[str, ...],
+    out: Path,
+    jobs: int,
+    dry_run: bool,
+    metrics: str,
+    headline: str,
+    modalities: str,
+    **options: Any,
+) -> None:
+    """Train every RECIPE, judge what comes out, and test the differences.
+
+    \b
+        gankit compare mpmri-quick mpmri-quick-no-auxiliary --seeds 3 --jobs 2
+        gankit compare adc-only --axis adc_decoder.factor=1,2,4,8,16 --dry-run
+
+    Ctrl-C stops it; to go on, run the same command again. Writes comparison.json, .md, .tex and .html. A finished run
+    of another machine counts when its directory is copied to runs/ in the folder.
+    """
+    from gankit._compare import Stopped, failures, plan_comparison
+    from gankit._compare import compare as run
+
+    plan = plan_comparison(
+        recipes,
+        out,
+        metrics=names(metrics),
+        headline=names(headline),
+        modalities=names(modalities),
+        plugins=plugins(),
+        **options,
+    )
+    if dry_run:
+        click.echo("\n".join(_planned(plan)))
+        return
+    try:
+        document = run(plan, jobs=jobs, plugins=plugins())
+    except (Stopped, KeyboardInterrupt) as stop:
+        number = stop.signal if isinstance(stop, Stopped) else 2
+        click.echo("stopped; what is finished is kept. To go on, run the same command again", err=True)
+        raise SystemExit(128 + number) from stop
+    show([*document["methods"], *(row for row in document["rows"] if row["kind"] != "model")], document["headline"])
+    click.echo(f"{document['note']}")
+    click.echo(f"{out / 'comparison.html'}; also .md, .tex and .json")
+    if (failed := failures(document)) is not None:
+        raise RunError(failed)
+
+
+def _planned(plan: Plan) -> list[str]:
+    """What is trained, what is to train and what is measured."""
+    lines = []
+    for run in plan.runs:
+        standing = plan.standing(run)
+        word = "trained" if standing.trained else f"to train from step {standing.steps}"
+        lines.append(f"{run.name}: {word}, {standing.wanted} steps")
+    sets = plan.settings.sets
+    rows = len(plan.runs)
+    lines.append(f"{rows} rows of {sets.count} sets of {sets.size} slices to measure, and rows of real slices beside")
+    lines.append(f"metrics: {', '.join(plan.settings.metrics)}")
+    return lines

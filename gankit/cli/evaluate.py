@@ -1,0 +1,100 @@
+"""``gankit evaluate``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gankit.cli._group import plugins
+
+
+def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that judges slices."""
+    options = (
+        click.option("--cohort", type=click.Path(path_type=Path), help="Real cohort file.  [default: the recipe's]"),
+        click.option(
+            "--fresh",
+            type=click.Path(path_type=Path),
+            help="Cohort file of real patients that no training saw.  [default: what the recipe's cohort offers]",
+        ),
+        click.option("--metrics", metavar="NAME,...", default="", help="Metrics to measure.  [default: all]"),
+        click.option(
+            "--option", "options", multiple=True, metavar="METRIC.OPTION=VALUE", help="Set one option of a metric."
+        ),
+        click.option(
+            "--headline",
+            metavar="PATTERN,...",
+            default="",
+            help="Readings in the short table, as in 'fid.*'.  [default: the first of each metric]",
+        ),
+        click.option("--modalities", metavar="NAME,...", default="", help="Modalities to judge.  [default: all]"),
+        click.option("--label", metavar="NAME[=0|1]", help="Label that candidates are meant to have."),
+        click.option(
+            "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the evaluation."
+        ),
+        click.option(
+            "--replicates",
+            type=click.IntRange(min=2),
+            default=200,
+            show_default=True,
+            help="Draws of each bootstrap interval.",
+        ),
+        click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def names(text: str) -> tuple[str, ...]:
+    """``"a, b"`` as names."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+@click.command
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into."
+)
+@judging_options
+@click.option("--recipe", help="Recipe that gives modalities, real cohort and label where TARGET is a cohort file.")
+@click.option("--sets", type=click.IntRange(min=1), help="Sets of slices.  [default: 5; of a cohort file 1]")
+@click.option(
+    "--per-set", type=click.IntRange(min=1), help="Slices in a set.  [default: 1942; of a cohort file all it has]"
+)
+def evaluate(target: Path, out: Path, metrics: str, headline: str, modalities: str, **options: Any) -> None:
+    """Judge TARGET, a run directory, a model.safetensors or a cohort file, with real slices beside it.
+
+    \b
+        gankit evaluate runs/mpmri-quick -o evaluation
+        gankit evaluate synthetic.safetensors --cohort patients.safetensors -o evaluation
+
+    Writes evaluation.json, and evaluation.md with every figure and its interval. Row 'real' shows what real slices
+    read, row 'augmented real' the training slices augmented. To go on after a stop, run the same command again.
+    """
+    from gankit._evaluate import evaluate as run
+
+    document = run(
+        target,
+        out,
+        metrics=names(metrics),
+        headline=names(headline),
+        modalities=names(modalities),
+        plugins=plugins(),
+        **options,
+    )
+    show(document["rows"], document["headline"])
+    click.echo(f"{out / 'evaluation.json'}; every reading is in {out / 'evaluation.md'}")
+
+
+def show(rows: list[dict[str, Any]], headline: list[str]) -> None:
+    """Print the headline figures, one line a row."""
+    from gankit._evaluation_tables import figure
+
+    for row in rows:
+        by_name = {entry["id"]: entry for entry in row["summary"]}
+        shown = "  ".join(f"{name} {figure(by_name.get(name))}" for name in headline)
+        click.echo(f"{row['name']}: {shown}")

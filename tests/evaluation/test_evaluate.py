@@ -1,0 +1,338 @@
+"""``gankit evaluate``: rows, figures, what is kept, and what is refused before any work."""
+
+import json
+import shutil
+
+import attrs
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gankit import InputError, Modality, PluginError, load_model, write_cohort
+from gankit._evaluate import evaluate
+from gankit.cli import main
+from tests.evaluation.toy import MEASURED
+
+SMALL = {"metrics": ("brightness",), "sets": 3, "per_set": 12, "replicates": 4, "quiet": True}
+
+
+@pytest.fixture
+def judge(measuring, tmp_path):
+    """``judge(target, **options)``: the content of evaluation.json of a small evaluation."""
+
+    def run(target, **options):
+        return evaluate(target, tmp_path / "out", plugins=measuring, **{**SMALL, **options})
+
+    return run
+
+
+def row(document, name):
+    return next(row for row in document["rows"] if row["name"] == name)
+
+
+def entry(row, name):
+    return next(entry for entry in row["summary"] if entry["id"] == name)
+
+
+def written(cohort, path, **changes):
+    write_cohort(attrs.evolve(cohort, **changes), path)
+    return path
+
+
+def test_a_run_is_judged_beside_real_slices(judge, trained, tmp_path):
+    """Rows of the run, of real slices and of augmented ones, with what was trained; the file holds what is returned."""
+    document = judge(trained)
+    assert [row["name"] for row in document["rows"]] == ["run", "real", "augmented real"]
+    assert json.loads((tmp_path / "out/evaluation.json").read_text()) == document
+    run = row(document, "run")
+    assert {key: run[key] for key in ("kind", "recipe", "seed", "steps", "device", "slices")} == {
+        "kind": "model", "recipe": "mpmri", "seed": 0, "steps": 2, "device": "cpu", "slices": 12,
+    }  # fmt: skip
+    assert run["wall_s"] > 0
+    assert [len(row["sets"]) for row in document["rows"]] == [3, 1, 3]
+
+
+def test_mean_and_sd_are_over_sets_and_intervals_over_patients_or_sets(judge, trained):
+    """The figures are those of the sets, recomputed here."""
+    run = row(judge(trained), "run")
+    readings = [judged["readings"][0] for judged in run["sets"]]
+    values = [reading["value"] for reading in readings]
+    assert len(set(values)) == 3
+    mean = entry(run, "brightness.mean")
+    assert (mean["n"], mean["mean"], mean["sd"]) == (
+        3,
+        pytest.approx(np.mean(values)),
+        pytest.approx(np.std(values, ddof=1)),
+    )
+    assert mean["interval"] == pytest.approx(np.mean([reading["interval"] for reading in readings], axis=0))
+    assert (mean["interval_of"], entry(run, "brightness.error")["interval_of"]) == ("patients", "sets")
+    absent = entry(run, "brightness.absent")
+    assert (absent["mean"], absent["interval"], absent["n"], absent["notes"]) == (None, None, 0, ["never measured"])
+
+
+def test_the_slices_are_those_that_sampling_gives(judge, trained, measuring):
+    """A set is what ``Model.cohort`` gives for the set's seed."""
+    from gankit._subjects import Sets
+
+    run = row(judge(trained), "run")
+    model = load_model(trained, plugins=measuring)
+    cohort = model.cohort(12, Sets(size=12).draws_seed("latents", 1))
+    images = [spec.to_network(cohort.modalities[name].values) for name, spec in model.recipe.modalities.items()]
+    assert run["sets"][1]["readings"][0]["value"] == pytest.approx(np.mean(images), abs=1e-5)
+
+
+def test_without_fresh_patients_the_floor_is_the_test_and_says_so(judge, trained):
+    """3 test slices with cancer, compared with themselves."""
+    real = row(judge(trained), "real")
+    assert real["slices"] == 3
+    assert real["note"] == "no fresh patients: the real test slices, compared with themselves; only 3 slices"
+    assert entry(real, "brightness.error")["mean"] == pytest.approx(0, abs=1e-6)
+
+
+def test_fresh_patients_are_the_floor(judge, trained, tiny_cohort, tmp_path):
+    """Their train slices with the label, in disjoint sets."""
+    fresh = written(tiny_cohort, tmp_path / "fresh.safetensors", patient=np.char.add("f", tiny_cohort.patient))
+    real = row(judge(trained, fresh=fresh, per_set=4), "real")
+    assert (real["slices"], len(real["sets"]), real["note"]) == (4, 2, "")
+
+
+def test_what_is_measured_is_not_measured_again(judge, trained):
+    """Only what is new: another metric, more sets, another option; the figures stay the same."""
+    first = judge(trained)
+    assert len(MEASURED) == 7
+    assert judge(trained) == first
+    assert len(MEASURED) == 7
+    more = judge(trained, sets=4)
+    assert MEASURED[7:] == [("run", 12), ("augmented real", 12)]
+    assert row(more, "run")["sets"][:3] == row(first, "run")["sets"]
+    judge(trained, metrics=("brightness", "strange"), sets=4)
+    assert len(MEASURED) == 9
+    doubled = judge(trained, options=("brightness.scale=2",))
+    assert len(MEASURED) == 16
+    assert entry(row(doubled, "run"), "brightness.mean")["mean"] == pytest.approx(
+        2 * entry(row(first, "run"), "brightness.mean")["mean"]
+    )
+
+
+def test_an_interrupted_evaluation_keeps_what_is_finished(judge, trained, monkeypatch):
+    """Ctrl-C within the fourth set: three are kept, and the figures are those of an evaluation that was not stopped."""
+    from gankit import Evaluation
+
+    stacked, calls = Evaluation.stacked, []
+
+    def interrupting(self, cohort, *modalities):
+        calls.append(len(cohort))
+        if len(calls) == 7:  # each measurement stacks the candidate and the test
+            raise KeyboardInterrupt
+        return stacked(self, cohort, *modalities)
+
+    monkeypatch.setattr(Evaluation, "stacked", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        judge(trained)
+    done = judge(trained)
+    assert [name for name, _ in MEASURED] == ["run"] * 3 + ["real"] * 2 + ["augmented real"] * 3
+    monkeypatch.setattr(Evaluation, "stacked", stacked)
+    assert entry(row(done, "run"), "brightness.mean")["n"] == 3
+
+
+def test_a_damaged_file_is_measured_again(judge, trained, tmp_path):
+    """A reading that was cut short costs its own set alone."""
+    first = judge(trained)
+    (tmp_path / "out/readings/run-set1.json").write_text('{"metrics": {"brig')
+    assert judge(trained) == first
+    assert len(MEASURED) == 8
+
+
+def test_a_model_trained_on_is_judged_anew(judge, trained, tmp_path):
+    """Readings belong to the weights, not to the name of the run."""
+    run = shutil.copytree(trained, tmp_path / "run")
+    judge(run)
+    from gankit import train
+    from gankit._recipe_file import load_recipe
+
+    train(load_recipe(run / "recipe.lock.toml", {"training.steps": 3}), run, quiet=True)
+    assert row(judge(run), "run")["steps"] == 3
+    assert [name for name, _ in MEASURED[7:]] == ["run"] * 3
+
+
+def test_a_cohort_is_one_set_of_all_its_slices(judge, trained, measuring, tiny_cohort_file, tmp_path):
+    """Unless sets are asked for; a real one gives its train slices with the label."""
+    synthetic = tmp_path / "synthetic.safetensors"
+    write_cohort(load_model(trained, plugins=measuring).cohort(10, 0), synthetic)
+    whole = judge(synthetic, cohort=tiny_cohort_file, sets=None, per_set=None)
+    assert [(each["name"], each["kind"], each["slices"], len(each["sets"])) for each in whole["rows"]] == [
+        ("synthetic", "cohort", 10, 1), ("real", "real", 3, 1), ("augmented real", "augmented real", 10, 1),
+    ]  # fmt: skip
+    halves = judge(synthetic, cohort=tiny_cohort_file, sets=2, per_set=5)
+    assert [each["slices"] for each in halves["rows"]] == [5, 3, 5]
+    assert row(judge(tiny_cohort_file, cohort=tiny_cohort_file, sets=None, per_set=None), "tiny")["slices"] == 9
+
+
+def test_a_recipe_gives_a_cohort_the_range_of_its_model(judge, trained, measuring, tmp_path):
+    """Slices judged as a file read as those of the model do."""
+    model = load_model(trained, plugins=measuring)
+    write_cohort(model.cohort(10, 0), tmp_path / "synthetic.safetensors")
+    lock = str(trained / "recipe.lock.toml")
+    document = judge(tmp_path / "synthetic.safetensors", recipe=lock, sets=None, per_set=None)
+    assert document["settings"]["modalities"]["adc"]["range"] == list(model.recipe.modalities["adc"].range)
+
+
+def test_json_is_strict(judge, trained, tmp_path):
+    """NaN becomes null with a note."""
+    nan = entry(row(judge(trained, metrics=("strange",)), "run"), "strange.nan")
+    assert (nan["mean"], nan["interval"], nan["notes"]) == (None, None, ["not finite"])
+    assert "NaN" not in (tmp_path / "out/evaluation.json").read_text()
+
+
+def test_a_metric_that_names_two_readings_alike_is_blamed(judge, trained):
+    """By its name."""
+    with pytest.raises(PluginError, match="metric 'strange' returned reading 'strange.nan' twice"):
+        judge(trained, metrics=("strange",), options=("strange.twice=true",))
+
+
+# Refused --------------------------------------------------------------------------------------------------
+
+
+def renamed(cohort, **names):
+    return {names.get(name, name): modality for name, modality in cohort.modalities.items()}
+
+
+REFUSED = {
+    "a candidate without a modality": (
+        lambda c: {"modalities": {"adc": c.modalities["adc"], "dwi": c.modalities["t2w"]}, "synthetic": True},
+        "has modality 'dwi', the real cohort has adc, t2w",
+    ),
+    "a candidate in another unit": (
+        lambda c: {"modalities": c.modalities | {"adc": Modality.of(c.modalities["adc"].values, "mm2/s")}},
+        "adc is in 'mm2/s', wanted '1e-6 mm2/s'",
+    ),
+    "a candidate that is larger": (
+        lambda c: {
+            "modalities": c.modalities | {"adc": Modality.of(np.zeros((24, 32, 32)), "1e-6 mm2/s")},
+            "synthetic": True,
+        },
+        "slices are 1 x 16 x 16, the recipe wants 1 x 32 x 32",
+    ),
+    "a real candidate without the label": (lambda c: {"labels": {}}, "no label 'cs'; it has none"),
+    "a real candidate without slices of the label": (
+        lambda c: {"labels": {"cs": 0 * c.labels["cs"]}},
+        "none of its 18 complete slices is with label 'cs' = 1",
+    ),
+    "a real candidate with test patients in training": (
+        lambda c: {"split": np.full(24, "train")},
+        "1 of its train patients are in the test split of the real cohort, the first is 'p6'",
+    ),
+    "a candidate of too few slices": (lambda c: {"synthetic": True}, "12 slices can be judged, 3 disjoint sets of 12"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_candidate_that_does_not_fit_is_refused_before_work(what, judge, tiny_cohort, tiny_cohort_file, tmp_path):
+    """One line that says what was found."""
+    changes, message = REFUSED[what]
+    candidate = written(tiny_cohort, tmp_path / "candidate.safetensors", **changes(tiny_cohort))
+    with pytest.raises(InputError, match=message) as caught:
+        judge(candidate, cohort=tiny_cohort_file)
+    assert "\n" not in str(caught.value)
+    assert MEASURED == []
+    assert not (tmp_path / "out").exists()
+
+
+REFUSED_REAL = {
+    "synthetic": (lambda c: {"synthetic": True}, "the real cohort is marked synthetic"),
+    "no test": (lambda c: {"split": np.full(24, "train")}, "no complete test slice with label 'cs' = 1"),
+    "only one class": (
+        lambda c: {"labels": {"cs": 0 * c.labels["cs"] + 1}},
+        "no complete test slice with label 'cs' = 0",
+    ),
+    "no label": (lambda c: {"labels": {"cancer": c.labels["cs"]}}, "the real cohort: no label 'cs'; it has cancer"),
+    "no modality": (lambda c: {"modalities": renamed(c, t2w="t1w")}, "no modality 't2w'; did you mean 't1w'"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED_REAL)
+def test_a_real_cohort_that_does_not_fit_is_refused_before_work(what, judge, trained, tiny_cohort, tmp_path):
+    """One line that says what was found."""
+    changes, message = REFUSED_REAL[what]
+    real = written(tiny_cohort, tmp_path / "real.safetensors", **changes(tiny_cohort))
+    with pytest.raises(InputError, match=message):
+        judge(trained, cohort=real)
+    assert MEASURED == []
+
+
+def test_fresh_patients_must_be_others(judge, trained, tiny_cohort_file):
+    """The cohort itself is not fresh."""
+    with pytest.raises(InputError, match="the fresh cohort shares 8 patients with the real one, the first is 'p0'"):
+        judge(trained, fresh=tiny_cohort_file)
+
+
+def test_a_model_of_another_label_is_refused(judge, trained):
+    """It makes slices with cancer."""
+    with pytest.raises(InputError, match="its recipe makes slices with 'cs' = 1, asked for are slices with 'cs' = 0"):
+        judge(trained, label="cs=0")
+
+
+def test_nan_images_are_refused(judge, tiny_cohort, tiny_cohort_file, tmp_path):
+    """A cohort that a later program has spoilt is named with its slice."""
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    with safe_open(tiny_cohort_file, framework="numpy") as file:
+        arrays, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    arrays["modality.adc"][3] = np.nan
+    save_file(arrays, tmp_path / "nan.safetensors", metadata=metadata)
+    with pytest.raises(
+        InputError, match=r"nan\.safetensors: .*'adc' has NaN or infinite values in 1 slices, the first is slice 3"
+    ):
+        judge(tmp_path / "nan.safetensors", cohort=tiny_cohort_file)
+
+
+WRONG = {
+    "none -o out": "Error: none: no such run, model file or cohort file",
+    "RUN -o out --metrics brightnes": "Error: no metric named 'brightnes'; did you mean 'brightness'?",
+    "RUN -o out --metrics brightness --option brightness.scal=2": "brightness.scal: unknown key; did you mean 'scale'?",
+    "RUN -o out --metrics brightness --option brightness.scale=-1": "brightness.scale: must be > 0, got -1",
+    "RUN -o out --metrics brightness --option bright.scale=2": "--option bright.scale=2: must be METRIC.OPTION=VALUE;",
+    "RUN -o out --metrics brightness --headline fidd.x": "Error: --headline fidd.x: no such metric; the metrics are",
+    "RUN -o out --metrics brightness --modalities acd": "--modalities acd: no such modality; did you mean 'adc'?",
+    "RUN -o out --metrics brightness --label cs=2": "Error: --label cs=2: must be NAME, NAME=1 or NAME=0",
+    "RUN -o out --metrics brightness --cohort none": "Error: none: no such cohort file",
+    "COHORT -o out --metrics brightness": "Error: which slices are real? give their cohort file with --cohort",
+    "RUN/metrics.jsonl -o out": "metrics.jsonl: not a readable cohort file",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_wrong_input_is_one_message(line, measuring, trained, tiny_cohort_file, monkeypatch, tmp_path):
+    """Exit code 2 and nothing written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gankit.cli.evaluate.plugins", lambda: measuring)
+    words = line.replace("RUN", str(trained)).replace("COHORT", str(tiny_cohort_file)).split()
+    result = CliRunner().invoke(main, ["evaluate", *words])
+    assert result.exit_code == 2
+    assert WRONG[line] in result.output.replace(f"{trained}/", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_prints_the_headline_and_writes_a_table(measuring, trained, monkeypatch, tmp_path):
+    """One line a row; the table says what is better, how many sets there are and who the patients were."""
+    monkeypatch.setattr("gankit.cli.evaluate.plugins", lambda: measuring)
+    options = [
+        "--metrics",
+        "brightness",
+        "--headline",
+        "*.error",
+        "--sets",
+        "2",
+        "--per-set",
+        "8",
+        "--replicates",
+        "20",
+    ]
+    result = CliRunner().invoke(main, ["evaluate", str(trained), "-o", str(tmp_path / "out"), *options])
+    assert result.exit_code == 0, result.output
+    assert "run: brightness.error 0." in result.output
+    text = (tmp_path / "out/evaluation.md").read_text()
+    assert "| brightness.error ↓ | seeds | steps | training | device |" in text
+    assert "adc, t2w judged against 24 real slices of 8 patients (a disc with a spot) and no fresh patients" in text
+    assert "real: no fresh patients" in text

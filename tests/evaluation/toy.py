@@ -1,0 +1,51 @@
+"""A plugin with metrics that are quick to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+import numpy as np
+
+from gankit import AbstractMetric, Candidate, Evaluation, Reading, Registry, hookimpl, option
+
+MEASURED: list[tuple[str, int]] = []
+"""Name and number of slices of each candidate that ``brightness`` has measured since a test began."""
+
+
+@attrs.frozen(kw_only=True)
+class Brightness(AbstractMetric):
+    """The mean of the slices."""
+
+    scale: float = option(1.0, gt=0, help="multiplies the mean")
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        MEASURED.append((candidate.name, len(candidate.cohort)))
+        images = evaluation.stacked(candidate.cohort)
+        means = self.scale * images.reshape(len(images), -1).mean(axis=1)
+        real = evaluation.stacked(evaluation.pool("test")).mean()
+
+        def mean(chosen: np.ndarray) -> float:
+            return float(means[chosen].mean())
+
+        interval = evaluation.interval(mean, candidate.cohort)
+        yield Reading(name="mean", value=float(means.mean()), interval=interval, better="real")
+        yield Reading(name="error", value=float(abs(means.mean() - real)), better="lower")
+        yield Reading(name="absent", value=None, better="higher", note="never measured")
+
+
+@attrs.frozen(kw_only=True)
+class Strange(AbstractMetric):
+    """What no metric should return."""
+
+    twice: bool = option(False, help="return a reading twice")
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        for _ in range(2 if self.twice else 1):
+            yield Reading(name="nan", value=float("nan"), interval=(float("nan"), 1.0), better="higher")
+
+
+@hookimpl
+def register_components(registry: Registry) -> None:
+    registry.add("metric", "brightness", Brightness)
+    registry.add("metric", "strange", Strange)

@@ -1,0 +1,84 @@
+"""What training says before it begins, and when memory runs out."""
+
+import pytest
+import torch
+
+from gankit import InputError, RunError, load_model, load_recipe, train
+from gankit._device import choose_device
+
+
+@pytest.fixture
+def said(tiny_recipe, tiny_cohort, plugins, tmp_path, capsys, monkeypatch):
+    """``said(**overrides)``: what a run of one step prints."""
+    monkeypatch.setattr("gankit._sheet.sheet_png", lambda *_: b"a picture")
+
+    def go(**overrides):
+        recipe = tiny_recipe(**{"training.steps": 1, **overrides})
+        train(recipe, tmp_path / "run", device="cpu", cohort=tiny_cohort, plugins=plugins)
+        return capsys.readouterr().err
+
+    return go
+
+
+def test_values_outside_the_range_are_warned_of(said, tiny_cohort):
+    """With their share, and what they reach; up to half of them is the user's choice."""
+    values = tiny_cohort.modalities["t2w"].values
+    text = said(**{"modalities.t2w.range": [50.5, 400]})
+    assert f"warning: modalities.t2w.range: {(values < 50.5).mean():.1%} of the cohort's values are outside" in text
+    assert f"from {values.min():.4g} to {values.max():.4g}" in text
+    assert "modalities.adc.range" not in text
+
+
+def test_a_phase_that_starts_after_the_last_step_is_warned_of(said):
+    """It would be missed in silence."""
+    text = said(**{"phases.unsupervised.start": 1})
+    assert "warning: phases.unsupervised starts at step 1, but training ends at step 1" in text
+    assert "phases.warm-up starts" not in text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."),
+        MemoryError("Unable to allocate 90 GiB"),
+    ],
+)
+def test_running_out_of_memory_says_what_to_lower(said, monkeypatch, error):
+    """One line instead of a traceback."""
+    monkeypatch.setattr("gankit._train.Trainer.step", lambda _: (_ for _ in ()).throw(error))
+    with pytest.raises(RunError, match=r"out of memory on cpu: lower training.batch, now 4 \(--set training.batch=2\)"):
+        said()
+
+
+def test_other_runtime_errors_keep_their_traceback(said, monkeypatch):
+    """A bug is not dressed up as a lack of memory."""
+    monkeypatch.setattr("gankit._train.Trainer.step", lambda _: (_ for _ in ()).throw(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        said()
+
+
+@pytest.mark.parametrize("device", ["cpu:7", "cuda:x", "tpu", "", "cuda:", "CPU"])
+def test_unknown_devices_are_refused(device):
+    """Wherever a device is named, the same words are."""
+    with pytest.raises(InputError, match="accepted: auto, cpu, cuda, cuda:N"):
+        choose_device(device)
+
+
+def test_a_cuda_device_that_is_not_there_is_refused(monkeypatch):
+    """With the numbers of those that are."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(InputError, match="CUDA devices 0 to 1 only"):
+        choose_device("cuda:9")
+
+
+def test_the_api_says_how_it_is_called(tiny_recipe, tiny_cohort, plugins, tmp_path):
+    """A name instead of a recipe, one text instead of a list; a model is loaded with any device word."""
+    with pytest.raises(TypeError, match=r"train\(load_recipe\('mpmri'\)\)"):
+        train("mpmri", tmp_path / "none")
+    with pytest.raises(TypeError, match=r"\['training.steps=1'\]"):
+        load_recipe("mpmri", "training.steps=1", plugins)
+    train(tiny_recipe(**{"training.steps": 1}), tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
+    assert load_model(tmp_path / "run", "auto", plugins).step == 1
