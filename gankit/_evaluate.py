@@ -123,7 +123,7 @@ def evaluate(
         headline=checked_headline(headline, chosen),
     )
     path, folder = Path(target), Path(out)
-    file = model_file(path)
+    file = model_file(path, plugins)
     candidate = None if file is not None else _read_candidate(path)
     known = _recipe(recipe, file, plugins)
     say("loading the real cohort", quiet)

@@ -30,6 +30,12 @@ def recipes() -> Mapping[str, Path]:  # type: ignore[empty-body]
 
 
 @hookspec
+def models() -> Mapping[str, Path]:  # type: ignore[empty-body]
+    """Return the trained models this plugin ships: name to ``model.safetensors``; a model card, Markdown, may stand
+    beside it under the same name."""
+
+
+@hookspec
 def commands() -> Mapping[str, str]:  # type: ignore[empty-body]
     """Return the commands this plugin adds to ``gankit``: path of words to ``"module:click_command"``.
 

@@ -18,13 +18,12 @@ from gankit._errors import CheckpointError, InputError
 from gankit._plugins import Plugins, load_plugins
 from gankit._recipe import Recipe
 from gankit._recipe_file import Layers, check_document
-from gankit._run_directory import RunDirectory
 from gankit._synthesizer import Networks, build_networks
 from gankit._targets import header as header_of
+from gankit._targets import model_file
 from gankit._tensor_file import read_tensors, write_tensors
 
-MODELS = "gankit-model-"
-FORMAT = f"{MODELS}2"
+FORMAT = "gankit-model-2"
 CHUNK = 64
 """Latents that go through the graph at a time."""
 
@@ -134,7 +133,10 @@ def _stored(recipe: Recipe) -> tuple[str, ...]:
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Plugins | None = None) -> Model:
-    """Load a synthesizer from ``model.safetensors`` or from a run directory.
+    """Load a synthesizer.
+
+    Args:
+        path: ``model.safetensors``, a run directory, or the name of a shipped model.
 
     Raises:
         InputError: neither a model file nor a run that has one; another file of gankit's, or a recipe.
@@ -143,16 +145,9 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
     """
     where = choose_device(device) if isinstance(device, str) else device
     plugins = plugins or load_plugins()
-    file = Path(path)
-    if file.is_dir():
-        run = RunDirectory(file)
-        run.locked_recipe()
-        file = run.model
-        if not file.is_file():
-            raise InputError(f"{path}: the run has no model yet; train it on with 'gankit train'")
-    if not file.is_file():
-        raise InputError(f"{path}: no such run or model file")
-    _refuse_another_kind(file)
+    file = model_file(Path(path), plugins)
+    if file is None:
+        raise _another_kind(Path(path))
     tensors, header = read_tensors(file, FORMAT)
     recipe = check_document(Layers(header["recipe"], {}), str(file), plugins)
     networks = build_networks(recipe, _stored(recipe))
@@ -165,9 +160,8 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
     return Model(recipe, ready, header["step"], header_of(file)["digest"], spacing_mm)
 
 
-def _refuse_another_kind(file: Path) -> None:
+def _another_kind(file: Path) -> InputError:
     if file.suffix == ".toml":
-        raise InputError(f"{file}: a recipe, not a model; train it with 'gankit train {file}' and name its run here")
-    found = str(header_of(file).get("format", FORMAT))
-    if not found.startswith(MODELS):
-        raise InputError(f"{file}: not a model (format {found!r}); name a run directory or its model.safetensors")
+        return InputError(f"{file}: a recipe, not a model; train it with 'gankit train {file}' and name its run here")
+    found = header_of(file).get("format")
+    return InputError(f"{file}: not a model (format {found!r}); name a run directory or its model.safetensors")

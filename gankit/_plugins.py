@@ -24,6 +24,7 @@ class Plugins:
 
     registry: Registry
     recipes: dict[str, Path]
+    models: dict[str, Path]
     commands: dict[str, str]
     export_formats: dict[str, str]
     distributions: dict[str, str]
@@ -66,7 +67,7 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
     """
     manager = pluggy.PluginManager(_hooks.PROJECT)
     manager.add_hookspecs(_hooks)
-    plugins = Plugins(Registry(), {}, {}, {}, {}, manager)
+    plugins = Plugins(Registry(), {}, {}, {}, {}, {}, manager)
     for entry in sorted(entry_points(group="gankit") if found is None else found, key=lambda entry: entry.name):
         origin = _origin(entry)
         if entry.name in plugins.distributions:
@@ -105,7 +106,7 @@ def _register(manager: pluggy.PluginManager, entry: EntryPoint, origin: str) -> 
 def _collect(manager: pluggy.PluginManager, name: str, plugins: Plugins) -> None:
     plugins.registry.registering(name)
     _call(manager, name, "register_components", registry=plugins.registry)
-    for hook in ("recipes", "commands", "export_formats"):
+    for hook in ("recipes", "models", "commands", "export_formats"):
         _add(name, hook, _call(manager, name, hook), getattr(plugins, hook))
     plugins._shippers.update({recipe: name for recipe in plugins.recipes if recipe not in plugins._shippers})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ from gankit._recipe import ModalitySpec
 from gankit._report_page import ColourBar, Curve, Panel, Strip
 from gankit._sheet import GAP, Images, plane
 
-POINTS = 300
+POINTS = 120
 """Blocks that a longer curve is averaged over."""
 
 CLIPPED = 0.5
@@ -71,7 +72,7 @@ def _strip_png(planes: Sequence[np.ndarray], low: float, high: float) -> bytes:
     gap = np.full((planes[0].shape[0], GAP), np.nan, dtype=np.float32)
     strip = np.concatenate([part for picture in planes for part in (picture, gap)][:-1], axis=1)
     content = io.BytesIO()
-    imsave(content, strip, vmin=low, vmax=high, cmap="gray", format="png", metadata={"Software": None})
+    imsave(content, strip, vmin=low, vmax=high, cmap="gray", format="png", metadata={"Software": "gankit"})
     return content.getvalue()
 
 
@@ -82,7 +83,7 @@ def curve(title: str, steps: Sequence[float], values: Sequence[float]) -> Curve:
     """One number over training steps; numbers that are not finite are left out."""
     steps_N, values_N = np.asarray(steps, dtype=float), np.asarray(values, dtype=float)
     finite_N = np.isfinite(values_N)
-    last = f"{values_N[-1]:.3g}" if len(values_N) else "–"
+    last = f"{values_N[-1]:.3g}".replace("-", "−") if len(values_N) else "–"
     return Curve(title, last, _svg(*decimated(steps_N[finite_N], values_N[finite_N])))
 
 
@@ -92,7 +93,7 @@ def decimated(
     """Mean step, mean, least and greatest value of at most ``points`` blocks of equal length, give or take one."""
     count = min(points, len(values_N))
     edges = np.linspace(0, len(values_N), count + 1).astype(int)
-    blocks = [slice(start, end) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    blocks = [slice(start, end) for start, end in itertools.pairwise(edges)]
 
     def over(values: np.ndarray, summary: Any) -> np.ndarray:
         return np.array([summary(values[block]) for block in blocks])

@@ -83,6 +83,11 @@ class Pictures:
     panels: tuple[Panel, ...]
     beside: bool = False
 
+    @property
+    def across(self) -> int:
+        """The most groups that a panel has."""
+        return max(len(panel.groups) for panel in self.panels)
+
 
 @attrs.frozen
 class Curve:

@@ -19,9 +19,10 @@ from gankit._model import Model, load_model
 from gankit._plugins import Plugins
 from gankit._recipe import Recipe
 from gankit._recipe_file import Layers, check_document
-from gankit._report_figures import colour_bars, curve, pair_blocks, series, sheet_row, unit_text
+from gankit._report_figures import colour_bars, curve, pair_blocks, series, unit_text
 from gankit._report_page import (
     Block,
+    Curve,
     Curves,
     Facts,
     Figures,
@@ -41,6 +42,7 @@ PAIRS = 16
 """Real and synthetic slices shown."""
 
 EVALUATION = "evaluation.json"
+CRITIC = ".critic"
 PACE = ("step", "steps_per_s", "wall_s")
 """What a row of metrics.jsonl has besides the scalars of phases."""
 
@@ -54,6 +56,8 @@ class RunView:
     rows: list[dict[str, Any]]
     model: Model | str
     cohort: Cohort | str
+    changed: str = ""
+    """Digest of the cohort, where it is not that with which the run began."""
 
 
 def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | None, plugins: Plugins) -> Page:
@@ -69,7 +73,11 @@ def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | 
     """
     recipe = check_document(Layers(directory.locked_recipe(), {}), str(directory.recipe), plugins)
     model = readable_model(directory.path, plugins)
-    view = RunView(directory, recipe, directory.read_metrics(), model, cohort or readable_cohort(recipe))
+    if cohort is not None:
+        view = RunView(directory, recipe, directory.read_metrics(), model, cohort)
+    else:
+        found = readable_cohort(recipe)
+        view = RunView(directory, recipe, directory.read_metrics(), model, found, _changed(found, directory))
     sections = (
         _pairs(view),
         _interpolation(view),
@@ -95,6 +103,13 @@ def readable_cohort(recipe: Recipe) -> Cohort | str:
         return recipe.cohort.load()
     except GankitError as error:
         return f"No real slices: the cohort cannot be read ({error})."
+
+
+def _changed(cohort: Cohort | str, directory: RunDirectory) -> str:
+    if isinstance(cohort, str):
+        return ""
+    now = cohort.digest()
+    return "" if directory.provenance().get("cohort", now) == now else now
 
 
 # Pictures -------------------------------------------------------------------------------------------------
@@ -136,11 +151,12 @@ def _interpolation(view: RunView) -> Section:
         return missing(title, *absent)
     assert isinstance(view.model, Model)
     assert isinstance(view.cohort, Cohort)
-    panel = interpolation_panel(title="", model=view.model, cohort=view.cohort)
-    if isinstance(panel, str):
-        return missing(title, panel)
-    pictures = Pictures((), (panel,))
-    return Section(title, (pictures, Text(INTERPOLATION)))
+    images = interpolated(view.model, view.cohort)
+    if isinstance(images, str):
+        return missing(title, images)
+    specs = view.recipe.modalities
+    panel = pair_blocks("interpolation", images, specs, columns=len(next(iter(images.values()))))
+    return Section(title, (Pictures((), (attrs.evolve(panel, title=""),)), Text(INTERPOLATION)))
 
 
 INTERPOLATION = (
@@ -149,15 +165,14 @@ INTERPOLATION = (
 )
 
 
-def interpolation_panel(title: str, model: Model, cohort: Cohort) -> Any:
-    """The strip of a model, or why there is none."""
+def interpolated(model: Model, cohort: Cohort) -> dict[str, np.ndarray] | str:
+    """The slices of a model's strip, or why there is none."""
     if model.recipe.encoder() is None:
         return f"No interpolation: recipe {model.recipe.name!r} has no encoder, so real slices have no latents."
     try:
-        strip = interpolation(model, cohort)
+        return interpolation(model, cohort).images
     except (GankitError, KeyError) as error:
         return f"No interpolation: {error}."
-    return sheet_row(title, strip.images, model.recipe.modalities)
 
 
 # Curves ---------------------------------------------------------------------------------------------------
@@ -180,12 +195,15 @@ def _losses(view: RunView) -> Section:
 
 
 def scalar_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Scalars of phases, ``phase.term``, in the order in which they first appear."""
-    return [name for name in dict.fromkeys(key for row in rows for key in row) if name not in PACE]
+    """Scalars of phases, ``phase.term``, in the order in which they first appear, critics after their players."""
+    names = [name for name in dict.fromkeys(key for row in rows for key in row) if name not in PACE]
+    players_first = sorted(names, key=lambda name: name.endswith(CRITIC))
+    terms = dict.fromkeys(name.removesuffix(CRITIC) for name in players_first)
+    return [name for term in terms for name in (term, term + CRITIC) if name in names]
 
 
-def _loss(view: RunView, name: str) -> Any:
-    return curve(name.partition(".")[2].replace(".critic", ", critic"), *series(view.rows, name))
+def _loss(view: RunView, name: str) -> Curve:
+    return curve(name.partition(".")[2].replace(CRITIC, ", critic"), *series(view.rows, name))
 
 
 def _health(view: RunView) -> Section:
@@ -193,7 +211,7 @@ def _health(view: RunView) -> Section:
     if not view.rows:
         return missing(title, "No health curves: metrics.jsonl has no row yet.")
     curves = [_estimate(view, name) for name in estimates(view.recipe) if any(name in row for row in view.rows)]
-    pace = curve("steps per second since start or resume", *series(view.rows, "steps_per_s"))
+    pace = curve("steps per second, mean since start", *series(view.rows, "steps_per_s"))
     logged = [value for row in view.rows for value in row.values() if isinstance(value, int | float)]
     bad = sum(not np.isfinite(value) for value in logged)
     finite = f"{bad} of {len(logged)} logged numbers are not finite." if bad else "Every logged number is finite."
@@ -208,16 +226,16 @@ def _health(view: RunView) -> Section:
 def estimates(recipe: Recipe) -> list[str]:
     """Scalars of the critics whose objective is minus an estimated distance less a penalty."""
     return [
-        f"{phase.name}.{term.name}.critic"
+        f"{phase.name}.{term.name}{CRITIC}"
         for phase in recipe.phases
         for term in phase.terms
         if isinstance(term, AbstractAdversarialLoss) and term.penalises_gradient and term.approaches
     ]
 
 
-def _estimate(view: RunView, name: str) -> Any:
+def _estimate(view: RunView, name: str) -> Curve:
     steps, values = series(view.rows, name)
-    return curve(f"distance, {name.partition('.')[2].removesuffix('.critic')}", steps, [-value for value in values])
+    return curve(f"distance, {name.partition('.')[2].removesuffix(CRITIC)}", steps, [-value for value in values])
 
 
 # Metrics --------------------------------------------------------------------------------------------------
@@ -291,8 +309,7 @@ def _cohort_facts(view: RunView, digest: str) -> list[tuple[str, str]]:
     if isinstance(view.cohort, str):
         return [("cohort digest", digest), ("cohort", view.cohort)]
     cohort = view.cohort
-    now = cohort.digest()
-    changed = "" if now == digest else f"; the cohort shown here has another content, {now}"
+    changed = f"; the cohort shown here has another content, {view.changed}" if view.changed else ""
     size = f"{len(cohort)} slices of {len(np.unique(cohort.patient))} patients"
     return [("cohort", f"{cohort.source or 'of unknown source'} ({size})"), ("cohort digest", digest + changed)]
 

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from gankit._errors import InputError
+from gankit._nearest import nearest
 from gankit._plugins import Plugins
 from gankit._recipe import Recipe
 from gankit._recipe_file import Layers, check_document
 from gankit._run_directory import RunDirectory
 
 
-def model_file(path: Path) -> Path | None:
-    """The model file of a run directory or a model file; None for another file, which may be a cohort.
+def model_file(path: Path, plugins: Plugins) -> Path | None:
+    """The model file of a run directory, of a shipped model's name or of a path itself; None for another file, which
+    may be a cohort.
 
     Raises:
         InputError: nothing is there, or the run has no model yet.
@@ -25,9 +27,12 @@ def model_file(path: Path) -> Path | None:
         if not run.model.is_file():
             raise InputError(f"{path}: the run has no model yet; train it on with 'gankit train'")
         return run.model
-    if not path.is_file():
-        raise InputError(f"{path}: no such run, model file or cohort file")
-    return path if "recipe" in header(path) else None
+    if path.is_file():
+        return path if "recipe" in header(path) else None
+    if (name := str(path)) in plugins.models:
+        return plugins.models[name]
+    known = ", ".join(plugins.models) or "none"
+    raise InputError(f"{path}: no such run or file{nearest(name, plugins.models)}; shipped models: {known}")
 
 
 def header(path: Path) -> dict[str, Any]:

@@ -147,8 +147,8 @@ passed = pytest.main(["-q", "-p", "no:cacheprovider", "-c", "gankit_dce/pyprojec
 print(json.dumps([said, torch_loaded, int(passed)]))
 """
 
-FEW = ["--steps", "2", "--set", "training.batch=4", "--set", "phases.warm-up.stop=1", "--set",
-       "phases.supervised.start=1", "--set", "phases.unsupervised.start=1", "--set", "phases.supervised.every=1"]  # fmt: skip
+FEW = ["training.steps=2", "training.batch=4", "phases.warm-up.stop=1", "phases.supervised.start=1",
+       "phases.supervised.every=1", "phases.unsupervised.start=1"]  # fmt: skip
 SMALL = [f"cohort.{name}={count}" for name, count in (("patients_cs", 3), ("patients_noncs", 3), ("train_cs", 4),
          ("train_noncs", 4), ("test_cs", 2), ("test_noncs", 2))]  # fmt: skip
 
@@ -166,7 +166,7 @@ def test_the_tutorial_runs_as_it_is_written(installed):
         shlex.split(line)[1:] for text in blocks("sh") for line in text.splitlines() if line.startswith("gankit")
     ]
     trained = commands.index(["train", "tofts-quick"])
-    commands[trained] += [*FEW, *(word for item in SMALL for word in ("--set", item)), "--device", "cpu"]
+    commands[trained] += [*(word for item in (*FEW, *SMALL) for word in ("--set", item)), "--device", "cpu"]
     question, answer = refused.removeprefix("$ gankit ").split("\n", 1)
     (recipe,) = blocks("toml")
     (installed / "later.toml").write_text(recipe)

@@ -18,6 +18,7 @@ SHIPPED = [
     "adc-only-quick",
     "cogan",
     "cogan-quick",
+    "cogan-wgan-gp",
     "costa",
     "costa-quick",
     "mpmri",

@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": "gankit.cli.evaluate:evaluate",
     "compare": "gankit.cli.compare:compare",
     "report": "gankit.cli.report:report",
+    "models": "gankit.cli.models:models",
     "recipe": "gankit.cli.recipe:recipe",
     "components": "gankit.cli.components:components",
     "bench": "gankit.cli.bench:bench",

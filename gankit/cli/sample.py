@@ -49,7 +49,7 @@ Writer = Callable[["Model", int, int, Advance], None]
 def sample(
     model: str, count: int, seed: int, out: Path, format_: str | None, spacing_mm: float | None, device: str
 ) -> None:
-    """Draw synthetic slices from MODEL, a run directory or a model.safetensors.
+    """Draw synthetic slices from MODEL: a run directory, a model.safetensors, or one of 'gankit models'.
 
     \b
         gankit sample runs/mpmri-quick -n 16 -o sheet.png

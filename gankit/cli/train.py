@@ -37,7 +37,7 @@ def train(
         gankit train mpmri --set cohort.use=file --set cohort.path=patients.safetensors -o runs/patients
 
     To resume, run the same command again. Ctrl-C finishes the step and saves. The run directory gets
-    recipe.lock.toml, metrics.jsonl, checkpoints/, samples/ and model.safetensors.
+    recipe.lock.toml, metrics.jsonl, checkpoints/, samples/, model.safetensors and report.html.
     """
     given = [*overrides]
     given += [f"training.{key}={value}" for key, value in (("steps", steps), ("seed", seed)) if value is not None]

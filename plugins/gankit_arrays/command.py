@@ -15,6 +15,8 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...
         name, equals, array = text.partition("=")
         if not (name and equals and array):
             raise InputError(f"--{parameter.name} {text}: must be NAME=ARRAY, as in --{parameter.name} adc=adc")
+        if not name.replace("_", "").replace("-", "").isalnum():
+            raise InputError(f"--{parameter.name} {text}: a name has letters, digits, '_' and '-' only, got {name!r}")
         if name in pairs:
             raise InputError(f"--{parameter.name} {text}: {name!r} is given twice")
         pairs[name] = array
@@ -65,8 +67,13 @@ def import_arrays(
     """
     from gankit import write_cohort
     from gankit_arrays._arrays import Names, read_arrays
+    from gankit_arrays._splits import empty_strata, split_lines
 
     names = Names(modality, unit, present, label, patient, spacing, split)
     cohort = read_arrays(file, names, test_fraction, seed)
     write_cohort(cohort, out)
     click.echo(f"{out}: {len(cohort)} slices of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")
+    for line in split_lines(cohort):
+        click.echo(f"  {line}")
+    for warning in empty_strata(cohort):
+        click.echo(f"warning: {warning}", err=True)

@@ -42,7 +42,7 @@ ERRORS = {
     "cohort info none.safetensors": "Error: none.safetensors: no such cohort file",
     "cohort info cut.safetensors": "Error: cut.safetensors: not a readable cohort file, perhaps cut short",
     "cohort sheet cut.safetensors -o sheet.png": "Error: cut.safetensors: not a readable cohort file",
-    "sample none -o sheet.png": "Error: none: no such run or model file",
+    "sample none -o sheet.png": "Error: none: no such run or file",
     "sample empty -o sheet.png": "Error: empty: not a run directory",
     "sample empty -o sheet.jpg": "unknown kind of file '.jpg'; accepted: .safetensors, .npz, .png",
     "sample empty -n 0 -o sheet.png": "Invalid value for '-n'",
@@ -50,7 +50,7 @@ ERRORS = {
     "cohort sheet cut.safetensors -o sheet.jpg": "Error: -o sheet.jpg: is written as PNG",
     "train mpmri --device cpu:7": "Error: --device cpu:7: unknown; accepted: auto, cpu, cuda, cuda:N",
     "interpolate empty -o strip.png": "Error: empty: not a run directory",
-    "interpolate none -o strip.png": "Error: none: no such run or model file",
+    "interpolate none -o strip.png": "Error: none: no such run or file",
     "import arrays none.npz --modality adc=adc --patient p -o out": "Error: none.npz: no such file",
 }
 

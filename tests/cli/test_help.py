@@ -32,6 +32,7 @@ def test_the_commands_are_these():
         "interpolate",
         "evaluate",
         "compare",
+        "report",
         "recipe",
         *(f"recipe {name}" for name in ("list", "check", "show", "schema", "graph")),
         "components",

@@ -288,7 +288,7 @@ def test_nan_images_are_refused(judge, tiny_cohort, tiny_cohort_file, tmp_path):
 
 
 WRONG = {
-    "none -o out": "Error: none: no such run, model file or cohort file",
+    "none -o out": "Error: none: no such run or file",
     "RUN -o out --metrics brightnes": "Error: no metric named 'brightnes'; did you mean 'brightness'?",
     "RUN -o out --metrics brightness --option brightness.scal=2": "brightness.scal: unknown key; did you mean 'scale'?",
     "RUN -o out --metrics brightness --option brightness.scale=-1": "brightness.scale: must be > 0, got -1",

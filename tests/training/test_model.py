@@ -167,7 +167,7 @@ def test_a_missing_model_is_an_input_error(run, tmp_path):
     young.mkdir()
     (young / "recipe.lock.toml").write_bytes((run / "recipe.lock.toml").read_bytes())
     for path, line in (
-        (tmp_path / "nothing", "no such run or model file"),
+        (tmp_path / "nothing", "no such run or file"),
         (tmp_path / "folder", "not a run directory"),
         (young, "the run has no model yet; train it on with 'gankit train'"),
     ):

@@ -1,0 +1,34 @@
+"""``gankit models``."""
+
+from __future__ import annotations
+
+import click
+
+from gankit._errors import InputError
+from gankit._nearest import nearest
+from gankit._targets import header
+from gankit.cli._group import plugins
+
+
+@click.command
+@click.argument("name", required=False)
+def models(name: str | None) -> None:
+    """List the trained models that are shipped, or print the card of the model NAME.
+
+    \b
+        gankit models
+        gankit models mpmri-demo
+        gankit sample mpmri-demo -n 16 -o sheet.png
+
+    A model's name stands wherever a run directory may.
+    """
+    shipped = plugins().models
+    if name is None:
+        for known, path in shipped.items():
+            click.echo(f"{known}  {header(path)['recipe']['summary']}")
+        return
+    if name not in shipped:
+        known = ", ".join(shipped) or "none"
+        raise InputError(f"no shipped model {name!r}{nearest(name, shipped)}; shipped models: {known}")
+    card = shipped[name].with_suffix(".md")
+    click.echo(card.read_text(encoding="utf-8") if card.is_file() else f"{name} has no card")

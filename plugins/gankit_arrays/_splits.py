@@ -1,0 +1,44 @@
+"""How the slices and patients of a cohort fall into splits and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gankit import Cohort
+
+_SPLITS = ("train", "test")
+_WORDS = {1: "yes", 0: "no", -1: "unknown"}
+
+
+def split_lines(cohort: Cohort) -> Iterator[str]:
+    """One line a split: patients and slices, in all and by label."""
+    for split in _SPLITS:
+        chosen_N = cohort.split == split
+        parts = [_count(cohort, chosen_N)]
+        for name, values_N in cohort.labels.items():
+            counts = (f"{word} {_count(cohort, chosen_N & (values_N == value))}" for value, word in _WORDS.items())
+            parts.append(f"{name}: {', '.join(counts)}")
+        yield f"{split}: {'; '.join(parts)}"
+
+
+def empty_strata(cohort: Cohort) -> Iterator[str]:
+    """A sentence for each split without slices, and each value of a label that the cohort has but the split lacks."""
+    for split in _SPLITS:
+        chosen_N = cohort.split == split
+        if not chosen_N.any():
+            yield f"no slice is in split {split!r}; change --test-fraction or --split"
+            continue
+        for name, values_N in cohort.labels.items():
+            for value in np.intersect1d(values_N, (0, 1)):
+                if not (chosen_N & (values_N == value)).any():
+                    yield (
+                        f"no slice of split {split!r} has label {name!r} {_WORDS[int(value)]}; change --test-fraction,"
+                        " --seed or --split"
+                    )
+
+
+def _count(cohort: Cohort, chosen_N: np.ndarray) -> str:
+    patients, slices = len(np.unique(cohort.patient[chosen_N])), chosen_N.sum()
+    return f"{patients} {'patient' if patients == 1 else 'patients'} ({slices} {'slice' if slices == 1 else 'slices'})"

@@ -1,0 +1,59 @@
+"""The network of ``coupled-critic``. Letters: B batch, C channels, S space."""
+
+import math
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from gankit import Shapes
+
+_SLOPE = 0.2
+_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+class CoupledCriticNetwork(nn.Module):
+    """One modality at a time, (B, C, *S), to unbounded scores (B,); see ``CoupledCritic``.
+
+    Args:
+        source: shapes (C, *S) by modality, of one size.
+        width: channels after the first layer.
+        own: layers of each modality before the shared ones.
+        depth: number of convolutional layers in all.
+    """
+
+    def __init__(self, source: Shapes, width: int, own: int, depth: int):
+        super().__init__()
+        self.places = tuple(source)
+        size = list(next(iter(source.values()))[1:])
+        widths = [width * min(2**layer, 8) for layer in range(depth)]
+        firsts = [_layers(size, [shape[0], *widths[:own]]) for shape in source.values()]
+        self.first = nn.ModuleList(nn.Sequential(*layers) for layers, _ in firsts)
+        shared, size = _layers(firsts[0][1], widths[own - 1 :])
+        self.shared = nn.Sequential(*shared, nn.Flatten(), _he(nn.Linear(widths[-1] * math.prod(size), 1)))
+
+    def forward(self, x_BCS: Tensor, place: str) -> Tensor:
+        first = self.first[self.places.index(place)]
+        return self.shared(first(x_BCS)).squeeze(1)
+
+
+def _layers(size: list[int], widths: list[int]) -> tuple[list[nn.Module], list[int]]:
+    """Layers that lead from one width to the next and halve the sides, and the sides after them."""
+    layers: list[nn.Module] = []
+    for i in range(len(widths) - 1):
+        layers += [_halving(size, widths[i], widths[i + 1]), nn.LeakyReLU(_SLOPE)]
+        size = [side // 2 if side >= 8 else side for side in size]
+    return layers, size
+
+
+def _halving(sides: list[int], inputs: int, outputs: int) -> nn.Module:
+    """Halve each side of 8 or more; 4 taps at stride 2 see every pixel equally often."""
+    kernel = tuple(4 if side >= 8 else 3 for side in sides)
+    stride = tuple(2 if side >= 8 else 1 for side in sides)
+    return _he(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))
+
+
+def _he(layer: _Layer) -> _Layer:
+    """Weights by He et al. 2015 for leaky ReLU; the biases stay torch's, small and random."""
+    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
+    return layer

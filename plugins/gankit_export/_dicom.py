@@ -1,0 +1,124 @@
+"""DICOM: derived secondary MR images that say they are synthetic (PS3.3 A.4, MR Image IOD)."""
+
+from __future__ import annotations
+
+import io
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from gankit import InputError, SyntheticSlice
+from gankit_export._planes import NOTE, Plane, note, planes
+
+WHITE = 2**16 - 1
+
+
+def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
+    """``<modality>.dcm`` for each modality: one study of one made-up patient, one series a modality, one frame of
+    reference, since the modalities are registered.
+
+    Stored values are unsigned 16 bit over the modality's range: value = RescaleSlope * stored + RescaleIntercept in
+    the modality's unit. UIDs follow from the model's digest, the seed, the index and the size of a pixel; there is
+    no date and no time.
+
+    Raises:
+        InputError: pydicom is missing, or the size of a pixel is not known.
+    """
+    try:
+        import pydicom
+    except ImportError as error:
+        raise InputError("--format dicom needs pydicom; pip install 'gankit[dicom]'") from error
+    files, notes = {}, {}
+    for number, plane in enumerate(planes(synthetic), start=1):
+        content = io.BytesIO()
+        pydicom.dcmwrite(content, _dataset(plane, number, synthetic), enforce_file_format=True)
+        files[f"{plane.name}.dcm"] = content.getvalue()
+        notes[f"{plane.name}.dcm"] = {"unit": plane.unit, "spacing_mm": plane.spacing_mm}
+    return {**files, NOTE: note(synthetic, notes)}
+
+
+def _dataset(plane: Plane, number: int, synthetic: SyntheticSlice) -> Any:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SOPClassUID = MRImageStorage
+    dataset.SOPInstanceUID = _uid(synthetic, plane, f"image {plane.name}")
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.MediaStorageSOPClassUID = MRImageStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    _say_what_it_is(dataset, plane, synthetic)
+    _place(dataset, plane, number, synthetic)
+    _set_pixels(dataset, plane, synthetic)
+    return dataset
+
+
+def _say_what_it_is(dataset: Any, plane: Plane, synthetic: SyntheticSlice) -> None:
+    """Patient, equipment and image, in words; what does not exist for a synthetic slice is empty."""
+    which = f"{synthetic.digest[:8]}-{synthetic.seed}-{synthetic.index:06d}"
+    dataset.SyntheticData = "YES"
+    dataset.PatientName = f"SYNTHETIC^{synthetic.index:06d}"
+    dataset.PatientID = f"SYNTHETIC-{which}"
+    dataset.PatientBirthDate = dataset.PatientSex = ""
+    dataset.StudyDate = dataset.StudyTime = dataset.AccessionNumber = dataset.ReferringPhysicianName = ""
+    dataset.StudyID = "SYNTHETIC"
+    dataset.StudyDescription = f"SYNTHETIC {synthetic.recipe}"[:64]
+    dataset.SeriesDescription = f"SYNTHETIC {plane.name}"[:64]
+    dataset.Modality = "MR"
+    dataset.Manufacturer = "gankit"
+    dataset.ManufacturerModelName = synthetic.recipe[:64]
+    dataset.SoftwareVersions = version("gankit")
+    dataset.ImageType = ["DERIVED", "SECONDARY", "OTHER", "SYNTHETIC"]
+    dataset.ImageComments = f"{synthetic.statement()} {plane.name} in units of {plane.unit}."
+    dataset.DerivationDescription = synthetic.statement()
+    dataset.BurnedInAnnotation = "NO"
+    dataset.LossyImageCompression = "00"
+    dataset.ScanningSequence = "RM"  # research mode: no scanner sequence made it
+    dataset.SequenceVariant = "NONE"
+    dataset.ScanOptions = dataset.MRAcquisitionType = ""
+    dataset.RepetitionTime = dataset.EchoTime = dataset.EchoTrainLength = None
+
+
+def _place(dataset: Any, plane: Plane, number: int, synthetic: SyntheticSlice) -> None:
+    """Study, series and the place in space, which is the origin: the model knows no other."""
+    dataset.StudyInstanceUID = _uid(synthetic, plane, "study")
+    dataset.SeriesInstanceUID = _uid(synthetic, plane, f"series {plane.name}")
+    dataset.FrameOfReferenceUID = _uid(synthetic, plane, "frame of reference")
+    dataset.PositionReferenceIndicator = dataset.PatientPosition = ""
+    dataset.SeriesNumber = number
+    dataset.InstanceNumber = 1
+    dataset.PixelSpacing = [_decimal(size) for size in plane.known_spacing_mm()]
+    dataset.SliceThickness = None
+    dataset.ImagePositionPatient = [0, 0, 0]
+    dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+
+
+def _set_pixels(dataset: Any, plane: Plane, synthetic: SyntheticSlice) -> None:
+    low, high = synthetic.modalities[plane.modality].range
+    slope, intercept = _decimal((high - low) / WHITE), _decimal(low)
+    stored = np.rint((plane.values.astype(np.float64) - intercept) / slope).clip(0, WHITE).astype("<u2")
+    dataset.SamplesPerPixel = 1
+    dataset.PhotometricInterpretation = "MONOCHROME2"
+    dataset.Rows, dataset.Columns = stored.shape
+    dataset.BitsAllocated = dataset.BitsStored = 16
+    dataset.HighBit = 15
+    dataset.PixelRepresentation = 0
+    dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType = slope, intercept, "US"
+    black, white = synthetic.window(plane.modality)
+    dataset.WindowCenter, dataset.WindowWidth = _decimal((black + white) / 2), _decimal(white - black)
+    dataset.PixelData = stored.tobytes()
+
+
+def _decimal(value: float) -> float:
+    """The nearest number that DICOM's decimal strings, of 16 characters, hold."""
+    return float(f"{value:.9g}")
+
+
+def _uid(synthetic: SyntheticSlice, plane: Plane, what: str) -> str:
+    from pydicom.uid import generate_uid
+
+    facts = (synthetic.digest, synthetic.seed, synthetic.index, plane.spacing_mm, what)
+    return generate_uid(entropy_srcs=["gankit", *map(str, facts)])

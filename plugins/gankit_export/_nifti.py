@@ -1,0 +1,45 @@
+"""NIfTI-1: float32 in the modality's unit, pixels in mm."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gankit import InputError, SyntheticSlice
+from gankit_export._planes import NOTE, Plane, note, planes
+
+
+def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
+    """``<modality>.nii.gz`` for each modality, two-dimensional, for the distance of slices is not known.
+
+    Raises:
+        InputError: SimpleITK is missing, or the size of a pixel is not known.
+    """
+    files, notes = {}, {}
+    for plane in planes(synthetic):
+        files[f"{plane.name}.nii.gz"] = gzip.compress(_nifti(plane, synthetic), mtime=0)
+        notes[f"{plane.name}.nii.gz"] = {"unit": plane.unit, "spacing_mm": plane.spacing_mm}
+    return {**files, NOTE: note(synthetic, notes)}
+
+
+def _nifti(plane: Plane, synthetic: SyntheticSlice) -> bytes:
+    itk = _simple_itk()
+    image = itk.GetImageFromArray(plane.values)
+    rows_mm, columns_mm = plane.known_spacing_mm()
+    image.SetSpacing((columns_mm, rows_mm))
+    # the header has room for 80 characters; the note beside the file has the whole
+    image.SetMetaData("ITK_FileNotes", f"SYNTHETIC gankit {synthetic.recipe} {synthetic.digest}"[:79])
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "plane.nii"
+        itk.WriteImage(image, str(file))
+        return file.read_bytes()
+
+
+def _simple_itk() -> Any:
+    try:
+        import SimpleITK
+    except ImportError as error:
+        raise InputError("--format nifti needs SimpleITK; pip install 'gankit[dicom]'") from error
+    return SimpleITK
