@@ -9,6 +9,7 @@ The folder of a comparison::
     cache/                        what metrics make once
     logs/NAME.log                 what training printed
     comparison.json, .md, .tex, .html
+    report.html                   the tables with pictures of every method
 
 ``comparison.json`` has ``settings``, ``headline`` and ``rows`` as in ``evaluation.json`` (see ``_evaluate``), a row a
 run and the real rows; its ``format`` is ``"gankit-comparison-1"``. Besides it has::
@@ -36,6 +37,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from signal import Signals
 from typing import Any
@@ -54,6 +56,7 @@ from gankit._metrics import checked_headline, chosen_metrics
 from gankit._plan import Plan, PlannedRun, planned_run
 from gankit._plugins import Plugins, load_plugins
 from gankit._progress import say
+from gankit._report import report_if_possible
 from gankit._subjects import Sets
 from gankit._tables import latex, markdown, page
 
@@ -168,6 +171,7 @@ def compare(plan: Plan, *, jobs: int = 1, plugins: Plugins | None = None, quiet:
         "failed": [{"name": name, "reason": reason} for name, reason in failed.items()],
     }
     _write(plan.folder, document)
+    report_if_possible(plan.folder, partial(say, quiet=quiet), plugins=plugins)
     return document
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from gankit._atomic import write_bytes
@@ -42,6 +43,16 @@ def write_report(
     file = folder / REPORT if out is None else Path(out)
     write_bytes(file, rendered(page))
     return file
+
+
+def report_if_possible(
+    path: Path, warn: Callable[[str], None], *, cohort: Cohort | None = None, plugins: Plugins
+) -> None:
+    """``write_report`` at the end of work that is done and saved: whatever hinders it is a warning."""
+    try:
+        write_report(path, cohort=cohort, plugins=plugins)
+    except Exception as error:
+        warn(f"warning: no report ({type(error).__name__}: {error}); try 'gankit report {path}'")
 
 
 def _page(folder: Path, evaluation: Path | None, cohort: Cohort | None, plugins: Plugins) -> Page:

@@ -153,12 +153,13 @@ def _span(low: float, high: float) -> tuple[float, float]:
     return float(low - room), float(high + room)
 
 
-def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
-    """Round numbers inside an interval, 1, 2 or 5 times a power of ten apart, about ``wanted`` of them."""
-    rough = (high - low) / wanted
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    first, last = math.ceil(low / step), math.floor(high / step)
+def ticks(low: float, high: float, least: int = 3) -> list[float]:
+    """At least so many round numbers inside an interval, as far apart as 1, 2 or 5 times a power of ten allow."""
+    power = math.floor(math.log10(high - low))
+    for step in (factor * 10.0**exponent for exponent in (power, power - 1) for factor in (5, 2, 1)):
+        first, last = math.ceil(low / step), math.floor(high / step)
+        if last - first + 1 >= least:
+            break
     return [number * step for number in range(first, last + 1)]
 
 

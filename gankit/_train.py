@@ -28,7 +28,7 @@ from gankit._progress import Progress
 from gankit._ranks import ALONE, Ranks, joined_ranks
 from gankit._recipe import Recipe
 from gankit._recipe_check import recipe_warnings
-from gankit._report import write_report
+from gankit._report import report_if_possible
 from gankit._resident import ResidentCohort, outside_range, pixel_sizes, resident_cohort
 from gankit._run_directory import RunDirectory
 from gankit._scalars import Readings, after_divergence
@@ -108,7 +108,7 @@ def train(
             run.rewind_metrics(trainer.state.step)
         result = _run(run, trainer, cohort, document, progress)
         if ranks.first:
-            _report(run, cohort, plugins, progress)
+            report_if_possible(run.path, progress.say, cohort=cohort, plugins=plugins)
         return result
 
 
@@ -204,14 +204,6 @@ def _run(
         save()
         sheet()
     return RunResult(run.path, state.step, received if state.step < settings.steps else None)
-
-
-def _report(run: RunDirectory, cohort: Cohort, plugins: Plugins, progress: Progress) -> None:
-    """Write the report. Whatever hinders it, the training is done and saved, so it warns and goes on."""
-    try:
-        write_report(run.path, cohort=cohort, plugins=plugins)
-    except Exception as error:
-        progress.say(f"warning: no report ({type(error).__name__}: {error}); try 'gankit report {run.path}'")
 
 
 def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:

@@ -24,8 +24,11 @@ def models(name: str | None) -> None:
     """
     shipped = plugins().models
     if name is None:
-        for known, path in shipped.items():
-            click.echo(f"{known}  {header(path)['recipe']['summary']}")
+        formatter = click.HelpFormatter(width=110)
+        formatter.write_dl(
+            [(known, header(path)["recipe"]["summary"]) for known, path in shipped.items()] or [("none", "")]
+        )
+        click.echo(formatter.getvalue(), nl=False)
         return
     if name not in shipped:
         known = ", ".join(shipped) or "none"

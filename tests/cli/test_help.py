@@ -33,6 +33,7 @@ def test_the_commands_are_these():
         "evaluate",
         "compare",
         "report",
+        "models",
         "recipe",
         *(f"recipe {name}" for name in ("list", "check", "show", "schema", "graph")),
         "components",
