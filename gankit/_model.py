@@ -145,9 +145,9 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
     """
     where = choose_device(device) if isinstance(device, str) else device
     plugins = plugins or load_plugins()
-    file = model_file(Path(path), plugins)
-    if file is None:
-        raise _another_kind(Path(path))
+    if (file := model_file(Path(path), plugins)) is None:
+        file = Path(path)
+        _refuse_another_kind(file)  # a damaged file says nothing of its kind: reading it tells
     tensors, header = read_tensors(file, FORMAT)
     recipe = check_document(Layers(header["recipe"], {}), str(file), plugins)
     networks = build_networks(recipe, _stored(recipe))
@@ -160,8 +160,8 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
     return Model(recipe, ready, header["step"], header_of(file)["digest"], spacing_mm)
 
 
-def _another_kind(file: Path) -> InputError:
+def _refuse_another_kind(file: Path) -> None:
     if file.suffix == ".toml":
-        return InputError(f"{file}: a recipe, not a model; train it with 'gankit train {file}' and name its run here")
-    found = header_of(file).get("format")
-    return InputError(f"{file}: not a model (format {found!r}); name a run directory or its model.safetensors")
+        raise InputError(f"{file}: a recipe, not a model; train it with 'gankit train {file}' and name its run here")
+    if found := header_of(file).get("format"):
+        raise InputError(f"{file}: not a model (format {found!r}); name a run directory or its model.safetensors")

@@ -123,6 +123,8 @@ def _pairs(view: RunView) -> Section:
         notes.append(real)
     else:
         panels.append(pair_blocks("real", real, specs))
+        if any(np.isnan(images).any() for images in real.values()):
+            notes.append("Real slices are left empty where they lack a modality.")
     if isinstance(view.model, str):
         notes.append(view.model)
     else:

@@ -34,6 +34,7 @@ TINY = {
     "phases.supervised.start": 1,
     "phases.supervised.every": 1,
     "phases.unsupervised.start": 1,
+    "phases.unsupervised.every": 1,
     "cohort.use": "file",
 }
 """``mpmri``, and what it is compared with, with everything small and every phase due within two steps."""

@@ -24,6 +24,7 @@ SHIPPED = [
     "mpmri",
     "mpmri-dce",
     "mpmri-dce-quick",
+    "mpmri-demo",
     "mpmri-no-auxiliary",
     "mpmri-quick",
     "mpmri-quick-no-auxiliary",
@@ -332,7 +333,7 @@ def test_terms_and_phases_are_removed_by_name(plugins, written):
         load_recipe(written("less.toml", text), (), plugins)
     recipe = load_recipe(written("less.toml", text.replace(' "phases.supervised.terms.aae",', "")), (), plugins)
     assert [phase.name for phase in recipe.phases] == ["supervised", "unsupervised"]
-    assert [term.name for term in recipe.phases[0].terms] == ["l2-adc", "l2-t2w"]
+    assert [term.name for term in recipe.phases[0].terms] == ["l2-adc", "l2-t2w", "band-l2-adc", "band-l2-t2w"]
 
 
 def test_removing_leaves_the_parent_recipe_alone(plugins, written, load):

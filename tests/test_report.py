@@ -215,7 +215,7 @@ def test_a_report_that_fails_leaves_the_training_done(tiny_recipe, tiny_cohort, 
     def fail(*_, **__):
         raise ValueError("no ink")
 
-    monkeypatch.setattr("gankit._train.write_report", fail)
+    monkeypatch.setattr("gankit._report.write_report", fail)
     result = train(tiny_recipe(**{"training.steps": 1}), tmp_path / "run", cohort=tiny_cohort, plugins=plugins)
     assert result.step == 1
     assert (result.path / "model.safetensors").is_file()
@@ -309,11 +309,11 @@ def test_a_curve_stays_in_its_frame(values):
     assert "nan" not in svg
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.3, 12.7), (0, 40_000), (1e-7, 3e-7), (995, 1005)])
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-0.3, 12.7), (0, 40_000), (1e-7, 3e-7), (995, 1005), (-0.7, -0.2)])
 def test_ticks_are_few_round_and_inside(low, high):
-    """Two to six numbers, a 1, 2 or 5 times a power of ten apart."""
+    """Three to seven numbers, a 1, 2 or 5 times a power of ten apart."""
     found = ticks(low, high)
-    assert 2 <= len(found) <= 6
+    assert 3 <= len(found) <= 7
     assert all(low <= tick <= high for tick in found)
     assert f"{found[1] - found[0]:.3e}"[:5] in ("1.000", "2.000", "5.000")
 
@@ -332,3 +332,18 @@ def test_an_evaluation_belongs_to_a_run(comparison, run, tmp_path):
         result = CliRunner().invoke(main, ["report", *words])
         assert result.exit_code == 2
         assert said in result.output
+
+
+def test_real_slices_that_lack_a_modality_are_left_empty(tiny_recipe, tiny_cohort, plugins, tmp_path):
+    """Where no slice is complete each shows what it has, and the page says why the rest is empty."""
+    t2w = tiny_cohort.modalities["t2w"]
+    halves = {
+        "adc": attrs.evolve(tiny_cohort.modalities["adc"], present=np.arange(24) % 2 == 0),
+        "t2w": attrs.evolve(t2w, present=np.arange(24) % 2 == 1),
+    }
+    cohort = attrs.evolve(tiny_cohort, modalities=halves)
+    recipe = tiny_recipe()
+    run = train(recipe, tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True).path
+    said = read(write_report(run, cohort=cohort, plugins=plugins)).words
+    assert "left empty where they lack a modality" in said
+    assert "No interpolation: " in said

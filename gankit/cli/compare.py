@@ -56,8 +56,8 @@ def compare(
         gankit compare mpmri-quick mpmri-quick-no-auxiliary --seeds 3 --jobs 2
         gankit compare adc-only --axis adc_decoder.factor=1,2,4,8,16 --dry-run
 
-    Ctrl-C stops it; to go on, run the same command again. Writes report.html, and comparison.json, .md, .tex and .html. A
-    finished run of another machine counts when its directory is copied to runs/ in the folder.
+    Ctrl-C stops it; to go on, run the same command again. Writes report.html, and comparison.json, .md, .tex and .html.
+    A finished run of another machine counts when its directory is copied to runs/ in the folder.
     """
     from gankit._compare import Stopped, failures, plan_comparison
     from gankit._compare import compare as run

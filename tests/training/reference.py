@@ -7,6 +7,8 @@ anew each time it is needed, nothing frozen, nothing shared, torch's plain Adam.
 from __future__ import annotations
 
 import copy
+import functools
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 
 import torch
@@ -16,6 +18,20 @@ from torch.nn import Module
 from gankit import Networks, Recipe
 
 Batch = Mapping[str, Tensor]
+
+
+@functools.cache
+def band_of(size: int, inner: int, beyond: int) -> Tensor:
+    """The matrix (P, P) that takes a square of P pixels, flat, to its mean within ``inner`` pixels minus its mean within
+    ``inner + beyond``: one row a pixel."""
+    pixels = list(itertools.product(range(size), repeat=2))
+    rows = torch.zeros(len(pixels), len(pixels), dtype=torch.float64)
+    for reach, sign in ((inner, 1), (inner + beyond, -1)):
+        for row, (y, x) in enumerate(pixels):
+            near = [column for column, (v, u) in enumerate(pixels) if abs(y - v) <= reach and abs(x - u) <= reach]
+            rows[row, near] += sign / len(near)
+    return rows
+
 
 
 class Reference:
@@ -53,14 +69,23 @@ class Reference:
         self._minimise("supervised", self.eq_1("supervised", batch) + weight["aae-latent"] * self.eq_2(batch))
 
     def eq_1(self, phase: str, batch: Batch) -> Tensor:
-        """E ||a - â||² + ||t - t̂||², norms as means over pixels, each expectation over the pairs that have both."""
-        weight = self._weights(phase)
+        """E ||a - â||² + ||t - t̂||², norms as means over pixels, each expectation over the pairs that have both; and
+        the same of the bands B(a) and B(t), which is ours."""
+        weight, spec = self._weights(phase), {term.name: term for term in self.phases[phase].terms}
         a, t = batch["0/inputs/adc"], batch["0/inputs/t2w"]
         a_hat, t_hat = self._reconstruct(a)
-        adc = [((x - y) ** 2).sum() / x.numel() for x, y in zip(a, a_hat, strict=True)]
         has_t2w = batch["0/inputs/present.t2w"].bool().tolist()
-        t2w = [((x - y) ** 2).sum() / x.numel() for x, y, present in zip(t, t_hat, has_t2w, strict=True) if present]
-        return weight["l2-adc"] * sum(adc) / len(adc) + weight["l2-t2w"] * sum(t2w) / max(1, len(t2w))
+        adc = [x - y for x, y in zip(a, a_hat, strict=True)]
+        t2w = [x - y for x, y, present in zip(t, t_hat, has_t2w, strict=True) if present]
+        total = torch.zeros((), dtype=a.dtype)
+        for name, differences in (("adc", adc), ("t2w", t2w)):
+            band = band_of(a.shape[-1], spec[f"band-l2-{name}"].inner, spec[f"band-l2-{name}"].beyond)
+            for difference in differences:
+                mean_square = (difference**2).sum() / difference.numel()
+                band_square = ((band @ difference.flatten()) ** 2).sum() / difference.numel()
+                each = weight[f"l2-{name}"] * mean_square + weight[f"band-l2-{name}"] * band_square
+                total = total + each / len(differences)
+        return total
 
     def eq_2(self, batch: Batch) -> Tensor:
         """E log D(z) + E log(1 - D(F_enc(a)))."""
