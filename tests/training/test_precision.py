@@ -28,7 +28,7 @@ def test_bf16_computes_networks_in_bfloat16_and_everything_else_in_float32(train
         runs[precision] = scalars
     for phase, terms in runs["float32"].items():
         for name, value in terms.items():
-            assert runs["bf16"][phase][name].item() == pytest.approx(value.item(), rel=0.1, abs=0.05), (phase, name)
+            assert runs["bf16"][phase][name].item() == pytest.approx(value.item(), rel=0.1, abs=0.15), (phase, name)
 
 
 def test_the_gradient_penalty_is_float32_under_bf16(trainer, tiny_recipe):
