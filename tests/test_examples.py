@@ -12,7 +12,7 @@ from gankit import load_plugins, load_recipe, write_cohort
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-RECIPES = sorted((ROOT / "examples/recipes").glob("*.toml"))
+RECIPES = sorted(path for folder in ("recipes", "comparison") for path in (ROOT / "examples" / folder).glob("*.toml"))
 
 
 def block(language, words):
@@ -26,7 +26,7 @@ def block(language, words):
 def test_every_example_recipe_checks(recipe, plugins):
     """A recipe to copy has no problems and is listed in the examples' README."""
     assert load_recipe(recipe, plugins=plugins).name == recipe.stem
-    assert f"recipes/{recipe.name}" in (ROOT / "examples/README.md").read_text(encoding="utf-8")
+    assert f"{recipe.parent.name}/{recipe.name}" in (ROOT / "examples/README.md").read_text(encoding="utf-8")
 
 
 def test_the_recipe_of_the_readme_is_the_example():
