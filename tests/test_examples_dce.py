@@ -41,8 +41,8 @@ def test_the_third_modality_is_a_translation_with_its_terms(plugins):
     assert after.synthesizer["dce"].from_ == ("adc", "t2w")
     assert set(after.networks) - set(before.networks) == {"dce_translator", "dce_critic", "dce_auxiliary"}
     assert {phase.name: [t.name for t in phase.terms if t.on == ("dce",)] for phase in after.phases} == {
-        "warm-up": ["l2-dce"],
-        "supervised": ["l2-dce"],
+        "warm-up": ["l2-dce", "band-l2-dce"],
+        "supervised": ["l2-dce", "band-l2-dce"],
         "unsupervised": ["wgan-gp-dce", "jsd-auxiliary-dce"],
     }
     for old, new in zip(before.phases, after.phases, strict=True):
