@@ -54,7 +54,7 @@ _HOMES = {
     "_registry": ("Registry",),
     "_shapes": ("LATENT", "SCORE", "Shape", "Shapes", "joined", "shape_text"),
     "_resident": ("area_average",),
-    "_split": ("split_patients",),
+    "_split": ("empty_strata", "split_patients"),
     "_synthesizer": ("Networks",),
     "_train": ("RunResult", "train"),
 }
@@ -118,6 +118,7 @@ if TYPE_CHECKING:
     from gankit._shapes import Shapes as Shapes
     from gankit._shapes import joined as joined
     from gankit._shapes import shape_text as shape_text
+    from gankit._split import empty_strata as empty_strata
     from gankit._split import split_patients as split_patients
     from gankit._synthesizer import Networks as Networks
     from gankit._train import RunResult as RunResult

@@ -8,7 +8,7 @@ The folder of a comparison::
     readings/NAME-setK.json       what is measured, written after every metric
     cache/                        what metrics make once
     logs/NAME.log                 what training printed
-    comparison.json, .md, .tex, .html
+    comparison.json, .md, .tex
     report.html                   the tables with pictures of every method
 
 ``comparison.json`` has ``settings``, ``headline`` and ``rows`` as in ``evaluation.json`` (see ``_evaluate``), a row a
@@ -58,7 +58,7 @@ from gankit._plugins import Plugins, load_plugins
 from gankit._progress import say
 from gankit._report import report_if_possible
 from gankit._subjects import Sets
-from gankit._tables import latex, markdown, page
+from gankit._tables import latex, markdown
 
 FORMAT = "gankit-comparison-1"
 
@@ -256,4 +256,3 @@ def _write(folder: Path, document: Mapping[str, Any]) -> None:
     short, full = comparison_tables(document)
     write_text(folder / "comparison.md", markdown([*short, full]))
     write_text(folder / "comparison.tex", latex(short))
-    write_text(folder / "comparison.html", page("Comparison", [*short, full]))

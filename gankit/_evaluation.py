@@ -180,8 +180,11 @@ def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str)
     if not present_N.any():
         raise CohortError(f"{whose}: no slice has every one of {', '.join(modalities)}")
     chosen = cohort.select(present_N)
-    averaged = {
-        name: Modality.of(area_average(chosen.modalities[name].values, spec.shape, name), spec.unit)
-        for name, spec in modalities.items()
-    }
+    try:
+        averaged = {
+            name: Modality.of(area_average(chosen.modalities[name].values, spec.shape, name), spec.unit)
+            for name, spec in modalities.items()
+        }
+    except CohortError as error:
+        raise CohortError(f"{whose}: {error}") from error
     return attrs.evolve(chosen, modalities=averaged)

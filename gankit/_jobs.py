@@ -82,7 +82,7 @@ def run_jobs(
                 running[job] = _start(job, environment)
                 lines.started(job)
             for job in [job for job, process in running.items() if process.poll() is not None]:
-                ended.append(Ended(name=job.name, code=running.pop(job).returncode, last=_last_line(job.log)))
+                ended.append(Ended(name=job.name, code=_code(running.pop(job)), last=_last_line(job.log)))
                 lines.ended(job, ended[-1])
             lines.show(running)
             time.sleep(POLL_S)
@@ -93,8 +93,8 @@ def _start(job: Job, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", *job.module],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "gankit._job_process", *job.module],
+            stdin=subprocess.PIPE,  # never written; its end tells the job that this process is gone
             stdout=log,
             stderr=log,
             env=dict(environment),
@@ -102,10 +102,17 @@ def _start(job: Job, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         )
 
 
+def _code(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process to end."""
+    if process.stdin is not None:
+        process.stdin.close()
+    return process.wait()
+
+
 def _kill(running: Mapping[Job, subprocess.Popen[bytes]]) -> None:
     for process in running.values():
         process.kill()
-        process.wait()
+        _code(process)
 
 
 def _last_line(log: Path) -> str:

@@ -13,6 +13,7 @@ from gankit._errors import CohortError, InputError
 from gankit._evaluation import Evaluation, complete
 from gankit._nearest import nearest
 from gankit._recipe import ModalitySpec
+from gankit._shapes import shape_text
 
 RANGE = (0.1, 99.9)
 """Percentiles of the real values between which slices are judged where no recipe gives a range."""
@@ -50,9 +51,11 @@ def prepare(
     """The real side of an evaluation.
 
     Raises:
+        InputError: modalities differ in size from each other.
         CohortError: a modality is missing or differs in unit or size, the label is missing, the test split has no slice
             with or without it, or a fresh patient is in the real cohort too.
     """
+    _require_one_size(modalities)
     sides = {"the real cohort": real} | ({} if fresh is None else {"the fresh cohort": fresh})
     for whose, cohort in sides.items():
         if cohort.synthetic:
@@ -76,6 +79,14 @@ def prepare(
     for present in (True, False):
         evaluation.pool("test", present)
     return evaluation
+
+
+def _require_one_size(modalities: Mapping[str, ModalitySpec]) -> None:
+    if len({spec.shape[1:] for spec in modalities.values()}) > 1:
+        sizes = ", ".join(f"{name} {shape_text(spec.shape)}" for name, spec in modalities.items())
+        raise InputError(
+            f"modalities are judged together at one size, found {sizes}; choose those of one size with --modalities"
+        )
 
 
 def require_label(cohort: Cohort, wanted: Wanted, whose: str) -> None:

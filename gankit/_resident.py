@@ -40,7 +40,11 @@ class ResidentCohort:
         for modality in modalities:
             indices = indices[self.present[modality][indices]]
         if not len(indices):
-            raise CohortError(f"pools.{pool}: no slice of the pool has {' and '.join(modalities)}; choose another pool")
+            elsewhere = int(np.all([self.present[modality] for modality in modalities], axis=0).sum())
+            raise CohortError(
+                f"pools.{pool}: no slice of the pool has {' and '.join(modalities)} ({elsewhere} slices outside of it"
+                " have); choose another pool"
+            )
         return indices
 
     def gather(

@@ -1,9 +1,17 @@
 """Patient-level, stratified, seeded splits."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from gankit._draws import Draws
 from gankit._errors import InputError
+
+if TYPE_CHECKING:
+    from gankit._cohort import Cohort
 
 SPLITS = ("train", "test")
 
@@ -31,3 +39,16 @@ def split_patients(patient_N: np.ndarray, label_N: np.ndarray, test_fraction: fl
         order = Draws(seed).generator(f"split/{stratum}").permutation(len(members))
         test_K[members[order[:count]]] = True
     return np.where(test_K[slice_patient_N], "test", "train")
+
+
+def empty_strata(cohort: Cohort) -> Iterator[str]:
+    """A sentence for each split without slices, and each value of a label that the cohort has but the split lacks."""
+    for split in SPLITS:
+        chosen_N = cohort.split == split
+        if not chosen_N.any():
+            yield f"no slice is in split {split!r}"
+            continue
+        for name, values_N in cohort.labels.items():
+            for value, word in ((0, "no"), (1, "yes")):
+                if (values_N == value).any() and not (chosen_N & (values_N == value)).any():
+                    yield f"no slice of split {split!r} has label {name!r} {word}"

@@ -1,8 +1,7 @@
-"""Tables as Markdown, LaTeX and HTML."""
+"""Tables as Markdown and LaTeX; as HTML they are in ``report.html``."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 import attrs
@@ -68,35 +67,3 @@ def _latex(table: Table) -> str:
 
 def _latex_text(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
-
-
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; color: #1a1a1a }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; display: block; overflow-x: auto }
-th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
-th:first-child, td:first-child { text-align: left }
-td:last-child { white-space: normal; max-width: 30rem }
-thead th { border-bottom: 2px solid #444 }
-p { color: #555; max-width: 60rem }
-"""
-
-
-def page(title: str, tables: Sequence[Table]) -> str:
-    """One self-contained HTML page."""
-    body = "\n".join(_html(table) for table in tables)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{_STYLE}</style></head>\n<body>\n<h1>{html.escape(title)}</h1>\n{body}\n</body></html>\n"
-    )
-
-
-def _html(table: Table) -> str:
-    def line(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    rows = "\n".join(line(cells, "td") for cells in table.rows)
-    notes = "".join(f"\n<p>{html.escape(note)}</p>" for note in table.notes)
-    return (
-        f"<h2>{html.escape(table.title)}</h2>\n<table><thead>{line(table.columns, 'th')}</thead>\n"
-        f"<tbody>\n{rows}\n</tbody></table>{notes}"
-    )

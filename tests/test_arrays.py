@@ -195,7 +195,7 @@ def test_the_splits_are_counted(imported):
 def test_an_empty_split_or_stratum_is_warned_of(imported):
     """The label that a split lacks is named."""
     _, output, _ = imported("--label", "cs=is_cs", "--test-fraction", "0")
-    assert "warning: no slice is in split 'test'; change --test-fraction or --split" in output
+    assert "warning: no slice is in split 'test'; change --test-fraction, --seed or --split" in output
     _, output, _ = imported("--label", "cs=late", "--split", "fold", late=(np.arange(COUNT) >= 30).astype(int))
     assert "warning: no slice of split 'train' has label 'cs' yes" in output
     assert "warning: no slice of split 'test' has label 'cs' no" in output

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from gankit import Cohort, Modality, load_recipe
+from gankit import Cohort, CohortError, Modality, load_recipe
 from gankit._resident import resident_cohort
 from gankit._train import Trainer
 
@@ -109,6 +109,21 @@ def test_slices_without_dce_still_feed_the_other_modalities(half, weights, untou
     """Slice 1 counts for adc and t2w as any other."""
     assert not torch.equal(weights(changed(half, "adc", 1)), untouched)
     assert not torch.equal(weights(changed(half, "t2w", 1)), untouched)
+
+
+def test_dce_without_labels_trains_by_a_recipe_of_its_own(half, tiny_recipe):
+    """Where only unlabelled slices have dce, the pools of mpmri-dce have none and say so; ``dynamic`` learns of it."""
+    cs_N = np.where(half.modalities["dce"].present, -1, half.labels["cs"])
+    unlabelled = attrs.evolve(half, labels={"cs": cs_N})
+    with pytest.raises(CohortError, match=r"pools\.cs: no slice of the pool has dce \(12 slices outside of it have\)"):
+        resident_cohort(tiny_recipe(**TINY_DCE), unlabelled, CPU).members("cs", ("dce",))
+    small = {name: value for name, value in TINY_DCE.items() if name != "networks.dce_auxiliary.width"}
+    recipe = tiny_recipe(**small | {"recipe": str(PACKAGE.parent / "recipes/dynamic.toml")})
+    trainer = Trainer(recipe, resident_cohort(recipe, unlabelled, CPU), CPU)
+    steps = [trainer.step() for _ in range(3)]
+    assert all(value.isfinite() for step in steps for terms in step.values() for value in terms.values())
+    ran = {name for step in steps for terms in step.values() for name in terms}
+    assert {"l2-dce", "wgan-gp-dce", "jsd-auxiliary-adc"} <= ran
 
 
 # The stranger's plugin ------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def compare(
         gankit compare mpmri-quick mpmri-quick-no-auxiliary --seeds 3 --jobs 2
         gankit compare adc-only --axis adc_decoder.factor=1,2,4,8,16 --dry-run
 
-    Ctrl-C stops it; to go on, run the same command again. Writes report.html, and comparison.json, .md, .tex and .html.
+    Ctrl-C stops it; to go on, run the same command again. Writes report.html, and comparison.json, .md and .tex.
     A finished run of another machine counts when its directory is copied to runs/ in the folder.
     """
     from gankit._compare import Stopped, failures, plan_comparison
@@ -82,7 +82,7 @@ def compare(
         raise SystemExit(128 + number) from stop
     show([*document["methods"], *(row for row in document["rows"] if row["kind"] != "model")], document["headline"])
     click.echo(f"{document['note']}")
-    click.echo(f"{out / 'report.html'}; tables alone in comparison.html, .md, .tex and .json")
+    click.echo(f"{out / 'report.html'}; tables alone in comparison.md, .tex and .json")
     if (failed := failures(document)) is not None:
         raise RunError(failed)
 

@@ -23,22 +23,6 @@ def split_lines(cohort: Cohort) -> Iterator[str]:
         yield f"{split}: {'; '.join(parts)}"
 
 
-def empty_strata(cohort: Cohort) -> Iterator[str]:
-    """A sentence for each split without slices, and each value of a label that the cohort has but the split lacks."""
-    for split in _SPLITS:
-        chosen_N = cohort.split == split
-        if not chosen_N.any():
-            yield f"no slice is in split {split!r}; change --test-fraction or --split"
-            continue
-        for name, values_N in cohort.labels.items():
-            for value in np.intersect1d(values_N, (0, 1)):
-                if not (chosen_N & (values_N == value)).any():
-                    yield (
-                        f"no slice of split {split!r} has label {name!r} {_WORDS[int(value)]}; change --test-fraction,"
-                        " --seed or --split"
-                    )
-
-
 def _count(cohort: Cohort, chosen_N: np.ndarray) -> str:
     patients, slices = len(np.unique(cohort.patient[chosen_N])), chosen_N.sum()
     return f"{patients} {'patient' if patients == 1 else 'patients'} ({slices} {'slice' if slices == 1 else 'slices'})"

@@ -65,9 +65,9 @@ def import_arrays(
 
     A patient-level split, stratified by the first label, is drawn unless --split is given.
     """
-    from gankit import write_cohort
+    from gankit import empty_strata, write_cohort
     from gankit_arrays._arrays import Names, read_arrays
-    from gankit_arrays._splits import empty_strata, split_lines
+    from gankit_arrays._splits import split_lines
 
     names = Names(modality, unit, present, label, patient, spacing, split)
     cohort = read_arrays(file, names, test_fraction, seed)
@@ -76,4 +76,4 @@ def import_arrays(
     for line in split_lines(cohort):
         click.echo(f"  {line}")
     for warning in empty_strata(cohort):
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"warning: {warning}; change --test-fraction, --seed or --split", err=True)

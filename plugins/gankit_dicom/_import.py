@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gankit import CohortError, write_bytes, write_cohort
+from gankit import Cohort, CohortError, empty_strata, write_bytes, write_cohort
 from gankit_dicom._assemble import assemble
 from gankit_dicom._inputs import Request, find
 from gankit_dicom._part import Part
@@ -32,16 +32,23 @@ def run_import(request: Request) -> None:
     report = request.beside(".report.html")
     write_bytes(report, report_html(request, inputs, parts, cohort).encode())
     forget_parts(request.beside(".parts"))
+    for note in inputs.notes:
+        click.echo(f"warning: {note}", err=True)
     if cohort is None:
         raise CohortError(f"{request.folder}: nothing could be imported; {report} says why of each file and series")
-    _say(request, parts, len(cohort), len(set(cohort.patient)))
+    _say(request, parts, cohort)
 
 
-def _say(request: Request, parts: list[Part], slices: int, patients: int) -> None:
-    refused = sum(not len(part) for part in parts)
-    click.echo(f"{request.out}: {slices} slices of {patients} patients; {refused} of {len(parts)} studies refused")
+def _say(request: Request, parts: list[Part], cohort: Cohort) -> None:
+    refused, patients = sum(not len(part) for part in parts), len(set(cohort.patient))
+    click.echo(
+        f"{request.out}: {len(cohort)} slices of {patients} {'patient' if patients == 1 else 'patients'};"
+        f" {refused} of {len(parts)} {'study' if len(parts) == 1 else 'studies'} refused"
+    )
     click.echo(f"{request.beside('.report.html')}: what was chosen and refused, and why")
     if not request.options.keep_ids and request.salt is None:
         click.echo(
             f"{request.beside('.salt')}: the secret behind the patients' names; keep it, and keep it to yourself"
         )
+    for warning in empty_strata(cohort):
+        click.echo(f"warning: {warning}; change --test-fraction, --seed or --split", err=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
 from cattrs import Converter, transform_error
-from cattrs.errors import ClassValidationError
+from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
+from cattrs.v import format_exception
 
 from gankit import InputError
 from gankit_dicom._series import Series
@@ -16,6 +19,7 @@ from gankit_dicom._series import Series
 FOLDER = Path(__file__).parent / "protocols"
 MEANINGS = ("gland", "peripheral zone", "transition zone", "lesion", "cs")
 Range = tuple[float, float]
+RANGES = ("echo_ms", "pixel_mm", "slices", "median", "b_range", "early_s", "late_s")
 
 
 @attrs.frozen(kw_only=True)
@@ -140,13 +144,29 @@ def load_protocol(name: str) -> Protocol:
     try:
         protocol = Converter(forbid_extra_keys=True).structure(table, Protocol)
     except ClassValidationError as error:
-        raise InputError("\n  ".join([f"--protocol {name}: wrong content", *transform_error(error)])) from error
+        raise InputError(
+            "\n  ".join([f"--protocol {name}: wrong content", *transform_error(error, format_exception=_words)])
+        ) from error
     if problems := list(_problems(protocol)):
         raise InputError("\n  ".join([f"--protocol {name}: wrong content", *problems]))
     return protocol
 
 
-def _problems(protocol: Protocol) -> Any:
+def _words(error: BaseException, wanted: type[Any] | None) -> str:
+    if not isinstance(error, ForbiddenExtraKeysError):
+        return format_exception(error, wanted)
+    known = ", ".join(field.name for field in attrs.fields(error.cl))
+    return f"no such key: {', '.join(sorted(error.extra_fields))}; accepted: {known}"
+
+
+def _problems(protocol: Protocol) -> Iterator[str]:
+    yield from _wrong_names(protocol)
+    yield from _wrong_numbers(protocol)
+    if why := _not_a_time(protocol.dce.time_in_text):
+        yield f"dce.time_in_text: {why}; accepted: a regular expression with the seconds in its first group"
+
+
+def _wrong_names(protocol: Protocol) -> Iterator[str]:
     for name in ("t2w", "adc", "dwi", "dce"):
         for wish in getattr(protocol, name).prefer:
             if wish not in PREFERENCES:
@@ -157,6 +177,30 @@ def _problems(protocol: Protocol) -> Any:
                 yield f"masks[{number}].values: {value} = {meaning!r}; accepted: a number = {', '.join(MEANINGS)}"
     if unknown := sorted(set(protocol.files) - {"t2w", "adc", "dwi", "dce", "mask"}):
         yield f"files.{unknown[0]}: accepted: t2w, adc, dwi, dce, mask"
+
+
+def _wrong_numbers(protocol: Protocol) -> Iterator[str]:
+    ranges = {name: getattr(protocol, name) for name in ("t2w_range", "t2w_percentiles")}
+    for name in ("t2w", "adc", "dwi", "dce"):
+        rule = attrs.asdict(getattr(protocol, name), recurse=False)
+        ranges |= {f"{name}.{key}": rule[key] for key in RANGES if rule.get(key) is not None}
+    for name, (low, high) in ranges.items():
+        if not low < high:
+            yield f"{name}: from {low:g} to {high:g}; accepted: the smaller first"
+    if not all(0 <= percent <= 100 for percent in protocol.t2w_percentiles):
+        yield "t2w_percentiles: accepted: 0 to 100"
+    for name, value in {"gland_mm": protocol.gland_mm, "adc.scale": protocol.adc.scale}.items():
+        if not value > 0:
+            yield f"{name}: {value:g}; accepted: more than 0"
+    if not 0 < protocol.gland_share <= 1:
+        yield f"gland_share: {protocol.gland_share:g}; accepted: more than 0, at most 1"
+
+
+def _not_a_time(pattern: str) -> str | None:
+    try:
+        return None if not pattern or re.compile(pattern).groups else "it has no group"
+    except re.error as error:
+        return str(error)
 
 
 def _any(words: tuple[str, ...], text: str) -> bool:

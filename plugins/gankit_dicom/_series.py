@@ -96,11 +96,18 @@ def _rounds(headers: Sequence[Header]) -> list[list[Header]]:
 def _phase_time(headers: Sequence[Header], time_in_text: str) -> float:
     named = re.search(time_in_text, headers[0].text) if time_in_text else None
     if named:
-        return float(named[1])
+        return _seconds(named[1])
     times = [time for header in headers if (time := _time(header)) is not None]
     if not times:
         raise Refused("a phase without a time")
     return float(np.median(times))
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        return float(text or "")
+    except ValueError as error:
+        raise Refused("what the protocol's time_in_text finds is no number of seconds") from error
 
 
 def _time(header: Header) -> float | None:

@@ -69,7 +69,8 @@ def import_study(task: StudyTask) -> tuple[str, bool]:
     """
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     name = f"{task.key()}.npz"
-    if read_part(task.parts / name) is not None:
+    kept = read_part(task.parts / name)
+    if kept is not None and ("sheet" not in kept.record or (task.sheets / kept.record["sheet"]).is_file()):
         return name, True
     write_part(study_part(task), task.parts / name)
     return name, False

@@ -69,12 +69,12 @@ def _rows(file: Path, columns: tuple[str, ...]) -> list[dict[str, str | None]]:
     try:
         with file.open(newline="", encoding="utf-8-sig") as opened:
             reader = csv.DictReader(opened, strict=True)
-            rows = list(reader)
+            columns_there, rows = reader.fieldnames or (), list(reader)
     except FileNotFoundError as error:
         raise Refused("no such file") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Refused("cannot be read as a table of UTF-8 text") from error
-    if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
+    if missing := [name for name in columns if name not in columns_there]:
         raise Refused(f"no column {missing[0]}; needed: {', '.join(columns)}")
     return rows
 

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from gankit import AbstractMetric, Candidate, Cohort, Evaluation, InputError, Reading, option
+from gankit_metrics._sizes import unfit
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -184,10 +185,11 @@ class GanTest(AbstractMetric):
         from gankit_metrics._training import Schedule
 
         test = largest_test(evaluation)
-        if test is None or not trainable(evaluation):
+        why = unfit(evaluation, least=8) or ("" if trainable(evaluation) else TOO_FEW)
+        if test is None or why:
             for view in views(evaluation):
                 for name in ("accuracy", "auc"):
-                    why = TOO_FEW if test else NO_TEST["test"]
+                    why = why or NO_TEST["test"]
                     yield Reading(name=f"{view}.{name}", value=None, better="real", note=why)
             return
         which, wanted, other = test

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from gankit import AbstractMetric, Candidate, Cohort, Evaluation, Reading, option
+from gankit_metrics._sizes import unfit
 from gankit_metrics.classification import NO_TEST, largest_test
 
 
@@ -33,8 +34,9 @@ class PairConsistency(AbstractMetric):
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
         source, *targets = evaluation.modalities
         test = largest_test(evaluation)
-        if not targets or test is None:
-            why = NO_TEST["test"] if targets else "needs two modalities or more"
+        why = unfit(evaluation, multiple=4) if targets else "needs two modalities or more"
+        if why or test is None:
+            why = why or NO_TEST["test"]
             yield Reading(name="ratio", value=None, better="real", note=why)
             return
         for target in targets:

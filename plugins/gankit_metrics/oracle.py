@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from gankit import AbstractMetric, Candidate, Evaluation, Reading, option
+from gankit_metrics._sizes import unfit
 from gankit_metrics.classification import NO_TEST, largest_test
 
 BETTER: dict[str, Literal["higher", "lower", "real"]] = {
@@ -77,6 +78,8 @@ def _obstacle(evaluation: Evaluation) -> str:
     """Why there can be no detector; empty where there can."""
     if "lesion" not in evaluation.real.truth:
         return "the real cohort has no ground truth 'lesion'"
+    if why := unfit(evaluation, multiple=4):
+        return why
     from gankit_metrics._regions import lesion_fraction, lesion_regions
 
     train = evaluation.real.select(evaluation.real.split == "train")

@@ -6,7 +6,9 @@ import pytest
 from gankit import InputError
 from gankit_dicom._labels import from_case, from_findings, from_lesion
 from gankit_dicom._masks import names_it
+from gankit_dicom._protocol import FOLDER, load_protocol
 from gankit_dicom._refused import Refused
+from gankit_dicom._series import _seconds
 from gankit_dicom._tables import Finding, read_findings, read_marksheet, read_split
 from tests.dicom.scans import CENTRE_MM, NORMAL, T2W, lesion, write_adc, write_t2w, write_volume
 from tests.dicom.test_signals import image
@@ -62,6 +64,7 @@ def test_a_marksheet_is_read(tmp_path):
     ("content", "reason"),
     [
         (b"a,b\n1,2\n", "no column patient_id"),
+        (b"", "no column patient_id"),
         (b"\xff\xfe\x00\x01", "cannot be read"),
         (b'patient_id,split\n"x', "cannot be read"),
     ],
@@ -119,15 +122,49 @@ def test_an_id_is_found_in_a_path_as_a_word_of_its_own(text, name, found):
 
 def test_a_wrong_protocol_says_all_its_problems(gankit, study, tmp_path):
     """With the place of each."""
-    from gankit_dicom._protocol import FOLDER, load_protocol
-
     text = (FOLDER / "prostatex.toml").read_text()
     wrong = text.replace('prefer = ["earlier"]', 'prefer = ["nicer"]').replace('3 = "cs" }', '3 = "bad" }', 1)
     (tmp_path / "p.toml").write_text(wrong)
     with pytest.raises(InputError, match="(?s)t2w.prefer: no preference 'nicer'.*masks\\[0\\].values: 3 = 'bad'"):
         load_protocol(str(tmp_path / "p.toml"))
     (tmp_path / "q.toml").write_text(text.replace("[t2w]", "[t2w]\ncolour = 3"))
-    with pytest.raises(InputError, match="colour"):
+    with pytest.raises(InputError, match="no such key: colour; accepted: plane, sequence, "):
         load_protocol(str(tmp_path / "q.toml"))
     with pytest.raises(InputError, match="shipped protocols: prostatex"):
         load_protocol("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("b_range = [0, 1000]", "b_range = [1000, 0]", "dwi.b_range: from 1000 to 0; accepted: the smaller first"),
+        ("t2w_percentiles = [0.5, 99.5]", "t2w_percentiles = [1, 101]", "t2w_percentiles: accepted: 0 to 100"),
+        ("gland_mm = 55.0", "gland_mm = 0", "gland_mm: 0; accepted: more than 0"),
+        ("gland_share = 0.2", "gland_share = 20", "gland_share: 20; accepted: more than 0, at most 1"),
+        ("'tt=(", "'tt=((", "dce.time_in_text: missing"),
+        (r"(\d+(?:\.\d+)?)", "seconds", "dce.time_in_text: it has no group"),
+    ],
+)
+def test_numbers_and_expressions_of_a_protocol_are_checked_before_a_file_is_read(tmp_path, right, wrong, said):
+    """What would fail in the middle of a study is said at once."""
+    text = (FOLDER / "prostatex.toml").read_text()
+    assert right in text
+    (tmp_path / "p.toml").write_text(text.replace(right, wrong))
+    with pytest.raises(InputError, match=said):
+        load_protocol(str(tmp_path / "p.toml"))
+
+
+def test_a_table_that_is_not_used_and_an_empty_split_are_told_on_the_terminal(gankit, study, tmp_path):
+    """Slices without labels do not come as a surprise when training starts."""
+    result = gankit("import", "dicom", study, "--findings", tmp_path / "none.csv", "-o", tmp_path / "c.safetensors")
+    assert result.exit_code == 0, result.output
+    assert "warning: Table of the findings: not used, no such file" in result.output
+    assert "warning: no slice is in split 'test'; change --test-fraction, --seed or --split" in result.output
+
+
+def test_a_time_that_is_no_number_refuses_the_phase():
+    """``time_in_text`` is the user's; what it finds may be anything."""
+    assert _seconds("12.5") == 12.5
+    for found in ("soon", None):
+        with pytest.raises(Refused, match="no number of seconds"):
+            _seconds(found)

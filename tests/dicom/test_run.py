@@ -47,6 +47,16 @@ def test_a_damaged_part_is_made_again(study, tmp_path):
     assert import_study(task) == (name, False)
 
 
+def test_a_part_whose_sheet_is_gone_is_made_again(study, tmp_path):
+    """The report shows the sheet."""
+    (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
+    name, _ = import_study(task)
+    (sheet,) = task.sheets.iterdir()
+    sheet.unlink()
+    assert import_study(task) == (name, False)
+    assert sheet.is_file()
+
+
 def test_the_report_is_one_file_that_asks_for_nothing_outside(gankit, study, masks, tmp_path):
     """Pictures are inside, and parts are gone after success."""
     out = tmp_path / "c.safetensors"

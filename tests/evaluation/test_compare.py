@@ -154,8 +154,8 @@ def test_with_one_seed_the_unit_is_the_set_and_it_is_said(done, tmp_path):
     (test,) = document["tests"]
     sets = [[judged["readings"][0]["value"] for judged in row["sets"]] for row in document["rows"][:2]]
     assert test["p"] == welch(*sets).p
-    for file in ("md", "tex", "html"):
-        assert "the noise of sampling alone" in (tmp_path / f"out/comparison.{file}").read_text()
+    for file in ("comparison.md", "comparison.tex", "report.html"):
+        assert "the noise of sampling alone" in (tmp_path / "out" / file).read_text()
 
 
 def test_holm_corrects_over_every_test_of_the_table(done):
@@ -307,8 +307,8 @@ def test_tables_show_methods_real_slices_and_p_values(done, tmp_path):
 
     document = done(seeds=2)
     shown = number(entry(document["methods"][0])["mean"])
-    for file in ("md", "tex", "html"):
-        text = (tmp_path / f"out/comparison.{file}").read_text()
+    for file in ("comparison.md", "comparison.tex", "report.html"):
+        text = (tmp_path / "out" / file).read_text()
         assert shown in text
         for word in ("bright", "dark", "real", "augmented real", "p (Holm)", "a disc with a spot"):
             assert word in text, (file, word)

@@ -208,10 +208,17 @@ REFUSED = {
     ),
     "a candidate that is larger": (
         lambda c: {
-            "modalities": c.modalities | {"adc": Modality.of(np.zeros((24, 32, 32)), "1e-6 mm2/s")},
+            "modalities": {name: Modality.of(np.zeros((24, 32, 32)), m.unit) for name, m in c.modalities.items()},
             "synthetic": True,
         },
-        "slices are 1 x 16 x 16, the recipe wants 1 x 32 x 32",
+        "the real cohort: modalities.adc.shape: the cohort's slices are 1 x 16 x 16, the recipe wants 1 x 32 x 32",
+    ),
+    "a candidate whose modalities differ in size": (
+        lambda c: {
+            "modalities": c.modalities | {"adc": Modality.of(np.zeros((24, 8, 8)), "1e-6 mm2/s")},
+            "synthetic": True,
+        },
+        "judged together at one size, found adc 1 x 8 x 8, t2w 1 x 16 x 16; choose those of one size with --modalities",
     ),
     "a real candidate without the label": (lambda c: {"labels": {}}, "no label 'cs'; it has none"),
     "a real candidate without slices of the label": (

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -74,6 +76,30 @@ def test_a_second_signal_kills(job, tmp_path):
     sender.join()
     assert [each.code for each in ended] == [-signal.SIGKILL]
     assert (tmp_path / "a").read_text() == "told\n"
+
+
+def test_a_job_is_told_to_stop_when_its_parent_is_killed(tmp_path):
+    """SIGKILL leaves the parent no chance to tell it."""
+    file, log = tmp_path / "a", tmp_path / "a.log"
+    text = (
+        "import os; from pathlib import Path; from gankit._jobs import Job, run_jobs;"
+        f"run_jobs([Job(name='a', module=('tests.evaluation.stub', 'wait', {str(file)!r}),"
+        f" log=Path({str(log)!r}))], 1, os.environ, quiet=True)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", text])
+    signalled = _text_within_10_s(file, "")
+    parent.kill()
+    parent.wait()
+    assert signalled
+    assert _text_within_10_s(file, "told\n")
+
+
+def _text_within_10_s(file, text):
+    for _ in range(1000):
+        if file.exists() and file.read_text() == text:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def test_processes_share_the_cores_unless_the_user_says_otherwise(monkeypatch):

@@ -1,5 +1,6 @@
 """The trainer of small networks that metrics share, and the networks."""
 
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -8,6 +9,9 @@ from torch import nn
 from gankit_metrics._classifier import Convolutional, TwoLayer, classifier
 from gankit_metrics._training import Schedule, applied, drawn, fit, weights, with_weights
 from gankit_metrics._unet import SmallUNet
+from gankit_metrics.classification import GanTest
+from gankit_metrics.consistency import PairConsistency
+from gankit_metrics.oracle import Oracle
 
 
 def generator(seed=0):
@@ -105,3 +109,13 @@ def test_the_unet_keeps_the_size(sides):
     """In one to three dimensions."""
     network = drawn(lambda: SmallUNet(2, 3, len(sides), 4), generator())
     assert network(torch.zeros(2, 2, *sides)).shape == (2, 3, *sides)
+
+
+@pytest.mark.parametrize("metric", [GanTest(), Oracle(), PairConsistency()])
+def test_slices_of_sides_that_a_network_cannot_take_have_no_readings(metric, evaluation, candidate):
+    """Six pixels: every reading says what is needed, none is an exception."""
+    shapes = {name: attrs.evolve(spec, shape=(1, 6, 6)) for name, spec in evaluation.modalities.items()}
+    readings = list(metric.measure(candidate, attrs.evolve(evaluation, modalities=shapes)))
+    assert readings
+    assert all(reading.value is None for reading in readings)
+    assert all("slices are 6 x 6" in reading.note for reading in readings)
