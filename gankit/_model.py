@@ -104,13 +104,10 @@ class Model:
 
 
 def approached_label(recipe: Recipe) -> dict[str, int]:
-    """The label of the pools that training draws samples to, with its value, where they agree on one."""
+    """The label of the pools that training draws samples to, with its value, where those that have one agree."""
     pools = [recipe.pools[name] for name in recipe.approached_pools()]
-    values = {(pool.label, pool.equals) for pool in pools}
-    if len(values) != 1:
-        return {}
-    label, value = values.pop()
-    return {} if label is None else {label: value}
+    values = {(pool.label, pool.equals) for pool in pools if pool.label is not None}
+    return dict(values) if len(values) == 1 else {}
 
 
 def save_model(

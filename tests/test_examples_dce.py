@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from gankit import Cohort, CohortError, Modality, load_recipe
+from gankit import Cohort, Modality, load_recipe
+from gankit._model import approached_label
 from gankit._resident import resident_cohort
 from gankit._train import Trainer
 
@@ -28,7 +29,6 @@ TINY_DCE = {
     "networks.dce_translator.width": 4,
     "networks.dce_translator.depth": 2,
     "networks.dce_critic.width": 4,
-    "networks.dce_auxiliary.width": 4,
 }
 
 
@@ -36,16 +36,17 @@ TINY_DCE = {
 
 
 def test_the_third_modality_is_a_translation_with_its_terms(plugins):
-    """One edge from both others, a critic of each kind, and terms in every phase: nothing else is new."""
+    """One edge from both others, one critic, three terms, over every training slice that has it: nothing else is new."""
     before, after = (load_recipe(name, plugins=plugins) for name in ("mpmri", "mpmri-dce"))
     assert after.synthesizer["dce"].from_ == ("adc", "t2w")
-    assert set(after.networks) - set(before.networks) == {"dce_translator", "dce_critic", "dce_auxiliary"}
+    assert set(after.networks) - set(before.networks) == {"dce_translator", "dce_critic"}
     assert {phase.name: [t.name for t in phase.terms if t.on == ("dce",)] for phase in after.phases} == {
-        "warm-up": ["l2-dce", "band-l2-dce"],
-        "supervised": ["l2-dce", "band-l2-dce"],
-        "unsupervised": ["wgan-gp-dce", "jsd-auxiliary-dce"],
+        "warm-up": [],
+        "supervised": [],
+        "unsupervised": ["wgan-gp-dce"],
+        "enhancement": ["l2-dce", "band-l2-dce"],
     }
-    for old, new in zip(before.phases, after.phases, strict=True):
+    for old, new in zip(before.phases, after.phases, strict=False):
         assert [term for term in new.terms if term.on != ("dce",)] == list(old.terms)
 
 
@@ -87,7 +88,7 @@ def weights(tiny_recipe):
         scalars = [trainer.step() for _ in range(3)]
         assert all(value.isfinite() for step in scalars for terms in step.values() for value in terms.values())
         ran = {name for step in scalars for terms in step.values() for name in terms}
-        assert {"l2-dce", "wgan-gp-dce", "jsd-auxiliary-dce"} <= ran
+        assert {"l2-dce", "wgan-gp-dce", "jsd-auxiliary-adc"} <= ran
         return torch.cat([weight.detach().flatten() for weight in trainer.state.networks.parameters()])
 
     return trained
@@ -111,19 +112,20 @@ def test_slices_without_dce_still_feed_the_other_modalities(half, weights, untou
     assert not torch.equal(weights(changed(half, "t2w", 1)), untouched)
 
 
-def test_dce_without_labels_trains_by_a_recipe_of_its_own(half, tiny_recipe):
-    """Where only unlabelled slices have dce, the pools of mpmri-dce have none and say so; ``dynamic`` learns of it."""
+def test_dce_of_slices_without_a_label_is_learned(half, tiny_recipe):
+    """Where only unlabelled slices have dce, as in scans without a biopsy, it is learned from them all the same."""
     cs_N = np.where(half.modalities["dce"].present, -1, half.labels["cs"])
     unlabelled = attrs.evolve(half, labels={"cs": cs_N})
-    with pytest.raises(CohortError, match=r"pools\.cs: no slice of the pool has dce \(12 slices outside of it have\)"):
-        resident_cohort(tiny_recipe(**TINY_DCE), unlabelled, CPU).members("cs", ("dce",))
-    small = {name: value for name, value in TINY_DCE.items() if name != "networks.dce_auxiliary.width"}
-    recipe = tiny_recipe(**small | {"recipe": str(PACKAGE.parent / "recipes/dynamic.toml")})
+    recipe = tiny_recipe(**TINY_DCE)
     trainer = Trainer(recipe, resident_cohort(recipe, unlabelled, CPU), CPU)
     steps = [trainer.step() for _ in range(3)]
     assert all(value.isfinite() for step in steps for terms in step.values() for value in terms.values())
-    ran = {name for step in steps for terms in step.values() for name in terms}
-    assert {"l2-dce", "wgan-gp-dce", "jsd-auxiliary-adc"} <= ran
+    assert all(step["enhancement"]["l2-dce"] > 0 for step in steps)
+
+
+def test_what_is_sampled_has_the_label_of_the_pools_that_have_one(plugins):
+    """DCE is drawn to slices of any label, ADC and T2w to those of one: so are the samples."""
+    assert approached_label(load_recipe("mpmri-dce", plugins=plugins)) == {"cs": 1}
 
 
 # The stranger's plugin ------------------------------------------------------------------------------------

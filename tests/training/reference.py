@@ -22,8 +22,8 @@ Batch = Mapping[str, Tensor]
 
 @functools.cache
 def band_of(size: int, inner: int, beyond: int) -> Tensor:
-    """The matrix (P, P) that takes a square of P pixels, flat, to its mean within ``inner`` pixels minus its mean within
-    ``inner + beyond``: one row a pixel."""
+    """The matrix (P, P), one row a pixel, that takes a square of P pixels, flat, to its mean within ``inner`` pixels
+    minus its mean within ``inner + beyond``."""
     pixels = list(itertools.product(range(size), repeat=2))
     rows = torch.zeros(len(pixels), len(pixels), dtype=torch.float64)
     for reach, sign in ((inner, 1), (inner + beyond, -1)):
@@ -31,7 +31,6 @@ def band_of(size: int, inner: int, beyond: int) -> Tensor:
             near = [column for column, (v, u) in enumerate(pixels) if abs(y - v) <= reach and abs(x - u) <= reach]
             rows[row, near] += sign / len(near)
     return rows
-
 
 
 class Reference:
