@@ -36,7 +36,7 @@ TINY_DCE = {
 
 
 def test_the_third_modality_is_a_translation_with_its_terms(plugins):
-    """One edge from both others, one critic, three terms, over every training slice that has it: nothing else is new."""
+    """One edge from both others, one critic, three terms, over every slice that has it: nothing else is new."""
     before, after = (load_recipe(name, plugins=plugins) for name in ("mpmri", "mpmri-dce"))
     assert after.synthesizer["dce"].from_ == ("adc", "t2w")
     assert set(after.networks) - set(before.networks) == {"dce_translator", "dce_critic"}
