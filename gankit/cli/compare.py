@@ -9,7 +9,7 @@ import click
 
 from gankit._errors import RunError
 from gankit.cli._group import plugins, set_option
-from gankit.cli.evaluate import judging_options, names, show
+from gankit.cli.evaluate import judging_options, show
 
 if TYPE_CHECKING:
     from gankit._plan import Plan
@@ -45,9 +45,6 @@ def compare(
     out: Path,
     jobs: int,
     dry_run: bool,
-    metrics: str,
-    headline: str,
-    modalities: str,
     **options: Any,
 ) -> None:
     """Train every RECIPE, judge what comes out, and test the differences.
@@ -65,9 +62,6 @@ def compare(
     plan = plan_comparison(
         recipes,
         out,
-        metrics=names(metrics),
-        headline=names(headline),
-        modalities=names(modalities),
         plugins=plugins(),
         **options,
     )

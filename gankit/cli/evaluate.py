@@ -11,6 +11,15 @@ import click
 from gankit.cli._group import plugins
 
 
+def _names_option(name: str, metavar: str, text: str) -> Callable[..., Any]:
+    """An option of names, separated by commas or given many times."""
+
+    def split(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(each.strip() for part in given for each in part.split(",") if each.strip())
+
+    return click.option(name, multiple=True, metavar=f"{metavar},...", callback=split, help=text)
+
+
 def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options of every command that judges slices."""
     options = (
@@ -20,24 +29,21 @@ def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Path(path_type=Path),
             help="Cohort file of real patients that no training saw.  [default: what the recipe's cohort offers]",
         ),
-        click.option("--metrics", metavar="NAME,...", default="", help="Metrics to measure.  [default: all]"),
+        _names_option("--metrics", "NAME", "Metrics to measure.  [default: all]"),
         click.option(
             "--option", "options", multiple=True, metavar="METRIC.OPTION=VALUE", help="Set one option of a metric."
         ),
-        click.option(
-            "--headline",
-            metavar="PATTERN,...",
-            default="",
-            help="Readings in the short table, as in 'fid.*'.  [default: the first of each metric]",
+        _names_option(
+            "--headline", "PATTERN", "Readings in the short table, as in 'fid.*'.  [default: the first of each metric]"
         ),
-        click.option("--modalities", metavar="NAME,...", default="", help="Modalities to judge.  [default: all]"),
+        _names_option("--modalities", "NAME", "Modalities to judge.  [default: all]"),
         click.option("--label", metavar="NAME[=0|1]", help="Label that candidates are meant to have."),
         click.option(
             "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the evaluation."
         ),
         click.option(
             "--replicates",
-            type=click.IntRange(min=2),
+            type=click.IntRange(min=20),
             default=200,
             show_default=True,
             help="Draws of each bootstrap interval.",
@@ -47,11 +53,6 @@ def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def names(text: str) -> tuple[str, ...]:
-    """``"a, b"`` as names."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @click.command
@@ -65,7 +66,7 @@ def names(text: str) -> tuple[str, ...]:
 @click.option(
     "--per-set", type=click.IntRange(min=1), help="Slices in a set.  [default: 1942; of a cohort file all it has]"
 )
-def evaluate(target: Path, out: Path, metrics: str, headline: str, modalities: str, **options: Any) -> None:
+def evaluate(target: Path, out: Path, **options: Any) -> None:
     """Judge TARGET, a run directory, a model.safetensors or a cohort file, with real slices beside it.
 
     \b
@@ -77,15 +78,7 @@ def evaluate(target: Path, out: Path, metrics: str, headline: str, modalities: s
     """
     from gankit._evaluate import evaluate as run
 
-    document = run(
-        target,
-        out,
-        metrics=names(metrics),
-        headline=names(headline),
-        modalities=names(modalities),
-        plugins=plugins(),
-        **options,
-    )
+    document = run(target, out, plugins=plugins(), **options)
     show(document["rows"], document["headline"])
     click.echo(f"{out / 'evaluation.json'}; every reading is in {out / 'evaluation.md'}")
 

@@ -6,7 +6,9 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
-from gankit import InputError, load_model, train
+from gankit import InputError, load_model, load_recipe, train
+from gankit._structure import to_document
+from gankit._targets import header
 from gankit.cli import main
 
 
@@ -69,3 +71,32 @@ def test_a_shipped_model_samples(gankit, tmp_path):
     """``gankit sample NAME``."""
     assert gankit("sample", "tiny", "-n", 2, "-o", tmp_path / "s.npz", "--device", "cpu").exit_code == 0
     assert (tmp_path / "s.npz").is_file()
+
+
+# The demonstration model ------------------------------------------------------------------------------------
+
+
+def test_the_demonstration_model_is_small_and_has_a_card(plugins):
+    """Under 8 MB in the wheel; the card says how it was trained and what it reads."""
+    file = plugins.models["mpmri-demo"]
+    assert file.stat().st_size < 8e6
+    card = file.with_suffix(".md").read_text(encoding="utf-8")
+    assert "gankit train mpmri-demo" in card
+    assert "lesion-contrast.adc.train" in card
+
+
+def test_the_demonstration_model_is_of_the_shipped_recipe(plugins):
+    """Its recipe is ``mpmri-demo`` to the last option, so that the command in the card would train it again."""
+    shipped = to_document(load_recipe("mpmri-demo", plugins=plugins), plugins.registry)
+    assert header(plugins.models["mpmri-demo"])["recipe"] == shipped
+
+
+def test_the_demonstration_model_makes_pairs_in_range(plugins):
+    """ADC and T2w of slices with the label, none of them flat."""
+    cohort = load_model("mpmri-demo", "cpu", plugins).cohort(4, seed=0)
+    assert set(cohort.labels["cs"]) == {1}
+    assert cohort.modalities["adc"].values.shape == (4, 1, 64, 64)
+    for name, (low, high) in {"adc": (0, 3000), "t2w": (0, 700)}.items():
+        values = cohort.modalities[name].values
+        assert low <= values.min() < values.max() <= high
+        assert (values.std(axis=(1, 2, 3)) > 0.05 * (high - low)).all()

@@ -30,7 +30,7 @@ def test_a_comparison_is_stopped_and_goes_on(environment, plugins, tiny_recipe, 
     recipe = tiny_recipe("adc-only", **{"name": "one", "training.checkpoint_every": 1000})
     (tmp_path / "one.toml").write_text(tomli_w.dumps(to_document(recipe, plugins.registry)))
     words = [sys.executable, "-m", "gankit", "compare", "one.toml", "-o", "out", "--jobs", "2", "--steps", "150"]
-    words += ["--sets", "2", "--per-set", "8", "--replicates", "2", "--metrics", "brightness"]
+    words += ["--sets", "2", "--per-set", "8", "--replicates", "20", "--metrics", "brightness"]
     started = {"cwd": tmp_path, "env": environment, "stderr": subprocess.PIPE, "text": True}
     metrics = tmp_path / "out/runs/one-seed0/metrics.jsonl"
 

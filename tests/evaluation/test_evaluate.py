@@ -343,3 +343,19 @@ def test_the_command_prints_the_headline_and_writes_a_table(measuring, trained, 
     assert "| brightness.error ↓ | seeds | steps | training | device |" in text
     assert "adc, t2w judged against 24 real slices of 8 patients (a disc with a spot) and no fresh patients" in text
     assert "real: no fresh patients" in text
+
+
+@pytest.mark.parametrize("given", [["a,b, c"], ["a", "b,c"], ["a", "b", "c"]])
+def test_names_are_separated_by_commas_or_given_many_times(monkeypatch, tmp_path, given):
+    """None of them is lost."""
+    asked = {}
+
+    def evaluate(target, out, **options):
+        asked.update(options)
+        return {"rows": [], "headline": []}
+
+    monkeypatch.setattr("gankit._evaluate.evaluate", evaluate)
+    options = [word for names in given for word in ("--metrics", names)]
+    result = CliRunner().invoke(main, ["evaluate", "run", "-o", str(tmp_path / "out"), *options])
+    assert result.exit_code == 0, result.output
+    assert asked["metrics"] == ("a", "b", "c")
