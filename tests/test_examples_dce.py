@@ -123,6 +123,21 @@ def test_dce_of_slices_without_a_label_is_learned(half, tiny_recipe):
     assert all(step["enhancement"]["l2-dce"] > 0 for step in steps)
 
 
+def test_slices_of_any_label_move_the_translator_of_dce_alone(half, tiny_recipe):
+    """The phase that learns enhancement leaves ADC, T2w and the encoder bit for bit as they were."""
+    never = {"phases.warm-up.start": 9, "phases.warm-up.stop": 10}
+    never |= {"phases.supervised.start": 9, "phases.unsupervised.start": 9}
+    recipe = tiny_recipe(**TINY_DCE | never)
+    trainer = Trainer(recipe, resident_cohort(recipe, half, CPU), CPU)
+    before = {name: weight.clone() for name, weight in trainer.state.networks.by_name.state_dict().items()}
+    assert set(trainer.step()) == {"enhancement"}
+    after = trainer.state.networks.by_name.state_dict()
+    moved = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert moved - {"encoder"} == {"dce_translator"}
+    encoder = [name for name, _ in trainer.state.networks["encoder"].named_parameters()]
+    assert all(torch.equal(before[f"encoder.{name}"], after[f"encoder.{name}"]) for name in encoder)
+
+
 def test_what_is_sampled_has_the_label_of_the_pools_that_have_one(plugins):
     """DCE is drawn to slices of any label, ADC and T2w to those of one: so are the samples."""
     assert approached_label(load_recipe("mpmri-dce", plugins=plugins)) == {"cs": 1}

@@ -25,8 +25,14 @@ class Reconstruct(AbstractPhase):
 
     encode: Edge = option(help="the encoder and the modality that it reads, as { network = ..., from = ... }")
     pool: str = option(help="pool of real slices")
+    moves: tuple[str, ...] | None = option(
+        None, help="networks that it trains; default: the encoder and all that its terms need"
+    )
 
     def players(self, recipe: Recipe) -> tuple[str, ...]:
+        return self.moves or self._passed(recipe)
+
+    def _passed(self, recipe: Recipe) -> tuple[str, ...]:
         return (self.encode.network, *recipe.upstream(self.judged()))
 
     def places(self, recipe: Recipe) -> Shapes:
@@ -36,6 +42,10 @@ class Reconstruct(AbstractPhase):
         return tuple(recipe.modalities)
 
     def check(self, recipe: Recipe) -> Iterator[Problem]:
+        passed = self._passed(recipe)
+        for name in self.moves or ():
+            if name not in passed:
+                yield Problem("moves", f"its terms do not pass through {name!r}; accepted: {', '.join(passed)}")
         if recipe.training.batch < 2 and recipe.networks[self.encode.network].mixes_samples:
             yield Problem("encode.network", "its norm needs training.batch of at least 2, got 1")
 
