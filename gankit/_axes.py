@@ -43,7 +43,7 @@ def methods_of(
     """
     common = dict(parse_override(text) for text in overrides) | ({} if steps is None else {"training.steps": steps})
     if "training.seed" in common:
-        raise InputError("--set training.seed: the seeds of a comparison are 0, 1, ...; give their number with --seeds")
+        raise InputError("--set training.seed: a comparison counts seeds up; give their number with --seeds, the first with --first-seed")
     parsed = [_axis(text) for text in axes]
     methods = []
     for source in recipes:

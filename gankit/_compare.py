@@ -78,6 +78,7 @@ def plan_comparison(
     axes: Iterable[str] = (),
     steps: int | None = None,
     seeds: int = 1,
+    first_seed: int = 0,
     sets: int = 5,
     per_set: int = 1942,
     metrics: Iterable[str] = (),
@@ -100,7 +101,8 @@ def plan_comparison(
         overrides: ``KEY=VALUE`` for every recipe.
         axes: ``KEY=VALUE,VALUE,...``: a method for each value; a key may begin with the name of a network.
         steps: training steps of every recipe.
-        seeds: trainings of each method, ``training.seed`` 0, 1, ...
+        seeds: trainings of each method, ``training.seed`` first_seed, first_seed + 1, ...
+        first_seed: keep the seeds that recipes were tuned on out of a comparison.
         sets, per_set: sets of slices sampled from each run, and slices in each.
         options: ``METRIC.OPTION=VALUE``.
         label: NAME or NAME=VALUE; default: what the recipes say.
@@ -117,7 +119,7 @@ def plan_comparison(
         runs=tuple(
             planned_run(method.name, slug(method.name), number, method.recipe(number, plugins), plugins)
             for method in methods_of(recipes, overrides, axes, steps, plugins)
-            for number in range(seeds)
+            for number in range(first_seed, first_seed + seeds)
         ),
         settings=Settings(
             metrics=chosen,
@@ -197,12 +199,17 @@ def _held(folder: Path) -> Iterator[None]:
 
 def _train(plan: Plan, jobs: int, quiet: bool) -> dict[str, str]:
     """Train the runs that are not trained. Returns those that failed, with the reason."""
-    waiting = [run for run in plan.runs if not plan.standing(run).trained]
+    waiting = [run for run in by_round(plan.runs) if not plan.standing(run).trained]
     at_once = max(1, min(jobs, len(waiting)))
     ended, stopped = run_jobs([_training(plan, run) for run in waiting], at_once, threads(at_once), quiet)
     if stopped is not None:
         raise Stopped(stopped)
     return {job.name: job.last for job in ended if job.code != 0}
+
+
+def by_round(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
+    """Every method's first seed, then every method's second: stopped early, methods have equally many."""
+    return sorted(runs, key=lambda run: run.seed)
 
 
 def _training(plan: Plan, run: PlannedRun) -> Job:

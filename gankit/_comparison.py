@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from gankit._evaluate import real_cohorts, wanted_of
 from gankit._evaluation import Evaluation
 from gankit._plan import Plan, PlannedRun
 from gankit._plugins import Plugins
-from gankit._real_side import Wanted, chosen_modalities, only_label, prepare
+from gankit._real_side import Wanted, chosen_modalities, only_label, prepare, refuse_tested
 from gankit._recipe import ModalitySpec
 from gankit._subjects import Subject, model_subject, references
 from gankit._summary import Entry, headline, over_rows
@@ -55,6 +56,9 @@ class Comparison:
             replicates=settings.replicates,
             cache=plan.folder / "cache",
         )
+        if plan.cohort is not None:
+            for run in {json.dumps(run.document["cohort"]): run for run in plan.runs}.values():
+                refuse_tested(run.recipe, evaluation, run.method)
         return cls(plan, evaluation)
 
     def subjects(self, plugins: Plugins) -> list[Subject]:

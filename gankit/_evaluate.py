@@ -50,14 +50,14 @@ from gankit._judge import Judge, Measured
 from gankit._metrics import checked_headline, chosen_metrics, metric_versions
 from gankit._plugins import Plugins, load_plugins
 from gankit._progress import Progress, say
-from gankit._real_side import Wanted, chosen_modalities, judged_slices, only_label, prepare, shared_modalities
+from gankit._real_side import Wanted, chosen_modalities, judged_slices, only_label, prepare, refuse_tested, shared_modalities
 from gankit._recipe import ModalitySpec, Recipe
 from gankit._recipe_file import load_recipe
 from gankit._structure import plain
 from gankit._subjects import Sets, Subject, model_subject, references, slices_subject
 from gankit._summary import Entry, headline, over_sets
 from gankit._tables import markdown
-from gankit._targets import about_run, model_file, recipe_of
+from gankit._targets import about_run, header, model_file, recipe_of
 
 FORMAT = "gankit-evaluation-1"
 
@@ -139,7 +139,7 @@ def evaluate(
         cache=folder / "cache",
     )
     if file is not None:
-        subject = _model(path, file, evaluation, settings, device, plugins)
+        subject = _model(path, file, evaluation, settings, device, plugins, elsewhere=cohort is not None)
     else:
         assert candidate is not None
         subject = _slices(path, candidate, evaluation, settings, chosen=bool(sets or per_set))
@@ -161,13 +161,22 @@ def _sets(count: int | None, size: int | None, seed: int) -> Sets:
 
 
 def _model(
-    path: Path, file: Path, evaluation: Evaluation, settings: Settings, device: str, plugins: Plugins
+    path: Path,
+    file: Path,
+    evaluation: Evaluation,
+    settings: Settings,
+    device: str,
+    plugins: Plugins,
+    *,
+    elsewhere: bool,
 ) -> Subject:
+    """A model as what is judged; ``elsewhere``: the real cohort is another than that of its recipe."""
     from gankit._device import choose_device
     from gankit._model import approached_label, load_model
 
     chosen = choose_device(device)
-    made = approached_label(recipe_of(file, plugins))
+    recipe = recipe_of(file, plugins)
+    made = approached_label(recipe)
     if made and made != {evaluation.label: evaluation.value}:
         ((label, value),) = made.items()
         raise InputError(
@@ -176,6 +185,8 @@ def _model(
         )
     name = path.resolve().name if path.is_dir() else path.stem
     about = about_run(path, file)
+    if elsewhere:
+        about["note"] = refuse_tested(recipe, evaluation, str(path))
     return model_subject(
         name, path, file, lambda: load_model(file, chosen, plugins), evaluation, settings.sets, **about
     )
@@ -191,6 +202,8 @@ def _read_candidate(path: Path) -> Cohort:
     try:
         return read_cohort(path)
     except CohortError as error:
+        if header(path):  # a cohort, whose content is at fault
+            raise
         raise CohortError(f"{error}; a target is a run directory, a model file or a cohort file") from error
 
 

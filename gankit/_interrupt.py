@@ -14,10 +14,21 @@ def stopping() -> Iterator[Callable[[], signal.Signals | None]]:
     tells which one came."""
     received: list[signal.Signals] = []
 
-    def note(number: int, _: FrameType | None) -> None:
+    def note(number: signal.Signals) -> None:
         if received:
             raise KeyboardInterrupt
-        received.append(signal.Signals(number))
+        received.append(number)
+
+    with handled(note):
+        yield lambda: received[0] if received else None
+
+
+@contextmanager
+def handled(handle: Callable[[signal.Signals], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM are given to ``handle`` instead of being acted on."""
+
+    def note(number: int, _: FrameType | None) -> None:
+        handle(signal.Signals(number))
 
     previous = {}
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -26,7 +37,7 @@ def stopping() -> Iterator[Callable[[], signal.Signals | None]]:
         except ValueError:  # not the main thread, where Python delivers no signals
             break
     try:
-        yield lambda: received[0] if received else None
+        yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -7,14 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
 import attrs
 
+from gankit._interrupt import handled
 from gankit._progress import say
 
 POLL_S, SHOW_S = 0.1, 0.5
@@ -66,9 +67,9 @@ def run_jobs(
     Returns: how each job that was started ended, and the signal that stopped the rest.
     """
     waiting, running, ended = list(jobs), dict[Job, subprocess.Popen[bytes]](), list[Ended]()
-    told = 0
+    received, told = list[signal.Signals](), 0
     with ExitStack() as held:
-        received = held.enter_context(_signals())
+        held.enter_context(handled(received.append))
         lines = held.enter_context(JobLines(quiet))
         held.callback(_kill, running)
         while waiting or running:
@@ -118,27 +119,6 @@ def _kill(running: Mapping[Job, subprocess.Popen[bytes]]) -> None:
 def _last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
     return next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")
-
-
-@contextmanager
-def _signals() -> Iterator[list[signal.Signals]]:
-    """Collect SIGINT and SIGTERM instead of acting on them."""
-    received: list[signal.Signals] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        received.append(signal.Signals(number))
-
-    previous = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            previous[number] = signal.signal(number, note)
-        except ValueError:  # not the main thread, where Python delivers no signals
-            break
-    try:
-        yield received
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 class JobLines:

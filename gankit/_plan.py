@@ -156,7 +156,7 @@ def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
     """What the new plan changes or leaves out; what it adds is no change."""
     yield from differences({"judging": old["judging"]}, {"judging": new["judging"]})
     before, after = (
-        {run["method"]: run["recipe"] for run in document["runs"].values() if run["seed"] == 0}
+        {run["method"]: run["recipe"] for run in reversed(document["runs"].values())}  # that of the first seed
         for document in (old, new)
     )
     yield from (f"it has {name!r}, which is not among yours" for name in before if name not in after)

@@ -12,7 +12,7 @@ from gankit._cohort import Cohort
 from gankit._errors import CohortError, InputError
 from gankit._evaluation import Evaluation, complete
 from gankit._nearest import nearest
-from gankit._recipe import ModalitySpec
+from gankit._recipe import ModalitySpec, Recipe
 from gankit._shapes import shape_text
 
 RANGE = (0.1, 99.9)
@@ -158,6 +158,35 @@ def judged_slices(cohort: Cohort, evaluation: Evaluation, whose: str) -> Cohort:
             f" '{leaked[0]}'; figures would flatter it; leave them out, or judge against another test"
         )
     return slices
+
+
+def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
+    """Make sure that none of a recipe's training slices is a test slice of the real side, which may be another cohort.
+
+    Slices are told by their images at the size of the evaluation. Returns a note where the recipe's cohort cannot be
+    loaded or compared, else nothing.
+
+    Raises:
+        CohortError: test slices are among them.
+    """
+    try:
+        seen = complete(recipe.cohort.load(), evaluation.modalities, whose)
+    except CohortError:
+        return "its training cohort is not at hand: whether test slices are in it is unknown"
+    trained = set(_images(seen.select(seen.split == "train")))
+    test = evaluation.real.select(evaluation.real.split == "test")
+    if leaked := [patient for patient, image in zip(test.patient, _images(test), strict=True) if image in trained]:
+        raise CohortError(
+            f"{whose}: was trained on {len(leaked)} test slices of the real cohort, the first of patient"
+            f" '{leaked[0]}'; figures would flatter it; judge against a cohort that has them in its train split"
+        )
+    return ""
+
+
+def _images(cohort: Cohort) -> list[bytes]:
+    """The first modality of each slice."""
+    values = next(iter(cohort.modalities.values())).values
+    return [image.tobytes() for image in values]
 
 
 def _of(cohort: Cohort, chosen_N: np.ndarray, whose: str, which: str) -> Cohort:

@@ -130,8 +130,8 @@ def area_average(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
     whole = len(found) == len(shape) and found[0] == shape[0]
     if not whole or any(have % want for have, want in zip(found[1:], shape[1:], strict=True)):
         raise CohortError(
-            f"modalities.{name}.shape: the cohort's slices are {shape_text(found)}, the recipe wants"
-            f" {shape_text(shape)}; the cohort's size must be the same or a whole multiple, with equal channels"
+            f"modalities.{name}.shape: the cohort's slices are {shape_text(found)}, wanted are {shape_text(shape)};"
+            " the cohort's size must be the same or a whole multiple, with equal channels"
         )
     blocks = [len(values), found[0]]
     for have, want in zip(found[1:], shape[1:], strict=True):

@@ -60,13 +60,13 @@ def test_larger_images_are_averaged_by_area():
 @pytest.mark.parametrize("shape", [(1, 4, 4), (1, 12, 8), (1, 6), (1, 1, 6, 4)])
 def test_a_size_that_is_no_whole_multiple_is_refused(shape):
     """Neither resampled nor padded; the message has both sizes."""
-    with pytest.raises(CohortError, match="the cohort's slices are 1 x 6 x 4, the recipe wants 1 x"):
+    with pytest.raises(CohortError, match="the cohort's slices are 1 x 6 x 4, wanted are 1 x"):
         area_average(np.zeros((2, 1, 6, 4), dtype=np.float32), shape, "adc")
 
 
 def test_other_channels_are_refused():
     """Channels are never averaged."""
-    with pytest.raises(CohortError, match=r"slices are 1 x 6 x 4, the recipe wants 2 x 6 x 4.*with equal channels"):
+    with pytest.raises(CohortError, match=r"slices are 1 x 6 x 4, wanted are 2 x 6 x 4.*with equal channels"):
         area_average(np.zeros((2, 1, 6, 4), dtype=np.float32), (2, 6, 4), "adc")
 
 
@@ -89,7 +89,7 @@ REFUSED = {
     "an empty pool": (lambda c: {"labels": {"cs": np.ones(24, dtype=np.int8)}}, {},
                       r"pools\.noncs: no slice of the cohort's 24 has label 'cs' = 0 in split 'train'"),
     "smaller images": (lambda c: {}, {"modalities.adc.shape": [1, 32, 32], "modalities.t2w.shape": [1, 32, 32]},
-                       r"modalities\.adc\.shape: the cohort's slices are 1 x 16 x 16, the recipe wants 1 x 32 x 32"),
+                       r"modalities\.adc\.shape: the cohort's slices are 1 x 16 x 16, wanted are 1 x 32 x 32"),
 }  # fmt: skip
 
 

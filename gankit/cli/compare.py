@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 )
 @click.option("--steps", type=click.IntRange(min=1), help="Training steps of every recipe.  [default: the recipe's]")
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings of each method.")
+@click.option(
+    "--first-seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="training.seed of each method's first training; the others count up from it.",
+)
 @click.option("--sets", type=click.IntRange(min=1), default=5, show_default=True, help="Sets sampled from each run.")
 @click.option("--per-set", type=click.IntRange(min=1), default=1942, show_default=True, help="Slices in a set.")
 @judging_options

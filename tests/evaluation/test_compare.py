@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from gankit import InputError, RunError, load_recipe, train
 from gankit._axes import methods_of, slug
-from gankit._compare import compare, failures, plan_comparison
+from gankit._compare import by_round, compare, failures, plan_comparison
 from gankit._jobs import Ended
 from gankit._statistics import holm, welch
 from gankit._structure import to_document
@@ -130,6 +130,22 @@ def test_runs_of_another_machine_are_taken_and_judged(done, tmp_path):
         assert (row["steps"], row["seed"], row["device"]) == (2, int(row["name"][-1]), "cpu")
         assert row["wall_s"] > 0
     assert json.loads((tmp_path / "out/comparison.json").read_text()) == document
+
+
+def test_seeds_may_begin_anywhere_and_are_trained_round_by_round(plan):
+    """So that reported seeds are not those that were tuned on, and all methods have as many when time runs out."""
+    runs = plan(seeds=2, first_seed=10).runs
+    assert [(run.name, run.recipe.training.seed) for run in runs] == [
+        ("bright-seed10", 10), ("bright-seed11", 11), ("dark-seed10", 10), ("dark-seed11", 11)
+    ]  # fmt: skip
+    assert [run.name for run in by_round(runs)] == ["bright-seed10", "dark-seed10", "bright-seed11", "dark-seed11"]
+
+
+def test_a_folder_of_other_seeds_is_refused(plan, measuring):
+    """The first seed is part of what a comparison is."""
+    plan(first_seed=0).write(measuring)
+    with pytest.raises(InputError, match="training.seed: 0 there, 5 here"):
+        plan(first_seed=5)
 
 
 def test_with_several_seeds_the_unit_is_the_seed(done):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gankit import InputError, Modality, PluginError, load_model, write_cohort
+from gankit import InputError, Modality, PluginError, load_model, train, write_cohort
 from gankit._evaluate import evaluate
 from gankit.cli import main
 from tests.evaluation.toy import MEASURED
@@ -211,7 +211,7 @@ REFUSED = {
             "modalities": {name: Modality.of(np.zeros((24, 32, 32)), m.unit) for name, m in c.modalities.items()},
             "synthetic": True,
         },
-        "the real cohort: modalities.adc.shape: the cohort's slices are 1 x 16 x 16, the recipe wants 1 x 32 x 32",
+        "the real cohort: modalities.adc.shape: the cohort's slices are 1 x 16 x 16, wanted are 1 x 32 x 32",
     ),
     "a candidate whose modalities differ in size": (
         lambda c: {
@@ -271,6 +271,26 @@ def test_fresh_patients_must_be_others(judge, trained, tiny_cohort_file):
     """The cohort itself is not fresh."""
     with pytest.raises(InputError, match="the fresh cohort shares 8 patients with the real one, the first is 'p0'"):
         judge(trained, fresh=tiny_cohort_file)
+
+
+def test_a_real_cohort_whose_test_slices_a_model_was_trained_on_is_refused(judge, trained, tiny_cohort, tmp_path):
+    """Its train and test exchanged; names of patients are no help where another import gave others."""
+    swapped = np.where(tiny_cohort.split == "train", "test", "train")
+    renamed = np.char.add("other-", tiny_cohort.patient)
+    real = written(tiny_cohort, tmp_path / "swapped.safetensors", split=swapped, patient=renamed)
+    with pytest.raises(InputError, match=r"run: was trained on 18 test slices of the real cohort, the first of patient"):
+        judge(trained, cohort=real)
+    assert MEASURED == []
+
+
+def test_where_the_training_cohort_is_gone_the_row_says_what_was_not_looked_at(
+    judge, plugins, tiny_recipe, tiny_cohort, tiny_cohort_file, tmp_path
+):
+    """A model that somebody else trained can be judged on one's own patients."""
+    recipe = tiny_recipe(**{"training.steps": 2, "cohort.path": "gone.safetensors"})
+    run = train(recipe, tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
+    note = row(judge(run.path, cohort=tiny_cohort_file), "run")["note"]
+    assert note == "its training cohort is not at hand: whether test slices are in it is unknown"
 
 
 def test_a_model_of_another_label_is_refused(judge, trained):
