@@ -43,7 +43,9 @@ def methods_of(
     """
     common = dict(parse_override(text) for text in overrides) | ({} if steps is None else {"training.steps": steps})
     if "training.seed" in common:
-        raise InputError("--set training.seed: a comparison counts seeds up; give their number with --seeds, the first with --first-seed")
+        raise InputError(
+            "--set training.seed: a comparison counts seeds up; give --seeds, their number, and --first-seed"
+        )
     parsed = [_axis(text) for text in axes]
     methods = []
     for source in recipes:

@@ -50,7 +50,15 @@ from gankit._judge import Judge, Measured
 from gankit._metrics import checked_headline, chosen_metrics, metric_versions
 from gankit._plugins import Plugins, load_plugins
 from gankit._progress import Progress, say
-from gankit._real_side import Wanted, chosen_modalities, judged_slices, only_label, prepare, refuse_tested, shared_modalities
+from gankit._real_side import (
+    Wanted,
+    chosen_modalities,
+    judged_slices,
+    only_label,
+    prepare,
+    refuse_tested,
+    shared_modalities,
+)
 from gankit._recipe import ModalitySpec, Recipe
 from gankit._recipe_file import load_recipe
 from gankit._structure import plain

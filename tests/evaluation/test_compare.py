@@ -101,7 +101,7 @@ def test_axes_multiply_and_keys_need_not_be_of_networks(plugins):
         ({"axes": ["adc_decoder.factor"]}, "--axis adc_decoder.factor: must be KEY=VALUE,VALUE"),
         ({"axes": ["adc_decoder.factor=3"]}, "factor"),
         ({"axes": ["adc_decoders.factor=2"]}, "adc_decoders: unknown key"),
-        ({"overrides": ["training.seed=3"]}, "give their number with --seeds"),
+        ({"overrides": ["training.seed=3"]}, "a comparison counts seeds up"),
         ({"axes": ["training.batch=8,8"]}, "are both named 'adc-only batch=8' here"),
     ],
 )
