@@ -1,15 +1,14 @@
 """The network of ``coupled-critic``. Letters: B batch, C channels, S space."""
 
 import math
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import Tensor, nn
 
-from gankit import Shapes
+from gankit import Shapes, he_weights
 
 _SLOPE = 0.2
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class CoupledCriticNetwork(nn.Module):
@@ -30,7 +29,7 @@ class CoupledCriticNetwork(nn.Module):
         firsts = [_layers(size, [shape[0], *widths[:own]]) for shape in source.values()]
         self.first = nn.ModuleList(nn.Sequential(*layers) for layers, _ in firsts)
         shared, size = _layers(firsts[0][1], widths[own - 1 :])
-        self.shared = nn.Sequential(*shared, nn.Flatten(), _he(nn.Linear(widths[-1] * math.prod(size), 1)))
+        self.shared = nn.Sequential(*shared, nn.Flatten(), he_weights(nn.Linear(widths[-1] * math.prod(size), 1)))
 
     def forward(self, x_BCS: Tensor, place: str) -> Tensor:
         first = self.first[self.places.index(place)]
@@ -50,10 +49,4 @@ def _halving(sides: list[int], inputs: int, outputs: int) -> nn.Module:
     """Halve each side of 8 or more; 4 taps at stride 2 see every pixel equally often."""
     kernel = tuple(4 if side >= 8 else 3 for side in sides)
     stride = tuple(2 if side >= 8 else 1 for side in sides)
-    return _he(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))
-
-
-def _he(layer: _Layer) -> _Layer:
-    """Weights by He et al. 2015 for leaky ReLU; the biases stay torch's, small and random."""
-    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
-    return layer
+    return he_weights(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))

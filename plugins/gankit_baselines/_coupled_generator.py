@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gankit import PixelNorm, he_weights
+
 _SLOPE = 0.2
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
-_Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class CoupledGeneratorNetwork(nn.Module):
@@ -38,7 +39,7 @@ class CoupledGeneratorNetwork(nn.Module):
         super().__init__()
         rank = len(first_map)
         widths = [width * times for times in (16, 4, 4, 2, *[1] * (shared + own))][: shared + own + 1]
-        first = _he(nn.Linear(latent, widths[0] * math.prod(first_map)))
+        first = he_weights(nn.Linear(latent, widths[0] * math.prod(first_map)))
         unfold = nn.Unflatten(1, (widths[0], *first_map))
         blocks = [_block(rank, widths[i], widths[i + 1]) for i in range(shared)]
         self.shared = nn.Sequential(first, unfold, PixelNorm(), nn.LeakyReLU(_SLOPE), *blocks)
@@ -49,16 +50,9 @@ class CoupledGeneratorNetwork(nn.Module):
         return torch.tanh(torch.cat([head(features) for head in self.heads], dim=1))
 
 
-class PixelNorm(nn.Module):
-    """Scale each pixel's channels to mean square 1; zero stays zero (Karras et al. 2018, Sec. 4.2)."""
-
-    def forward(self, x_BCS: Tensor) -> Tensor:
-        return x_BCS * torch.rsqrt(x_BCS.square().mean(dim=1, keepdim=True) + 1e-6)
-
-
 def _head(rank: int, widths: Sequence[int], channels: int, gain: float) -> nn.Module:
     """A modality's own blocks and its last convolution."""
-    last = _he(_CONVOLUTIONS[rank](widths[-1], channels, kernel_size=3, padding=1))
+    last = he_weights(_CONVOLUTIONS[rank](widths[-1], channels, kernel_size=3, padding=1))
     with torch.no_grad():
         last.weight.mul_(gain)
     nn.init.zeros_(last.bias)
@@ -66,12 +60,6 @@ def _head(rank: int, widths: Sequence[int], channels: int, gain: float) -> nn.Mo
 
 
 def _block(rank: int, inputs: int, outputs: int) -> nn.Module:
-    convolution = _he(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
+    convolution = he_weights(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
     enlarge = nn.Upsample(scale_factor=2, mode="nearest")
     return nn.Sequential(enlarge, convolution, PixelNorm(), nn.LeakyReLU(_SLOPE))
-
-
-def _he(layer: _Layer) -> _Layer:
-    """Weights by He et al. 2015 for leaky ReLU; the biases stay torch's, small."""
-    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
-    return layer
