@@ -20,6 +20,9 @@ from gankit._evaluation import Candidate, Evaluation, Reading
 Measured = list[dict[str, Any]]
 """Readings as JSON; see ``_evaluate``."""
 
+FEWEST = 5
+"""Patients of a candidate below which drawing them again shows no spread; each synthetic slice counts as one."""
+
 
 def _say_nothing(text: str) -> None:
     pass
@@ -82,7 +85,9 @@ class Judge:
         return hashlib.blake2b(json.dumps(depends, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
     def _readings(self, metric: str, candidate: Candidate) -> Measured:
-        readings = [_plain(metric, reading) for reading in self.metrics[metric].measure(candidate, self.evaluation)]
+        enough = len(set(candidate.cohort.patient)) >= FEWEST
+        measured = self.metrics[metric].measure(candidate, self.evaluation)
+        readings = [_plain(metric, reading if enough else _without_interval(reading)) for reading in measured]
         names = [reading["id"] for reading in readings]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise PluginError(f"metric {metric!r} returned reading {twice[0]!r} twice; give each a name of its own")
@@ -97,6 +102,13 @@ class Judge:
         sizes = [[name, attrs.asdict(spec)] for name, spec in evaluation.modalities.items()]
         settings = [evaluation.label, evaluation.value, evaluation.seed, evaluation.replicates]
         return [evaluation.digest, fresh, sizes, settings]
+
+
+def _without_interval(reading: Reading) -> Reading:
+    if reading.interval is None:
+        return reading
+    why = f"no interval from fewer than {FEWEST} patients"
+    return attrs.evolve(reading, interval=None, note=f"{reading.note}; {why}" if reading.note else why)
 
 
 def _plain(metric: str, reading: Reading) -> dict[str, Any]:

@@ -70,6 +70,14 @@ def test_mean_and_sd_are_over_sets_and_intervals_over_patients_or_sets(judge, tr
     assert (absent["mean"], absent["interval"], absent["n"], absent["notes"]) == (None, None, 0, ["never measured"])
 
 
+def test_fewer_patients_than_show_a_spread_have_no_interval(judge, trained):
+    """Each synthetic slice is a patient: the mean of four is measured, an interval is not made up, the note says why."""
+    run = row(judge(trained, per_set=4), "run")
+    means = [reading for judged in run["sets"] for reading in judged["readings"] if reading["name"] == "mean"]
+    assert all(reading["value"] is not None and reading["interval"] is None for reading in means)
+    assert {reading["note"] for reading in means} == {"no interval from fewer than 5 patients"}
+
+
 def test_the_slices_are_those_that_sampling_gives(judge, trained, measuring):
     """A set is what ``Model.cohort`` gives for the set's seed."""
     from gankit._subjects import Sets
