@@ -35,6 +35,9 @@ SAMPLES = 8
 SEED = 0
 """Of the latents that every method is shown on."""
 
+LONG = 30
+"""Rows above which a table is folded, so that the pictures are near."""
+
 AXIS = re.compile(r"(?P<base>.+?) (?P<point>[^\s=]+=.*)")
 """A method along an axis, as in ``"mpmri factor=2"``; see ``_axes``."""
 
@@ -61,7 +64,7 @@ def comparison_page(folder: Path, plugins: Plugins) -> Page:
     short, full = comparison_tables(document)
     untested = [] if document["tests"] else [Text("No tests: one method alone was judged.")]
     sections = (
-        Section("Metrics", (*tables, *map(Figures, short), *untested, Figures(full, folded=True))),
+        Section("Metrics", (*tables, *map(_figures, short), *untested, Figures(full, folded=True))),
         _samples(shown),
         _interpolations(shown),
         _trainings(document),
@@ -96,6 +99,10 @@ def _cohort_of(recipe: Recipe, loaded: list[tuple[AbstractCohortSource, Cohort |
 
 
 # Tables ---------------------------------------------------------------------------------------------------
+
+
+def _figures(table: Table) -> Figures:
+    return Figures(table, folded=len(table.rows) > LONG)
 
 
 def axis_tables(document: Mapping[str, Any]) -> list[Table]:
