@@ -71,7 +71,7 @@ def test_mean_and_sd_are_over_sets_and_intervals_over_patients_or_sets(judge, tr
 
 
 def test_fewer_patients_than_show_a_spread_have_no_interval(judge, trained):
-    """Each synthetic slice is a patient: the mean of four is measured, an interval is not made up, the note says why."""
+    """Each synthetic slice is a patient: the mean of four is measured, no interval is made up, the note says why."""
     run = row(judge(trained, per_set=4), "run")
     means = [reading for judged in run["sets"] for reading in judged["readings"] if reading["name"] == "mean"]
     assert all(reading["value"] is not None and reading["interval"] is None for reading in means)
