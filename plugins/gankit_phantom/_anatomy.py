@@ -36,6 +36,11 @@ class Anatomy:
         if len(self.labels) and (self.labels.min() < 0 or self.labels.max() > 3):
             raise ValueError("labels must be 0 outside, 1 transition zone, 2 peripheral zone, 3 CS lesion")
 
+    def without(self, patients: Array) -> Anatomy:
+        """The maps of all other patients."""
+        kept_M = ~np.isin(self.patient, patients)
+        return Anatomy(self.labels[kept_M], self.spacing_mm[kept_M], self.patient[kept_M], self.is_cs[kept_M])
+
 
 @attrs.frozen(eq=False)
 class Gland:

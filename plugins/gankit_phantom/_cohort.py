@@ -10,7 +10,8 @@ import attrs
 import numpy as np
 
 from gankit import Cohort, CohortError, Draws, Modality
-from gankit_phantom._draw import TISSUES, Anatomy, SliceCounts, draw_phantom
+from gankit_phantom._draw import TISSUES, Anatomy, SliceCounts, draw_phantom, phantom_plan
+from gankit_phantom._plan import map_classes
 
 if TYPE_CHECKING:
     from gankit_phantom.source import Phantom
@@ -30,7 +31,12 @@ def phantom_cohort(spec: Phantom) -> Cohort:
         CohortError: the anatomy cannot be read or has too few slices, or the counts are impossible.
     """
     anatomy = None if spec.anatomy is None else read_anatomy(spec.anatomy)
-    counts = SliceCounts(
+    over = "" if spec.anatomy is None else f" over the anatomy of {spec.anatomy.name}"
+    return _drawn(spec, anatomy, f"digital prostate phantom, seed {spec.seed}{over}")
+
+
+def _counts(spec: Phantom) -> SliceCounts:
+    return SliceCounts(
         patients_cs=spec.patients_cs,
         patients_noncs=spec.patients_noncs,
         train_cs=spec.train_cs,
@@ -38,11 +44,13 @@ def phantom_cohort(spec: Phantom) -> Cohort:
         test_cs=spec.test_cs,
         test_noncs=spec.test_noncs,
     )
+
+
+def _drawn(spec: Phantom, anatomy: Anatomy | None, source: str, *, at_most: bool = False) -> Cohort:
     try:
-        drawn = draw_phantom(spec.seed, spec.size, counts, anatomy)
+        drawn = draw_phantom(spec.seed, spec.size, _counts(spec), anatomy, at_most=at_most)
     except ValueError as error:
         raise CohortError(f"phantom: {error}") from error
-    over = "" if spec.anatomy is None else f" over the anatomy of {spec.anatomy.name}"
     return Cohort(
         modalities={
             "adc": Modality.of(drawn.adc, "1e-6 mm2/s"),
@@ -55,34 +63,54 @@ def phantom_cohort(spec: Phantom) -> Cohort:
         spacing_mm=drawn.spacing_mm,
         truth={"tissue": drawn.tissue, "lesion": drawn.lesion},
         tissues=TISSUES,
-        source=f"digital prostate phantom, seed {spec.seed}{over}",
+        source=source,
     )
 
 
 FRESH_CANDIDATES, FRESH_TEST = 1942, 1000
-"""CS slices of the fresh cohort's train split; slices of each class in its test split."""
+"""CS slices of the fresh cohort's train split; slices of each class in its test split. Over an anatomy at most."""
 
 
-def fresh_cohort(spec: Phantom) -> Cohort:
-    """The phantom of a seed derived from the spec's, with patients of other names and as many slices each."""
-    per_cs = (spec.train_cs + spec.test_cs) / spec.patients_cs
-    per_noncs = (spec.train_noncs + spec.test_noncs) / spec.patients_noncs
+def fresh_cohort(spec: Phantom) -> Cohort | None:
+    """Patients that the spec's phantom does not have, drawn with a seed derived from the spec's.
+
+    Without an anatomy they have other names and as many slices each; with one they are those whom the phantom leaves,
+    half of their CS slices for each split, or None where that is fewer than the spec's own test split has.
+    """
     further = attrs.evolve(
         spec,
         seed=Draws(spec.seed).torch_seed("phantom/fresh"),
         train_cs=FRESH_CANDIDATES,
         train_noncs=1,  # the least there can be
+    )
+    if spec.anatomy is None:
+        return _further_patients(spec, further)
+    return _patients_left(spec, further, read_anatomy(spec.anatomy))
+
+
+def _further_patients(spec: Phantom, further: Phantom) -> Cohort:
+    per_cs = (spec.train_cs + spec.test_cs) / spec.patients_cs
+    per_noncs = (spec.train_noncs + spec.test_noncs) / spec.patients_noncs
+    further = attrs.evolve(
+        further,
         test_cs=FRESH_TEST,
         test_noncs=FRESH_TEST,
         patients_cs=max(2, round((FRESH_CANDIDATES + FRESH_TEST) / per_cs)),
         patients_noncs=max(2, round((1 + FRESH_TEST) / per_noncs)),
     )
-    cohort = phantom_cohort(further)
-    return attrs.evolve(
-        cohort,
-        patient=np.char.add("fresh-", cohort.patient),
-        source=f"digital prostate phantom, patients that no cohort of seed {spec.seed} has",
-    )
+    cohort = _drawn(further, None, f"digital prostate phantom, patients that no cohort of seed {spec.seed} has")
+    return attrs.evolve(cohort, patient=np.char.add("fresh-", cohort.patient))
+
+
+def _patients_left(spec: Phantom, further: Phantom, anatomy: Anatomy) -> Cohort | None:
+    left = anatomy.without(phantom_plan(spec.seed, spec.size, _counts(spec), anatomy).patient)
+    classes = map_classes(left)
+    test = min(FRESH_TEST, int((classes == 1).sum()) // 2, int((classes == 0).sum()))
+    if test < max(spec.test_cs, spec.test_noncs):
+        return None
+    further = attrs.evolve(further, test_cs=test, test_noncs=test)
+    source = f"digital prostate phantom, patients that seed {spec.seed} leaves of those of {spec.anatomy.name}"
+    return _drawn(further, left, source, at_most=True)
 
 
 def read_anatomy(path: Path) -> Anatomy:

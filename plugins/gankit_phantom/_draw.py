@@ -51,7 +51,12 @@ class PhantomSlices:
 
 
 def draw_phantom(
-    seed: int = 0, size: int = 64, counts: SliceCounts | None = None, anatomy: Anatomy | None = None
+    seed: int = 0,
+    size: int = 64,
+    counts: SliceCounts | None = None,
+    anatomy: Anatomy | None = None,
+    *,
+    at_most: bool = False,
 ) -> PhantomSlices:
     """Draw the phantom.
 
@@ -60,31 +65,36 @@ def draw_phantom(
         size: pixels a side; a pixel is 70 mm / size, or what the anatomy says.
         counts: slices of each class and split; default: the paper's.
         anatomy: real label maps to draw over instead of procedural glands.
+        at_most: take as many maps as there are where the anatomy has fewer than ``counts`` asks for.
 
     Raises:
         ValueError: the counts are impossible, or the anatomy has too few slices.
     """
-    counts = counts or SliceCounts()
-
-    def generator(purpose: str) -> np.random.Generator:
-        digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
-        return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
-
-    if anatomy is None:
-        plan = procedural_plan(counts, generator("plan"), 70 / size)
-    else:
-        plan = anatomy_plan(counts, generator("plan"), anatomy, 64 / size)
-    patients = _Patients.draw(generator("patients"), plan.patient_number.max() + 1)
+    plan = phantom_plan(seed, size, counts or SliceCounts(), anatomy, at_most=at_most)
+    patients = _Patients.draw(_generator(seed, "patients"), plan.patient_number.max() + 1)
 
     def chunk(start: int) -> dict[str, Array]:
         chosen = slice(start, start + CHUNK)
         labels = None if anatomy is None or plan.map_number is None else anatomy.labels[plan.map_number[chosen]]
-        return _draw_chunk(generator(f"slices/{start}"), size, plan.select(chosen), patients, labels)
+        return _draw_chunk(_generator(seed, f"slices/{start}"), size, plan.select(chosen), patients, labels)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy lets go of the interpreter while it computes
         parts = list(pool.map(chunk, range(0, len(plan.cs), CHUNK)))
     images = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return PhantomSlices(**images, cs=plan.cs, patient=plan.patient, split=plan.split, spacing_mm=plan.spacing_mm)
+
+
+def phantom_plan(seed: int, size: int, counts: SliceCounts, anatomy: Anatomy | None, *, at_most: bool = False) -> Plan:
+    """Who the patients of ``draw_phantom`` are, and what their slices show. Raises as it does."""
+    generator = _generator(seed, "plan")
+    if anatomy is None:
+        return procedural_plan(counts, generator, 70 / size)
+    return anatomy_plan(counts, generator, anatomy, 64 / size, at_most=at_most)
+
+
+def _generator(seed: int, purpose: str) -> np.random.Generator:
+    digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 
 
 @attrs.frozen(eq=False)
@@ -187,4 +197,4 @@ def _paint(
     return np.stack([t2_ms * factor, adc_um2_s * factor, proton_density, wash_in / factor]), tissue
 
 
-__all__ = ["TISSUES", "Anatomy", "PhantomSlices", "SliceCounts", "draw_phantom"]
+__all__ = ["TISSUES", "Anatomy", "PhantomSlices", "SliceCounts", "draw_phantom", "phantom_plan"]

@@ -90,16 +90,26 @@ def procedural_plan(counts: SliceCounts, generator: np.random.Generator, spacing
     )
 
 
-def anatomy_plan(counts: SliceCounts, generator: np.random.Generator, anatomy: Anatomy, scale: float) -> Plan:
+def map_classes(anatomy: Anatomy) -> Array:
+    """(M,) 1 for a label map with a gland and CS cancer, 0 for one with a gland and none, -1 for others."""
+    usable = (anatomy.labels > 0).sum(axis=(1, 2)) >= 64
+    has_lesion = (anatomy.labels == 3).any(axis=(1, 2))
+    classes = np.where(anatomy.is_cs == 1, np.where(has_lesion, 1, -1), np.where(has_lesion, -1, 0))
+    return np.where(usable, classes, -1)
+
+
+def anatomy_plan(
+    counts: SliceCounts, generator: np.random.Generator, anatomy: Anatomy, scale: float, *, at_most: bool = False
+) -> Plan:
     """Choose real label maps: whole patients go to the test split until it has enough, the others train.
+
+    Args:
+        at_most: take as many as there are where that is fewer than ``counts`` asks for.
 
     Raises:
         ValueError: there are too few maps with a gland.
     """
-    usable = (anatomy.labels > 0).sum(axis=(1, 2)) >= 64
-    has_lesion = (anatomy.labels == 3).any(axis=(1, 2))
-    classes = np.where(anatomy.is_cs == 1, np.where(has_lesion, 1, -1), np.where(has_lesion, -1, 0))
-    classes = np.where(usable, classes, -1)
+    classes = map_classes(anatomy)
     patients = generator.permutation(np.unique(anatomy.patient))
     members = {patient: generator.permutation(np.flatnonzero(anatomy.patient == patient)) for patient in patients}
     wanted = {(1, "test"): counts.test_cs, (0, "test"): counts.test_noncs}
@@ -115,7 +125,7 @@ def anatomy_plan(counts: SliceCounts, generator: np.random.Generator, anatomy: A
             room = wanted[label, split] - len(taken[label, split])
             taken[label, split] += maps[classes[maps] == label][:room].tolist()
     for (label, split), maps in taken.items():
-        if len(maps) < wanted[label, split]:
+        if len(maps) < wanted[label, split] and not at_most:
             raise ValueError(
                 f"the anatomy has {len(maps)} usable {'CS' if label else 'other'} slices for {split},"
                 f" {wanted[label, split]} are asked for; lower the count"

@@ -37,9 +37,8 @@ class Phantom(AbstractCohortSource):
 
     def fresh(self) -> Cohort | None:
         """Further patients from a seed of their own: 1,942 CS slices to set beside synthetic ones, 1,000 + 1,000 as a
-        large test, as many slices a patient as here. None over an anatomy, whose patients are all that there are."""
-        if self.anatomy is not None:
-            return None
+        large test, as many slices a patient as here. Over an anatomy the patients that are left, so at most as many
+        slices; None where they are fewer than the test split has."""
         from gankit_phantom._cohort import fresh_cohort
 
         return fresh_cohort(self)

@@ -191,6 +191,18 @@ def test_real_anatomy_fills_the_counts_of_the_paper():
     assert cohort.truth["lesion"][cohort.labels["cs"] == 1].any(axis=(1, 2)).all()
 
 
+@pytest.mark.real_data
+def test_real_anatomy_has_patients_left_for_a_large_test():
+    """Hundreds of slices of each class, of patients that the cohort does not have."""
+    if not REAL_ANATOMY.exists():
+        pytest.skip("the folder of real patients is not beside the repository")
+    spec = Phantom(anatomy=REAL_ANATOMY, size=32)
+    cohort, fresh = spec.load(), spec.fresh()
+    assert not set(cohort.patient) & set(fresh.patient)
+    cs = fresh.labels["cs"][fresh.split == "test"]
+    assert (cs.sum(), (1 - cs).sum()) == (549, 549)
+
+
 def test_command_writes_a_cohort_file(tmp_path):
     """``gankit phantom`` keeps images, units, label and ground truth."""
     out = tmp_path / "phantom.safetensors"
