@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,14 +19,19 @@ def number(value: float | None) -> str:
 
 
 def figure(entry: Mapping[str, Any] | None) -> str:
-    """``0.93 ± 0.01 [0.9, 0.95]``: mean, SD where there are several, interval where there is one."""
+    """``0.931 ± 0.012 [0.916, 0.946]``: mean, SD where there are several, interval where there is one; as many decimals
+    as give the SD, or else half the interval, two significant digits."""
     if entry is None or entry["mean"] is None:
         return ABSENT
-    text = number(entry["mean"])
-    if entry["sd"] is not None:
-        text += f" ± {number(entry['sd'])}"
-    if entry["interval"] is not None:
-        text += f" [{number(entry['interval'][0])}, {number(entry['interval'][1])}]"
+    mean, sd, interval = entry["mean"], entry["sd"], entry["interval"]
+    uncertainty = sd or (0 if interval is None else (interval[1] - interval[0]) / 2)
+    decimals = max(1 - math.floor(math.log10(uncertainty)), 0) if 1e-5 <= uncertainty < math.inf else None
+    shown = number if decimals is None else f"{{:.{decimals}f}}".format
+    text = shown(mean)
+    if sd is not None:
+        text += f" ± {shown(sd)}"
+    if interval is not None:
+        text += f" [{shown(interval[0])}, {shown(interval[1])}]"
     return text
 
 

@@ -319,10 +319,10 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(recipes, runs, measuring, 
 
 def test_tables_show_methods_real_slices_and_p_values(done, tmp_path):
     """In Markdown, LaTeX and HTML, the same figures."""
-    from gankit._evaluation_tables import number
+    from gankit._evaluation_tables import figure
 
     document = done(seeds=2)
-    shown = number(entry(document["methods"][0])["mean"])
+    shown = figure(entry(document["methods"][0])).split()[0]
     for file in ("comparison.md", "comparison.tex", "report.html"):
         text = (tmp_path / "out" / file).read_text()
         assert shown in text

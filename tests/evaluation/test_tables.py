@@ -1,5 +1,8 @@
 """Tables in both formats say the same and keep what is special in each."""
 
+import pytest
+
+from gankit._evaluation_tables import figure
 from gankit._tables import Table, latex, markdown
 
 TABLE = Table(
@@ -26,3 +29,20 @@ def test_latex_has_no_special_character_bare():
     assert r"FID $\downarrow$" in text
     assert text.isascii()
     assert text.count(r"\begin{") == text.count(r"\end{") == 2
+
+
+@pytest.mark.parametrize(
+    ("mean", "sd", "interval", "shown"),
+    [
+        (0.66151, 0.007607, (0.65211, 0.67094), "0.6615 ± 0.0076 [0.6521, 0.6709]"),
+        (10.343, 8.938, (-0.7541, 21.44), "10.3 ± 8.9 [-0.8, 21.4]"),
+        (33.5, None, (33.13, 33.84), "33.50 [33.13, 33.84]"),
+        (0.97, 0.0, (0.95, 0.98), "0.970 ± 0.000 [0.950, 0.980]"),
+        (1234.5, None, None, "1234"),
+        (1e-9, 2e-10, None, "1e-09 ± 2e-10"),
+        (0.0, 0.0, (0.0, 0.0), "0 ± 0 [0, 0]"),
+    ],
+)
+def test_a_figure_has_two_digits_of_its_uncertainty(mean, sd, interval, shown):
+    """Of the SD, or where there is none or it is 0 of half the interval; mean and ends have as many decimals."""
+    assert figure({"mean": mean, "sd": sd, "interval": interval}) == shown
