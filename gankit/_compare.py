@@ -2,7 +2,7 @@
 
 The folder of a comparison::
 
-    plan.json                     what is compared and how; it may grow, never change
+    plan.json                     what is compared and how; seeds, sets and metrics may differ next time, the rest not
     recipes/NAME.toml             the completed recipe of each run
     runs/NAME/                    run directories; NAME is METHOD-seedK. Finished ones may be copied here
     readings/NAME-setK.json       what is measured, written after every metric

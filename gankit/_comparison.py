@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -14,11 +14,11 @@ from gankit._evaluate import real_cohorts, wanted_of
 from gankit._evaluation import Evaluation
 from gankit._plan import Plan, PlannedRun
 from gankit._plugins import Plugins
-from gankit._real_side import Wanted, chosen_modalities, only_label, prepare, refuse_tested
+from gankit._real_side import Wanted, chosen_modalities, only_label, prepare, refuse_tested, trains_on_tests
 from gankit._recipe import ModalitySpec
 from gankit._subjects import Subject, model_subject, references
 from gankit._summary import Entry, headline, over_rows
-from gankit._targets import about_run
+from gankit._targets import about_run, cohort_note
 
 ALONE = (
     "Samples are sample sets of one training of each method: this shows the noise of sampling alone, not that another"
@@ -33,13 +33,18 @@ class Comparison:
 
     plan: Plan
     evaluation: Evaluation
+    notes: Mapping[str, str]
+    """Run name to a caution about what it was trained on, where its recipe calls for one."""
+    own: str | None
+    """Digest of the recipes' own cohort as it is now; None where the real slices are others."""
 
     @classmethod
     def of(cls, plan: Plan, plugins: Plugins) -> Comparison:
         """Load the real side.
 
         Raises:
-            InputError: recipes differ in cohort, label or what they share of modalities, or the cohort does not fit.
+            InputError: recipes differ in cohort, label or what they share of modalities, make slices of another label
+                than asked for, or the cohort does not fit.
         """
         _same_cohort(plan)
         first = plan.runs[0].recipe
@@ -56,10 +61,8 @@ class Comparison:
             replicates=settings.replicates,
             cache=plan.folder / "cache",
         )
-        if plan.cohort is not None:
-            for run in {json.dumps(run.document["cohort"]): run for run in plan.runs}.values():
-                refuse_tested(run.recipe, evaluation, run.method)
-        return cls(plan, evaluation)
+        own = real.digest() if plan.cohort is None else None
+        return cls(plan, evaluation, _notes(plan, evaluation), own)
 
     def subjects(self, plugins: Plugins) -> list[Subject]:
         """The trained runs, and real slices."""
@@ -79,9 +82,25 @@ class Comparison:
             return load_model(directory.model, choose_device(self.plan.device), plugins)
 
         about = about_run(directory.path, directory.model)
+        changed = cohort_note(directory.path, self.own) if self.own else ""
+        about["note"] = self.notes.get(run.name, changed)
         return model_subject(
             run.name, directory.path, directory.model, load, self.evaluation, self.plan.settings.sets, **about
         )
+
+
+def _notes(plan: Plan, evaluation: Evaluation) -> dict[str, str]:
+    """Cautions by run, each source of training slices looked at once. Raises CohortError: one was trained on tests."""
+    found: dict[str, str] = {}
+    notes = {}
+    for run in plan.runs:
+        if plan.cohort is None and not trains_on_tests(run.recipe):
+            continue
+        source = json.dumps([run.document["cohort"], run.document["pools"]])
+        if source not in found:
+            found[source] = refuse_tested(run.recipe, evaluation, run.method)
+        notes[run.name] = found[source]
+    return notes
 
 
 def _same_cohort(plan: Plan) -> None:
@@ -115,10 +134,16 @@ def _shared(plan: Plan) -> dict[str, ModalitySpec]:
 
 
 def _wanted(plan: Plan) -> Wanted | None:
-    if plan.label is not None:
-        return Wanted.parse(plan.label)
     found = {run.method: wanted_of(run.recipe) for run in plan.runs}
     said = {method: wanted for method, wanted in found.items() if wanted is not None}
+    if plan.label is not None:
+        asked = Wanted.parse(plan.label)
+        for method, wanted in said.items():
+            if wanted != asked:
+                raise InputError(
+                    f"{method} makes slices with {wanted}, asked for are slices with {asked}; choose with --label"
+                )
+        return asked
     if len(set(said.values())) > 1:
         listed = ", ".join(f"{method} {wanted}" for method, wanted in said.items())
         raise InputError(f"the recipes make slices with different labels ({listed}); compare those that make the same")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import attrs
@@ -162,14 +163,20 @@ class AbstractAdversarialLoss(AbstractLoss):
         None, help="pool of real slices shown to the critic on the candidates' side; an extension of ours"
     )
 
-    penalises_gradient: ClassVar[bool] = False
-    """Whether the critic's objective differentiates the critic by its input, sample by sample."""
+    estimates_distance: ClassVar[bool] = False
+    """Whether the critic's objective is minus an estimate of how far candidates are from the reference, less a
+    penalty, so that minus the objective is worth a curve."""
 
     approaches: ClassVar[bool] = True
     """Whether the player is drawn to the reference, so that its samples get the label of that pool."""
 
     accepts_alongside: ClassVar[bool] = False
     """Whether the critic's objective is defined for more candidates than references."""
+
+    @property
+    def penalises_gradient(self) -> bool:
+        """Whether the critic's objective differentiates the critic by its input, sample by sample."""
+        return False
 
     @abstractmethod
     def build(self) -> AdversarialLoss:
@@ -275,6 +282,13 @@ class AbstractMetric(Component):
         What cannot be measured here (no ground truth, no model, too few slices, weights that are absent) is a
         reading without value, whose note says why.
         """
+
+    def files(self) -> tuple[Path, ...]:
+        """Files beside the cohorts that the readings depend on, such as weights that the environment names.
+
+        They must be there before any work begins, and readings are made anew where other files are named.
+        """
+        return ()
 
 
 KINDS: dict[str, type[Component]] = {

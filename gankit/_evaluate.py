@@ -58,14 +58,15 @@ from gankit._real_side import (
     prepare,
     refuse_tested,
     shared_modalities,
+    trains_on_tests,
 )
 from gankit._recipe import ModalitySpec, Recipe
 from gankit._recipe_file import load_recipe
 from gankit._structure import plain
-from gankit._subjects import Sets, Subject, model_subject, references, slices_subject
+from gankit._subjects import REFERENCES, Sets, Subject, model_subject, references, slices_subject
 from gankit._summary import Entry, headline, over_sets
 from gankit._tables import markdown
-from gankit._targets import about_run, header, model_file, recipe_of
+from gankit._targets import about_run, cohort_note, header, model_file, recipe_of
 
 FORMAT = "gankit-evaluation-1"
 
@@ -109,7 +110,7 @@ def evaluate(
         out: folder that gets evaluation.json, evaluation.md, readings/ and cache/.
         cohort: the real cohort, a file; default: that of the recipe.
         fresh: further real patients, a file; default: what the recipe's cohort offers.
-        recipe: gives modalities, real cohort and label where ``target`` is a cohort; default for others: their own.
+        recipe: gives modalities, real cohort and label; default: the target's own, which a cohort has not.
         metrics: names; default: all that are installed.
         options: ``METRIC.OPTION=VALUE``.
         headline: patterns such as ``"fid.*"``; see ``_summary.headline``.
@@ -147,14 +148,15 @@ def evaluate(
         cache=folder / "cache",
     )
     if file is not None:
-        subject = _model(path, file, evaluation, settings, device, plugins, elsewhere=cohort is not None)
+        own = None if cohort is not None or recipe is not None else real
+        subject = _model(path, file, evaluation, settings, device, plugins, own)
     else:
         assert candidate is not None
         subject = _slices(path, candidate, evaluation, settings, chosen=bool(sets or per_set))
     beside = Sets(count=subject.sets, size=subject.slices, seed=seed)
     judge = judge_in(folder, evaluation, settings.metrics, plugins)
     rows = judged_rows([subject, *references(evaluation, beside)], judge, quiet)
-    document = {"format": FORMAT, **described(evaluation, settings, rows, plugins)}
+    document = {"format": FORMAT, **described(evaluation, attrs.evolve(settings, sets=beside), rows, plugins)}
     write_json(folder / "evaluation.json", document)
     write_text(folder / "evaluation.md", markdown(evaluation_tables(document)))
     return document
@@ -175,10 +177,9 @@ def _model(
     settings: Settings,
     device: str,
     plugins: Plugins,
-    *,
-    elsewhere: bool,
+    own: Cohort | None,
 ) -> Subject:
-    """A model as what is judged; ``elsewhere``: the real cohort is another than that of its recipe."""
+    """A model as what is judged; ``own``: the cohort of its recipe where that is the real one."""
     from gankit._device import choose_device
     from gankit._model import approached_label, load_model
 
@@ -193,17 +194,23 @@ def _model(
         )
     name = path.resolve().name if path.is_dir() else path.stem
     about = about_run(path, file)
-    if elsewhere:
+    about["note"] = cohort_note(path, own.digest()) if own is not None else ""
+    if own is None or trains_on_tests(recipe):
         about["note"] = refuse_tested(recipe, evaluation, str(path))
     return model_subject(
-        name, path, file, lambda: load_model(file, chosen, plugins), evaluation, settings.sets, **about
+        _row_name(name), path, file, lambda: load_model(file, chosen, plugins), evaluation, settings.sets, **about
     )
 
 
 def _slices(path: Path, cohort: Cohort, evaluation: Evaluation, settings: Settings, chosen: bool) -> Subject:
     slices = judged_slices(cohort, evaluation, str(path))
     sets = settings.sets if chosen else attrs.evolve(settings.sets, count=1, size=len(slices))
-    return slices_subject(path.stem, "cohort", slices, sets, path=str(path))
+    return slices_subject(_row_name(path.stem), "cohort", slices, sets, path=str(path))
+
+
+def _row_name(name: str) -> str:
+    """The name of a target's row, which the rows of real slices must not share."""
+    return f"{name} (judged)" if name in REFERENCES else name
 
 
 def _read_candidate(path: Path) -> Cohort:

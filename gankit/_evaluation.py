@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -128,22 +129,27 @@ class Evaluation:
 
         Args:
             what: name of the file, in letters, digits and dashes.
-            depends: everything besides the real slices, sizes, ranges and seed on which the arrays depend, as JSON.
+            depends: everything besides the real slices, their ground truth, sizes, ranges, seed and gankit's version on
+                which the arrays depend, as JSON.
             make: called where the cache has none.
         """
         sizes = [[name, attrs.asdict(spec)] for name, spec in self.modalities.items()]
-        key = json.dumps([self.digest, sizes, self.label, self.value, self.seed, depends], sort_keys=True)
+        known = [version("gankit"), self.digest, sizes, self.label, self.value, self.seed]
+        key = json.dumps([known, depends], sort_keys=True)
         path = self.cache / f"{what}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
         path.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(path.with_name(f".{path.name}.lock")):  # what one process makes, others wait for
             return _stored(path, make)
 
     digest: str = attrs.field(init=False)
-    """Digest of the real slices."""
+    """Digest of the real slices and their ground truth."""
 
     @digest.default
     def _digest(self) -> str:
-        return self.real.digest()
+        digest = hashlib.blake2b(self.real.digest().encode(), digest_size=16)
+        for name, values in self.real.truth.items():
+            digest.update(f"{name} {values.shape}".encode() + values.tobytes())
+        return digest.hexdigest()
 
 
 def _stored(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -80,8 +80,8 @@ class Judge:
         return {metric: key for metric, key in keys.items() if kept.get(metric, {}).get("key") != key}
 
     def _key(self, metric: str, identity: Any) -> str:
-        options = self.metrics[metric].options()
-        depends = [self._real_side, metric, options, self.versions.get(metric, ""), identity]
+        chosen = self.metrics[metric]
+        depends = [self._real_side, metric, chosen.options(), self.versions.get(metric, ""), identity, chosen.files()]
         return hashlib.blake2b(json.dumps(depends, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
     def _readings(self, metric: str, candidate: Candidate) -> Measured:

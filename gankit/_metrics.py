@@ -21,7 +21,7 @@ def chosen_metrics(names: Iterable[str], options: Iterable[str], plugins: Plugin
     """Metrics by name, every one that is installed unless some are named.
 
     Raises:
-        InputError: no metric has a name, or an option belongs to none of the chosen.
+        InputError: no metric has a name, an option belongs to none of the chosen, or a file that one reads is absent.
         RecipeError: options do not fit; all problems are listed.
     """
     chosen = tuple(dict.fromkeys(names)) or tuple(entry.name for entry in plugins.registry.entries(KIND))
@@ -39,6 +39,9 @@ def chosen_metrics(names: Iterable[str], options: Iterable[str], plugins: Plugin
     metrics, problems = structure_named(tables, AbstractMetric, plugins.registry)
     if metrics is None:
         raise RecipeError(OPTION, problems)
+    for name, metric in metrics.items():
+        if missing := [path for path in metric.files() if not path.is_file()]:
+            raise InputError(f"metric {name!r} reads {missing[0]}: no such file; correct its option or the environment")
     return metrics
 
 

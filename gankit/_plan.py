@@ -153,7 +153,8 @@ class Plan:
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
-    """What the new plan changes or leaves out; what it adds is no change."""
+    """Methods that the new plan leaves out, and what it changes in the rest. More or fewer seeds, sets and metrics are
+    no change: tables then show those, and what was trained and measured stays."""
     yield from differences({"judging": old["judging"]}, {"judging": new["judging"]})
     before, after = (
         {run["method"]: run["recipe"] for run in reversed(document["runs"].values())}  # that of the first seed

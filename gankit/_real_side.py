@@ -52,8 +52,8 @@ def prepare(
 
     Raises:
         InputError: modalities differ in size from each other.
-        CohortError: a modality is missing or differs in unit or size, the label is missing, the test split has no slice
-            with or without it, or a fresh patient is in the real cohort too.
+        CohortError: a modality is missing or differs in unit or size, the label is missing, the train split has no
+            slice with it or the test split none with or without it, or a fresh patient is in the real cohort too.
     """
     _require_one_size(modalities)
     sides = {"the real cohort": real} | ({} if fresh is None else {"the fresh cohort": fresh})
@@ -76,6 +76,7 @@ def prepare(
         replicates=replicates,
         cache=cache,
     )
+    evaluation.pool("train")
     for present in (True, False):
         evaluation.pool("test", present)
     return evaluation
@@ -142,7 +143,7 @@ def judged_slices(cohort: Cohort, evaluation: Evaluation, whose: str) -> Cohort:
 
     Raises:
         CohortError: a modality, unit or size differs, a real cohort lacks the label or holds test patients of the real
-            side, or nothing is left.
+            side, fresh ones included, or nothing is left.
     """
     wanted = Wanted(label=evaluation.label, value=evaluation.value)
     slices = complete(cohort, evaluation.modalities, whose)
@@ -151,17 +152,29 @@ def judged_slices(cohort: Cohort, evaluation: Evaluation, whose: str) -> Cohort:
         slices = _of(slices, slices.split == "train", whose, "in its train split")
     if wanted.label in slices.labels:
         slices = _of(slices, slices.labels[wanted.label] == wanted.value, whose, f"with label {wanted}")
-    tested = evaluation.real.patient[evaluation.real.split == "test"]
-    if not cohort.synthetic and (leaked := sorted(set(slices.patient) & set(tested))):
+    tested = {patient for test in _tests(evaluation) for patient in test.patient}
+    if not cohort.synthetic and (leaked := sorted(set(slices.patient) & tested)):
         raise CohortError(
-            f"{whose}: {len(leaked)} of its train patients are in the test split of the real cohort, the first is"
-            f" '{leaked[0]}'; figures would flatter it; leave them out, or judge against another test"
+            f"{whose}: {len(leaked)} of its train patients are in the test split of the real or the fresh cohort, the"
+            f" first is '{leaked[0]}'; figures would flatter it; leave them out, or judge against another test"
         )
     return slices
 
 
+def _tests(evaluation: Evaluation) -> list[Cohort]:
+    """The test slices that candidates are judged on: those of the real cohort, and of the fresh one."""
+    sides = [evaluation.real, *([] if evaluation.fresh is None else [evaluation.fresh])]
+    return [side.select(side.split == "test") for side in sides]
+
+
+def trains_on_tests(recipe: Recipe) -> bool:
+    """Whether a recipe draws from the test split of its own cohort."""
+    return any(pool.split != "train" for pool in recipe.pools.values())
+
+
 def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
-    """Make sure that none of a recipe's training slices is a test slice of the real side, which may be another cohort.
+    """Make sure that none of the slices in a recipe's pools is a test slice of the real side, which may be another
+    cohort than the recipe's.
 
     Slices are told by their images at the size of the evaluation. Returns a note where the recipe's cohort cannot be
     loaded or compared, else nothing.
@@ -169,13 +182,19 @@ def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
     Raises:
         CohortError: test slices are among them.
     """
+    from gankit._resident import select_pool
+
     try:
         seen = complete(recipe.cohort.load(), evaluation.modalities, whose)
     except CohortError:
         return "its training cohort is not at hand: whether test slices are in it is unknown"
-    trained = set(_images(seen.select(seen.split == "train")))
-    test = evaluation.real.select(evaluation.real.split == "test")
-    if leaked := [patient for patient, image in zip(test.patient, _images(test), strict=True) if image in trained]:
+    trained_N = np.zeros(len(seen), dtype=bool)
+    for pool in recipe.pools.values():
+        if pool.label is None or pool.label in seen.labels:
+            trained_N |= select_pool(pool, seen)
+    trained = set(_images(seen.select(trained_N)))
+    tested = [pair for test in _tests(evaluation) for pair in zip(test.patient, _images(test), strict=True)]
+    if leaked := [patient for patient, image in tested if image in trained]:
         raise CohortError(
             f"{whose}: was trained on {len(leaked)} test slices of the real cohort, the first of patient"
             f" '{leaked[0]}'; figures would flatter it; judge against a cohort that has them in its train split"

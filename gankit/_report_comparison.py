@@ -62,7 +62,8 @@ def comparison_page(folder: Path, plugins: Plugins) -> Page:
     shown = _methods(folder, document, plugins)
     tables = [Figures(table) for table in axis_tables(document)]
     short, full = comparison_tables(document)
-    untested = [] if document["tests"] else [Text("No tests: one method alone was judged.")]
+    alone = "one method alone was judged" if len(document["methods"]) == 1 else "no reading of the short table has any"
+    untested = [] if document["tests"] else [Text(f"No tests: {alone}.")]
     sections = (
         Section("Metrics", (*tables, *map(_figures, short), *untested, Figures(full, folded=True))),
         _samples(shown),

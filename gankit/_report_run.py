@@ -218,10 +218,10 @@ def _health(view: RunView) -> Section:
     bad = sum(not np.isfinite(value) for value in logged)
     finite = f"{bad} of {len(logged)} logged numbers are not finite." if bad else "Every logged number is finite."
     meaning = (
-        "A distance is minus what a critic with a gradient penalty minimises: its estimate of how far samples are from"
-        " real slices, less the penalty. It should rise at first, then fall slowly and stay above 0."
+        "A distance is minus what a critic that estimates one minimises: how far samples are from real slices by its"
+        " estimate, less the penalty. It should rise at first, then fall slowly and stay above 0."
     )
-    said = meaning if curves else "No distance: no critic with a gradient penalty has been logged."
+    said = meaning if curves else "No distance: no critic that estimates one has been logged."
     return Section(title, (Text(joined_sentence((said, finite))), Curves("", (*curves, pace))))
 
 
@@ -231,7 +231,7 @@ def estimates(recipe: Recipe) -> list[str]:
         f"{phase.name}.{term.name}{CRITIC}"
         for phase in recipe.phases
         for term in phase.terms
-        if isinstance(term, AbstractAdversarialLoss) and term.penalises_gradient and term.approaches
+        if isinstance(term, AbstractAdversarialLoss) and term.estimates_distance and term.approaches
     ]
 
 

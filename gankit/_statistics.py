@@ -25,16 +25,18 @@ class Welch:
 
 
 def mean_and_sd(values: Sequence[float]) -> tuple[float, float | None]:
-    """Mean and standard deviation (n - 1); the latter is None for one value.
+    """Mean and standard deviation (n - 1); the latter is None for one value, and exactly 0 for equal ones.
 
     Raises:
         ValueError: there is none.
     """
     if len(values) == 0:
         raise ValueError("no value")
-    mean = math.fsum(values) / len(values)
     if len(values) == 1:
-        return mean, None
+        return values[0], None
+    if min(values) == max(values):  # their mean may round to a neighbour, which would leave a spread
+        return values[0], 0.0
+    mean = math.fsum(values) / len(values)
     return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 

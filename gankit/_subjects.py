@@ -120,10 +120,16 @@ def slices_subject(name: str, kind: str, slices: Cohort, sets: Sets, note: str =
 
 # References -----------------------------------------------------------------------------------------------
 
+REFERENCES = REAL, AUGMENTED = "real", "augmented real"
+"""Names of the rows to read the others by."""
+
 
 def references(evaluation: Evaluation, sets: Sets) -> list[Subject]:
-    """The rows to read the others by: real slices, and real training slices augmented."""
-    return [real_subject(evaluation, sets), augmented_subject(evaluation, sets)]
+    """The rows to read the others by: real slices, and real training slices augmented, where they have a plane to be
+    turned in."""
+    rank = len(next(iter(evaluation.modalities.values())).shape) - 1
+    real = real_subject(evaluation, sets)
+    return [real] if rank < 2 else [real, augmented_subject(evaluation, sets)]
 
 
 def real_subject(evaluation: Evaluation, sets: Sets) -> Subject:
@@ -143,7 +149,7 @@ def real_subject(evaluation: Evaluation, sets: Sets) -> Subject:
     if size < sets.size:
         note = "; ".join(filter(None, (note, f"only {size} slices")))
     fitting = Sets(count=min(sets.count, len(slices) // size), size=size, seed=sets.seed)
-    return slices_subject("real", "real", slices, fitting, note)
+    return slices_subject(REAL, "real", slices, fitting, note)
 
 
 def augmented_subject(evaluation: Evaluation, sets: Sets) -> Subject:
@@ -152,10 +158,10 @@ def augmented_subject(evaluation: Evaluation, sets: Sets) -> Subject:
 
     def make(number: int) -> Candidate:
         generator = Draws(sets.seed, number).generator("evaluation/sets/augmented")
-        return Candidate(name="augmented real", cohort=augmented(slices, sets.size, generator))
+        return Candidate(name=AUGMENTED, cohort=augmented(slices, sets.size, generator))
 
     return Subject(
-        name="augmented real",
+        name=AUGMENTED,
         kind="augmented real",
         identity=["augmented", slices.digest(), sets.size, sets.seed],
         sets=sets.count,

@@ -60,3 +60,11 @@ def about_run(path: Path, file: Path) -> dict[str, Any]:
         run = RunDirectory(path)
         about |= {"wall_s": run.wall_s(), "device": run.provenance().get("device")}
     return about
+
+
+def cohort_note(path: Path, digest: str) -> str:
+    """A caution where a run was trained on another state of its recipe's cohort than that with this digest."""
+    trained = RunDirectory(path).provenance().get("cohort") if path.is_dir() else None
+    if trained in (None, digest):
+        return ""
+    return "its cohort has changed since it was trained: whether test slices of now were trained on is unknown"

@@ -13,7 +13,7 @@ import pytest
 import tomli_w
 from click.testing import CliRunner
 
-from gankit import InputError, train
+from gankit import InputError, load_recipe, train
 from gankit._compare import compare, plan_comparison
 from gankit._evaluate import evaluate
 from gankit._report import write_report
@@ -146,6 +146,11 @@ def test_every_scalar_has_a_curve(run, tiny_recipe):
     for name in names:
         assert f"Phase {name.partition('.')[0]}" in page.words
         assert name.partition(".")[2].replace(".critic", ", critic") in page.words
+
+
+def test_a_classifying_critic_estimates_no_distance(plugins):
+    """Minus a logistic objective is never above 0."""
+    assert estimates(load_recipe("cogan-quick", plugins=plugins)) == []
 
 
 def test_a_report_is_the_same_each_time(run, plugins, tmp_path):

@@ -61,7 +61,10 @@ def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
     "-o", "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into."
 )
 @judging_options
-@click.option("--recipe", help="Recipe that gives modalities, real cohort and label where TARGET is a cohort file.")
+@click.option(
+    "--recipe",
+    help="Recipe that gives modalities, real cohort and label; default: that of TARGET, which a cohort file has not.",
+)
 @click.option("--sets", type=click.IntRange(min=1), help="Sets of slices.  [default: 5; of a cohort file 1]")
 @click.option(
     "--per-set", type=click.IntRange(min=1), help="Slices in a set.  [default: 1942; of a cohort file all it has]"

@@ -25,7 +25,10 @@ class NonSaturating(AbstractAdversarialLoss):
     penalty: float = option(0.0, ge=0, help="γ of R1, on the critic's slope at real samples; 0 for the plain GAN")
 
     accepts_alongside: ClassVar[bool] = True
-    penalises_gradient: ClassVar[bool] = True
+
+    @property
+    def penalises_gradient(self) -> bool:
+        return self.penalty > 0
 
     def build(self) -> AdversarialLoss:
         from gankit_baselines._losses import LogisticGame

@@ -68,7 +68,7 @@ def detector(evaluation: Evaluation, width: int, schedule: Schedule) -> Detector
         fit(network, partial(_loss, network), (images, targets), groups, schedule, generator)
         return weights(network)
 
-    depends = {"width": width, "schedule": attrs.asdict(schedule), "truth": float(target.sum(dtype=np.float64))}
+    depends = {"width": width, "schedule": attrs.asdict(schedule)}
     return Detector(with_weights(build, evaluation.kept("detector", depends, make)), *_contrasts(train, evaluation))
 
 

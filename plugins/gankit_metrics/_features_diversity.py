@@ -74,9 +74,9 @@ def _of_real(spec: Diversity, real: Cohort, name: str, evaluation: Evaluation) -
 
 
 def window(side: int) -> tuple[int, int]:
-    """Taps of the window and number of scales for the shorter side of a slice; what is published from 161 pixels."""
-    taps = 11 if side > 160 else 7
-    fitting = [scales for scales in range(1, 6) if (taps - 1) * max(1, scales - 1) ** 2 < side and 2**scales <= side]
+    """Taps of the window and number of scales for the shorter side of a slice; what is published from 176 pixels."""
+    taps = 11 if side >= 176 else 7
+    fitting = [scales for scales in range(1, 6) if side // max(1, scales - 1) ** 2 >= taps and 2**scales <= side]
     return taps, fitting[-1]
 
 

@@ -5,8 +5,6 @@ Letters: N slices, D features, K classes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from gankit import Candidate, Cohort, Evaluation, InputError, Reading
@@ -14,9 +12,7 @@ from gankit_metrics import _inception
 from gankit_metrics._frechet import inception_score
 from gankit_metrics._resampling import centred
 from gankit_metrics._sides import Sides, frechet_reading, too_few, without_value
-
-if TYPE_CHECKING:
-    from gankit_metrics.features import Inception
+from gankit_metrics.features import ENVIRONMENT, Inception
 
 SPACE = "Inception-v3 features"
 
@@ -24,15 +20,14 @@ SPACE = "Inception-v3 features"
 def measure(spec: Inception, candidate: Candidate, evaluation: Evaluation) -> list[Reading]:
     """See ``Inception``."""
     real = evaluation.pool("train")
-    path = _inception.weights_file(spec.weights)
-    if path is None:
-        note = f"needs inception-2015-12-05.pt: set the option weights, or {_inception.ENVIRONMENT}, to the file"
+    if files := spec.files():
+        note = too_few(candidate.cohort, real) or _unfit(real, evaluation)
     else:
-        note = too_few(candidate.cohort, real) or _unfit(real, evaluation) or ""
-    if note or path is None:
+        note = f"needs inception-2015-12-05.pt: set the option weights, or {ENVIRONMENT}, to the file"
+    if note:
         scores = without_value(note, {f"{name}.is": "higher" for name in evaluation.modalities})
         return [*without_value(note, {"pairs.fid": "lower"}), *scores]
-    network = _inception.load_inception(path, spec.sha256)
+    network = _inception.load_inception(files[0], spec.sha256)
     scores = [_score(network, name, candidate.cohort, real, evaluation, spec) for name in evaluation.modalities]
     return [_distance(network, candidate.cohort, real, evaluation, spec), *scores]
 

@@ -71,7 +71,10 @@ def _without_value(space: str, note: str) -> list[Reading]:
 
 
 def _held_out(evaluation: Evaluation) -> tuple[Cohort, str]:
-    fresh = evaluation.fresh_pool("test")
+    try:
+        fresh = evaluation.fresh_pool("test")
+    except InputError:  # fresh patients, but none to test on
+        fresh = None
     return (evaluation.pool("test"), "the test split") if fresh is None else (fresh, "fresh patients")
 
 
@@ -88,6 +91,9 @@ def _ratio(nearest: _Nearest, weights: _Weights, space: str, said: str, evaluati
     generator = evaluation.draws("memorisation/parts")
     train_N = _nearest_of(nearest.candidate_train_NM, count, generator)
     held_N = _nearest_of(nearest.candidate_held_NH, count, generator)
+    if not held_N.any():
+        why = "every candidate is a held-out slice itself"
+        return Reading(name=f"{space}.ratio", value=None, better="real", note=why)
     replicates = weighted_mean(train_N, weights.candidate_RN) / weighted_mean(held_N, weights.candidate_RN)
     return Reading(
         name=f"{space}.ratio",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import warnings
 from pathlib import Path
 
@@ -17,8 +16,7 @@ import torch
 
 from gankit import Cohort, Evaluation, InputError
 from gankit_metrics._features_images import images
-
-ENVIRONMENT = "GANKIT_INCEPTION"
+from gankit_metrics.features import ENVIRONMENT
 
 
 @attrs.frozen(eq=False)
@@ -40,13 +38,6 @@ class Inception:
         with torch.no_grad():
             found = [self.network(x_B3HW, **options) for x_B3HW in torch.from_numpy(x_N3HW).split(32)]
         return torch.cat(found).double().numpy()
-
-
-def weights_file(given: Path | None) -> Path | None:
-    """The file of the option, else of the environment; None where neither names one."""
-    if given is not None:
-        return given
-    return Path(named) if (named := os.environ.get(ENVIRONMENT)) else None
 
 
 def load_inception(path: Path, sha256: str) -> Inception:

@@ -6,6 +6,7 @@ patients drawn again. Figures that depend on how many slices there are, are comp
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from gankit import AbstractMetric, Candidate, Evaluation, Reading, option
 
 PUBLISHED_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 """Of ``inception-2015-12-05.pt``, NVIDIA's TorchScript translation of the TensorFlow network."""
+
+ENVIRONMENT = "GANKIT_INCEPTION"
+"""Names that file where the option does not."""
 
 
 @attrs.frozen(kw_only=True)
@@ -32,6 +36,11 @@ class Inception(AbstractMetric):
         None, help="inception-2015-12-05.pt, a TorchScript file; default: the environment's GANKIT_INCEPTION"
     )
     sha256: str = option(PUBLISHED_SHA256, help="SHA-256 that the file must have")
+
+    def files(self) -> tuple[Path, ...]:
+        """The file of the option, else of the environment; none where neither names one."""
+        named = self.weights or os.environ.get(ENVIRONMENT)
+        return (Path(named),) if named else ()
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_inception import measure
@@ -102,7 +111,7 @@ class Diversity(AbstractMetric):
     """Mean structural similarity between slices of different patients, for each modality (Odena et al. 2017,
     arXiv:1610.09585, Sec. 4.2): above the real slices' own where a model repeats itself.
 
-    Multi-scale SSIM (Wang et al. 2003) has 5 scales and a window of 11 pixels, for which slices under 161 pixels are
+    Multi-scale SSIM (Wang et al. 2003) has 5 scales and a window of 11 pixels, for which slices under 176 pixels are
     too small; there the window is 7 pixels and there are as many scales as fit (3 at 32 pixels, 4 at 64), with the
     first scales' exponents scaled to sum 1. Negative similarities count as 0.
     """

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 import numpy as np
 
-from gankit import AbstractMetric, Candidate, Cohort, Evaluation, Reading, option
+from gankit import AbstractMetric, Candidate, Cohort, Evaluation, ModalitySpec, Reading, option
 
 if TYPE_CHECKING:
     from gankit import Model
+    from gankit_metrics._regions import Regions
 
 SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 
@@ -19,8 +20,9 @@ SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 @attrs.frozen(kw_only=True)
 class LesionContrast(AbstractMetric):
     """Contrast of a lesion in a real slice's reconstruction (encoder, then synthesizer) over its contrast in the slice,
-    the median over slices; contrast is the mean of the surrounding ring minus the mean of the core. It is the
-    contrast recovery coefficient of phantom measurements (NEMA NU 2), with the real slice in place of the phantom.
+    the median over slices; contrast is the mean of the surrounding ring minus the mean of the core, or the reverse in
+    a modality whose real train lesions are bright, by their median. It is the contrast recovery coefficient of phantom
+    measurements (NEMA NU 2), with the real slice in place of the phantom.
 
     Readings: ``{modality}.{split}`` for both splits of the real cohort, over slices with the wanted label and ground
     truth ``lesion``. 1 is perfect, 0 a lesion lost, below 0 one turned round. Intervals resample patients.
@@ -46,19 +48,31 @@ class LesionContrast(AbstractMetric):
             yield from self._readings(candidate.model, split, evaluation)
 
     def _readings(self, model: Model, split: Literal["train", "test"], evaluation: Evaluation) -> Iterator[Reading]:
-        from gankit_metrics._regions import lesion_fraction, lesion_regions, tissues_around, within
-
         real = evaluation.pool(split)
         rebuilt = _reconstructed(model, real)
         for name, spec in evaluation.modalities.items():
-            regions = lesion_regions(lesion_fraction(real, spec.shape[1:]))
-            if "tissue" in real.truth:
-                regions = within(regions, real, tissues_around(evaluation.pool("train")))
+            regions = _regions(real, spec, evaluation)
             contrast_N = regions.contrast(real.modalities[name].values)
             threshold = self.least * (spec.range[1] - spec.range[0])
-            kept_N = regions.measurable() & (np.nan_to_num(contrast_N) >= threshold)
+            kept_N = regions.measurable() & (np.nan_to_num(_sign(name, spec, evaluation) * contrast_N) >= threshold)
             ratio_K = regions.contrast(rebuilt[name])[kept_N] / contrast_N[kept_N]
             yield _median(f"{name}.{split}", ratio_K, real, kept_N, evaluation)
+
+
+def _regions(real: Cohort, spec: ModalitySpec, evaluation: Evaluation) -> Regions:
+    """Lesions of real slices and what surrounds them, at the size at which slices are judged."""
+    from gankit_metrics._regions import lesion_fraction, lesion_regions, tissues_around, within
+
+    regions = lesion_regions(lesion_fraction(real, spec.shape[1:]))
+    return within(regions, real, tissues_around(evaluation.pool("train"))) if "tissue" in real.truth else regions
+
+
+def _sign(modality: str, spec: ModalitySpec, evaluation: Evaluation) -> float:
+    """1 where lesions of the real train slices are dark, -1 where they are bright."""
+    train = evaluation.pool("train")
+    regions = _regions(train, spec, evaluation)
+    contrast_K = regions.contrast(train.modalities[modality].values)[regions.measurable()]
+    return -1.0 if len(contrast_K) and np.median(contrast_K) < 0 else 1.0
 
 
 def _median(name: str, ratio_K: np.ndarray, real: Cohort, kept_N: np.ndarray, evaluation: Evaluation) -> Reading:

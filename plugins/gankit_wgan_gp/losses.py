@@ -24,7 +24,11 @@ class WassersteinGradientPenalty(AbstractAdversarialLoss):
         help="multiplies E D(a)², which keeps scores near 0 (Karras et al. 2018, A.1); not the paper's",
     )
 
-    penalises_gradient: ClassVar[bool] = True
+    estimates_distance: ClassVar[bool] = True
+
+    @property
+    def penalises_gradient(self) -> bool:
+        return self.penalty > 0
 
     def build(self) -> AdversarialLoss:
         from gankit_wgan_gp._losses import Wasserstein

@@ -21,7 +21,7 @@ def _fresh_start() -> None:
 
 @pytest.fixture(scope="session")
 def measuring() -> Plugins:
-    """Everything installed, with metrics ``brightness`` and ``strange`` of a plugin ``toy``."""
+    """Everything installed, with metrics ``brightness``, ``strange`` and ``filed`` of a plugin ``toy``."""
     toy = EntryPoint(name="toy", value="tests.evaluation.toy", group="gankit")
     return load_plugins([*entry_points(group="gankit"), toy])
 

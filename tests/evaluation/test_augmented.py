@@ -4,9 +4,10 @@ import attrs
 import numpy as np
 import pytest
 
-from gankit import Cohort, Modality
+from gankit import Cohort, Evaluation, Modality, ModalitySpec
 from gankit import _augmented as module
 from gankit._augmented import augmented
+from gankit._subjects import Sets, references
 
 
 def cohort_of(values, size=None, **others):
@@ -124,3 +125,13 @@ def test_volumes_are_augmented_too():
     volumes = np.random.default_rng(0).random((2, 1, 6, 16, 16)).astype(np.float32)
     found = augmented(attrs.evolve(cohort_of(volumes), truth={}), 3, np.random.default_rng(0))
     assert found.modalities["adc"].values.shape == (3, 1, 6, 16, 16)
+
+
+def test_lines_have_no_augmented_row(tmp_path):
+    """There is no plane to turn them in; the row of real ones stays."""
+    real = cohort_of(np.zeros((4, 1, 16), dtype=np.float32))
+    real = attrs.evolve(real, truth={}, split=np.array(["train", "train", "test", "test"]))
+    evaluation = Evaluation(
+        real=real, modalities={"adc": ModalitySpec(shape=(1, 16), range=(0, 1))}, label="cs", cache=tmp_path
+    )
+    assert [subject.name for subject in references(evaluation, Sets(count=1, size=2))] == ["real"]

@@ -3,6 +3,7 @@
 import threading
 import time
 
+import attrs
 import numpy as np
 import pytest
 
@@ -47,3 +48,11 @@ def test_what_it_depends_on_is_its_name(evaluation):
     first = evaluation.kept("net", {"width": 1}, lambda: {"weights": np.zeros(1)})
     second = evaluation.kept("net", {"width": 2}, lambda: {"weights": np.ones(1)})
     assert first["weights"] != second["weights"]
+
+
+def test_readings_and_caches_know_the_ground_truth(evaluation):
+    """Corrected masks are another real side, though training, which never sees them, stays what it was."""
+    evaluation = attrs.evolve(evaluation, real=attrs.evolve(evaluation.real, truth={"lesion": np.zeros((24, 16, 16))}))
+    corrected = attrs.evolve(evaluation, real=attrs.evolve(evaluation.real, truth={"lesion": np.ones((24, 16, 16))}))
+    assert corrected.real.digest() == evaluation.real.digest()
+    assert corrected.digest != evaluation.digest

@@ -297,6 +297,27 @@ def test_methods_must_be_comparable(plan, recipes, measuring, tmp_path):
                                 plugins=measuring, **SMALL), plugins=measuring, quiet=True)  # fmt: skip
 
 
+def test_methods_of_another_label_than_asked_for_are_refused(plan, measuring):
+    """They would be judged as what they are not."""
+    with pytest.raises(InputError, match="bright makes slices with 'cs' = 1, asked for are slices with 'cs' = 0"):
+        compare(plan(label="cs=0"), plugins=measuring, quiet=True)
+
+
+def test_rows_say_where_a_training_cohort_was_not_looked_at(
+    recipes, runs, measuring, tiny_cohort, tiny_cohort_file, plugins, tmp_path
+):
+    """A comparison cautions as an evaluation does."""
+    recipe = load_recipe(recipes / f"{DARK}.toml", {"cohort.path": "gone.safetensors", "name": "far"}, measuring)
+    file = tmp_path / "far.toml"
+    file.write_text(tomli_w.dumps(to_document(recipe, measuring.registry)))
+    out = tmp_path / "out"
+    planned = plan_comparison([str(file)], out, cohort=tiny_cohort_file, plugins=measuring, **SMALL)
+    (run,) = planned.runs
+    train(run.recipe, planned.run_directory(run).path, cohort=tiny_cohort, plugins=plugins, quiet=True)
+    document = compare(planned, plugins=measuring, quiet=True)
+    assert document["rows"][0]["note"].startswith("its training cohort is not at hand")
+
+
 # The command ----------------------------------------------------------------------------------------------
 
 

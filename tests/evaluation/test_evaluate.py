@@ -6,10 +6,12 @@ import shutil
 import attrs
 import numpy as np
 import pytest
+import tomli_w
 from click.testing import CliRunner
 
 from gankit import InputError, Modality, PluginError, load_model, train, write_cohort
 from gankit._evaluate import evaluate
+from gankit._structure import to_document
 from gankit.cli import main
 from tests.evaluation.toy import MEASURED
 
@@ -235,7 +237,7 @@ REFUSED = {
     ),
     "a real candidate with test patients in training": (
         lambda c: {"split": np.full(24, "train")},
-        "1 of its train patients are in the test split of the real cohort, the first is 'p6'",
+        "1 of its train patients are in the test split of the real or the fresh cohort, the first is 'p6'",
     ),
     "a candidate of too few slices": (lambda c: {"synthetic": True}, "12 slices can be judged, 3 disjoint sets of 12"),
 }
@@ -255,6 +257,7 @@ def test_a_candidate_that_does_not_fit_is_refused_before_work(what, judge, tiny_
 
 REFUSED_REAL = {
     "synthetic": (lambda c: {"synthetic": True}, "the real cohort is marked synthetic"),
+    "no train": (lambda c: {"split": np.full(24, "test")}, "no complete train slice with label 'cs' = 1"),
     "no test": (lambda c: {"split": np.full(24, "train")}, "no complete test slice with label 'cs' = 1"),
     "only one class": (
         lambda c: {"labels": {"cs": 0 * c.labels["cs"] + 1}},
@@ -299,6 +302,78 @@ def test_where_the_training_cohort_is_gone_the_row_says_what_was_not_looked_at(
     run = train(recipe, tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
     note = row(judge(run.path, cohort=tiny_cohort_file), "run")["note"]
     assert note == "its training cohort is not at hand: whether test slices are in it is unknown"
+
+
+def test_a_recipes_cohort_is_looked_through_as_a_file_is(judge, trained, plugins, tiny_recipe, tiny_cohort, tmp_path):
+    """``--recipe`` names another real side as well as ``--cohort`` does."""
+    swapped = np.where(tiny_cohort.split == "train", "test", "train")
+    file = written(tiny_cohort, tmp_path / "swapped.safetensors", split=swapped)
+    other = tmp_path / "other.toml"
+    other.write_text(tomli_w.dumps(to_document(tiny_recipe(**{"cohort.path": str(file)}), plugins.registry)))
+    with pytest.raises(InputError, match="was trained on 18 test slices of the real cohort"):
+        judge(trained, recipe=str(other))
+
+
+def test_a_model_whose_pools_hold_test_slices_is_refused(judge, plugins, tiny_recipe, tiny_cohort, tmp_path):
+    """A recipe may train on everything, but is not judged on it then."""
+    recipe = tiny_recipe(**{"training.steps": 2, "pools.cs.split": "all"})
+    run = train(recipe, tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
+    with pytest.raises(InputError, match="was trained on 3 test slices of the real cohort"):
+        judge(run.path)
+
+
+def test_a_cohort_that_has_changed_since_training_is_said_in_the_row(
+    judge, plugins, tiny_recipe, tiny_cohort, tmp_path
+):
+    """Imported anew, its test slices may be what the run was trained on."""
+    file = written(tiny_cohort, tmp_path / "cohort.safetensors")
+    recipe = tiny_recipe(**{"training.steps": 2, "cohort.path": str(file)})
+    run = train(recipe, tmp_path / "run", plugins=plugins, quiet=True)
+    assert row(judge(run.path), "run")["note"] == ""
+    written(tiny_cohort, file, split=np.where(tiny_cohort.split == "train", "test", "train"))
+    assert row(judge(run.path), "run")["note"].startswith("its cohort has changed since it was trained")
+
+
+def test_real_candidates_of_fresh_test_patients_are_refused(judge, tiny_cohort, tiny_cohort_file, tmp_path):
+    """They would be judged on themselves."""
+    others = np.char.add("f", tiny_cohort.patient)
+    fresh = written(tiny_cohort, tmp_path / "fresh.safetensors", patient=others)
+    tested = others[tiny_cohort.split == "test"]
+    split = np.where(np.isin(others, tested), "train", "test")
+    candidates = written(tiny_cohort, tmp_path / "candidates.safetensors", patient=others, split=split)
+    with pytest.raises(InputError, match="train patients are in the test split of the real or the fresh cohort"):
+        judge(candidates, cohort=tiny_cohort_file, fresh=fresh, sets=None, per_set=None)
+
+
+def test_a_target_named_as_a_reference_row_keeps_its_own_row(judge, trained, tmp_path):
+    """Rows have names of their own, or they would overwrite each other's readings."""
+    shutil.copytree(trained, tmp_path / "real")
+    first = judge(tmp_path / "real")
+    assert [row["name"] for row in first["rows"]] == ["real (judged)", "real", "augmented real"]
+    count = len(MEASURED)
+    assert judge(tmp_path / "real") == first
+    assert len(MEASURED) == count
+
+
+def test_settings_say_the_sets_that_were_judged(judge, tiny_cohort, tiny_cohort_file, tmp_path):
+    """Of a cohort, one of all its slices."""
+    candidates = written(tiny_cohort, tmp_path / "made.safetensors", synthetic=True)
+    settings = judge(candidates, cohort=tiny_cohort_file, sets=None, per_set=None)["settings"]
+    chosen = (tiny_cohort.labels["cs"] == 1).sum()
+    assert (settings["sets"], settings["per_set"]) == (1, chosen)
+
+
+def test_a_file_that_the_environment_names_is_read_when_it_comes(judge, trained, monkeypatch, tmp_path):
+    """What could not be measured without it is measured then; one that is absent is refused before any work."""
+    monkeypatch.delenv("TOY_FILE", raising=False)
+    lacking = entry(row(judge(trained, metrics=("filed",)), "run"), "filed.number")
+    assert (lacking["mean"], lacking["notes"]) == (None, ["set TOY_FILE"])
+    file = tmp_path / "number.txt"
+    monkeypatch.setenv("TOY_FILE", str(file))
+    with pytest.raises(InputError, match=r"metric 'filed' reads .*number.txt: no such file"):
+        judge(trained, metrics=("filed",))
+    file.write_text("4")
+    assert entry(row(judge(trained, metrics=("filed",)), "run"), "filed.number")["mean"] == 4
 
 
 def test_a_model_of_another_label_is_refused(judge, trained):

@@ -56,10 +56,17 @@ def test_welch_does_not_depend_on_the_unit():
     assert small.p == pytest.approx(welch(first, second).p)
 
 
-@pytest.mark.parametrize(("first", "second"), [([1.0], [1.0, 2.0]), ([1.0, 1.0], [2.0, 2.0]), ([], [1.0, 2.0])])
+@pytest.mark.parametrize(("first", "second"), [([1.0], [1.0, 2.0]), ([0.7] * 5, [0.1] * 5), ([], [1.0, 2.0])])
 def test_welch_is_not_defined_without_spread_or_with_one_value(first, second):
     """No p is better than a wrong one."""
     assert welch(first, second) is None
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 7])
+def test_equal_values_have_no_spread_at_all(count):
+    """The sum of five 0.7, over five, is another number than 0.7."""
+    for value in np.random.default_rng(0).random(100).tolist():
+        assert mean_and_sd([value] * count) == (value, 0.0)
 
 
 def test_holm_by_hand():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -45,7 +47,20 @@ class Strange(AbstractMetric):
             yield Reading(name="nan", value=float("nan"), interval=(float("nan"), 1.0), better="higher")
 
 
+@attrs.frozen(kw_only=True)
+class Filed(AbstractMetric):
+    """The number in the file that the environment's ``TOY_FILE`` names."""
+
+    def files(self) -> tuple[Path, ...]:
+        return (Path(named),) if (named := os.environ.get("TOY_FILE")) else ()
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        value = float(self.files()[0].read_text()) if self.files() else None
+        yield Reading(name="number", value=value, better="higher", note="" if self.files() else "set TOY_FILE")
+
+
 @hookimpl
 def register_components(registry: Registry) -> None:
     registry.add("metric", "brightness", Brightness)
     registry.add("metric", "strange", Strange)
+    registry.add("metric", "filed", Filed)

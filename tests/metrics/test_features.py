@@ -11,6 +11,7 @@ import torch
 from pytest import approx
 from scipy.linalg import sqrtm
 from torch.nn import functional
+from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
 from gankit import Candidate, Draws, InputError, Modality, ModalitySpec
 from gankit_metrics import _extractor, features
@@ -256,11 +257,21 @@ def test_high_frequencies_are_those_above_half_of_nyquist():
 
 
 @pytest.mark.parametrize(
-    ("side", "expected"), [(256, (11, 5)), (161, (11, 5)), (64, (7, 4)), (32, (7, 3)), (8, (7, 2))]
+    ("side", "expected"), [(256, (11, 5)), (176, (11, 5)), (175, (7, 5)), (64, (7, 4)), (32, (7, 3)), (8, (7, 2))]
 )
 def test_structural_similarity_has_as_many_scales_as_fit(side, expected):
-    """The published 5 scales and 11 pixels from 161 pixels on."""
+    """The published 5 scales and 11 pixels from 176 pixels on."""
     assert window(side) == expected
+
+
+@pytest.mark.parametrize("side", range(8, 200))
+def test_structural_similarity_is_defined_at_every_size(side):
+    """Torchmetrics wants the window to fit the coarsest scale, whose size it rounds down."""
+    taps, scales = window(side)
+    images = torch.zeros(1, 1, side, side)
+    assert multiscale_structural_similarity_index_measure(
+        images, images, kernel_size=taps, sigma=0.5, data_range=2.0, betas=(1 / scales,) * scales, normalize="relu"
+    ) == approx(1.0)
 
 
 # Inception ------------------------------------------------------------------------------------------------

@@ -44,6 +44,15 @@ def test_the_reading_is_the_factor_of_contrast(evaluation, factor, contrast):
         assert reading.better == "real"
 
 
+def test_bright_lesions_are_lesions(evaluation):
+    """Turned round, as enhancement is, ADC reads what it read before."""
+    dark = evaluation.real.modalities
+    turned = dark | {"adc": attrs.evolve(dark["adc"], values=3000 - dark["adc"].values)}
+    bright = attrs.evolve(evaluation, real=attrs.evolve(evaluation.real, modalities=turned))
+    found = read(stub(bright, lambda values, _: 0.5 * values), bright)
+    assert [reading.value for reading in found.values()] == pytest.approx([0.5] * 4, abs=1e-4)
+
+
 def test_a_model_that_loses_lesions_is_seen(evaluation):
     """Low-pass filtered, slices keep their gland and lose what is focal."""
     found = read(stub(evaluation, lambda values, _: ndimage.gaussian_filter(values, (0, 0, 4, 4))), evaluation)

@@ -253,6 +253,12 @@ def test_the_critics_objective_has_right_derivatives():
 # What every component promises ------------------------------------------------------------------------------
 
 
+def test_only_a_penalty_asks_for_slopes_sample_by_sample():
+    """The plain game takes a critic with BatchNorm, as the first GANs had."""
+    assert not NonSaturating(on=("adc",), critic="c", against="cs").penalises_gradient
+    assert NonSaturating(on=("adc",), critic="c", against="cs", penalty=1.0).penalises_gradient
+
+
 @pytest.mark.parametrize("penalty", [0.0, 2.0])
 def test_the_loss_passes_the_conformance_check(penalty):
     check_adversarial_loss(NonSaturating(on=("adc",), critic="c", against="cs", penalty=penalty))
