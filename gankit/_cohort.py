@@ -33,7 +33,8 @@ class Modality:
 
     @classmethod
     def of(cls, values: np.ndarray, unit: str = "1", present: np.ndarray | None = None) -> Modality:
-        """A modality from (N, H, W) or (N, C, *S) numbers, present everywhere unless told otherwise."""
+        """A modality from (N, H, W) numbers, one channel, or (N, C, *S) of two spatial axes or more; present everywhere
+        unless told otherwise."""
         values = np.asarray(values, dtype=np.float32)
         if values.ndim == 3:
             values = values[:, None]

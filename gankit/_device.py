@@ -10,12 +10,12 @@ from gankit._errors import InputError
 
 
 def choose_device(device: str) -> torch.device:
-    """``auto`` is CUDA where there is one. Raises InputError for a device that is not there."""
-    if device == "auto":
-        own = int(os.environ.get("LOCAL_RANK", "0"))  # torchrun gives each process of a machine its own
-        return torch.device("cuda", own) if torch.cuda.is_available() else torch.device("cpu")
-    if device == "cpu":
+    """``auto`` is CUDA where there is one; without a number it is this process's own of the machine's devices. Raises
+    InputError for a device that is not there."""
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
+    if device == "auto":
+        device = "cuda"
     kind, colon, number = device.partition(":")
     if kind != "cuda" or (colon and not number.isdecimal()):
         raise InputError(f"--device {device}: unknown; accepted: auto, cpu, cuda, cuda:N")
@@ -24,4 +24,10 @@ def choose_device(device: str) -> torch.device:
         raise InputError(f"--device {device}: this torch sees no CUDA device; choose cpu or auto")
     if colon and int(number) >= count:
         raise InputError(f"--device {device}: this torch sees CUDA devices 0 to {count - 1} only; choose one of them")
-    return torch.device(device)
+    own = os.environ.get("LOCAL_RANK", "0")  # torchrun gives each process of a machine its own
+    if not colon and (not own.isdecimal() or int(own) >= count):
+        raise InputError(
+            f"LOCAL_RANK={own}: this torch sees CUDA devices 0 to {count - 1} only; start as many processes as there"
+            " are devices (torchrun --nproc-per-node), or choose --device cpu"
+        )
+    return torch.device("cuda", int(number if colon else own))

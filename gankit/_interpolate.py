@@ -15,7 +15,7 @@ from gankit._errors import InputError
 from gankit._model import Model, approached_label, load_model
 from gankit._plugins import Plugins
 from gankit._recipe import Recipe
-from gankit._resident import area_average
+from gankit._resident import area_average, require_fit
 from gankit._sheet import sheet_png
 
 
@@ -48,9 +48,10 @@ def interpolation(model: Model, cohort: Cohort, between: int = 6, pair: tuple[in
     others among them.
 
     Raises:
-        InputError: the recipe has no encoder, or the slices do not exist.
+        InputError: the recipe has no encoder, the cohort does not fit it, or the slices do not exist.
     """
     recipe = model.recipe
+    require_fit(recipe, cohort)
     first, last = ends = _chosen(cohort, recipe, pair)
     real = {
         name: area_average(cohort.modalities[name].values[list(ends)], spec.shape, name)
@@ -70,7 +71,7 @@ def write_interpolation(
     """Write the strip of a run or model as PNG; returns which two slices of its recipe's cohort it joins.
 
     Raises:
-        InputError: neither a run nor a model, it has no encoder, or the slices do not exist.
+        InputError: neither a run nor a model, it has no encoder, its cohort does not fit, or the slices do not exist.
     """
     model = load_model(path, device, plugins)
     strip = interpolation(model, model.recipe.cohort.load(), between, pair)

@@ -92,7 +92,8 @@ class Model:
         sizes = {size for spacing in self.spacing_mm.values() for size in spacing}
         return Cohort(
             modalities={
-                name: Modality.of(image.numpy(), self.recipe.modalities[name].unit) for name, image in images.items()
+                name: Modality(values=image.numpy(), unit=self.recipe.modalities[name].unit, present=np.ones(n, bool))
+                for name, image in images.items()
             },
             labels={label: np.full(n, value, dtype=np.int8) for label, value in approached_label(self.recipe).items()},
             patient=np.array([f"synthetic-{index:06d}" for index in range(n)]),

@@ -62,8 +62,13 @@ class BatchSource:
 
         Returns: each modality (B, C, *S), and ``"present.<modality>"`` (count,), 1 where the slice has it, for the
             global batch.
+
+        Raises:
+            CohortError: the pool has no slice with all that is needed, or none that has a wanted modality besides.
         """
         members = self._cohort.members(pool, needed)
+        for name in wanted:
+            self._cohort.members(pool, tuple(dict.fromkeys((*needed, name))))
         chosen_B = self._draws.choose(f"{self._stream}/slices", members, self.count)
         modalities = tuple(dict.fromkeys((*needed, *wanted)))
         drawn = self._cohort.gather(modalities, chosen_B, self._draws, self._stream, self._ranks)

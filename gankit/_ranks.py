@@ -60,6 +60,14 @@ class Ranks:
         _all_reduce(flag)
         return bool(flag.item())
 
+    def same(self, number: int, device: torch.device) -> bool:
+        """Whether every process has the same number."""
+        if self.size == 1:
+            return True
+        ends = torch.tensor([number, -number], device=device)
+        _all_reduce(ends, dist.ReduceOp.MAX)
+        return bool(ends.sum() == 0)
+
 
 ALONE = Ranks()
 """One process."""
@@ -70,9 +78,9 @@ def joined_ranks(device: torch.device, batch: int) -> Iterator[Ranks]:
     """Join the processes that torchrun started, for the time of a run.
 
     Raises:
-        InputError: their number does not divide the batch.
+        InputError: their number does not divide the batch, or the environment says it only in part.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = _started()
     if size == 1:
         yield ALONE
         return
@@ -88,6 +96,20 @@ def joined_ranks(device: torch.device, batch: int) -> Iterator[Ranks]:
         dist.barrier()  # leave together: one that goes while another still speaks to it may be aborted
     finally:
         dist.destroy_process_group()
+
+
+def _started() -> int:
+    """How many processes torchrun started."""
+    if (size := os.environ.get("WORLD_SIZE", "1")) in ("0", "1"):
+        return 1
+    wrong = [name for name in ("WORLD_SIZE", "RANK", "MASTER_PORT") if not os.environ.get(name, "").isdecimal()]
+    wrong += [] if os.environ.get("MASTER_ADDR") else ["MASTER_ADDR"]
+    if wrong:
+        raise InputError(
+            f"the environment has WORLD_SIZE={size}, but no usable {', '.join(wrong)}; start with torchrun, which sets"
+            " them all, or unset WORLD_SIZE"
+        )
+    return int(size)
 
 
 def mean_over_ranks(mean: Tensor) -> Tensor:
@@ -114,12 +136,14 @@ class _MeanOverRanks(torch.autograd.Function):
         return _all_reduce(gradients[0].clone()) / dist.get_world_size()
 
 
-def _all_reduce(tensor: Tensor) -> Tensor:
+def _all_reduce(tensor: Tensor, operation: dist.ReduceOp.RedOpType = dist.ReduceOp.SUM) -> Tensor:
     try:
-        dist.all_reduce(tensor)
+        dist.all_reduce(tensor, operation)
     except RuntimeError as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(
-            "another process of this run has gone; its own message says why. Start all of them again with the same"
-            " command, in any number that divides the batch, to resume from the last checkpoint"
+            f"another process of this run has gone or cannot be reached ({why}); its own message says why. Start all of"
+            " them again with the same command, in any number that divides the batch, to resume from the last"
+            " checkpoint"
         ) from error
     return tensor

@@ -8,7 +8,10 @@ from gankit._components import AbstractAdversarialLoss, AbstractLoss, AbstractPa
 from gankit._errors import Problem
 from gankit._nearest import nearest
 from gankit._recipe import Edge, Recipe, coupled, critics
-from gankit._shapes import LATENT, SCORE, Shapes, joined
+from gankit._shapes import LATENT, SCORE, Shapes, joined, shape_text
+
+GRAPH = "synthesizer"
+"""Place of the problems of the modality graph as a whole."""
 
 
 def check_recipe(recipe: Recipe) -> list[Problem]:
@@ -16,7 +19,10 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
     problems = [*_check_names(recipe), *_check_modalities(recipe), *_check_references(recipe)]
     if problems:
         return problems  # shapes and updates below need names that exist
-    problems = [*_check_shapes(recipe), *_check_phases(recipe)]
+    problems = [*_check_shapes(recipe)]
+    if any(problem.place == GRAPH for problem in problems):
+        return problems  # phases below need a graph to walk
+    problems += _check_phases(recipe)
     return problems or [*_check_updates(recipe)]
 
 
@@ -63,9 +69,15 @@ def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
                 yield Problem(f"modalities.{name}.{key}", f"must be [low, high] with low < high, got {list(bounds)}")
         if name not in recipe.synthesizer:
             yield Problem(
-                "synthesizer",
+                GRAPH,
                 f"nothing makes modality {name!r}; add {name} = {{ network = ..., from = ... }}",
             )
+    sizes = {name: modality.shape[1:] for name, modality in recipe.modalities.items()}
+    if recipe.augmentation.shift and len(set(sizes.values())) > 1:
+        found = ", ".join(f"{name} {shape_text(size)}" for name, size in sizes.items())
+        yield Problem(
+            "augmentation.shift", f"moves modalities of one size only, so that they stay together; found {found}; set 0"
+        )
 
 
 def _check_references(recipe: Recipe) -> Iterator[Problem]:
@@ -147,7 +159,7 @@ def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
     try:
         ends = recipe.ends()
     except ValueError as error:
-        yield Problem("synthesizer", str(error))
+        yield Problem(GRAPH, str(error))
         return
     for name, uses in ends.items():
         if uses and recipe.networks[name].couples_places:

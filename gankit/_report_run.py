@@ -142,7 +142,7 @@ def real_slices(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndar
     """Real slices that samples are drawn to, or why there are none."""
     try:
         images = real_pairs(cohort, recipe, count)
-    except (GankitError, KeyError) as error:
+    except GankitError as error:
         return f"No real slices: the cohort does not fit the recipe ({error})."
     return images if len(next(iter(images.values()))) else "No real slices: the cohort has none that fit the recipe."
 
@@ -173,7 +173,7 @@ def interpolated(model: Model, cohort: Cohort) -> dict[str, np.ndarray] | str:
         return f"No interpolation: recipe {model.recipe.name!r} has no encoder, so real slices have no latents."
     try:
         return interpolation(model, cohort).images
-    except (GankitError, KeyError) as error:
+    except GankitError as error:
         return f"No interpolation: {error}."
 
 

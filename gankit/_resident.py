@@ -64,20 +64,10 @@ def resident_cohort(
     Raises:
         CohortError: a modality or label is missing, a unit or size does not fit, or a pool is empty.
     """
+    require_fit(recipe, cohort)
     images, present = {}, {}
     for name, spec in recipe.modalities.items():
-        if name not in cohort.modalities:
-            known = ", ".join(cohort.modalities)
-            raise CohortError(
-                f"modalities.{name}: the cohort has no such modality{nearest(name, cohort.modalities)};"
-                f" it has {known}; import it or remove the modality from the recipe"
-            )
         modality = cohort.modalities[name]
-        if modality.unit != spec.unit:
-            raise CohortError(
-                f"modalities.{name}.unit: the recipe says {spec.unit!r}, the cohort {modality.unit!r}; convert the"
-                " cohort's values or change the recipe's unit and range"
-            )
         values = np.where(_like(modality.present, modality.values), modality.values, spec.range[0])
         _refuse_other_scale(name, spec, modality.values[modality.present])
         values = area_average(values, spec.shape, name)
@@ -85,6 +75,33 @@ def resident_cohort(
         present[name] = modality.present
     pools = {name: _pool(name, pool, cohort) for name, pool in recipe.pools.items()}
     return ResidentCohort(images, present, pools, recipe.augmentation)
+
+
+def require_fit(recipe: Recipe, cohort: Cohort) -> None:
+    """Make sure that a cohort has what a recipe names.
+
+    Raises:
+        CohortError: a modality or a pool's label is missing, or a unit is another.
+    """
+    for name, spec in recipe.modalities.items():
+        if name not in cohort.modalities:
+            known = ", ".join(cohort.modalities)
+            raise CohortError(
+                f"modalities.{name}: the cohort has no such modality{nearest(name, cohort.modalities)};"
+                f" it has {known}; import it or remove the modality from the recipe"
+            )
+        if (unit := cohort.modalities[name].unit) != spec.unit:
+            raise CohortError(
+                f"modalities.{name}.unit: the recipe says {spec.unit!r}, the cohort {unit!r}; convert the cohort's"
+                " values or change the recipe's unit and range"
+            )
+    for name, pool in recipe.pools.items():
+        if pool.label is not None and pool.label not in cohort.labels:
+            known = ", ".join(cohort.labels) or "none"
+            raise CohortError(
+                f"pools.{name}.label: the cohort has no label {pool.label!r}"
+                f"{nearest(pool.label, cohort.labels)}; it has {known}"
+            )
 
 
 def _refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> None:
@@ -170,12 +187,6 @@ def select_pool(pool: Pool, cohort: Cohort) -> np.ndarray:
 
 
 def _pool(name: str, pool: Pool, cohort: Cohort) -> np.ndarray:
-    if pool.label is not None and pool.label not in cohort.labels:
-        known = ", ".join(cohort.labels) or "none"
-        raise CohortError(
-            f"pools.{name}.label: the cohort has no label {pool.label!r}"
-            f"{nearest(pool.label, cohort.labels)}; it has {known}"
-        )
     indices = np.flatnonzero(select_pool(pool, cohort))
     if not len(indices):
         wanted = "" if pool.label is None else f" has label {pool.label!r} = {pool.equals}"

@@ -13,7 +13,7 @@ import numpy as np
 from gankit._atomic import write_bytes
 from gankit._cohort import Cohort, Modality
 from gankit._recipe import ModalitySpec, Recipe
-from gankit._resident import approached_slices, area_average
+from gankit._resident import approached_slices, area_average, require_fit
 
 COLUMNS = 8
 """Slices beside each other in one panel."""
@@ -29,7 +29,11 @@ def real_pairs(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarr
     """Up to ``count`` real slices that training draws samples to, spread over them, at the recipe's size.
 
     They have every modality, or, where none has, at least one.
+
+    Raises:
+        CohortError: the cohort does not fit the recipe.
     """
+    require_fit(recipe, cohort)
     present_MN = np.array([cohort.modalities[name].present for name in recipe.modalities])
     approached_N = approached_slices(cohort, recipe)
     complete = np.flatnonzero(approached_N & present_MN.all(axis=0))

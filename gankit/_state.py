@@ -20,7 +20,8 @@ FORMAT = "gankit-checkpoint-1"
 
 
 class TrainingState:
-    """The state of a run between two steps; a checkpoint holds all of it, so training resumes bit-exactly."""
+    """The state of a run between two steps; a checkpoint holds all of it, so training resumes as exactly as it
+    repeats itself: on a CPU to the bit, on a GPU but for the order of sums."""
 
     def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype = torch.float32, ranks: Ranks = ALONE):
         self.recipe = recipe

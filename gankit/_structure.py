@@ -89,7 +89,10 @@ def _strict(kind: type, word: str) -> Callable[[Any, Any], Any]:
             raise ValueError(f"must be {word}, got {value!r}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"must be a finite number, got {value!r}")
-        return kind(value)
+        try:
+            return kind(value)
+        except OverflowError:
+            raise ValueError(f"must be {word}, got one too large for a float") from None
 
     return hook
 

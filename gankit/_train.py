@@ -101,6 +101,11 @@ def train(
         for phase in trainer.phases:
             phase.batch(trainer.cohort, Draws(recipe.training.seed))  # a pool that lacks a modality is found now
         resume(run, trainer.state, progress)
+        if not ranks.same(trainer.state.step, chosen):
+            raise InputError(
+                f"{run.path}: here it is at step {trainer.state.step}, in another process at another; the run directory"
+                " must be on a disk that all processes see"
+            )
         if graph:
             trainer.replay_steps(progress.say)
         if ranks.first:

@@ -168,6 +168,19 @@ def test_what_is_not_an_npz_is_refused(tmp_path, content):
     assert "pairs.npz: not a readable .npz file of plain arrays" in result.output
 
 
+def test_a_damaged_npz_is_refused(tmp_path):
+    """Its arrays are compressed; a byte in the middle was lost on the way."""
+    file = tmp_path / "pairs.npz"
+    np.savez_compressed(file, adc=np.random.default_rng(0).random((9, 8, 8)), p=np.arange(9))
+    content = bytearray(file.read_bytes())
+    content[100:140] = bytes(40)
+    file.write_bytes(content)
+    words = ["import", "arrays", str(file), "--modality", "adc=adc", "--patient", "p", "-o", "out"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "pairs.npz: not a readable .npz file of plain arrays" in result.output
+
+
 def test_a_single_array_is_not_an_npz(tmp_path):
     """A .npy has no names to refer to."""
     np.save(tmp_path / "one.npy", np.zeros(3))

@@ -172,6 +172,7 @@ def test_the_message_names_file_and_count(load):
         ("phases.synthesize.betas", "[0.5]", "must be a list of 2, got [0.5]"),
         ("phases.synthesize.betas", "[0.5, 1.0]", "must be < 1, got 1.0"),
         ("phases.synthesize.learning_rate", "nan", "must be a finite number, got nan"),
+        ("phases.synthesize.learning_rate", "9" * 400, "must be a number, got one too large for a float"),
         ("phases.synthesize.stop", "'late'", "must be a whole number, got 'late'"),
         ("phases.synthesize.terms.wgan-gp-adc.against", "['cs']", "must be text, got ['cs']"),
     ],
@@ -496,6 +497,12 @@ def test_two_modalities_check(written, plugins):
 
 
 GUARDS = {
+    "a circle in the graph": (["synthesizer.t2w.from=t2w"], "synthesizer", "look for a circle or a missing edge"),
+    "a shift of modalities that differ in size": (
+        ["augmentation.shift=1", "modalities.t2w.shape=[1,8,8]"],
+        "augmentation.shift",
+        "moves modalities of one size only, so that they stay together; found adc 16 x 16, t2w 8 x 8; set 0",
+    ),
     "BatchNorm in a penalised critic": (
         ["networks.critic.norm=batch"],
         "phases.synthesize.terms.wgan-gp-adc.critic",

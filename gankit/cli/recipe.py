@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import tomli_w
 
+from gankit._errors import InputError
 from gankit._recipe_check import recipe_warnings
 from gankit._recipe_file import find_recipe, load_recipe, read_layers
 from gankit._structure import to_document
@@ -67,6 +68,8 @@ def show(recipe: str, overrides: tuple[str, ...], source: bool) -> None:
         gankit recipe show mpmri-quick
         gankit recipe show mpmri --source > my.toml
     """
+    if source and overrides:
+        raise InputError("--source prints the file as it stands; leave out --set, or --source")
     if source:
         click.echo(Path(find_recipe(recipe, plugins())).read_text(encoding="utf-8"), nl=False)
         return

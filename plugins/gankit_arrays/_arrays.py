@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def _load(file: Path) -> dict[str, np.ndarray]:
             raise ValueError("it is one array without a name, as in .npy")
         with stored:
             return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise CohortError(f"{file}: not a readable .npz file of plain arrays ({error})") from error
 
 

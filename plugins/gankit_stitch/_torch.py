@@ -129,7 +129,7 @@ def _stitch_one_channel_last(x_NKA: Tensor, factor: int) -> Tensor:
     batch, rank, sides = x_NKA.shape[0], x_NKA.ndim - 2, x_NKA.shape[2:]
     wide = _widened(x_NKA.movedim(1, -1), factor).view(batch, *sides, *[factor] * (rank - 1), -1)
     rows = wide.permute(0, *interlaced(range(1, 1 + rank), range(1 + rank, 1 + 2 * rank)))
-    image = rows.contiguous().view(x_NKA.dtype)
+    image = rows.clone(memory_format=torch.contiguous_format).view(x_NKA.dtype)  # a copy also where sides are 1
     return image.view(batch, *[factor * side for side in sides], 1).movedim(-1, 1)
 
 

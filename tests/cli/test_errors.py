@@ -37,6 +37,7 @@ ERRORS = {
     "train mpmri --set cohort.use=file --set cohort.path=cut.safetensors": "cut.safetensors: not a readable cohort",
     "recipe check bad.toml": "Error: bad.toml: 2 problems",
     "recipe show none.toml": "Error: none.toml: no such recipe file",
+    "recipe show mpmri --source --set training.steps=3": "Error: --source prints the file as it stands",
     "recipe show none.toml --source": "Error: none.toml: no such recipe file",
     "components unett": "Error: no component named 'unett'; did you mean 'unet'?; known: ",
     "cohort info none.safetensors": "Error: none.safetensors: no such cohort file",

@@ -107,7 +107,11 @@ def test_no_bit_of_a_nan_changes(factor):
 
 
 def test_nothing_is_aliased():
-    """The result is fresh memory even where nothing has to move, on both sides of the size that picks the path."""
+    """The result is fresh memory even where nothing has to move, on both sides of the size that picks the path, and
+    where a side of 1 leaves nothing to permute."""
+    for last in ((4, 5, 1), (400, 401, 1)):
+        x = random(1, *last).to(memory_format=torch.channels_last)
+        assert stitch(x, 2).data_ptr() != x.data_ptr()
     for x in (random(1, 1, 2, 2), random(1, 1, 400, 400)):
         assert stitch(x, 1).data_ptr() != x.data_ptr()
         assert unstitch(x, 1).data_ptr() != x.data_ptr()

@@ -3,6 +3,7 @@
 import io
 import json
 
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -10,10 +11,12 @@ from click.testing import CliRunner
 from matplotlib.image import imread
 
 import gankit
-from gankit import CheckpointError, InputError, load_model, read_cohort, train
-from gankit._interpolate import slerp
+from gankit import CheckpointError, CohortError, InputError, load_model, load_recipe, read_cohort, train
+from gankit._interpolate import interpolation, slerp
+from gankit._model import Model
 from gankit._run_directory import RunDirectory
 from gankit._sheet import sheet_png
+from gankit._synthesizer import build_networks
 from gankit._tensor_file import read_tensors, write_tensors
 from gankit.cli import main
 
@@ -256,6 +259,22 @@ def test_interpolate_refuses_slices_there_are_not(run, tmp_path):
     result = command("interpolate", run, "-o", tmp_path / "i.png", "--pair", 0, 3)
     assert result.exit_code == 2
     assert "--pair 0 3: there are 3 test slices, counted from 0" in result.output
+
+
+def test_interpolate_refuses_a_cohort_that_fits_no_longer(model, tiny_cohort):
+    """Imported anew without T2w, or without the label."""
+    alone = {"adc": tiny_cohort.modalities["adc"]}
+    with pytest.raises(CohortError, match="modalities.t2w: the cohort has no such modality; it has adc"):
+        interpolation(model, attrs.evolve(tiny_cohort, modalities=alone))
+    with pytest.raises(CohortError, match="the cohort has no label 'cs'; it has none"):
+        interpolation(model, attrs.evolve(tiny_cohort, labels={}))
+
+
+def test_samples_of_signals_keep_their_channels(plugins):
+    """Two channels of 32 values stay so in a cohort, rather than one of 2 x 32."""
+    recipe = load_recipe("adc-only-quick", {"modalities.adc.shape": [2, 32]}, plugins)
+    cohort = Model(recipe, build_networks(recipe), 0).cohort(3)
+    assert cohort.modalities["adc"].values.shape == (3, 2, 32)
 
 
 # Sheets ---------------------------------------------------------------------------------------------------

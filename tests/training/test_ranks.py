@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from gankit import BatchNorm, Cohort, Modality, Plugins, Recipe, RunError, load_recipe
+from gankit import BatchNorm, Cohort, InputError, Modality, Plugins, Recipe, RunError, load_recipe, train
 from gankit._ranks import Ranks, joined_ranks
 from gankit._resident import resident_cohort
 from gankit._train import Trainer
@@ -38,6 +38,8 @@ def train_share(rank: int, size: int, port: str, recipe: Path, out: Path) -> Non
     with joined_ranks(CPU, loaded.training.batch) as ranks:
         cohort = resident_cohort(loaded, loaded.cohort.load(), CPU, torch.float64)
         trainer = Trainer(loaded, cohort, CPU, torch.float64, ranks)
+        assert ranks.same(7, CPU)
+        assert ranks.same(rank, CPU) == (size == 1)
         for _ in range(3):
             trainer.step()
     if rank == 0:
@@ -161,6 +163,28 @@ def test_torchrun_trains_and_any_number_of_processes_resumes(quick: Path, tmp_pa
     assert "resuming at step 2" in last.stderr
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
+
+
+def test_processes_that_see_other_run_directories_are_refused(tiny_recipe, tiny_cohort, plugins, monkeypatch, tmp_path):
+    """Without a shared disk one would resume where another begins, and train other weights unnoticed."""
+    monkeypatch.setattr(Ranks, "same", lambda *_: False)
+    with pytest.raises(
+        InputError, match="at step 0, in another process at another; .* on a disk that all processes see"
+    ):
+        train(tiny_recipe(), tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
+
+
+@pytest.mark.parametrize(("size", "rest"), [("2", "RANK, MASTER_PORT, MASTER_ADDR"), ("two", "WORLD_SIZE, RANK")])
+def test_an_environment_that_is_torchruns_in_part_is_refused(size, rest, monkeypatch):
+    """A cluster's script may set WORLD_SIZE for something else."""
+    for name in ("RANK", "MASTER_PORT", "MASTER_ADDR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WORLD_SIZE", size)
+    with (
+        pytest.raises(InputError, match=f"has WORLD_SIZE={size}, but no usable {rest}.*; start with torchrun"),
+        joined_ranks(CPU, 16),
+    ):
+        pass
 
 
 def test_processes_that_cannot_share_the_batch_equally_are_refused(quick: Path, tmp_path: Path):

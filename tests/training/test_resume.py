@@ -368,7 +368,7 @@ def test_a_modality_that_no_slice_of_a_pool_has_is_found_before_training(tiny_re
     t2w = attrs.evolve(tiny_cohort.modalities["t2w"], present=np.zeros(len(tiny_cohort), dtype=bool))
     lacking = attrs.evolve(tiny_cohort, modalities={**tiny_cohort.modalities, "t2w": t2w})
     recipe = tiny_recipe(**{"phases.unsupervised.start": 1000})
-    with pytest.raises(InputError, match="no slice of the pool has t2w"):
+    with pytest.raises(InputError, match="no slice of the pool has adc and t2w"):
         train(recipe, tmp_path / "run", cohort=lacking, plugins=plugins, quiet=True)
 
 

@@ -1,9 +1,11 @@
 """What training says before it begins, and when memory runs out."""
 
+import attrs
+import numpy as np
 import pytest
 import torch
 
-from gankit import InputError, RunError, load_model, load_recipe, train
+from gankit import CohortError, InputError, RunError, load_model, load_recipe, train
 from gankit._device import choose_device
 
 
@@ -72,6 +74,27 @@ def test_a_cuda_device_that_is_not_there_is_refused(monkeypatch):
     assert choose_device("cuda:1") == torch.device("cuda", 1)
     with pytest.raises(InputError, match="CUDA devices 0 to 1 only"):
         choose_device("cuda:9")
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_each_process_has_its_own_device(device, monkeypatch):
+    """By torchrun's LOCAL_RANK; where there are more processes than devices it is said."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert choose_device(device) == torch.device("cuda", 1)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(InputError, match="LOCAL_RANK=2: this torch sees CUDA devices 0 to 1 only"):
+        choose_device(device)
+
+
+def test_a_paired_loss_without_a_single_pair_is_refused(tiny_recipe, tiny_cohort, plugins, tmp_path):
+    """Its weight would be 0 on every step, without a word."""
+    adc, t2w = tiny_cohort.modalities["adc"], tiny_cohort.modalities["t2w"]
+    odd_N = np.arange(len(tiny_cohort)) % 2 == 1
+    apart = {"adc": attrs.evolve(adc, present=odd_N), "t2w": attrs.evolve(t2w, present=~odd_N)}
+    with pytest.raises(CohortError, match="pools.cs: no slice of the pool has adc and t2w"):
+        train(tiny_recipe(), tmp_path, cohort=attrs.evolve(tiny_cohort, modalities=apart), plugins=plugins, quiet=True)
 
 
 def test_the_api_says_how_it_is_called(tiny_recipe, tiny_cohort, plugins, tmp_path):
