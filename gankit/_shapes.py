@@ -34,3 +34,8 @@ def joined(shapes: Shapes) -> Shape:
 def shape_text(shape: Shape) -> str:
     """``(1, 64, 64)`` as ``1 x 64 x 64``."""
     return " x ".join(map(str, shape)) or "scalar"
+
+
+def halvings(side: int) -> int:
+    """Halvings that bring a side under 8, at least one."""
+    return max(1, side.bit_length() - 3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gankit import PixelNorm, he_weights
+from gankit import PixelNorm, halving, halvings, he_weights
 
 
 def test_pixel_norm_gives_each_pixel_mean_square_one():
@@ -27,3 +27,21 @@ def test_he_weights_keep_the_scale_through_a_leaky_relu(slope):
     assert he_weights(layer, slope) is layer
     assert layer.weight.var().item() == pytest.approx(2 / ((1 + slope**2) * 400), rel=0.02)
     assert torch.equal(layer.bias, bias)
+
+
+@pytest.mark.parametrize(("sides", "halved"), [([32], [16]), ([9, 64], [4, 32]), ([7, 8, 4], [7, 4, 4])])
+def test_halving_halves_what_is_large_and_keeps_the_rest(sides, halved):
+    """Sides of 8 or more; what it says of the sides is what comes out."""
+    layer, after = halving(2, 3, sides)
+    assert after == halved
+    assert layer(torch.randn(1, 2, *sides)).shape == (1, 3, *halved)
+
+
+@pytest.mark.parametrize("side", range(1, 300))
+def test_halvings_bring_a_side_under_8(side):
+    """As many as it takes, and one at least."""
+    count, sides = 0, [side]
+    while sides[0] >= 8 or count == 0:
+        _, sides = halving(1, 1, sides)
+        count += 1
+    assert count == halvings(side)

@@ -1,14 +1,13 @@
 """The network of ``conv-encoder``. Letters: B batch, C channels, S space, Z latent."""
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 from torch import Tensor, nn
 
-from gankit import BatchNorm, PixelNorm, he_weights
+from gankit import BatchNorm, PixelNorm, halving, halvings, he_weights
 
 _SLOPE = 0.2
-_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 class ConvEncoderNetwork(nn.Module):
@@ -36,12 +35,11 @@ class ConvEncoderNetwork(nn.Module):
         super().__init__()
         inputs, *sides = shape
         layers: list[nn.Module] = []
-        for layer in range(depth or max(1, max(sides).bit_length() - 3)):
+        for layer in range(depth or halvings(max(sides))):
             outputs = width * min(2**layer, 8)
-            layers.append(_halving(sides, inputs, outputs))
-            layers += [PixelNorm()] if layer else []
-            layers.append(nn.LeakyReLU(_SLOPE))
-            inputs, sides = outputs, [side // 2 if side >= 8 else side for side in sides]
+            convolution, sides = halving(inputs, outputs, sides)
+            layers += [convolution, *([PixelNorm()] if layer else []), nn.LeakyReLU(_SLOPE)]
+            inputs = outputs
         self.layers = nn.Sequential(*layers)
         biased = latent_norm != "batch"  # a norm over the batch would take it out again
         self.latent = he_weights(nn.Linear(inputs * math.prod(sides), latent, bias=biased))
@@ -49,13 +47,6 @@ class ConvEncoderNetwork(nn.Module):
 
     def forward(self, x_BCS: Tensor) -> Tensor:
         return self.norm(self.latent(self.layers(x_BCS).flatten(1)))
-
-
-def _halving(sides: list[int], inputs: int, outputs: int) -> nn.Module:
-    """Halve each side of 8 or more; 4 taps at stride 2 see every pixel equally often."""
-    kernel = tuple(4 if side >= 8 else 3 for side in sides)
-    stride = tuple(2 if side >= 8 else 1 for side in sides)
-    return he_weights(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))
 
 
 def _latent_norm(norm: str, latent: int) -> nn.Module:

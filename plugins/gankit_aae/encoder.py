@@ -27,8 +27,9 @@ class ConvEncoder(AbstractEncoder):
     )
     latent_norm: Literal["batch", "layer", "none"] = option(
         "batch",
-        help="brings latents to mean 0 and variance 1: each number over the batch (its running averages in"
-        " evaluation), or each latent over its own numbers; without it they may shrink together",
+        help="brings latents to mean 0 and variance 1: each number over the batch (in evaluation by running"
+        " averages of the current weights, which fit the averaged ones roughly), or each latent over its own numbers;"
+        " without it they may shrink together",
     )
 
     @property

@@ -1,14 +1,12 @@
 """The network of ``coupled-critic``. Letters: B batch, C channels, S space."""
 
 import math
-from typing import Any
 
 from torch import Tensor, nn
 
-from gankit import Shapes, he_weights
+from gankit import Shapes, halving, he_weights
 
 _SLOPE = 0.2
-_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 class CoupledCriticNetwork(nn.Module):
@@ -40,13 +38,6 @@ def _layers(size: list[int], widths: list[int]) -> tuple[list[nn.Module], list[i
     """Layers that lead from one width to the next and halve the sides, and the sides after them."""
     layers: list[nn.Module] = []
     for i in range(len(widths) - 1):
-        layers += [_halving(size, widths[i], widths[i + 1]), nn.LeakyReLU(_SLOPE)]
-        size = [side // 2 if side >= 8 else side for side in size]
+        convolution, size = halving(widths[i], widths[i + 1], size)
+        layers += [convolution, nn.LeakyReLU(_SLOPE)]
     return layers, size
-
-
-def _halving(sides: list[int], inputs: int, outputs: int) -> nn.Module:
-    """Halve each side of 8 or more; 4 taps at stride 2 see every pixel equally often."""
-    kernel = tuple(4 if side >= 8 else 3 for side in sides)
-    stride = tuple(2 if side >= 8 else 1 for side in sides)
-    return he_weights(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractDiscriminator, Problem, Shapes, joined, option, shape_text
+from gankit import AbstractDiscriminator, Problem, Shapes, halvings, joined, option, shape_text
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -48,8 +48,3 @@ class CoupledCritic(AbstractDiscriminator):
         from gankit_baselines._coupled_critic import CoupledCriticNetwork
 
         return CoupledCriticNetwork(source, self.width, self.own, halvings(max(joined(source)[1:])))
-
-
-def halvings(side: int) -> int:
-    """Layers that bring a side under 8, at least one."""
-    return max(1, side.bit_length() - 3)
