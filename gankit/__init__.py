@@ -43,7 +43,7 @@ _HOMES = {
     "_export": ("SyntheticSlice",),
     "_hooks": ("hookimpl",),
     "_intervals": ("bootstrap",),
-    "_layers": ("PixelNorm", "halving", "he_weights"),
+    "_layers": ("PixelNorm", "doubling", "halving", "he_weights"),
     "_model": ("Model", "load_model"),
     "_options": ("option",),
     "_phases": ("BatchSource",),
@@ -52,7 +52,7 @@ _HOMES = {
     "_recipe": ("Edge", "ModalitySpec", "Recipe"),
     "_recipe_file": ("load_recipe",),
     "_registry": ("Registry",),
-    "_shapes": ("LATENT", "SCORE", "Shape", "Shapes", "halvings", "joined", "shape_text"),
+    "_shapes": ("LATENT", "SCORE", "Shape", "Shapes", "doublings", "halvings", "joined", "shape_text"),
     "_resident": ("area_average",),
     "_split": ("empty_strata", "split_patients"),
     "_synthesizer": ("Networks",),
@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from gankit._hooks import hookimpl as hookimpl
     from gankit._intervals import bootstrap as bootstrap
     from gankit._layers import PixelNorm as PixelNorm
+    from gankit._layers import doubling as doubling
     from gankit._layers import halving as halving
     from gankit._layers import he_weights as he_weights
     from gankit._model import Model as Model
@@ -117,6 +118,7 @@ if TYPE_CHECKING:
     from gankit._shapes import SCORE as SCORE
     from gankit._shapes import Shape as Shape
     from gankit._shapes import Shapes as Shapes
+    from gankit._shapes import doublings as doublings
     from gankit._shapes import halvings as halvings
     from gankit._shapes import joined as joined
     from gankit._shapes import shape_text as shape_text

@@ -32,6 +32,18 @@ def he_weights(layer: _Layer, slope: float = 0.2) -> _Layer:
     return layer
 
 
+def doubling(inputs: int, outputs: int, rank: int) -> nn.Module:
+    """What doubles each side of a map: nearest neighbours, a convolution, ``PixelNorm``, a leaky ReLU.
+
+    Args:
+        inputs, outputs: channels.
+        rank: spatial dimensions, one to three.
+    """
+    convolution = he_weights(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
+    enlarge = nn.Upsample(scale_factor=2, mode="nearest")
+    return nn.Sequential(enlarge, convolution, PixelNorm(), nn.LeakyReLU(0.2))
+
+
 def halving(inputs: int, outputs: int, sides: Sequence[int]) -> tuple[nn.Module, list[int]]:
     """A convolution that halves each side of 8 or more, and the sides after it; see ``halvings`` for how many to take.
 

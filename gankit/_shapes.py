@@ -36,6 +36,14 @@ def shape_text(shape: Shape) -> str:
     return " x ".join(map(str, shape)) or "scalar"
 
 
+def doublings(size: Shape, start: int, factor: int = 1) -> int | None:
+    """Doublings that lead from a map with ``start`` pixels along its smallest side, the others in proportion, to ``1 /
+    factor`` of ``size``: at least one; None where none fits."""
+    blocks = max(1, (min(size) // (start * factor)).bit_length() - 1)
+    times = factor * 2**blocks
+    return blocks if min(size) == start * times and all(side % times == 0 for side in size) else None
+
+
 def halvings(side: int) -> int:
     """Halvings that bring a side under 8, at least one."""
     return max(1, side.bit_length() - 3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gankit import PixelNorm, halving, halvings, he_weights
+from gankit import PixelNorm, doubling, doublings, halving, halvings, he_weights
 
 
 def test_pixel_norm_gives_each_pixel_mean_square_one():
@@ -37,7 +37,7 @@ def test_halving_halves_what_is_large_and_keeps_the_rest(sides, halved):
     assert layer(torch.randn(1, 2, *sides)).shape == (1, 3, *halved)
 
 
-@pytest.mark.parametrize("side", range(1, 300))
+@pytest.mark.parametrize("side", [1, 7, 8, 15, 16, 17, 31, 32, 63, 64, 300])
 def test_halvings_bring_a_side_under_8(side):
     """As many as it takes, and one at least."""
     count, sides = 0, [side]
@@ -45,3 +45,28 @@ def test_halvings_bring_a_side_under_8(side):
         _, sides = halving(1, 1, sides)
         count += 1
     assert count == halvings(side)
+
+
+@pytest.mark.parametrize("sides", [[4], [2, 3], [1, 2, 3]])
+def test_doubling_doubles_every_side(sides):
+    """With one to three spatial dimensions."""
+    doubled = doubling(5, 4, len(sides))(torch.randn(2, 5, *sides))
+    assert doubled.shape == (2, 4, *[2 * side for side in sides])
+
+
+@pytest.mark.parametrize(
+    ("size", "start", "factor", "count"),
+    [
+        ((32, 32), 2, 1, 4),
+        ((64, 64), 2, 4, 3),
+        ((32, 48), 2, 2, 3),
+        ((32,), 1, 16, 1),
+        ((32, 32), 32, 1, None),
+        ((32, 32), 3, 1, None),
+        ((32, 40), 2, 1, None),
+        ((16, 16), 2, 8, None),
+    ],
+)
+def test_doublings_lead_from_the_first_map_to_the_sub_images(size, start, factor, count):
+    """At least one; every side a multiple of that of the first map; None where none fits."""
+    assert doublings(size, start, factor) == count

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gankit import PixelNorm, he_weights
+from gankit import PixelNorm, doubling, he_weights
 
 _SLOPE = 0.2
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -41,7 +41,7 @@ class CoupledGeneratorNetwork(nn.Module):
         widths = [width * times for times in (16, 4, 4, 2, *[1] * (shared + own))][: shared + own + 1]
         first = he_weights(nn.Linear(latent, widths[0] * math.prod(first_map)))
         unfold = nn.Unflatten(1, (widths[0], *first_map))
-        blocks = [_block(rank, widths[i], widths[i + 1]) for i in range(shared)]
+        blocks = [doubling(widths[i], widths[i + 1], rank) for i in range(shared)]
         self.shared = nn.Sequential(first, unfold, PixelNorm(), nn.LeakyReLU(_SLOPE), *blocks)
         self.heads = nn.ModuleList(_head(rank, widths[shared:], count, gain) for count in channels)
 
@@ -56,10 +56,4 @@ def _head(rank: int, widths: Sequence[int], channels: int, gain: float) -> nn.Mo
     with torch.no_grad():
         last.weight.mul_(gain)
     nn.init.zeros_(last.bias)
-    return nn.Sequential(*[_block(rank, widths[i], widths[i + 1]) for i in range(len(widths) - 1)], last)
-
-
-def _block(rank: int, inputs: int, outputs: int) -> nn.Module:
-    convolution = he_weights(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
-    enlarge = nn.Upsample(scale_factor=2, mode="nearest")
-    return nn.Sequential(enlarge, convolution, PixelNorm(), nn.LeakyReLU(_SLOPE))
+    return nn.Sequential(*[doubling(widths[i], widths[i + 1], rank) for i in range(len(widths) - 1)], last)

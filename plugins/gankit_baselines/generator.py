@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractGenerator, Problem, Shape, Shapes, joined, option, shape_text
+from gankit import AbstractGenerator, Problem, Shape, Shapes, doublings, joined, option, shape_text
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -52,7 +52,7 @@ class CoupledGenerator(AbstractGenerator):
         return CoupledGeneratorNetwork(
             latent=latent,
             channels=[shape[0] for shape in target.values()],
-            first_map=first_map(size, self.start),
+            first_map=tuple(side // 2**blocks for side in size),
             shared=blocks - self.own,
             own=self.own,
             width=self.width,
@@ -65,15 +65,3 @@ class CoupledGenerator(AbstractGenerator):
             f"{self.start} does not fit {shape_text(size)}: the smallest side must be start x 2^k, k >= 1, and the"
             f" others in proportion to it by whole pixels; accepted: {', '.join(fitting) or 'nothing; change the size'}"
         )
-
-
-def first_map(size: Shape, start: int) -> Shape:
-    """Sides of the fully connected layer's map: ``start`` along the smallest, the others in proportion."""
-    return tuple(start * side // min(size) for side in size)
-
-
-def doublings(size: Shape, start: int) -> int | None:
-    """How many blocks lead from the first map to the images, at least one; None where none fits."""
-    blocks = (min(size) // start).bit_length() - 1
-    fits = tuple(side * 2 ** max(blocks, 0) for side in first_map(size, start)) == tuple(size)
-    return blocks if blocks >= 1 and fits else None

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gankit import PixelNorm, he_weights
+from gankit import PixelNorm, doubling, he_weights
 from gankit_stitch._stitch import StitchLayer
 
 _SLOPE = 0.2
@@ -45,7 +45,7 @@ class StitchDecoderNetwork(nn.Module):
         widths = _widths(width, blocks)
         self.first = he_weights(nn.Linear(latent, widths[0] * math.prod(first_map)))
         self.map = nn.Sequential(nn.Unflatten(1, (widths[0], *first_map)), PixelNorm(), nn.LeakyReLU(_SLOPE))
-        self.blocks = nn.Sequential(*[_block(rank, widths[i], widths[i + 1]) for i in range(blocks)])
+        self.blocks = nn.Sequential(*[doubling(widths[i], widths[i + 1], rank) for i in range(blocks)])
         self.last = _equal_kernels(rank, widths[-1], channels, factor**rank, gain)
         self.stitch = StitchLayer(factor)
 
@@ -57,12 +57,6 @@ class StitchDecoderNetwork(nn.Module):
 def _widths(width: int, blocks: int) -> list[int]:
     """Channels of the first map and after each block, chosen so that what all F share holds 77%."""
     return [width * times for times in (16, 4, 4, 2, *[1] * blocks)][: blocks + 1]
-
-
-def _block(rank: int, inputs: int, outputs: int) -> nn.Module:
-    convolution = he_weights(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
-    enlarge = nn.Upsample(scale_factor=2, mode="nearest")
-    return nn.Sequential(enlarge, convolution, PixelNorm(), nn.LeakyReLU(_SLOPE))
 
 
 def _equal_kernels(rank: int, inputs: int, channels: int, copies: int, gain: float) -> nn.Module:

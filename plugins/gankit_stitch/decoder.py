@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractGenerator, Problem, Shape, Shapes, joined, option, shape_text
+from gankit import AbstractGenerator, Problem, Shape, Shapes, doublings, joined, option, shape_text
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -37,7 +37,7 @@ class StitchDecoder(AbstractGenerator):
             yield Problem("use", f"makes images from a latent (Z), not from {shape_text(latent)}")
         if not 1 <= len(size) <= 3:
             yield Problem("use", f"makes images with 1 to 3 spatial dimensions, not {len(size)}")
-        elif doublings(size, self.factor, self.start) is None:
+        elif doublings(size, self.start, self.factor) is None:
             yield Problem("factor", self._misfit(size))
 
     def build(self, source: Shapes, target: Shapes) -> Module:
@@ -45,13 +45,13 @@ class StitchDecoder(AbstractGenerator):
 
         (latent,), (channels, *sides) = joined(source), joined(target)
         size = tuple(sides)
-        blocks = doublings(size, self.factor, self.start)
+        blocks = doublings(size, self.start, self.factor)
         if blocks is None:
             raise ValueError(self._misfit(size))
         return StitchDecoderNetwork(
             latent=latent,
             channels=channels,
-            first_map=first_map(size, self.start),
+            first_map=tuple(side // (self.factor * 2**blocks) for side in size),
             blocks=blocks,
             factor=self.factor,
             width=self.width,
@@ -61,7 +61,7 @@ class StitchDecoder(AbstractGenerator):
     def _misfit(self, size: Shape) -> str:
         accepted = "nothing; change the size"
         for start in (self.start, *range(2, min(size)), 1):
-            factors = [str(factor) for factor in range(1, min(size)) if doublings(size, factor, start)]
+            factors = [str(factor) for factor in range(1, min(size)) if doublings(size, start, factor)]
             if factors:
                 accepted = f"with start = {start}: {', '.join(factors)}"
                 break
@@ -70,15 +70,3 @@ class StitchDecoder(AbstractGenerator):
             " be start x factor x 2^k, k >= 1, and the others in proportion to it by whole pixels;"
             f" accepted {accepted}"
         )
-
-
-def first_map(size: Shape, start: int) -> Shape:
-    """Sides of the fully connected layer's map: ``start`` along the smallest, the others in proportion."""
-    return tuple(start * side // min(size) for side in size)
-
-
-def doublings(size: Shape, factor: int, start: int) -> int | None:
-    """How many blocks lead from the first map to the sub-images, at least one; None where none fits."""
-    blocks = (min(size) // (factor * start)).bit_length() - 1
-    sides = tuple(side * factor * 2 ** max(blocks, 0) for side in first_map(size, start))
-    return blocks if blocks >= 1 and sides == tuple(size) else None
