@@ -91,3 +91,15 @@ def headline(rows: Iterable[Entry], patterns: Sequence[str]) -> list[str]:
     for name in measured:
         first.setdefault(entries[name][0]["metric"], name)
     return list(first.values())
+
+
+def unmeasured(rows: Iterable[Entry]) -> dict[str, str]:
+    """Why, by metric, for those that no row has a value of."""
+    reasons: dict[str, list[str]] = {}
+    measured = set()
+    for entry in (entry for row in rows for entry in row["summary"]):
+        reasons.setdefault(entry["metric"], []).extend(entry["notes"])
+        if entry["mean"] is not None:
+            measured.add(entry["metric"])
+    said = {metric: "; ".join(dict.fromkeys(notes)) for metric, notes in reasons.items() if metric not in measured}
+    return {metric: reason or "the metric does not say why" for metric, reason in said.items()}

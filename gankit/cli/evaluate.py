@@ -87,10 +87,13 @@ def evaluate(target: Path, out: Path, **options: Any) -> None:
 
 
 def show(rows: list[dict[str, Any]], headline: list[str]) -> None:
-    """Print the headline figures, one line a row."""
+    """Print the headline figures, one line a row, and why a metric has none."""
     from gankit._evaluation_tables import figure
+    from gankit._summary import unmeasured
 
     for row in rows:
         by_name = {entry["id"]: entry for entry in row["summary"]}
         shown = "  ".join(f"{name} {figure(by_name.get(name))}" for name in headline)
-        click.echo(f"{row['name']}: {shown}")
+        click.echo(f"{row['name']}: {shown or 'no headline figure'}")
+    for metric, reason in unmeasured(rows).items():
+        click.echo(f"{metric}: not measured: {reason}")

@@ -448,6 +448,16 @@ def test_the_command_prints_the_headline_and_writes_a_table(measuring, trained, 
     assert "real: no fresh patients" in text
 
 
+def test_the_command_says_why_a_metric_has_no_figure(measuring, trained, monkeypatch, tmp_path):
+    """One line, after those of the rows; a metric with one figure has none."""
+    monkeypatch.setattr("gankit.cli.evaluate.plugins", lambda: measuring)
+    options = ["--metrics", "brightness,filed,lesion-contrast", "--sets", "1", "--per-set", "8"]
+    result = CliRunner().invoke(main, ["evaluate", str(trained), "-o", str(tmp_path / "out"), *options])
+    assert result.exit_code == 0, result.output
+    assert "filed: not measured: set TOY_FILE\n" in result.output
+    assert "brightness: not measured" not in result.output
+
+
 @pytest.mark.parametrize("given", [["a,b, c"], ["a", "b,c"], ["a", "b", "c"]])
 def test_names_are_separated_by_commas_or_given_many_times(monkeypatch, tmp_path, given):
     """None of them is lost."""
