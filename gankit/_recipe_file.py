@@ -97,7 +97,8 @@ def find_recipe(recipe: str | Path, plugins: Plugins, beside: Path | None = None
 def read_layers(recipe: str | Path, overrides: Iterable[str] | Mapping[str, Any], plugins: Plugins) -> Layers:
     """The document of a recipe with what it extends beneath it and the overrides on top."""
     layers = _read_chain(find_recipe(recipe, plugins), plugins, ())
-    return _overlay(layers, _parse_overrides(overrides), SET)
+    source = "an override" if isinstance(overrides, Mapping) else SET
+    return _overlay(layers, _parse_overrides(overrides), source)
 
 
 def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Layers:

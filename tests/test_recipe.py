@@ -396,6 +396,12 @@ def test_a_problem_names_the_layer_it_comes_from(variant, written):
     assert messages["training.seed"] == "must be >= 0, got -1 (from --set)"
 
 
+def test_a_problem_of_a_mapping_of_overrides_is_not_laid_to_an_option_of_the_command(written, plugins):
+    """Nobody typed ``--set`` there."""
+    with pytest.raises(RecipeError, match=r"must be >= 0, got -1 \(from an override\)"):
+        load_recipe(written("small.toml", ADC_ONLY), {"training.seed": -1}, plugins)
+
+
 def test_a_faulty_option_hides_no_unknown_name(plugins):
     """Options and names are checked together: the user mends a recipe once."""
     overrides = {"networks.adc_decoder.factr": 2, "phases.unsupervised.terms.wgan-gp-adc.critic": "adc_critc"}
