@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gankit._summary import by_id
+from gankit._summary import by_id, unmeasured
 from gankit._tables import Table
 
 ABSENT = "–"
@@ -53,7 +53,8 @@ def headed(name: str, entry: Mapping[str, Any]) -> str:
 
 
 def headline_table(title: str, lines: Sequence[Mapping[str, Any]], shown: Sequence[str], notes: Sequence[str]) -> Table:
-    """Rows or methods down, headline readings across, then seeds, steps, time and device."""
+    """Rows or methods down, headline readings across, then seeds, steps, time and device; below, why a metric has no
+    figure."""
     entries = {name: found[0] for name, found in by_id(line["summary"] for line in lines).items()}
     rows = []
     for line in lines:
@@ -62,7 +63,8 @@ def headline_table(title: str, lines: Sequence[Mapping[str, Any]], shown: Sequen
         rows.append((line["name"], *figures, *_provenance(line)))
     columns = ("", *[headed(name, entries[name]) for name in shown], "seeds", "steps", "training", "device")
     cautions = [f"{line['name']}: {line['note']}." for line in lines if line.get("note")]
-    return Table(title=title, columns=columns, rows=tuple(rows), notes=(*notes, *cautions))
+    lacking = [f"{metric}: not measured: {reason}." for metric, reason in unmeasured(lines).items()]
+    return Table(title=title, columns=columns, rows=tuple(rows), notes=(*notes, *cautions, *lacking))
 
 
 def _provenance(line: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -93,7 +93,7 @@ def headline(rows: Iterable[Entry], patterns: Sequence[str]) -> list[str]:
     return list(first.values())
 
 
-def unmeasured(rows: Iterable[Entry]) -> dict[str, str]:
+def unmeasured(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Why, by metric, for those that no row has a value of."""
     reasons: dict[str, list[str]] = {}
     measured = set()

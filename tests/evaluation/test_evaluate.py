@@ -449,13 +449,14 @@ def test_the_command_prints_the_headline_and_writes_a_table(measuring, trained, 
 
 
 def test_the_command_says_why_a_metric_has_no_figure(measuring, trained, monkeypatch, tmp_path):
-    """One line, after those of the rows; a metric with one figure has none."""
+    """One line, after those of the rows and under the table; a metric with one figure has none."""
     monkeypatch.setattr("gankit.cli.evaluate.plugins", lambda: measuring)
     options = ["--metrics", "brightness,filed,lesion-contrast", "--sets", "1", "--per-set", "8"]
     result = CliRunner().invoke(main, ["evaluate", str(trained), "-o", str(tmp_path / "out"), *options])
     assert result.exit_code == 0, result.output
     assert "filed: not measured: set TOY_FILE\n" in result.output
     assert "brightness: not measured" not in result.output
+    assert "\nfiled: not measured: set TOY_FILE.\n" in (tmp_path / "out/evaluation.md").read_text()
 
 
 @pytest.mark.parametrize("given", [["a,b, c"], ["a", "b,c"], ["a", "b", "c"]])
