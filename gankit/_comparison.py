@@ -16,7 +16,7 @@ from gankit._plan import Plan, PlannedRun
 from gankit._plugins import Plugins
 from gankit._real_side import Wanted, chosen_modalities, only_label, prepare, refuse_tested, trains_on_tests
 from gankit._recipe import ModalitySpec
-from gankit._subjects import Subject, model_subject, references
+from gankit._subjects import REAL, Subject, model_subject, references
 from gankit._summary import Entry, headline, over_rows
 from gankit._targets import about_run, cohort_note
 
@@ -162,7 +162,7 @@ def compared(plan: Plan, rows: Sequence[Entry]) -> dict[str, Any]:
         own = [by_name[run.name] for run in plan.runs if run.method == name and run.name in by_name]
         if own:
             methods.append(_method(name, own, by_seed))
-    real = {entry["id"]: entry["mean"] for entry in by_name["real"]["summary"]}
+    real = {entry["id"]: entry["mean"] for entry in by_name[REAL]["summary"]} if REAL in by_name else {}
     return {
         "unit": "training seed" if by_seed else "sample set",
         "note": (SEEDS if by_seed else ALONE) + " Welch's t-test, Holm's correction over all tests of this table.",

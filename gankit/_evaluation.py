@@ -84,21 +84,22 @@ class Evaluation:
         Raises:
             InputError: there are none.
         """
-        return self._pool(self.real, split, wanted)
-
-    def fresh_pool(self, split: Split, wanted: bool = True) -> Cohort | None:
-        """The same of ``fresh``; None without one."""
-        return None if self.fresh is None else self._pool(self.fresh, split, wanted)
-
-    def _pool(self, cohort: Cohort, split: Split, wanted: bool) -> Cohort:
-        value = self.value if wanted else 1 - self.value
-        chosen_N = (cohort.split == split) & (cohort.labels[self.label] == value)
-        if not chosen_N.any():
+        if (slices := self._of(self.real, split, wanted)) is None:
+            value = self.value if wanted else 1 - self.value
             raise InputError(
                 f"the real cohort has no complete {split} slice with label {self.label!r} = {value}, which a metric"
                 " needs; see 'gankit cohort info'"
             )
-        return cohort.select(chosen_N)
+        return slices
+
+    def fresh_pool(self, split: Split, wanted: bool = True) -> Cohort | None:
+        """The same of ``fresh``; None where there are none."""
+        return None if self.fresh is None else self._of(self.fresh, split, wanted)
+
+    def _of(self, cohort: Cohort, split: Split, wanted: bool) -> Cohort | None:
+        value = self.value if wanted else 1 - self.value
+        chosen_N = (cohort.split == split) & (cohort.labels[self.label] == value)
+        return cohort.select(chosen_N) if chosen_N.any() else None
 
     def stacked(self, cohort: Cohort, *modalities: str) -> np.ndarray:
         """These modalities of a cohort, or all, concatenated along channels: (N, C, *S) float32 in [-1, 1], values

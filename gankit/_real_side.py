@@ -51,9 +51,10 @@ def prepare(
     """The real side of an evaluation.
 
     Raises:
-        InputError: modalities differ in size from each other.
-        CohortError: a modality is missing or differs in unit or size, the label is missing, the train split has no
-            slice with it or the test split none with or without it, or a fresh patient is in the real cohort too.
+        InputError: modalities differ in size from each other, or the train split has no slice with the label. Test
+            slices are left to the metrics, since not all of them need any.
+        CohortError: a modality is missing or differs in unit or size, the label is missing, or a fresh patient is in
+            the real cohort too.
     """
     _require_one_size(modalities)
     sides = {"the real cohort": real} | ({} if fresh is None else {"the fresh cohort": fresh})
@@ -77,8 +78,6 @@ def prepare(
         cache=cache,
     )
     evaluation.pool("train")
-    for present in (True, False):
-        evaluation.pool("test", present)
     return evaluation
 
 
@@ -164,7 +163,7 @@ def judged_slices(cohort: Cohort, evaluation: Evaluation, whose: str) -> Cohort:
 def _tests(evaluation: Evaluation) -> list[Cohort]:
     """The test slices that candidates are judged on: those of the real cohort, and of the fresh one."""
     sides = [evaluation.real, *([] if evaluation.fresh is None else [evaluation.fresh])]
-    return [side.select(side.split == "test") for side in sides]
+    return [side.select(side.split == "test") for side in sides if "test" in side.split]
 
 
 def trains_on_tests(recipe: Recipe) -> bool:

@@ -125,25 +125,26 @@ REFERENCES = REAL, AUGMENTED = "real", "augmented real"
 
 
 def references(evaluation: Evaluation, sets: Sets) -> list[Subject]:
-    """The rows to read the others by: real slices, and real training slices augmented, where they have a plane to be
-    turned in."""
+    """The rows to read the others by: real slices that no model was trained on, where there are any, and real training
+    slices augmented, where they have a plane to be turned in."""
     rank = len(next(iter(evaluation.modalities.values())).shape) - 1
     real = real_subject(evaluation, sets)
-    return [real] if rank < 2 else [real, augmented_subject(evaluation, sets)]
+    augmented_real = augmented_subject(evaluation, sets) if rank >= 2 else None
+    return [subject for subject in (real, augmented_real) if subject is not None]
 
 
-def real_subject(evaluation: Evaluation, sets: Sets) -> Subject:
+def real_subject(evaluation: Evaluation, sets: Sets) -> Subject | None:
     """Real slices judged as if they were synthetic: what a perfect synthesizer would read.
 
     They are of fresh patients where there are any, else the real test slices, which flatters: metrics compare them
-    with themselves.
+    with themselves. None without either.
     """
-    fresh = evaluation.fresh
-    if fresh is not None and ((fresh.split == "train") & (fresh.labels[evaluation.label] == evaluation.value)).any():
-        slices, note = evaluation.fresh_pool("train"), ""
-        assert slices is not None
-    else:
-        slices = evaluation.pool("test")
+    slices, note = evaluation.fresh_pool("train"), ""
+    if slices is None:
+        try:
+            slices = evaluation.pool("test")
+        except InputError:
+            return None
         note = "no fresh patients: the real test slices, compared with themselves"
     size = min(sets.size, len(slices))
     if size < sets.size:

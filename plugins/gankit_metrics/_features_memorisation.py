@@ -71,10 +71,7 @@ def _without_value(space: str, note: str) -> list[Reading]:
 
 
 def _held_out(evaluation: Evaluation) -> tuple[Cohort, str]:
-    try:
-        fresh = evaluation.fresh_pool("test")
-    except InputError:  # fresh patients, but none to test on
-        fresh = None
+    fresh = evaluation.fresh_pool("test")
     return (evaluation.pool("test"), "the test split") if fresh is None else (fresh, "fresh patients")
 
 

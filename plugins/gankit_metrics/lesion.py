@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 import numpy as np
 
-from gankit import AbstractMetric, Candidate, Cohort, Evaluation, ModalitySpec, Reading, option
+from gankit import AbstractMetric, Candidate, Cohort, Evaluation, InputError, ModalitySpec, Reading, option
 
 if TYPE_CHECKING:
     from gankit import Model
@@ -48,7 +48,11 @@ class LesionContrast(AbstractMetric):
             yield from self._readings(candidate.model, split, evaluation)
 
     def _readings(self, model: Model, split: Literal["train", "test"], evaluation: Evaluation) -> Iterator[Reading]:
-        real = evaluation.pool(split)
+        try:
+            real = evaluation.pool(split)
+        except InputError as error:
+            yield from _unmeasured(split, str(error), evaluation)
+            return
         rebuilt = _reconstructed(model, real)
         for name, spec in evaluation.modalities.items():
             regions = _regions(real, spec, evaluation)

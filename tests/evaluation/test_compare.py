@@ -3,11 +3,13 @@
 import json
 import shutil
 
+import attrs
+import numpy as np
 import pytest
 import tomli_w
 from click.testing import CliRunner
 
-from gankit import InputError, RunError, load_recipe, train
+from gankit import InputError, RunError, load_recipe, train, write_cohort
 from gankit._axes import methods_of, slug
 from gankit._compare import by_round, compare, failures, plan_comparison
 from gankit._jobs import Ended
@@ -66,6 +68,19 @@ def done(plan, runs, measuring, tmp_path):
 
 def entry(line, name="brightness.mean"):
     return next(entry for entry in line["summary"] if entry["id"] == name)
+
+
+def test_without_test_slices_methods_are_compared_without_a_row_of_real_slices(done, tiny_cohort, tmp_path):
+    """A reading that is to be like the real one's has no better method then; the others have."""
+    cohort = attrs.evolve(tiny_cohort, split=np.full(24, "train"))
+    write_cohort(cohort, tmp_path / "real.safetensors")
+    document = done(
+        cohort=tmp_path / "real.safetensors", seeds=2, metrics=("high-frequency", "random-frechet"), headline=("*",)
+    )
+    assert [row["name"] for row in document["rows"] if row["kind"] != "model"] == ["augmented real"]
+    better = {test["id"]: test["better"] for test in document["tests"]}
+    assert better["high-frequency.adc.energy"] is None
+    assert better["random-frechet.adc.fd"] in ("a", "b")
 
 
 # Methods --------------------------------------------------------------------------------------------------

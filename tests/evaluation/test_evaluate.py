@@ -258,11 +258,6 @@ def test_a_candidate_that_does_not_fit_is_refused_before_work(what, judge, tiny_
 REFUSED_REAL = {
     "synthetic": (lambda c: {"synthetic": True}, "the real cohort is marked synthetic"),
     "no train": (lambda c: {"split": np.full(24, "test")}, "no complete train slice with label 'cs' = 1"),
-    "no test": (lambda c: {"split": np.full(24, "train")}, "no complete test slice with label 'cs' = 1"),
-    "only one class": (
-        lambda c: {"labels": {"cs": 0 * c.labels["cs"] + 1}},
-        "no complete test slice with label 'cs' = 0",
-    ),
     "no label": (lambda c: {"labels": {"cancer": c.labels["cs"]}}, "the real cohort: no label 'cs'; it has cancer"),
     "no modality": (lambda c: {"modalities": renamed(c, t2w="t1w")}, "no modality 't2w'; did you mean 't1w'"),
 }
@@ -276,6 +271,21 @@ def test_a_real_cohort_that_does_not_fit_is_refused_before_work(what, judge, tra
     with pytest.raises(InputError, match=message):
         judge(trained, cohort=real)
     assert MEASURED == []
+
+
+def test_a_real_cohort_without_test_slices_is_judged_by_the_metrics_that_need_none(
+    judge, trained, tiny_cohort, tmp_path
+):
+    """The others say what they lack, and the table why there is no row of real slices."""
+    metrics = ("high-frequency", "memorisation", "pair-consistency", "sca")
+    real = written(tiny_cohort, tmp_path / "real.safetensors", split=np.full(24, "train"))
+    document = judge(trained, cohort=real, metrics=metrics)
+    assert [row["name"] for row in document["rows"]] == ["run", "augmented real"]
+    measured = {entry["metric"] for entry in row(document, "run")["summary"] if entry["mean"] is not None}
+    assert measured == {"high-frequency"}
+    page = (tmp_path / "out/evaluation.md").read_text()
+    assert "No row of real slices: none with cs = 1 is in the test split or of fresh patients." in page
+    assert "memorisation: not measured: the real cohort has no complete test slice with label 'cs' = 1" in page
 
 
 def test_fresh_patients_must_be_others(judge, trained, tiny_cohort_file):

@@ -53,6 +53,14 @@ def test_bright_lesions_are_lesions(evaluation):
     assert [reading.value for reading in found.values()] == pytest.approx([0.5] * 4, abs=1e-4)
 
 
+def test_without_test_slices_the_training_slices_are_still_measured(evaluation):
+    """The readings of the test split say that there are none."""
+    train = evaluation.real.select(evaluation.real.split == "train")
+    found = read(stub(evaluation, lambda values, _: values), attrs.evolve(evaluation, real=train))
+    assert [reading.value for reading in found.values()] == pytest.approx([1.0, 1.0, None, None])
+    assert found["adc.test"].note.startswith("the real cohort has no complete test slice with label 'cs' = 1")
+
+
 def test_a_model_that_loses_lesions_is_seen(evaluation):
     """Low-pass filtered, slices keep their gland and lose what is focal."""
     found = read(stub(evaluation, lambda values, _: ndimage.gaussian_filter(values, (0, 0, 4, 4))), evaluation)
