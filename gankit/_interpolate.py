@@ -39,20 +39,22 @@ class Strip:
 
     ends: tuple[int, int]
     """The two slices of the cohort."""
+    of_test: bool
+    """Whether they are of its test split; a cohort whose test split has fewer than two such slices gives others."""
     images: dict[str, np.ndarray]
     """Modality to (between + 4, C, *S) in the modality's unit: slice, its encoding, between, encoding, slice."""
 
 
 def interpolation(model: Model, cohort: Cohort, between: int = 6, pair: tuple[int, int] | None = None) -> Strip:
-    """Interpolate between two test slices that have every modality, the first and the last unless ``pair`` numbers
-    others among them.
+    """Interpolate between two test slices that have every modality and the label that the synthesizer makes, the first
+    and the last unless ``pair`` numbers others among them; between slices of any split where fewer than two are.
 
     Raises:
         InputError: the recipe has no encoder, the cohort does not fit it, or the slices do not exist.
     """
     recipe = model.recipe
     require_fit(recipe, cohort)
-    first, last = ends = _chosen(cohort, recipe, pair)
+    ends = _chosen(cohort, recipe, pair)
     real = {
         name: area_average(cohort.modalities[name].values[list(ends)], spec.shape, name)
         for name, spec in recipe.modalities.items()
@@ -60,7 +62,8 @@ def interpolation(model: Model, cohort: Cohort, between: int = 6, pair: tuple[in
     start_Z, end_Z = model.encode({name: torch.from_numpy(images) for name, images in real.items()})
     made = model.synthesize(slerp(start_Z, end_Z, torch.linspace(0, 1, between + 2)))
     return Strip(
-        (first, last),
+        ends,
+        bool((cohort.split[list(ends)] == "test").all()),
         {name: np.concatenate([real[name][:1], image.numpy(), real[name][1:]]) for name, image in made.items()},
     )
 
@@ -82,13 +85,18 @@ def write_interpolation(
 
 
 def _chosen(cohort: Cohort, recipe: Recipe, pair: tuple[int, int] | None) -> tuple[int, int]:
-    """Two slices of the label that the synthesizer makes: of the test split, or of all where it has none."""
     keep = np.all([cohort.modalities[name].present for name in recipe.modalities], axis=0)
-    for label, value in approached_label(recipe).items():
+    wanted = approached_label(recipe)
+    for label, value in wanted.items():
         keep &= cohort.labels[label] == value
     test = np.flatnonzero(keep & (cohort.split == "test"))
-    indices = test if len(test) >= 2 else np.flatnonzero(keep)
+    indices, which = (test, "test slices") if len(test) >= 2 else (np.flatnonzero(keep), "slices")
+    described = "".join(f" with {label!r} = {value}" for label, value in wanted.items())
+    if len(indices) < 2:
+        raise InputError(f"two complete slices{described} are needed, the cohort has {len(indices)}")
     first, second = pair or (0, len(indices) - 1)
-    if len(indices) < 2 or not all(0 <= index < len(indices) for index in (first, second)):
-        raise InputError(f"--pair {first} {second}: there are {len(indices)} test slices, counted from 0")
+    if not all(0 <= index < len(indices) for index in (first, second)):
+        raise InputError(
+            f"--pair {first} {second}: there are {len(indices)} complete {which}{described}, counted from 0"
+        )
     return int(indices[first]), int(indices[second])

@@ -19,8 +19,8 @@ from gankit._recipe import ModalitySpec, Recipe
 from gankit._report_figures import colour_bars, sheet_row
 from gankit._report_page import Facts, Figures, Page, Panel, Pictures, Section, Text, joined_sentence, missing
 from gankit._report_run import (
-    INTERPOLATION,
     interpolated,
+    interpolation_caption,
     read_document,
     readable_cohort,
     readable_model,
@@ -222,17 +222,18 @@ def _model(method: Shown) -> Model:
 
 def _interpolations(shown: Sequence[Shown]) -> Section:
     title = "Interpolation"
-    panels, notes = [], []
+    panels, strips, notes = [], [], []
     for method in shown:
         if not isinstance(method.model, Model) or not isinstance(method.cohort, Cohort):
             continue
-        images = interpolated(method.model, method.cohort)
-        if isinstance(images, str):
-            notes.append(images)
+        strip = interpolated(method.model, method.cohort)
+        if isinstance(strip, str):
+            notes.append(strip)
         else:
-            panels.append(sheet_row(_label(method), images, method.model.recipe.modalities))
+            strips.append(strip)
+            panels.append(sheet_row(_label(method), strip.images, method.model.recipe.modalities))
     if not panels:
         return missing(title, *(dict.fromkeys(notes) or ["No interpolation: no model and cohort can be read."]))
     models = [_model(method) for method in shown if isinstance(method.model, Model)]
-    said = joined_sentence((INTERPOLATION, *dict.fromkeys(notes)))
+    said = joined_sentence((interpolation_caption(strips), *dict.fromkeys(notes)))
     return Section(title, (Text(said), *_sheets(panels, models)))

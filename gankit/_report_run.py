@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from gankit._cohort import Cohort
 from gankit._components import AbstractAdversarialLoss
 from gankit._errors import GankitError, InputError
 from gankit._evaluation_tables import ABSENT, duration, evaluation_tables
-from gankit._interpolate import interpolation
+from gankit._interpolate import Strip, interpolation
 from gankit._model import Model, load_model
 from gankit._plugins import Plugins
 from gankit._recipe import Recipe
@@ -153,26 +153,31 @@ def _interpolation(view: RunView) -> Section:
         return missing(title, *absent)
     assert isinstance(view.model, Model)
     assert isinstance(view.cohort, Cohort)
-    images = interpolated(view.model, view.cohort)
-    if isinstance(images, str):
-        return missing(title, images)
-    specs = view.recipe.modalities
-    panel = pair_blocks("interpolation", images, specs, columns=len(next(iter(images.values()))))
-    return Section(title, (Pictures((), (attrs.evolve(panel, title=""),)), Text(INTERPOLATION)))
+    strip = interpolated(view.model, view.cohort)
+    if isinstance(strip, str):
+        return missing(title, strip)
+    panel = pair_blocks(
+        "interpolation", strip.images, view.recipe.modalities, columns=len(next(iter(strip.images.values())))
+    )
+    return Section(title, (Pictures((), (attrs.evolve(panel, title=""),)), Text(interpolation_caption([strip]))))
 
 
-INTERPOLATION = (
-    "Ends: two real test slices. Beside each: what the synthesizer makes of its encoding. Between: equal steps on the"
-    " sphere from one encoding to the other (Wang et al., Fig. 6)."
-)
+def interpolation_caption(strips: Sequence[Strip]) -> str:
+    """What strips show."""
+    tested = all(strip.of_test for strip in strips)
+    ends = "two real test slices" if tested else "two real slices, since fewer than two of the test split fit"
+    return (
+        f"Ends: {ends}. Beside each: what the synthesizer makes of its encoding. Between: equal steps on the sphere"
+        " from one encoding to the other (Wang et al., Fig. 6)."
+    )
 
 
-def interpolated(model: Model, cohort: Cohort) -> dict[str, np.ndarray] | str:
-    """The slices of a model's strip, or why there is none."""
+def interpolated(model: Model, cohort: Cohort) -> Strip | str:
+    """A model's strip, or why there is none."""
     if model.recipe.encoder() is None:
         return f"No interpolation: recipe {model.recipe.name!r} has no encoder, so real slices have no latents."
     try:
-        return interpolation(model, cohort).images
+        return interpolation(model, cohort)
     except GankitError as error:
         return f"No interpolation: {error}."
 

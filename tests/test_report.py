@@ -13,7 +13,7 @@ import pytest
 import tomli_w
 from click.testing import CliRunner
 
-from gankit import InputError, load_recipe, train
+from gankit import InputError, load_recipe, train, write_cohort
 from gankit._compare import compare, plan_comparison
 from gankit._evaluate import evaluate
 from gankit._report import write_report
@@ -183,6 +183,16 @@ def test_a_cohort_of_other_content_is_said(copy, plugins):
     digest = RunDirectory(copy).provenance()["cohort"]
     lock.write_text(lock.read_text().replace(digest, "0" * 32))
     assert f"the cohort shown here has another content, {digest}" in read(write_report(copy, plugins=plugins)).words
+
+
+def test_a_cohort_without_test_slices_still_has_pictures(tiny_recipe, tiny_cohort, plugins, tmp_path):
+    """The strip's caption does not call its ends test slices then."""
+    cohort = attrs.evolve(tiny_cohort, split=np.full(24, "train"))
+    write_cohort(cohort, tmp_path / "cohort.safetensors")
+    chosen = {"cohort.path": str(tmp_path / "cohort.safetensors"), "training.steps": 1}
+    train(tiny_recipe(**chosen), tmp_path / "run", plugins=plugins, quiet=True)
+    page = read(write_report(tmp_path / "run", plugins=plugins))
+    assert "Ends: two real slices, since fewer than two of the test split fit." in page.words
 
 
 def test_a_recipe_without_encoder_has_no_interpolation(tiny_recipe, tiny_cohort, plugins, tmp_path):

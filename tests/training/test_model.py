@@ -258,7 +258,16 @@ def test_interpolate_refuses_slices_there_are_not(run, tmp_path):
     """There are three test slices with cancer, so number 3 does not exist."""
     result = command("interpolate", run, "-o", tmp_path / "i.png", "--pair", 0, 3)
     assert result.exit_code == 2
-    assert "--pair 0 3: there are 3 test slices, counted from 0" in result.output
+    assert "--pair 0 3: there are 3 complete test slices with 'cs' = 1, counted from 0" in result.output
+
+
+def test_without_two_test_slices_an_interpolation_joins_others(model, tiny_cohort):
+    """And says of which split they are; a single slice with cancer is not enough."""
+    assert interpolation(model, tiny_cohort).of_test
+    assert not interpolation(model, attrs.evolve(tiny_cohort, split=np.full(24, "train"))).of_test
+    single = {"cs": np.where(np.arange(24) == 20, tiny_cohort.labels["cs"], 0)}
+    with pytest.raises(InputError, match="two complete slices with 'cs' = 1 are needed, the cohort has 1"):
+        interpolation(model, attrs.evolve(tiny_cohort, labels=single))
 
 
 def test_interpolate_refuses_a_cohort_that_fits_no_longer(model, tiny_cohort):
