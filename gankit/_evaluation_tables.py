@@ -106,7 +106,7 @@ def comparison_tables(document: Mapping[str, Any]) -> tuple[list[Table], Table]:
     notes = [
         f"Mean ± SD over {spread}, 95% interval in brackets; {settings['sets']} sets of {settings['per_set']} slices"
         f" from each training, over which its readings are averaged. {judged_by(settings)}",
-        *_no_real_row(document),
+        *absent_rows(document),
         *[f"Training of {entry['name']} failed: {entry['reason']}." for entry in document["failed"]],
     ]
     short = headline_table("Methods", lines, document["headline"], notes)
@@ -132,7 +132,8 @@ def judged_by(settings: Mapping[str, Any]) -> str:
     )
 
 
-def _no_real_row(document: Mapping[str, Any]) -> list[str]:
+def absent_rows(document: Mapping[str, Any]) -> list[str]:
+    """A sentence where there is no row of real slices."""
     if any(row["kind"] == "real" for row in document["rows"]):
         return []
     label, value = document["settings"]["label"], document["settings"]["value"]
@@ -143,7 +144,7 @@ def evaluation_tables(document: Mapping[str, Any]) -> tuple[Table, Table]:
     """The short table and all readings of an evaluation."""
     notes = [
         f"Mean ± SD over sets of slices, 95% interval in brackets. {judged_by(document['settings'])}",
-        *_no_real_row(document),
+        *absent_rows(document),
     ]
     rows = document["rows"]
     return headline_table("Evaluation", rows, document["headline"], notes), full_table(rows)

@@ -81,7 +81,7 @@ def compare(
         number = stop.signal if isinstance(stop, Stopped) else 2
         click.echo("stopped; what is finished is kept. To go on, run the same command again", err=True)
         raise SystemExit(128 + number) from stop
-    show([*document["methods"], *(row for row in document["rows"] if row["kind"] != "model")], document["headline"])
+    show([*document["methods"], *(row for row in document["rows"] if row["kind"] != "model")], document)
     click.echo(f"{document['note']}")
     click.echo(f"{out / 'report.html'}; tables alone in comparison.md, .tex and .json")
     if (failed := failures(document)) is not None:

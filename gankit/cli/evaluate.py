@@ -82,18 +82,20 @@ def evaluate(target: Path, out: Path, **options: Any) -> None:
     from gankit._evaluate import evaluate as run
 
     document = run(target, out, plugins=plugins(), **options)
-    show(document["rows"], document["headline"])
+    show(document["rows"], document)
     click.echo(f"{out / 'evaluation.json'}; every reading is in {out / 'evaluation.md'}")
 
 
-def show(rows: list[dict[str, Any]], headline: list[str]) -> None:
-    """Print the headline figures, one line a row, and why a metric has none."""
-    from gankit._evaluation_tables import figure
+def show(rows: list[dict[str, Any]], document: dict[str, Any]) -> None:
+    """Print the headline figures of a document, one line a row, and why rows or metrics are absent."""
+    from gankit._evaluation_tables import absent_rows, figure
     from gankit._summary import unmeasured
 
     for row in rows:
         by_name = {entry["id"]: entry for entry in row["summary"]}
-        shown = "  ".join(f"{name} {figure(by_name.get(name))}" for name in headline)
+        shown = "  ".join(f"{name} {figure(by_name.get(name))}" for name in document["headline"])
         click.echo(f"{row['name']}: {shown or 'no headline figure'}")
+    for sentence in absent_rows(document):
+        click.echo(sentence)
     for metric, reason in unmeasured(rows).items():
         click.echo(f"{metric}: not measured: {reason}")

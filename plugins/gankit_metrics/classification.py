@@ -20,7 +20,7 @@ FEWEST = 8
 TOO_FEW = f"needs {FEWEST} slices of each label to train on"
 NO_TEST = {
     "fresh": "there are no fresh patients to test on",
-    "test": "the real cohort has not test slices of both labels",
+    "test": "the real cohort lacks test slices with the label, without it, or both",
 }
 
 

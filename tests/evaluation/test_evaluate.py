@@ -476,7 +476,7 @@ def test_names_are_separated_by_commas_or_given_many_times(monkeypatch, tmp_path
 
     def evaluate(target, out, **options):
         asked.update(options)
-        return {"rows": [], "headline": []}
+        return {"rows": [{"name": "real", "kind": "real", "summary": []}], "headline": []}
 
     monkeypatch.setattr("gankit._evaluate.evaluate", evaluate)
     options = [word for names in given for word in ("--metrics", names)]
