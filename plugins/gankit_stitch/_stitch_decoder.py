@@ -11,6 +11,7 @@ from gankit_stitch._stitch import StitchLayer
 
 _SLOPE = 0.2
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_ENLARGING = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 class StitchDecoderNetwork(nn.Module):
@@ -28,6 +29,7 @@ class StitchDecoderNetwork(nn.Module):
         factor: F.
         width: channels of the last blocks.
         gain: scale of the values before tanh at the start.
+        base: by what an image that is linear in the latent is enlarged; 0 for no such image. It starts at zero.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class StitchDecoderNetwork(nn.Module):
         factor: int,
         width: int,
         gain: float,
+        base: int,
     ):
         super().__init__()
         rank = len(first_map)
@@ -48,10 +51,12 @@ class StitchDecoderNetwork(nn.Module):
         self.blocks = nn.Sequential(*[doubling(widths[i], widths[i + 1], rank) for i in range(blocks)])
         self.last = _equal_kernels(rank, widths[-1], channels, factor**rank, gain)
         self.stitch = StitchLayer(factor)
+        size = tuple(factor * 2**blocks * side for side in first_map)
+        self.base = _base_image(latent, channels, size, base) if base else None
 
     def forward(self, z_BZ: Tensor) -> Tensor:
-        features = self.blocks(self.map(self.first(z_BZ)))
-        return torch.tanh(self.stitch(self.last(features)))
+        image_BCS = self.stitch(self.last(self.blocks(self.map(self.first(z_BZ)))))
+        return torch.tanh(image_BCS if self.base is None else image_BCS + self.base(z_BZ))
 
 
 def _widths(width: int, blocks: int) -> list[int]:
@@ -67,3 +72,12 @@ def _equal_kernels(rank: int, inputs: int, channels: int, copies: int, gain: flo
         last.weight.copy_(gain * one.weight.repeat_interleave(copies, dim=0))
     nn.init.zeros_(last.bias)
     return last
+
+
+def _base_image(latent: int, channels: int, size: tuple[int, ...], base: int) -> nn.Module:
+    """Latents to images of 1 / ``base`` of the size, linear in them and zero at the start, then enlarged."""
+    coarse = (channels, *(side // base for side in size))
+    linear = nn.Linear(latent, math.prod(coarse), bias=False)
+    nn.init.zeros_(linear.weight)
+    enlarge = nn.Upsample(scale_factor=base, mode=_ENLARGING[len(size)])
+    return nn.Sequential(linear, nn.Unflatten(1, coarse), enlarge)

@@ -22,6 +22,9 @@ class StitchDecoder(AbstractGenerator):
     image, whatever F, so decoders of one image size share the fully connected layer and the first block. At
     64 x 64, Z = 128 and the default width these hold 74 to 79% of the parameters (Sec. IV-B: 77%). Every side
     must be F * 2^k times that of the first map, k >= 1.
+
+    With ``base``, image = tanh(stitch(sub-images) + enlarged(A z)): what principal components of the images can
+    tell of them, the matrix A learns within a few hundred steps, and the sub-images add the rest.
     """
 
     factor: int = option(
@@ -30,6 +33,12 @@ class StitchDecoder(AbstractGenerator):
     width: int = option(32, ge=1, help="channels of the last blocks; the first have 4 times as many")
     start: int = option(2, ge=1, help="pixels along the smallest side of the fully connected layer's map")
     gain: float = option(0.25, gt=0, help="scale of the image before tanh when training starts")
+    base: int = option(
+        0,
+        ge=0,
+        help="add, before tanh, an image that is linear in the latent, of 1 / base of each side, enlarged; 0: none."
+        " An extension of ours, with which reconstructions keep far more of a lesion",
+    )
 
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
         latent, size = joined(source), joined(target)[1:]
@@ -39,6 +48,10 @@ class StitchDecoder(AbstractGenerator):
             yield Problem("use", f"makes images with 1 to 3 spatial dimensions, not {len(size)}")
         elif doublings(size, self.start, self.factor) is None:
             yield Problem("factor", self._misfit(size))
+        elif self.base and any(side % self.base for side in size):
+            divisors = [str(base) for base in range(1, min(size) + 1) if not any(side % base for side in size)]
+            accepted = ", ".join(divisors)
+            yield Problem("base", f"{self.base} does not divide {shape_text(size)}; accepted: {accepted}")
 
     def build(self, source: Shapes, target: Shapes) -> Module:
         from gankit_stitch._stitch_decoder import StitchDecoderNetwork
@@ -56,6 +69,7 @@ class StitchDecoder(AbstractGenerator):
             factor=self.factor,
             width=self.width,
             gain=self.gain,
+            base=self.base,
         )
 
     def _misfit(self, size: Shape) -> str:

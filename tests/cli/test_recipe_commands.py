@@ -73,9 +73,9 @@ def test_schema_is_a_json_schema(gankit):
 def test_graph_shows_places_shapes_and_phases(gankit):
     """The order in which networks run, and what each phase updates."""
     text = gankit("recipe", "graph", "mpmri")
-    assert "latent (128)  --  adc_decoder [stitch-decoder]  ->  adc (1 x 64 x 64)" in text
+    assert "latent (128)  --  adc_decoder [stitch-decoder base 2]  ->  adc (1 x 64 x 64)" in text
     assert "adc (1 x 64 x 64)  --  t2w_translator [unet]  ->  t2w (1 x 64 x 64)" in text
-    assert "phase supervised (from step 3000): updates encoder, adc_decoder, t2w_translator" in text
+    assert "phase supervised (from step 1500): updates encoder, adc_decoder, t2w_translator" in text
     assert "adc (1 x 64 x 64)  --  encoder [conv-encoder]  ->  latent (128)" in text
     assert "0.3 x jsd-auxiliary on adc against noncs" in text
 
@@ -107,8 +107,8 @@ def test_graph_shows_what_differs_from_the_defaults(gankit):
     """Schedules, options and both pools; one step is one step."""
     options = ("--set", "networks.adc_decoder.factor=4", "--set", "phases.unsupervised.stop=9000")
     text = gankit("recipe", "graph", "mpmri-real-cs-critic", *options)
-    assert "adc_decoder [stitch-decoder factor 4]" in text
-    assert "phase unsupervised (every 2 steps, from step 3000" in text
+    assert "adc_decoder [stitch-decoder factor 4, base 2]" in text
+    assert "phase unsupervised (every 2 steps, from step 1500" in text
     assert "until step 9000" in text
     assert "against noncs alongside cs" in text
     assert "critics, 1 step: latent_critic" in text
@@ -117,7 +117,7 @@ def test_graph_shows_what_differs_from_the_defaults(gankit):
 def test_check_warns_of_phases_that_never_run(gankit):
     """A recipe may be fine and still not what was meant."""
     text = gankit("recipe", "check", "mpmri", "--set", "training.steps=10")
-    assert "warning: phases.unsupervised starts at step 3000, but training ends at step 10" in text
+    assert "warning: phases.unsupervised starts at step 1500, but training ends at step 10" in text
 
 
 def test_a_component_without_a_docstring_has_no_description():

@@ -307,11 +307,11 @@ def test_quick_recipes_have_one_budget(plugins, recipe):
 @pytest.mark.parametrize("size", ["", "-quick"])
 @pytest.mark.parametrize("method", METHODS)
 def test_synthesizers_have_the_size_of_ours(plugins, method, size):
-    """Parameters of the networks that sample, within 5% of mpmri's."""
+    """Parameters of the networks that sample, within 6% of mpmri's."""
     method, mpmri = (load_recipe(f"{name}{size}", (), plugins) for name in (method, "mpmri"))
 
     def count(recipe):
         networks = build_networks(recipe, recipe.synthesizer_networks())
         return sum(parameter.numel() for parameter in networks.parameters())
 
-    assert count(method) == approx(count(mpmri), rel=0.05)
+    assert count(method) == approx(count(mpmri), rel=0.06)

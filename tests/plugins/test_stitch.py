@@ -216,9 +216,46 @@ def test_modalities_made_together_share_one_image():
     assert network(torch.randn(2, 128)).shape == (2, 4, 16, 16)
 
 
-def test_decoder_works_in_float64_and_under_autocast():
+@pytest.mark.parametrize("shape", [(1, 32), (2, 16, 32), (1, 8, 16, 8)])
+@pytest.mark.parametrize("base", [1, 2])
+def test_base_adds_an_image_linear_in_the_latent_before_tanh(shape, base):
+    """image = tanh(stitch(sub-images) + enlarged(A z)), with A z of 1 / base of each side."""
+    network = decoder({"a": shape}, base=base, width=2).double()
+    with torch.no_grad():
+        network.base[0].weight.normal_(std=0.01)
+    one, other = torch.randn(2, 3, 128, dtype=torch.float64)
+    added = {}
+    for name, latent in {"one": one, "other": other, "sum": one + other}.items():
+        added[name] = network(latent).atanh() - network.stitch(
+            network.last(network.blocks(network.map(network.first(latent))))
+        )
+    torch.testing.assert_close(added["one"] + added["other"], added["sum"])
+    if base == 1:
+        torch.testing.assert_close(added["one"].flatten(1), one @ network.base[0].weight.T)
+    assert network.base[0].out_features * base ** (len(shape) - 1) == torch.Size(shape).numel()
+
+
+def test_base_changes_nothing_before_training_and_learns_from_the_first_step():
+    """Decoders with and without it start as one function; its weights are zero, their gradients are not."""
+    latent = torch.randn(2, 128)
+    network = decoder(base=2)
+    assert torch.equal(network(latent), decoder()(latent))
+    network(latent).square().sum().backward()
+    assert network.base[0].weight.grad.abs().max() > 0
+
+
+def test_base_that_does_not_divide_is_a_problem_that_lists_those_that_do():
+    """The message says what is accepted at this size."""
+    assert problems({"a": (1, 16, 48)}, factor=1, base=3, start=2) == [
+        ("base", "3 does not divide 16 x 48; accepted: 1, 2, 4, 8, 16")
+    ]
+    assert not problems(ADC, base=2)
+
+
+@pytest.mark.parametrize("base", [0, 2])
+def test_decoder_works_in_float64_and_under_autocast(base):
     """Nothing in the decoder has a fixed dtype."""
-    network = decoder({"a": (1, 16, 16)}, width=4)
+    network = decoder({"a": (1, 16, 16)}, width=4, base=base)
     with torch.autocast("cpu", torch.bfloat16):
         assert network(torch.randn(2, 128)).isfinite().all()
     assert network.double()(torch.randn(2, 128).double()).dtype == torch.float64
