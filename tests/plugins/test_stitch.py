@@ -235,6 +235,16 @@ def test_base_adds_an_image_linear_in_the_latent_before_tanh(shape, base):
     assert network.base[0].out_features * base ** (len(shape) - 1) == torch.Size(shape).numel()
 
 
+@pytest.mark.parametrize("shape", [(1, 32), (2, 16, 32), (1, 8, 16, 8)])
+def test_base_enlarges_a_flat_image_to_a_flat_image(shape):
+    """Enlarging interpolates, so it neither brightens nor leaves a grid."""
+    network = decoder({"a": shape}, base=4, width=2)
+    torch.nn.init.constant_(network.base[0].weight, 0.01)
+    latent = torch.randn(3, 128)
+    flat = 0.01 * latent.sum(dim=1).reshape(3, *[1] * len(shape))
+    torch.testing.assert_close(network.base(latent), flat.expand(3, *shape))
+
+
 def test_base_changes_nothing_before_training_and_learns_from_the_first_step():
     """Decoders with and without it start as one function; its weights are zero, their gradients are not."""
     latent = torch.randn(2, 128)
