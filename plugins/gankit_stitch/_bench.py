@@ -22,7 +22,8 @@ def op_paths() -> dict[str, str]:
     for device in devices:
         triton = path_for(torch.zeros(1, 4, 1, 1, device=device)) == "triton"
         if device == "cuda":
-            sentence = "Triton kernels" if triton else "plain torch; install gankit[kernels] for Triton kernels"
+            used = "Triton kernels, which the functions of these names use where they are the faster"
+            sentence = used if triton else "plain torch; install gankit[kernels] for Triton kernels"
         else:
             sentence = "Triton kernels, interpreted and slow (TRITON_INTERPRET=1)" if triton else "plain torch"
         served |= {f"gankit::{op} on {device}": sentence for op in ("stitch", "unstitch", "stitch_bias_tanh")}

@@ -11,11 +11,18 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from gankit_stitch import _ops, _plain, _torch
-from gankit_stitch._paths import INTERPRETED
-from gankit_stitch._shapes import check_bias
+from gankit_stitch._paths import INTERPRETED, path_for
+from gankit_stitch._shapes import check_bias, memory_format
 
 _SMALL = 2**17
 """Values below which calling an operator (25 to 40 us) costs more on a CPU than it saves against a plain copy."""
+
+_LARGE = 2**28
+"""Bytes from which the Triton kernel stitches a channels-last tensor faster than torch's copy does (H100). Launching it
+takes 60 to 120 us, and contiguous tensors torch moves faster at every size: benchmarks/results/h100.json."""
+
+_LARGE_FUSED = 2**26
+"""The same of the fused form, in any layout and without gradients."""
 
 
 def stitch(x_NKA: Tensor, factor: int) -> Tensor:
@@ -36,6 +43,8 @@ def stitch(x_NKA: Tensor, factor: int) -> Tensor:
     Raises:
         ValueError: F below 1, no spatial dimension, or channels not divisible by F^d.
     """
+    if x_NKA.is_cuda and _kernel_wins(x_NKA, _LARGE) and memory_format(x_NKA) is not torch.contiguous_format:
+        return _ops.stitch(x_NKA, factor)
     return _way(x_NKA).stitch(x_NKA, factor)
 
 
@@ -65,9 +74,10 @@ def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
     Raises:
         ValueError: as ``stitch``, or a bias of another size, or integers.
     """
-    if torch._C._are_functorch_transforms_active():
+    in_parts = x_NKA.is_cuda and not (_kernel_wins(x_NKA, _LARGE_FUSED) and _nobody_follows(bias_K))
+    if torch._C._are_functorch_transforms_active() or in_parts:
         check_bias(x_NKA, bias_K)
-        bias_KA = bias_K.view(-1, *[1] * (x_NKA.ndim - 2))
+        bias_KA = bias_K.to(torch.promote_types(x_NKA.dtype, torch.float32)).view(-1, *[1] * (x_NKA.ndim - 2))
         return torch.tanh(stitch(x_NKA + bias_KA, factor)).to(x_NKA.dtype)
     return _ops.stitch_bias_tanh(x_NKA, bias_K, factor)
 
@@ -76,9 +86,9 @@ def _way(x: Tensor) -> Any:
     """The module whose ``stitch`` and ``unstitch`` serve this tensor best; in all of them they give equal results.
 
     The plain form serves ``torch.func``'s transforms, whose ``grad`` knows no operators with derivatives written in
-    Python, and small tensors on a CPU; the kernels themselves what nobody follows; the operators all else.
+    Python, small tensors on a CPU, and a GPU; the kernels themselves what nobody follows; the operators all else.
     """
-    if torch._C._are_functorch_transforms_active():
+    if torch._C._are_functorch_transforms_active() or x.is_cuda:
         return _plain
     if not x.is_cpu or INTERPRETED:
         return _ops
@@ -90,10 +100,17 @@ def _way(x: Tensor) -> Any:
     return _plain if small else _ops
 
 
+def _kernel_wins(x: Tensor, from_bytes: int) -> bool:
+    """Whether a tensor on a GPU is large enough for the Triton kernel, and there is one. Those that somebody follows
+    are not: the gradient's kernel is slower than torch's copy."""
+    return x.nbytes >= from_bytes and _nobody_follows(x) and path_for(x) == "triton"
+
+
 def _nobody_follows(x: Tensor) -> bool:
     """Whether neither autograd nor a compiler, a tracer or a subclass of tensors asks how the result came about."""
     return (
         type(x) is Tensor
+        and not torch._C._are_functorch_transforms_active()
         and not torch.compiler.is_compiling()
         and not (x.requires_grad and torch.is_grad_enabled())
         and forward_ad._current_level < 0

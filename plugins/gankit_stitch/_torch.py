@@ -33,7 +33,7 @@ def stitch(x_NKA: Tensor, factor: int) -> Tensor:
         if channels == 1:
             return _stitch_one_channel_last(x_NKA, factor)
         if channels > 2 and rank == 2:
-            return pixel_shuffle(x_NKA, factor)
+            return pixel_shuffle(x_NKA, factor).contiguous(memory_format=memory_format(x_NKA))
         return empty(x_NKA, shape).copy_(stitch(x_NKA.contiguous(), factor))
     if (factor == 2 and x_NKA.itemsize in _PAIR) or (factor == 4 and x_NKA.itemsize == 4):
         return _stitch_pairs(x_NKA, factor, shape)
@@ -54,8 +54,8 @@ def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
     if factor == 2 and rank == 2 and x_NCS.itemsize in (2, 4):
         return _unstitch_pairs_last(x_NCS, shape)
     if channels > 2 and rank == 2:
-        return pixel_unshuffle(x_NCS, factor)
-    return _plain.unstitch(x_NCS, factor).contiguous(memory_format=layout)
+        return pixel_unshuffle(x_NCS, factor).contiguous(memory_format=layout)
+    return _plain.unstitch(x_NCS, factor)
 
 
 def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:

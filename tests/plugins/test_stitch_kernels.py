@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gankit_stitch import path_for, stitch, stitch_bias_tanh, unstitch
+from gankit_stitch import path_for
+from gankit_stitch._ops import stitch, stitch_bias_tanh, unstitch
 from gankit_stitch._paths import INTERPRETED
 
 if importlib.util.find_spec("triton") is None:

@@ -10,8 +10,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from gankit_stitch import _ops, _plain, _torch, path_for, stitch, stitch_bias_tanh, unstitch
+from gankit_stitch import _ops, _plain, _stitch, _torch, path_for, stitch, stitch_bias_tanh, unstitch
 from gankit_stitch._paths import INTERPRETED
+from gankit_stitch._shapes import memory_format
 from gankit_stitch._stitch import _SMALL, _way
 
 F64 = torch.float64
@@ -199,6 +200,46 @@ def test_kernels_are_called_without_an_operator_where_nobody_follows():
     with FakeTensorMode() as mode:
         assert _way(mode.from_tensor(large)) is _ops
         assert stitch(mode.from_tensor(large), 2).shape == (2, 1, 400, 400)
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+@pytest.mark.parametrize("call", [stitch, unstitch, fused_by_parts, stitch_bias_tanh])
+def test_results_on_a_gpu_have_the_layout_of_the_input(call, layout):
+    """Shown with tensors that only seem to be there."""
+    with FakeTensorMode():
+        x = LAYOUTS[layout](torch.empty(2, 8, 4, 6, device="cuda"))
+        bias = [] if call in (stitch, unstitch) else [torch.empty(8, device="cuda")]
+        result = call(x, *bias, 2)
+    assert result.device.type == "cuda"
+    assert memory_format(result) is memory_format(x)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_plain_form_keeps_the_layout(layout):
+    """It serves a GPU, where no other form follows it."""
+    x = LAYOUTS[layout](random(2, 8, 4, 6))
+    image, parts = _plain.stitch(x, 2), _plain.unstitch(x, 2)
+    assert torch.equal(image, pixel_shuffle(x, 2))
+    assert torch.equal(parts, pixel_unshuffle(x, 2))
+    assert memory_format(image) is memory_format(parts) is memory_format(x)
+
+
+def test_the_plain_form_keeps_the_layout_of_volumes():
+    """Channels last has a form of three dimensions too."""
+    x = random(2, 16, 2, 4, 6).to(memory_format=torch.channels_last_3d)
+    image = _plain.stitch(x, 2)
+    assert torch.equal(image, _plain.stitch(x.contiguous(), 2))
+    assert torch.equal(_plain.unstitch(image, 2), x)
+    assert memory_format(image) is memory_format(_plain.unstitch(image, 2)) is memory_format(x)
+
+
+def test_a_kernel_serves_large_tensors_that_nobody_follows(monkeypatch):
+    """Asked of tensors on a GPU, where Triton works."""
+    monkeypatch.setattr(_stitch, "path_for", lambda x: "triton")
+    x = random(1, 4, 8, 8)
+    assert _stitch._kernel_wins(x, x.nbytes)
+    assert not _stitch._kernel_wins(x, x.nbytes + 1)
+    assert not _stitch._kernel_wins(x.requires_grad_(), x.nbytes)
 
 
 def test_forward_derivatives_of_small_tensors():
