@@ -42,11 +42,12 @@ def methods_of(
         InputError: an axis cannot be read, two methods have one name, or a recipe has problems.
     """
     common = dict(parse_override(text) for text in overrides) | ({} if steps is None else {"training.steps": steps})
-    if "training.seed" in common:
-        raise InputError(
-            "--set training.seed: a comparison counts seeds up; give --seeds, their number, and --first-seed"
-        )
     parsed = [_axis(text) for text in axes]
+    for option, keys in (("--set", common), (AXIS, dict(parsed))):
+        if "training.seed" in keys:
+            raise InputError(
+                f"{option} training.seed: a comparison counts seeds up; give --seeds, their number, and --first-seed"
+            )
     methods = []
     for source in recipes:
         networks = read_layers(source, common, plugins).document.get("networks", {})

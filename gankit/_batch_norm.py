@@ -11,8 +11,8 @@ from gankit._ranks import mean_over_ranks
 class BatchNorm(nn.Module):
     """Batch normalisation (Ioffe and Szegedy 2015) of (B, C, *S), one mean and variance a channel.
 
-    As ``torch.nn.BatchNorm*d``, whose running statistics it keeps for evaluation, but its mean and variance are those
-    of the batches of all processes together, on every device.
+    As ``torch.nn.BatchNorm*d``, but its mean and variance are those of the batches of all processes together, on every
+    device, and the running variance is the mean of these, without Bessel's correction.
 
     Args:
         channels: C.

@@ -21,6 +21,7 @@ from torch.utils.flop_counter import flop_registry
 from gankit._components import AbstractNetwork
 from gankit._draws import Draws
 from gankit._errors import InputError, RunError
+from gankit._memory import ran_out
 from gankit._nearest import nearest
 from gankit._recipe import Recipe
 from gankit._recipe_check import check_recipe
@@ -93,11 +94,10 @@ def costs(slot: Slot, batch: int, device: torch.device, rounds: int) -> dict[str
     """
     recipe = slot.recipe
     source, _ = recipe.ends()[slot.name][0]
-    drawn = Draws(recipe.training.seed).normal("bench", batch, *joined(source))
-    x = torch.from_numpy(drawn).to(device).tanh()
     sizes: dict[str, tuple[int, int, int]] = {}
     calls: dict[str, Callable[[], None]] = {}
     try:
+        x = torch.from_numpy(Draws(recipe.training.seed).normal("bench", batch, *joined(source))).to(device).tanh()
         for label, spec in slot.candidates.items():
             before = _allocated(device)
             networks = build_networks(_with(recipe, slot.name, spec), [slot.name]).to(device)
@@ -108,7 +108,9 @@ def costs(slot: Slot, batch: int, device: torch.device, rounds: int) -> dict[str
             sizes[label] = (_parameters(network), _flops(forward), _peak_bytes(network, training, device, before))
             calls |= {f"{label} forward": forward, f"{label} training": training}
         taken = interleaved(calls, device, rounds)
-    except torch.OutOfMemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
         raise RunError(f"--batch {batch}: too much for the memory of {device}; choose a smaller one") from error
     return {
         label: Cost(

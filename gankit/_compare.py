@@ -49,7 +49,7 @@ from gankit._atomic import write_text
 from gankit._axes import methods_of, slug
 from gankit._comparison import Comparison, compared
 from gankit._errors import RunError
-from gankit._evaluate import Settings, described, judge_in, judged_rows, lacking, write_json
+from gankit._evaluate import Settings, described, judge_in, judged_rows, lacking, say_without_reading, write_json
 from gankit._evaluation_tables import comparison_tables
 from gankit._jobs import Job, run_jobs, threads
 from gankit._metrics import checked_headline, chosen_metrics
@@ -166,6 +166,7 @@ def compare(plan: Plan, *, jobs: int = 1, plugins: Plugins | None = None, quiet:
         if (workers := min(jobs, sum(lacking(subject, judge) for subject in subjects))) > 1:
             _measure(plan, workers, quiet)
         rows = judged_rows(subjects, judge, quiet)
+    say_without_reading(rows, plan.settings.headline, quiet)
     document = {
         "format": FORMAT,
         **described(comparison.evaluation, plan.settings, rows, plugins),

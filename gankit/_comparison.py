@@ -122,6 +122,8 @@ def _shared(plan: Plan) -> dict[str, ModalitySpec]:
         specs = run.recipe.modalities
         shared = {name: spec for name, spec in shared.items() if name in specs}
         for name, spec in shared.items():
+            if plan.modalities and name not in plan.modalities:
+                continue
             for key in ("shape", "unit", "range"):
                 if (one := getattr(spec, key)) != (other := getattr(specs[name], key)):
                     raise InputError(

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ from gankit._evaluation import Evaluation
 from gankit._evaluation_tables import evaluation_tables
 from gankit._judge import Judge, Measured
 from gankit._metrics import checked_headline, chosen_metrics, metric_versions
+from gankit._nearest import nearest
 from gankit._plugins import Plugins, load_plugins
 from gankit._progress import Progress, say
 from gankit._real_side import (
@@ -64,7 +66,7 @@ from gankit._recipe import ModalitySpec, Recipe
 from gankit._recipe_file import load_recipe
 from gankit._structure import plain
 from gankit._subjects import REFERENCES, Sets, Subject, model_subject, references, slices_subject
-from gankit._summary import Entry, headline, over_sets
+from gankit._summary import Entry, by_id, headline, over_sets
 from gankit._tables import markdown
 from gankit._targets import about_run, cohort_note, header, model_file, recipe_of
 
@@ -113,7 +115,7 @@ def evaluate(
         recipe: gives modalities, real cohort and label; default: the target's own, which a cohort has not.
         metrics: names; default: all that are installed.
         options: ``METRIC.OPTION=VALUE``.
-        headline: patterns such as ``"fid.*"``; see ``_summary.headline``.
+        headline: patterns such as ``"frechet.*"``; see ``_summary.headline``.
         modalities: those to judge; default: all.
         label: NAME or NAME=VALUE that candidates are meant to have; default: what the recipe says.
         sets, per_set: default: 5 of 1,942; of a cohort one set of all its slices.
@@ -135,13 +137,14 @@ def evaluate(
     file = model_file(path, plugins)
     candidate = None if file is not None else _read_candidate(path)
     known = _recipe(recipe, file, plugins)
+    names = tuple(modalities)
     say("loading the real cohort", quiet)
     real, others = real_cohorts(known, cohort, fresh)
-    specs = known.modalities if known else shared_modalities(candidate, real, str(path)) if candidate else {}
+    specs = known.modalities if known else shared_modalities(candidate, real, str(path), names) if candidate else {}
     evaluation = prepare(
         real,
         others,
-        chosen_modalities(specs, modalities),
+        chosen_modalities(specs, names),
         _wanted(label, known, real),
         seed=seed,
         replicates=replicates,
@@ -156,6 +159,7 @@ def evaluate(
     beside = Sets(count=subject.sets, size=subject.slices, seed=seed)
     judge = judge_in(folder, evaluation, settings.metrics, plugins)
     rows = judged_rows([subject, *references(evaluation, beside)], judge, quiet)
+    say_without_reading(rows, settings.headline, quiet)
     document = {"format": FORMAT, **described(evaluation, attrs.evolve(settings, sets=beside), rows, plugins)}
     write_json(folder / "evaluation.json", document)
     write_text(folder / "evaluation.md", markdown(evaluation_tables(document)))
@@ -309,6 +313,19 @@ def _judged(subject: Subject, judge: Judge) -> Entry:
     about = {**subject.about, "slices": subject.slices}
     summary = over_sets(each["readings"] for each in sets)
     return {"name": subject.name, "kind": subject.kind, **about, "sets": sets, "summary": summary}
+
+
+def say_without_reading(rows: Sequence[Entry], patterns: Iterable[str], quiet: bool) -> None:
+    """Warn of patterns of the short table that fit no reading."""
+    known = list(by_id(row["summary"] for row in rows))
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            metric = pattern.partition(".")[0]
+            own = [name for name in known if fnmatchcase(name.partition(".")[0], metric)]
+            say(
+                f"warning: --headline {pattern}: no such reading{nearest(pattern, own)}; there are {', '.join(own)}",
+                quiet,
+            )
 
 
 def described(evaluation: Evaluation, settings: Settings, rows: Sequence[Entry], plugins: Plugins) -> dict[str, Any]:

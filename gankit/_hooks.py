@@ -39,7 +39,7 @@ def models() -> Mapping[str, Path]:  # type: ignore[empty-body]
 def commands() -> Mapping[str, str]:  # type: ignore[empty-body]
     """Return the commands this plugin adds to ``gankit``: path of words to ``"module:click_command"``.
 
-    ``{"import arrays": "gankit_arrays._command:import_arrays"}`` adds ``gankit import arrays``.
+    ``{"import arrays": "gankit_arrays.command:import_arrays"}`` adds ``gankit import arrays``.
     """
 
 

@@ -17,7 +17,7 @@ def within_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not _ran_out(error):
+        if not ran_out(error):
             raise
         raise RunError(
             f"out of memory on {device}: lower training.batch, now {recipe.training.batch} (--set training.batch="
@@ -26,5 +26,6 @@ def within_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
         ) from error
 
 
-def _ran_out(error: Exception) -> bool:
+def ran_out(error: Exception) -> bool:
+    """Whether an error says that there is no memory left."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -46,9 +46,13 @@ def chosen_metrics(names: Iterable[str], options: Iterable[str], plugins: Plugin
 
 
 def checked_headline(patterns: Iterable[str], metrics: Iterable[str]) -> tuple[str, ...]:
-    """Patterns of readings, ``METRIC.READING``. Raises InputError: one is of no metric that is measured."""
+    """Patterns of readings, ``METRIC.READING``; a metric's name alone means all of its readings.
+
+    Raises:
+        InputError: one is of no metric that is measured.
+    """
     known = tuple(metrics)
-    for pattern in (checked := tuple(patterns)):
+    for pattern in (checked := tuple(f"{given}.*" if given in known else given for given in patterns)):
         if not any(fnmatchcase(name, pattern.partition(".")[0]) for name in known):
             near = nearest(pattern.partition(".")[0], known)
             raise InputError(f"--headline {pattern}: no such metric{near}; the metrics are {', '.join(known)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -106,14 +106,19 @@ def only_label(real: Cohort) -> Wanted:
     return Wanted(label=next(iter(real.labels)))
 
 
-def shared_modalities(candidate: Cohort, real: Cohort, whose: str) -> dict[str, ModalitySpec]:
-    """The candidates' modalities, in their size and the real unit; the range spans nearly all real values.
+def shared_modalities(
+    candidate: Cohort, real: Cohort, whose: str, names: Sequence[str] = ()
+) -> dict[str, ModalitySpec]:
+    """The candidates' modalities, or those of ``names`` among them, in their size and the real unit; the range spans
+    nearly all real values.
 
     Raises:
-        CohortError: the real cohort lacks one of them.
+        CohortError: the real cohort lacks one of them, or has it on no slice.
     """
     specs = {}
     for name, modality in candidate.modalities.items():
+        if names and name not in names:
+            continue
         if name not in real.modalities:
             known = ", ".join(real.modalities)
             raise CohortError(
@@ -121,6 +126,11 @@ def shared_modalities(candidate: Cohort, real: Cohort, whose: str) -> dict[str, 
                 " choose those to judge with --modalities"
             )
         other = real.modalities[name]
+        if not other.present.any():
+            raise CohortError(
+                f"{whose}: has modality {name!r}, which no slice of the real cohort has; choose those to judge with"
+                " --modalities"
+            )
         low, high = (float(end) for end in np.percentile(other.values[other.present], RANGE))
         specs[name] = ModalitySpec(
             shape=modality.values.shape[1:], unit=other.unit, range=(low, high if high > low else low + 1)

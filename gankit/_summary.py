@@ -80,8 +80,8 @@ def _summary(entries: list[Entry], values: list[float], of: str) -> Entry:
 
 
 def headline(rows: Iterable[Entry], patterns: Sequence[str]) -> list[str]:
-    """Ids of the readings that the short table shows: those that match a pattern such as ``"fid.*"``, in the order of
-    the patterns; without patterns the first reading of each metric that was measured in any row."""
+    """Ids of the readings that the short table shows: those that match a pattern such as ``"frechet.*"``, in the order
+    of the patterns; without patterns the first reading of each metric that was measured in any row."""
     rows = list(rows)
     entries = by_id(row["summary"] for row in rows)
     measured = [name for name, found in entries.items() if any(entry["mean"] is not None for entry in found)]

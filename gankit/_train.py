@@ -215,7 +215,7 @@ def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:
     """Take over the newest checkpoint that verifies, if there is one.
 
     Raises:
-        CheckpointError: there are checkpoints and none verifies: to train anew would replace the model of the run.
+        CheckpointError: no checkpoint verifies, but there are some, or a model: training anew would replace it.
         InputError: more steps are done than the recipe has.
     """
     checkpoints = run.checkpoints()
@@ -225,7 +225,12 @@ def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:
         listed = ", ".join(path.name for path in checkpoints)
         raise CheckpointError(
             f"{run.path}: none of its checkpoints verifies ({listed}); restore one from a copy, train in another place"
-            f" (-o), or remove {checkpoints[0].parent} to train anew over this run and its model"
+            f" (-o), or remove {run.path} to train anew"
+        )
+    elif run.model.exists():
+        raise CheckpointError(
+            f"{run.path}: has a model but no checkpoint, so it cannot go on; restore {run.path / 'checkpoints'}, train"
+            f" in another place (-o), or remove {run.path} to train anew"
         )
     if state.step > state.recipe.training.steps:
         raise InputError(

@@ -141,6 +141,8 @@ REFUSED = {
     "too few presences": (["--present", "t2w=has_t2"], {"has_t2": np.zeros(3)}, "40 slices, but its --present has 3"),
     "a fraction of all": (["--test-fraction", "1"], {}, "test fraction must be at least 0 and below 1, got 1.0"),
     "a split of other words": (["--split", "patient_id"], {}, "split has values ['0', '1'"),
+    "a split with two axes": (["--split", "fold"], {"fold": np.full((COUNT, 1), "train")}, "fold: needs one value a"),
+    "patients in other letters": ([], {"patient_id": np.full(COUNT, "é".encode())}, "--patient patient_id: bytes that"),
     "patients with two axes": ([], {"patient_id": np.zeros((COUNT, 2))}, "--patient patient_id: needs one id a slice"),
     "spacing of text": (["--spacing", "fold"], {}, "--spacing fold: needs one number a slice"),
 }  # fmt: skip

@@ -188,6 +188,18 @@ def test_the_modalities_of_a_slice_are_one_study(folders):
         assert all(each[name].value.is_valid for each in (adc, t2w, other))
 
 
+def test_modalities_of_other_pixel_sizes_are_one_study_and_meet_at_a_corner(model, plugins, tmp_path):
+    """Positions are those of the first pixel's middle."""
+    unequal = attrs.evolve(model, spacing_mm={"adc": (2.0, 2.0), "t2w": (1.0, 1.0)})
+    for name in ("dicom", "nifti"):
+        export(synthetic_slices(unequal, 1, 0, None, print), 1, name, find_format(name, plugins), tmp_path / name)
+        for modality, corner in (("adc", 1.0), ("t2w", 0.5)):
+            (file,) = (tmp_path / name).glob(f"*/{modality}.*")
+            assert itk.ReadImage(str(file)).GetOrigin()[:2] == (corner, corner)
+    adc, t2w = (pydicom.dcmread(tmp_path / f"dicom/synthetic-000000/{name}.dcm") for name in ("adc", "t2w"))
+    assert (adc.StudyInstanceUID, adc.FrameOfReferenceUID) == (t2w.StudyInstanceUID, t2w.FrameOfReferenceUID)
+
+
 def test_a_png_is_16_bit_in_the_window_that_its_note_names(folders, model):
     """Grey g stands for black + (white - black) g / 65535."""
     folder = folders / "png/synthetic-000001"

@@ -59,7 +59,8 @@ def _lines(file: Path, cohort: Cohort) -> list[str]:
             counts.append(f"{name} {yes} yes, {no} no, {unknown} unknown")
         lines.append(f"  split {split}: {'; '.join(counts)}")
     if cohort.spacing_mm is not None:
-        lines.append(f"  pixel spacing: {np.nanmin(cohort.spacing_mm):.3g} to {np.nanmax(cohort.spacing_mm):.3g} mm")
+        known = cohort.spacing_mm[np.isfinite(cohort.spacing_mm)]
+        lines.append(f"  pixel spacing: {f'{known.min():.3g} to {known.max():.3g} mm' if len(known) else 'unknown'}")
     if cohort.truth:
         lines.append(f"  ground truth: {', '.join(cohort.truth)}")
     return lines

@@ -34,7 +34,9 @@ def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--option", "options", multiple=True, metavar="METRIC.OPTION=VALUE", help="Set one option of a metric."
         ),
         _names_option(
-            "--headline", "PATTERN", "Readings in the short table, as in 'fid.*'.  [default: the first of each metric]"
+            "--headline",
+            "PATTERN",
+            "Readings in the short table: frechet, oracle.lesion, *.adc.*.  [default: one a metric]",
         ),
         _names_option("--modalities", "NAME", "Modalities to judge.  [default: all]"),
         click.option("--label", metavar="NAME[=0|1]", help="Label that candidates are meant to have."),

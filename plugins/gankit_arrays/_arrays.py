@@ -46,7 +46,12 @@ def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Co
     patient = take("patient", names.patient)
     if patient.ndim != 1:
         raise CohortError(f"{file}: --patient {names.patient}: needs one id a slice, got shape {patient.shape}")
-    patient = patient.astype(str)
+    try:
+        patient = patient.astype(str)
+    except UnicodeDecodeError as error:
+        raise CohortError(
+            f"{file}: --patient {names.patient}: bytes that are not ASCII; store the ids as text"
+        ) from error
     modalities = {}
     for name, array in names.modality.items():
         present = None
@@ -64,6 +69,8 @@ def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Co
     first = next(iter(labels.values()), np.full(len(patient), -1))
     if names.split is not None:
         split = take("split", names.split).astype(str)
+        if split.ndim != 1:
+            raise CohortError(f"{file}: --split {names.split}: needs one value a slice, got shape {split.shape}")
     elif len(first) == len(patient):
         split = split_patients(patient, first, test_fraction, seed)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,5 +43,5 @@ def from_case(cs: bool, slices: int) -> np.ndarray:
 def slice_of(finding: Finding, t2w: sitk.Image) -> int | None:
     """The T2w slice that a finding lies in; none if it is outside the volume."""
     index = t2w.TransformPhysicalPointToContinuousIndex(finding.position_mm)
-    within = all(-0.5 <= place <= size - 0.5 for place, size in zip(index, t2w.GetSize(), strict=True))
-    return round(index[2]) if within else None
+    within = all(-0.5 <= place < size - 0.5 for place, size in zip(index, t2w.GetSize(), strict=True))
+    return math.floor(index[2] + 0.5) if within else None

@@ -41,7 +41,7 @@ def find_volumes(
     """
     expressions = [expression(text) for text in ((pattern,) if pattern else PATTERNS)]
     best: tuple[list[Found], list[tuple[int, str]]] = [], []
-    for root in (folder, folder.resolve().parent):
+    for root in (folder, folder.absolute().parent):
         best = max((_read(files, root, each, protocol) for each in expressions), key=lambda found: _t2w_count(found[0]))
         if _t2w_count(best[0]):
             break
@@ -61,7 +61,7 @@ def _read(
         if not (ending := next((end for end in reversed(ENDINGS) if file.name.lower().endswith(end)), None)):
             refused.append((number, "not a NIfTI, MetaImage or NRRD file"))
             continue
-        place = file if root in file.parents else file.resolve()
+        place = file if root in file.parents else file.absolute()
         found = pattern.search(place.relative_to(root).as_posix()[: -len(ending)])
         if found is None:
             refused.append((number, "its name does not fit the pattern"))

@@ -142,7 +142,7 @@ def load_protocol(name: str) -> Protocol:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"--protocol {name}: not a readable TOML file ({error})") from error
     try:
-        protocol = Converter(forbid_extra_keys=True).structure(table, Protocol)
+        protocol = _converter().structure(table, Protocol)
     except ClassValidationError as error:
         raise InputError(
             "\n  ".join([f"--protocol {name}: wrong content", *transform_error(error, format_exception=_words)])
@@ -152,7 +152,22 @@ def load_protocol(name: str) -> Protocol:
     return protocol
 
 
+def _converter() -> Converter:
+    """One that does not take a text for the list of its letters."""
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_structure_hook_func(lambda wanted: wanted == tuple[str, ...], _texts)
+    return converter
+
+
+def _texts(found: Any, _: Any) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
+        raise InputError(f'{found!r}; accepted: a list of texts, as in ["ADC"]')
+    return tuple(found)
+
+
 def _words(error: BaseException, wanted: type[Any] | None) -> str:
+    if isinstance(error, InputError):
+        return str(error)
     if not isinstance(error, ForbiddenExtraKeysError):
         return format_exception(error, wanted)
     known = ", ".join(field.name for field in attrs.fields(error.cl))

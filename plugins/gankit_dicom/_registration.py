@@ -6,7 +6,6 @@ import attrs
 import numpy as np
 import SimpleITK as sitk
 
-METHODS = ("none", "rigid", "deformable")
 MAX_SHIFT_MM = 12.0
 """Patients move less between series; a larger shift is a failed registration."""
 BINS = 32

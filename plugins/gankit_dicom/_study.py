@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,8 @@ def study_part(task: StudyTask) -> Part:
 def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
     chosen = choose(task.sources, task.protocol, log)
     if missing := [name for name in task.options.need if getattr(chosen, name) is None]:
-        raise Refused(f"no {missing[0].upper()} that can be used; --need {task.options.need[0]} takes patients without")
+        others = ",".join(name for name in task.options.need if name not in missing) or "t2w"
+        raise Refused(f"no {missing[0].upper()} that can be used; --need {others} takes patients without")
     t2w = chosen.t2w.image
     masks = _masks(task, chosen, log)
     outline, lesion = _outline(masks), _lesion(masks)
@@ -120,7 +122,7 @@ def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
         "no": int((cs == NO).sum()),
         "unknown": int((cs == UNKNOWN).sum()),
     }
-    record["sheet"] = f"{task.alias}-{task.number}.png"
+    record["sheet"] = f"{re.sub(r'[^A-Za-z0-9-]+', '_', task.alias)}-{task.number}.png"
     write_bytes(task.sheets / record["sheet"], sheet_png(part, crop.slices[0]))
     return part
 

@@ -45,7 +45,7 @@ def _dataset(plane: Plane, number: int, synthetic: SyntheticSlice) -> Any:
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = MRImageStorage
-    dataset.SOPInstanceUID = _uid(synthetic, plane, f"image {plane.name}")
+    dataset.SOPInstanceUID = _uid(synthetic, f"image {plane.name}")
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = MRImageStorage
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
@@ -83,16 +83,17 @@ def _say_what_it_is(dataset: Any, plane: Plane, synthetic: SyntheticSlice) -> No
 
 
 def _place(dataset: Any, plane: Plane, number: int, synthetic: SyntheticSlice) -> None:
-    """Study, series and the place in space, which is the origin: the model knows no other."""
-    dataset.StudyInstanceUID = _uid(synthetic, plane, "study")
-    dataset.SeriesInstanceUID = _uid(synthetic, plane, f"series {plane.name}")
-    dataset.FrameOfReferenceUID = _uid(synthetic, plane, "frame of reference")
+    """Study, series and the place in space: each modality's corner is the origin, for the model knows no other."""
+    dataset.StudyInstanceUID = _uid(synthetic, "study")
+    dataset.SeriesInstanceUID = _uid(synthetic, f"series {plane.name}")
+    dataset.FrameOfReferenceUID = _uid(synthetic, "frame of reference")
     dataset.PositionReferenceIndicator = dataset.PatientPosition = ""
     dataset.SeriesNumber = number
     dataset.InstanceNumber = 1
     dataset.PixelSpacing = [_decimal(size) for size in plane.known_spacing_mm()]
     dataset.SliceThickness = None
-    dataset.ImagePositionPatient = [0, 0, 0]
+    rows_mm, columns_mm = plane.known_spacing_mm()
+    dataset.ImagePositionPatient = [_decimal(columns_mm / 2), _decimal(rows_mm / 2), 0]
     dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
 
 
@@ -117,8 +118,8 @@ def _decimal(value: float) -> float:
     return float(f"{value:.9g}")
 
 
-def _uid(synthetic: SyntheticSlice, plane: Plane, what: str) -> str:
+def _uid(synthetic: SyntheticSlice, what: str) -> str:
     from pydicom.uid import generate_uid
 
-    facts = (synthetic.digest, synthetic.seed, synthetic.index, plane.spacing_mm, what)
+    facts = (synthetic.digest, synthetic.seed, synthetic.index, sorted(synthetic.spacing_mm.items()), what)
     return generate_uid(entropy_srcs=["gankit", *map(str, facts)])

@@ -29,6 +29,7 @@ def _nifti(plane: Plane, synthetic: SyntheticSlice) -> bytes:
     image = itk.GetImageFromArray(plane.values)
     rows_mm, columns_mm = plane.known_spacing_mm()
     image.SetSpacing((columns_mm, rows_mm))
+    image.SetOrigin((columns_mm / 2, rows_mm / 2))  # so that the corners of all modalities meet
     # the header has room for 80 characters; the note beside the file has the whole
     image.SetMetaData("ITK_FileNotes", f"SYNTHETIC gankit {synthetic.recipe} {synthetic.digest}"[:79])
     with tempfile.TemporaryDirectory() as folder:

@@ -54,7 +54,7 @@ class Detector:
 
 def detector(evaluation: Evaluation, width: int, schedule: Schedule) -> Detector:
     """Train on the real train slices, lesions and not, and keep the weights."""
-    train = evaluation.real.select(evaluation.real.split == "train")
+    train = _with_known_lesions(evaluation)
     target = _target(train, next(iter(evaluation.modalities.values())).shape[1:])
     channels = sum(spec.shape[0] for spec in evaluation.modalities.values())
     build = partial(SmallUNet, channels, target.shape[1], target.ndim - 2, width)
@@ -70,6 +70,14 @@ def detector(evaluation: Evaluation, width: int, schedule: Schedule) -> Detector
 
     depends = {"width": width, "schedule": attrs.asdict(schedule)}
     return Detector(with_weights(build, evaluation.kept("detector", depends, make)), *_contrasts(train, evaluation))
+
+
+def _with_known_lesions(evaluation: Evaluation) -> Cohort:
+    """The real train slices but those that may have a lesion, by the label, of which no ground truth shows one."""
+    real = evaluation.real
+    shown_N = real.truth["lesion"].reshape(len(real), -1).any(axis=1)
+    free_N = real.labels[evaluation.label] == 0
+    return real.select((real.split == "train") & (shown_N | free_N))
 
 
 def _target(train: Cohort, sides: tuple[int, ...]) -> np.ndarray:

@@ -67,7 +67,7 @@ def _score(
     parts, weights_RN = sides.dealt.parts, sides.x_weight_RN
     value = float(np.mean([inception_score(x_NK[part])[0] for part in parts]))
     replicates = np.mean([inception_score(x_NK[part], weights_RN[:, part]) for part in parts], axis=0)
-    of_real = inception_score(y_MK)[0]
+    of_real = inception_score(y_MK[sides.dealt.real])[0]
     count = len(parts[0])
     return Reading(
         name=f"{name}.is",

@@ -77,7 +77,7 @@ def _kinds_reading(sides: Sides, kinds: int, evaluation: Evaluation) -> Reading:
     probability_NK = _posterior(sides.x_ND, kind_KD, variance)
     parts = sides.dealt.parts
     replicates = [inception_score(probability_NK[part], sides.x_weight_RN[:, part]) for part in parts]
-    real = inception_score(_posterior(sides.y_MD, kind_KD, variance))[0]
+    real = inception_score(_posterior(sides.y_MD[sides.dealt.real], kind_KD, variance))[0]
     value = float(np.mean([inception_score(probability_NK[part])[0] for part in parts]))
     return Reading(
         name="kinds",

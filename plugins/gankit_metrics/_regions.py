@@ -42,15 +42,15 @@ def lesion_regions(fraction: np.ndarray) -> Regions:
 
 def tissues_around(cohort: Cohort) -> np.ndarray:
     """Values of the ground truth ``tissue`` that lesions grow in: those whose share of the rings around lesions, over
-    their share of all pixels outside lesions, is at least half of the largest such enrichment. The value that fills
-    most of the lesions is none of them."""
+    their share of all pixels outside lesions, is at least half of the largest such enrichment. Values that lesions have
+    to themselves are none of them: those of more pixels inside lesions than outside."""
     tissue, lesion = cohort.truth["tissue"], cohort.truth["lesion"] > 0
     count = int(tissue.max()) + 1
     inside, ring, outside = (
         np.bincount(tissue[mask], minlength=count) for mask in (lesion, surroundings(lesion), ~lesion)
     )
     enrichment = ring / np.maximum(outside, 1)
-    enrichment[inside.argmax()] = 0
+    enrichment[inside > outside] = 0
     return np.flatnonzero((enrichment >= enrichment.max() / 2) & (ring > 0))
 
 

@@ -26,7 +26,7 @@ CLEAR = 8
 class Oracle(AbstractMetric):
     """The share of slices with a lesion that has the contrast of one in every modality, found by a segmentation network
     that is trained on the real train slices and their ground truth ``lesion``; candidates have no truth, so it is
-    asked in its place.
+    asked in its place. Train slices that have the label or may have it, and no lesion in the truth, teach nothing.
 
     Readings, all of the share of slices: ``lesion`` of candidates, and for comparison ``real.wanted`` (the detector's
     sensitivity) and ``real.other`` (how often it is wrong) of real test slices with and without the label.

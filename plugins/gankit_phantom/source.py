@@ -23,8 +23,8 @@ class Phantom(AbstractCohortSource):
     anatomy: Path | None = option(
         None, help=".npz of real label maps to draw over: labels, spacing_mm, patient_id, is_cs"
     )
-    patients_cs: int = option(134, ge=1, help="patients with clinically significant cancer (CS)")
-    patients_noncs: int = option(226, ge=1, help="patients without")
+    patients_cs: int = option(134, ge=2, help="patients with clinically significant cancer (CS), one a split at least")
+    patients_noncs: int = option(226, ge=2, help="patients without, one a split at least")
     train_cs: int = option(483, ge=1, help="CS slices for training")
     train_noncs: int = option(1942, ge=1, help="other slices for training")
     test_cs: int = option(50, ge=1, help="CS slices for testing")

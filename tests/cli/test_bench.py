@@ -93,6 +93,13 @@ def test_wrong_input_is_one_message(words, message):
     assert "Traceback" not in result.output
 
 
+def test_a_batch_beyond_the_memory_is_one_message():
+    """Not even its numbers can be drawn."""
+    result = gankit("--recipe", "mpmri", "--slot", "encoder", "--batch", "100000000000")
+    assert result.exit_code == 1
+    assert "Error: --batch 100000000000: too much for the memory of cpu; choose a smaller one" in result.output
+
+
 # Operators and kernels ------------------------------------------------------------------------------------
 
 

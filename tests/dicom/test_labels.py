@@ -33,6 +33,8 @@ def test_a_lesion_labels_its_own_slices():
         ([at(3, False), at(5, None)], [-1] * 10),
         ([at(3, True), at(6, True), at(8, False)], [-1, -1, -1, 1, -1, -1, 1, -1, -1, -1]),
         ([at(30, True)], [-1] * 10),
+        ([at(9.5, True)], [-1] * 10),
+        ([at(-0.5, True)], [1, -1, -1, -1, -1, -1, -1, -1, -1, -1]),
     ],
 )
 def test_a_significant_finding_labels_the_slice_it_lies_in(findings, labels):
@@ -143,6 +145,7 @@ def test_a_wrong_protocol_says_all_its_problems(gankit, study, tmp_path):
         ("gland_share = 0.2", "gland_share = 20", "gland_share: 20; accepted: more than 0, at most 1"),
         ("'tt=(", "'tt=((", "dce.time_in_text: missing"),
         (r"(\d+(?:\.\d+)?)", "seconds", "dce.time_in_text: it has no group"),
+        ('t2w = ["t2w"', 't2w = "t2w" #', "'t2w'; accepted: a list of texts"),
     ],
 )
 def test_numbers_and_expressions_of_a_protocol_are_checked_before_a_file_is_read(tmp_path, right, wrong, said):

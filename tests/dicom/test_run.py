@@ -77,3 +77,15 @@ def test_the_report_is_one_file_that_asks_for_nothing_outside(gankit, study, mas
     assert not (tmp_path / "c.parts").exists()
     assert sorted(file.name for file in tmp_path.iterdir()) == ["c.report.html", "c.safetensors", "c.salt", "c.sheets"]
     assert read_cohort(out).modalities.keys() == {"t2w", "adc", "dce"}
+
+
+def test_a_patients_id_is_no_path(tmp_path):
+    """With ``--keep-ids`` an id may hold anything; its sheet stays in the folder of sheets."""
+    for file in (*write_t2w(tmp_path / "scans"), *write_adc(tmp_path / "scans")):
+        change(file, PatientID="../no/where")
+    asked = request(tmp_path / "scans", tmp_path / "c.safetensors", keep_ids=True)
+    (task,) = find(asked, map).tasks
+    record = _study.study_part(task).record
+    assert (task.alias, record["why"]) == ("../no/where", "")
+    assert (task.sheets / record["sheet"]).parent.resolve() == task.sheets.resolve()
+    assert (task.sheets / record["sheet"]).is_file()

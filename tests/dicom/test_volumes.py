@@ -71,6 +71,17 @@ def test_a_pattern_of_the_users_own(tmp_path):
     assert [source.role for source in inputs.tasks[0].sources] == ["adc", "t2w"]
 
 
+def test_links_to_volumes_are_named_by_the_links(tmp_path):
+    """As a data manager lays them, and though the folder's own name has to say whose they are."""
+    write_patient(tmp_path / "store" / "x_")
+    (links := tmp_path / "P1").mkdir()
+    for name in ("t2w", "adc"):
+        (links / f"{name}.mha").symlink_to(tmp_path / "store" / f"x_{name}.mha")
+    asked = {"protocol": "prostatex", "out": tmp_path / "c.safetensors", "options": Options(keep_ids=True)}
+    inputs = find(Request(kind="volumes", folder=links, pattern=None, **asked), map)
+    assert inputs.patients == ["P1"]
+
+
 @pytest.mark.parametrize("pattern", ["{patient}", "{name}/x", "{patient}_{who}_{name}", "{patient}_{name}_{name}"])
 def test_a_pattern_that_cannot_be_used_is_refused(pattern):
     """It says what a pattern needs."""

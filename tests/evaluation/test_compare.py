@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from gankit import InputError, RunError, load_recipe, train, write_cohort
 from gankit._axes import methods_of, slug
 from gankit._compare import by_round, compare, failures, plan_comparison
+from gankit._comparison import Comparison
 from gankit._jobs import Ended
 from gankit._statistics import holm, welch
 from gankit._structure import to_document
@@ -116,7 +117,8 @@ def test_axes_multiply_and_keys_need_not_be_of_networks(plugins):
         ({"axes": ["adc_decoder.factor"]}, "--axis adc_decoder.factor: must be KEY=VALUE,VALUE"),
         ({"axes": ["adc_decoder.factor=3"]}, "factor"),
         ({"axes": ["adc_decoders.factor=2"]}, "adc_decoders: unknown key"),
-        ({"overrides": ["training.seed=3"]}, "a comparison counts seeds up"),
+        ({"overrides": ["training.seed=3"]}, "--set training.seed: a comparison counts seeds up"),
+        ({"axes": ["training.seed=0,1"]}, "--axis training.seed: a comparison counts seeds up"),
         ({"axes": ["training.batch=8,8"]}, "are both named 'adc-only batch=8' here"),
     ],
 )
@@ -304,6 +306,8 @@ def test_methods_must_be_comparable(plan, recipes, measuring, tmp_path):
     (recipes / "odd.toml").write_text(tomli_w.dumps(to_document(document, measuring.registry)))
     with pytest.raises(InputError, match=r"modalities.adc.range: \(0.0, 3000.0\) in bright, \(0.0, 9.0\) in odd"):
         compare(plan(BRIGHT, "odd"), plugins=measuring, quiet=True)
+    t2w_alone = Comparison.of(plan(BRIGHT, "odd", modalities=("t2w",)), measuring)
+    assert list(t2w_alone.evaluation.modalities) == ["t2w"]
     assert not (tmp_path / "out/plan.json").exists()  # mended, it may begin here
     other = load_recipe(recipes / f"{DARK}.toml", {"cohort.path": "other.safetensors", "name": "far"}, measuring)
     (recipes / "far.toml").write_text(tomli_w.dumps(to_document(other, measuring.registry)))

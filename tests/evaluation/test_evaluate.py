@@ -9,7 +9,7 @@ import pytest
 import tomli_w
 from click.testing import CliRunner
 
-from gankit import InputError, Modality, PluginError, load_model, train, write_cohort
+from gankit import CohortError, InputError, Modality, PluginError, load_model, train, write_cohort
 from gankit._evaluate import evaluate
 from gankit._structure import to_document
 from gankit.cli import main
@@ -392,6 +392,23 @@ def test_a_model_of_another_label_is_refused(judge, trained):
         judge(trained, label="cs=0")
 
 
+def test_modalities_that_are_not_judged_may_be_others(judge, tiny_cohort, tmp_path):
+    """A candidate may have one that the real cohort lacks, or has on no slice."""
+    adc, t2w = (tiny_cohort.modalities[name] for name in ("adc", "t2w"))
+    absent = attrs.evolve(adc, present=np.zeros(len(tiny_cohort), dtype=bool))
+    write_cohort(
+        attrs.evolve(tiny_cohort, modalities={"adc": adc, "t2w": t2w, "dce": t2w}), tmp_path / "own.safetensors"
+    )
+    write_cohort(attrs.evolve(tiny_cohort, modalities={"adc": absent, "t2w": t2w}), tmp_path / "real.safetensors")
+    asked = {"cohort": tmp_path / "real.safetensors"}
+    with pytest.raises(CohortError, match="has modality 'adc', which no slice of the real cohort has; choose those to"):
+        judge(tmp_path / "own.safetensors", **asked)
+    with pytest.raises(CohortError, match="has modality 'dce', the real cohort has adc, t2w"):
+        judge(tmp_path / "own.safetensors", modalities=("t2w", "dce"), **asked)
+    document = judge(tmp_path / "own.safetensors", modalities=("t2w",), sets=None, per_set=None, **asked)
+    assert list(document["settings"]["modalities"]) == ["t2w"]
+
+
 def test_nan_images_are_refused(judge, tiny_cohort, tiny_cohort_file, tmp_path):
     """A cohort that a later program has spoilt is named with its slice."""
     from safetensors import safe_open
@@ -414,6 +431,7 @@ WRONG = {
     "RUN -o out --metrics brightness --option brightness.scale=-1": "brightness.scale: must be > 0, got -1",
     "RUN -o out --metrics brightness --option bright.scale=2": "--option bright.scale=2: must be METRIC.OPTION=VALUE;",
     "RUN -o out --metrics brightness --headline fidd.x": "Error: --headline fidd.x: no such metric; the metrics are",
+    "RUN -o out --metrics brightness --headline brightnes": "no such metric; did you mean 'brightness'?",
     "RUN -o out --metrics brightness --modalities acd": "--modalities acd: no such modality; did you mean 'adc'?",
     "RUN -o out --metrics brightness --label cs=2": "Error: --label cs=2: must be NAME, NAME=1 or NAME=0",
     "RUN -o out --metrics brightness --cohort none": "Error: none: no such cohort file",
@@ -456,6 +474,18 @@ def test_the_command_prints_the_headline_and_writes_a_table(measuring, trained, 
     assert "| brightness.error ↓ | seeds | steps | training | device |" in text
     assert "adc, t2w judged against 24 real slices of 8 patients (a disc with a spot) and no fresh patients" in text
     assert "real: no fresh patients" in text
+
+
+def test_a_metrics_name_is_all_of_its_readings_and_what_is_none_is_said(measuring, trained, monkeypatch, tmp_path):
+    """In the short table; a misspelt reading costs no measurement."""
+    monkeypatch.setattr("gankit.cli.evaluate.plugins", lambda: measuring)
+    options = ["--metrics", "brightness", "--headline", "brightness,brightness.eror", "--sets", "1", "--per-set", "8"]
+    result = CliRunner().invoke(main, ["evaluate", str(trained), "-o", str(tmp_path / "out"), *options])
+    assert result.exit_code == 0, result.output
+    (line,) = (line for line in result.output.splitlines() if line.startswith("run: "))
+    assert "brightness.error 0." in line
+    assert "brightness.mean" in line
+    assert "warning: --headline brightness.eror: no such reading; did you mean 'brightness.error'?" in result.output
 
 
 def test_the_command_says_why_a_metric_has_no_figure(measuring, trained, monkeypatch, tmp_path):

@@ -211,6 +211,13 @@ def test_an_interval_moved_by_its_bias_is_around_the_value():
 # Feature spaces -------------------------------------------------------------------------------------------
 
 
+def test_the_interval_of_the_kernel_distance_is_around_it(evaluation, candidate):
+    """Slices of a patient who is drawn twice are compared with each other twice, which raises every replicate."""
+    reading = readings(features.TaskFrechet(), candidate, evaluation)["kid"]
+    low, high = reading.interval
+    assert 0.2 < (reading.value - low) / (high - low) < 0.8
+
+
 def test_the_task_extractor_is_trained_once(evaluation, candidate, monkeypatch):
     """Then it comes out of the cache with the same features, and global generators were left alone."""
     before = torch.get_rng_state()

@@ -150,3 +150,11 @@ def cohort_of(lesion):
         split=np.array(["train"]),
         truth={"lesion": lesion},
     )
+
+
+def test_lesions_without_a_tissue_of_their_own_grow_in_the_gland(evaluation):
+    """Masks of gland and lesion from patients give lesion pixels the value of the gland."""
+    real = evaluation.real
+    gland = np.isin(real.truth["tissue"], [*tissues_around(real), real.truth["tissue"][real.truth["lesion"] > 0][0]])
+    masked = attrs.evolve(real, truth=real.truth | {"tissue": gland.astype(np.uint8)}, tissues=("outside", "gland"))
+    assert tissues_around(masked).tolist() == [1]

@@ -3,6 +3,7 @@
 import attrs
 import numpy as np
 import pytest
+import torch
 
 from gankit import Candidate
 from gankit_metrics._detector import detector, surest_region
@@ -76,6 +77,21 @@ def test_ground_truth_without_tissue_is_enough(controls, evaluation):
     lesion = {"lesion": evaluation.real.truth["lesion"]}
     plain = attrs.evolve(evaluation, real=attrs.evolve(evaluation.real, truth=lesion))
     assert read(controls["right"], plain, Oracle(width=2, steps=2))["lesion"].value is not None
+
+
+def test_a_lesion_that_nobody_drew_is_no_ground_truth(evaluation, tmp_path):
+    """Patients without a lesion mask, who have the label or may have it, are no examples of slices without lesions."""
+    real = evaluation.real
+    ill = np.flatnonzero((real.split == "train") & (real.labels["cs"] == 1))
+    lesion, cs = real.truth["lesion"].copy(), real.labels["cs"].copy()
+    lesion[ill[:60]], cs[ill[:30]] = 0, -1
+    undrawn = attrs.evolve(real, truth=real.truth | {"lesion": lesion}, labels={"cs": cs})
+    left = real.select(np.setdiff1d(np.arange(len(real)), ill[:60]))
+    one, other = (
+        detector(attrs.evolve(evaluation, real=cohort, cache=tmp_path / name), 2, Schedule(steps=3))
+        for name, cohort in {"undrawn": undrawn, "left": left}.items()
+    )
+    assert all(torch.equal(a, b) for a, b in zip(one.network.parameters(), other.network.parameters(), strict=True))
 
 
 def test_ground_truth_without_lesions_is_not_enough(controls, evaluation):

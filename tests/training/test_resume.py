@@ -114,9 +114,25 @@ def test_without_a_checkpoint_training_starts_anew(run, tmp_path):
     """A run that was stopped before its first checkpoint begins again, metrics and all."""
     run(2)
     before = bytes_of(tmp_path / "run", 2)
-    RunDirectory(tmp_path / "run").checkpoint(2).unlink()
+    directory = RunDirectory(tmp_path / "run")
+    directory.checkpoint(2).unlink()
+    directory.model.unlink()
     run(2)
     assert bytes_of(tmp_path / "run", 2) == before
+    assert logged_steps(tmp_path / "run") == [1, 2]
+
+
+def test_a_model_whose_checkpoints_are_gone_is_not_trained_over(run, tmp_path):
+    """Someone may have removed them to save room: the model and the metrics stay."""
+    run(2)
+    directory = RunDirectory(tmp_path / "run")
+    model = directory.model.read_bytes()
+    directory.checkpoint(2).unlink()
+    with pytest.raises(
+        CheckpointError, match=r"has a model but no checkpoint, so it cannot go on; restore .*checkpoints"
+    ):
+        run(4)
+    assert directory.model.read_bytes() == model
     assert logged_steps(tmp_path / "run") == [1, 2]
 
 
@@ -386,20 +402,17 @@ def test_a_run_does_not_go_on_with_another_cohort(run, tiny_cohort, tmp_path):
 
 
 def test_a_run_whose_checkpoints_are_all_damaged_is_not_trained_anew(run, tmp_path):
-    """The files are named and the model stays; without the folder of checkpoints it begins again."""
+    """The files are named and the model stays."""
     run(4)
     directory = RunDirectory(tmp_path / "run")
     model = directory.model.read_bytes()
     for path in directory.checkpoints():
         damage(path)
     with pytest.raises(
-        CheckpointError, match=r"none .* verifies \(step-000004.*, step-000002.*or remove .*checkpoints"
+        CheckpointError, match=r"none .* verifies \(step-000004.*, step-000002.*or remove .* to train anew"
     ):
         run(6)
     assert directory.model.read_bytes() == model
-    for path in directory.checkpoints():
-        path.unlink()
-    assert run(1).step == 1
 
 
 def test_fewer_steps_than_are_done_are_refused(run, tmp_path):
