@@ -48,7 +48,7 @@ class Comparison:
         """
         _same_cohort(plan)
         first = plan.runs[0].recipe
-        modalities = chosen_modalities(_shared(plan), plan.modalities)
+        modalities = chosen_modalities(shared_modalities(plan), plan.modalities)
         wanted = _wanted(plan)
         real, fresh = real_cohorts(first, plan.cohort, plan.fresh)
         settings = plan.settings
@@ -114,8 +114,12 @@ def _same_cohort(plan: Plan) -> None:
             )
 
 
-def _shared(plan: Plan) -> dict[str, ModalitySpec]:
-    """Modalities that every recipe makes."""
+def shared_modalities(plan: Plan) -> dict[str, ModalitySpec]:
+    """Modalities that every recipe makes.
+
+    Raises:
+        InputError: there is none, or one that is judged differs in size, unit or range.
+    """
     first, *others = plan.runs
     shared = dict(first.recipe.modalities)
     for run in others:

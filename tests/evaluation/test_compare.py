@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from gankit import InputError, RunError, load_recipe, train, write_cohort
 from gankit._axes import methods_of, slug
 from gankit._compare import by_round, compare, failures, plan_comparison
-from gankit._comparison import Comparison
+from gankit._comparison import shared_modalities
 from gankit._jobs import Ended
 from gankit._statistics import holm, welch
 from gankit._structure import to_document
@@ -300,14 +300,22 @@ def test_two_processes_do_not_share_a_folder(plan, measuring, tmp_path):
         compare(plan(), plugins=measuring, quiet=True)
 
 
+def test_modalities_that_are_not_judged_may_differ(measuring, tmp_path):
+    """Their units, ranges and sizes are no concern of the comparison."""
+    (tmp_path / "odd.toml").write_text('extends = "mpmri-quick"\nname = "odd"\n[modalities.t2w]\nunit = "s"\n')
+    recipes = ["mpmri-quick", str(tmp_path / "odd.toml")]
+    with pytest.raises(InputError, match="modalities.t2w.unit: 1 in mpmri-quick, s in odd"):
+        shared_modalities(plan_comparison(recipes, tmp_path / "out", plugins=measuring))
+    adc_alone = plan_comparison(recipes, tmp_path / "out", modalities=("adc",), plugins=measuring)
+    assert "adc" in shared_modalities(adc_alone)
+
+
 def test_methods_must_be_comparable(plan, recipes, measuring, tmp_path):
     """Cohorts, sizes and labels differ: one line, before any training."""
     document = load_recipe(recipes / f"{DARK}.toml", {"modalities.adc.range": [0, 9], "name": "odd"}, measuring)
     (recipes / "odd.toml").write_text(tomli_w.dumps(to_document(document, measuring.registry)))
     with pytest.raises(InputError, match=r"modalities.adc.range: \(0.0, 3000.0\) in bright, \(0.0, 9.0\) in odd"):
         compare(plan(BRIGHT, "odd"), plugins=measuring, quiet=True)
-    t2w_alone = Comparison.of(plan(BRIGHT, "odd", modalities=("t2w",)), measuring)
-    assert list(t2w_alone.evaluation.modalities) == ["t2w"]
     assert not (tmp_path / "out/plan.json").exists()  # mended, it may begin here
     other = load_recipe(recipes / f"{DARK}.toml", {"cohort.path": "other.safetensors", "name": "far"}, measuring)
     (recipes / "far.toml").write_text(tomli_w.dumps(to_document(other, measuring.registry)))
