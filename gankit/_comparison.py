@@ -48,7 +48,7 @@ class Comparison:
         """
         _same_cohort(plan)
         first = plan.runs[0].recipe
-        modalities = chosen_modalities(shared_modalities(plan), plan.modalities)
+        modalities = chosen_modalities(common_modalities(plan), plan.modalities)
         wanted = _wanted(plan)
         real, fresh = real_cohorts(first, plan.cohort, plan.fresh)
         settings = plan.settings
@@ -114,7 +114,7 @@ def _same_cohort(plan: Plan) -> None:
             )
 
 
-def shared_modalities(plan: Plan) -> dict[str, ModalitySpec]:
+def common_modalities(plan: Plan) -> dict[str, ModalitySpec]:
     """Modalities that every recipe makes.
 
     Raises:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from gankit import InputError, RunError, load_recipe, train, write_cohort
 from gankit._axes import methods_of, slug
 from gankit._compare import by_round, compare, failures, plan_comparison
-from gankit._comparison import shared_modalities
+from gankit._comparison import common_modalities
 from gankit._jobs import Ended
 from gankit._statistics import holm, welch
 from gankit._structure import to_document
@@ -305,9 +305,9 @@ def test_modalities_that_are_not_judged_may_differ(measuring, tmp_path):
     (tmp_path / "odd.toml").write_text('extends = "mpmri-quick"\nname = "odd"\n[modalities.t2w]\nunit = "s"\n')
     recipes = ["mpmri-quick", str(tmp_path / "odd.toml")]
     with pytest.raises(InputError, match="modalities.t2w.unit: 1 in mpmri-quick, s in odd"):
-        shared_modalities(plan_comparison(recipes, tmp_path / "out", plugins=measuring))
+        common_modalities(plan_comparison(recipes, tmp_path / "out", plugins=measuring))
     adc_alone = plan_comparison(recipes, tmp_path / "out", modalities=("adc",), plugins=measuring)
-    assert "adc" in shared_modalities(adc_alone)
+    assert "adc" in common_modalities(adc_alone)
 
 
 def test_methods_must_be_comparable(plan, recipes, measuring, tmp_path):
