@@ -182,6 +182,8 @@ def read_cohort(path: str | Path) -> Cohort:
     path = Path(path)
     if not path.is_file():
         raise CohortError(f"{path}: no such cohort file; make one with 'gankit import' or 'gankit phantom'")
+    if path.suffix == ".npz":
+        raise CohortError(f"{path}: arrays are no cohort yet; make one with 'gankit import arrays {path}'")
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get("gankit", "{}"))

@@ -10,12 +10,13 @@ from typing import Any
 
 import attrs
 
+from gankit._components import AbstractLoss
 from gankit._errors import InputError, Problem, RecipeError
 from gankit._nearest import nearest
 from gankit._plugins import Plugins, load_plugins
 from gankit._recipe import Recipe
 from gankit._recipe_check import check_recipe
-from gankit._structure import Document, structure_recipe
+from gankit._structure import Document, key_of, structure_recipe
 
 SET = "--set"
 
@@ -122,6 +123,7 @@ def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Lay
         beneath = find_recipe(parent, plugins, beside=path.parent)
     except InputError as error:
         raise RecipeError(str(path), [Problem("extends", str(error))]) from error
+    document = {"name": path.stem, "summary": f"a variant of {beneath.stem}", **document}
     return _overlay(_read_chain(beneath, plugins, (*children, path.resolve())), document, source)
 
 
@@ -135,7 +137,7 @@ def _overlay(beneath: Layers, document: Document, source: str) -> Layers:
     if "phases" in document:
         document["phases"] = _keyed_phases(document["phases"], problems)
     if beneath.document:
-        problems += _empty_lists(document)
+        problems += [*_empty_lists(document), *_misplaced_removals(document)]
     merged, origins = _merge(beneath.document, document, "", source, dict(beneath.origins))
     if not isinstance(removals, list) or not all(isinstance(path, str) for path in removals):
         problems.append(Problem("remove", f"must be a list of key paths, got {removals!r}"))
@@ -156,14 +158,29 @@ def _empty_lists(document: Document) -> Iterator[Problem]:
             yield Problem(place, "is empty, which takes nothing away; leave the key out, or name what goes in 'remove'")
 
 
+def _misplaced_removals(document: Document, place: str = "") -> Iterator[Problem]:
+    """``remove`` is a list at the top; in a table it was meant for that table."""
+    for key, value in document.items():
+        here = f"{place}.{key}" if place else key
+        if key == "remove" and place:
+            one = f"{place}.{value[0]}" if isinstance(value, list) and value else place
+            yield Problem(here, f'stands at the top of the file, as in remove = ["{one}"]')
+        elif isinstance(value, dict):
+            yield from _misplaced_removals(value, here)
+
+
 def _merge(
     beneath: Document, above: Document, place: str, source: str, origins: dict[str, str]
 ) -> tuple[Document, dict[str, str]]:
-    """Tables merge key by key, all else is replaced; a table that names another ``use`` replaces the old one."""
+    """Tables merge key by key, all else is replaced; a table that names another ``use`` replaces the old one, of which
+    a term keeps where it is and its weight."""
     merged = dict(beneath)
     for key, value in above.items():
         here = f"{place}.{key}" if place else key
         old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and place.endswith(".terms"):
+            kept = {name: old[name] for name in _OF_EVERY_TERM if name in old}
+            value = value if value.get("use") in (None, old.get("use")) else {**kept, **value}
         if isinstance(value, Mapping) and isinstance(old, Mapping) and value.get("use") in (None, old.get("use")):
             merged[key], _ = _merge(dict(old), dict(value), here, source, origins)
         else:
@@ -172,6 +189,9 @@ def _merge(
                 del origins[replaced]
             origins[here] = source
     return merged, origins
+
+
+_OF_EVERY_TERM = tuple(key_of(field) for field in attrs.fields(AbstractLoss))
 
 
 def _remove(document: Document, path: list[str]) -> bool:

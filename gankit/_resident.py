@@ -115,11 +115,24 @@ def _refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> No
         )
 
 
-def outside_range(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
-    """A sentence for each modality of which networks cannot make some of the cohort's values (from 1 in 100 on)."""
+NARROW = 0.1
+"""Share of a range that 98% of the values should fill; phantom and patients fill half of it and more."""
+
+
+def range_warnings(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
+    """A sentence for each modality of which networks cannot make some of the cohort's values (from 1 in 100 on), or
+    whose values fill little of the range, as those of another unit do."""
     for name, spec in recipe.modalities.items():
         values = cohort.modalities[name].values[cohort.modalities[name].present]
         low, high = spec.range
+        first, last = np.percentile(values, [1, 99]) if values.size else (low, high)
+        if last - first < NARROW * (high - low):
+            unit = "arbitrary units" if spec.unit == "1" else spec.unit
+            yield (
+                f"modalities.{name}.range: 98% of the cohort's values are within [{first:.4g}, {last:.4g}], a small"
+                f" part of [{low:g}, {high:g}]; are they in {unit}? scale them, or"
+                f" set the range, as in --set modalities.{name}.range=[{first:.4g},{last:.4g}]"
+            )
         if (outside := _outside(spec, values)) >= 0.01:
             yield (
                 f"modalities.{name}.range: {outside:.1%} of the cohort's values are outside [{low:g}, {high:g}], which"

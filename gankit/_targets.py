@@ -31,6 +31,8 @@ def model_file(path: Path, plugins: Plugins) -> Path | None:
         return path if "recipe" in header(path) else None
     if (name := str(path)) in plugins.models:
         return plugins.models[name]
+    if name in plugins.recipes:
+        raise InputError(f"{path}: is a recipe, not yet a run; train it first, as in 'gankit train {name}'")
     known = ", ".join(plugins.models) or "none"
     raise InputError(f"{path}: no such run or file{nearest(name, plugins.models)}; shipped models: {known}")
 

@@ -24,7 +24,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
         RunError: the place cannot be written.
     """
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({**header, "digest": _digest(stored, header)}, sort_keys=True)
+    text = json.dumps({**header, "digest": _digest(stored, header)})  # in the order of the recipe
     write_bytes(path, save(stored, metadata={"gankit": text}))
 
 

@@ -29,7 +29,7 @@ from gankit._ranks import ALONE, Ranks, joined_ranks
 from gankit._recipe import Recipe
 from gankit._recipe_check import recipe_warnings
 from gankit._report import report_if_possible
-from gankit._resident import ResidentCohort, outside_range, pixel_sizes, resident_cohort
+from gankit._resident import ResidentCohort, pixel_sizes, range_warnings, resident_cohort
 from gankit._run_directory import RunDirectory
 from gankit._scalars import Readings, after_divergence
 from gankit._sheet import real_pairs, write_sheet
@@ -96,7 +96,7 @@ def train(
         provenance = _provenance(plugins, chosen, cohort)
         run.refuse_other_cohort(provenance["cohort"])
         trainer = Trainer(recipe, resident_cohort(recipe, cohort, chosen), chosen, ranks=ranks)
-        for warning in outside_range(recipe, cohort):
+        for warning in range_warnings(recipe, cohort):
             progress.say(f"warning: {warning}")
         for phase in trainer.phases:
             phase.batch(trainer.cohort, Draws(recipe.training.seed))  # a pool that lacks a modality is found now

@@ -106,7 +106,8 @@ def test_slices_wholly_nan_are_absent(imported):
     """A partially paired cohort needs no extra array."""
     t2 = ARRAYS["t2"].copy()
     t2[[3, 7]] = np.nan
-    _, _, cohort = imported(t2=t2)
+    _, output, cohort = imported(t2=t2)
+    assert f"  t2w: 2 of {COUNT} slices have none\n" in output
     assert np.flatnonzero(~cohort.modalities["t2w"].present).tolist() == [3, 7]
     assert np.isfinite(cohort.modalities["t2w"].values).all()
 
@@ -141,6 +142,7 @@ REFUSED = {
     "too few presences": (["--present", "t2w=has_t2"], {"has_t2": np.zeros(3)}, "40 slices, but its --present has 3"),
     "a fraction of all": (["--test-fraction", "1"], {}, "test fraction must be at least 0 and below 1, got 1.0"),
     "a split of other words": (["--split", "patient_id"], {}, "split has values ['0', '1'"),
+    "a modality that no slice has": ([], {"adc_map": np.full((COUNT, 8, 8), np.nan)}, "adc=adc_map: no slice has it"),
     "a split with two axes": (["--split", "fold"], {"fold": np.full((COUNT, 1), "train")}, "fold: needs one value a"),
     "patients in other letters": ([], {"patient_id": np.full(COUNT, "é".encode())}, "--patient patient_id: bytes that"),
     "patients with two axes": ([], {"patient_id": np.zeros((COUNT, 2))}, "--patient patient_id: needs one id a slice"),
@@ -157,14 +159,26 @@ def test_is_refused(refused, what):
 
 def test_pickled_arrays_are_refused(refused):
     """A pickle runs code when it is read."""
-    assert "not a readable .npz file of plain arrays" in refused(is_cs=np.array([object()] * COUNT, dtype=object))
+    said = refused(is_cs=np.array([object()] * COUNT, dtype=object))
+    assert "not a readable .npz file of plain arrays (array 'is_cs' holds Python objects" in said
+    assert "text as is_cs.astype(str)" in said
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip file", b"PK\x03\x04 cut short"])
 def test_what_is_not_an_npz_is_refused(tmp_path, content):
     """Another file by mistake is one clear line."""
     (tmp_path / "pairs.npz").write_bytes(content)
-    words = ["import", "arrays", f"{tmp_path}/pairs.npz", "--modality", "adc=adc", "--patient", "p", "-o", "out"]
+    words = [
+        "import",
+        "arrays",
+        f"{tmp_path}/pairs.npz",
+        "--modality",
+        "adc=adc",
+        "--patient",
+        "p",
+        "-o",
+        "out.safetensors",
+    ]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
     assert "pairs.npz: not a readable .npz file of plain arrays" in result.output
@@ -177,7 +191,7 @@ def test_a_damaged_npz_is_refused(tmp_path):
     content = bytearray(file.read_bytes())
     content[100:140] = bytes(40)
     file.write_bytes(content)
-    words = ["import", "arrays", str(file), "--modality", "adc=adc", "--patient", "p", "-o", "out"]
+    words = ["import", "arrays", str(file), "--modality", "adc=adc", "--patient", "p", "-o", "out.safetensors"]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
     assert "pairs.npz: not a readable .npz file of plain arrays" in result.output
@@ -186,7 +200,17 @@ def test_a_damaged_npz_is_refused(tmp_path):
 def test_a_single_array_is_not_an_npz(tmp_path):
     """A .npy has no names to refer to."""
     np.save(tmp_path / "one.npy", np.zeros(3))
-    words = ["import", "arrays", f"{tmp_path}/one.npy", "--modality", "adc=adc", "--patient", "p", "-o", "out"]
+    words = [
+        "import",
+        "arrays",
+        f"{tmp_path}/one.npy",
+        "--modality",
+        "adc=adc",
+        "--patient",
+        "p",
+        "-o",
+        "out.safetensors",
+    ]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 2
     assert "one.npy: not a readable .npz file of plain arrays" in result.output

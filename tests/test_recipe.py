@@ -10,6 +10,7 @@ import tomli_w
 
 from gankit import AbstractTranslator, InputError, ModalitySpec, RecipeError, load_recipe
 from gankit._recipe_check import check_recipe
+from gankit._recipe_file import read_layers
 from gankit._schema import recipe_schema
 from gankit._structure import structure_recipe, to_document
 
@@ -280,10 +281,37 @@ def variant(written, plugins):
 
 def test_a_variant_changes_what_it_says_and_keeps_the_rest(variant, load):
     """Tables merge key by key, all else is replaced."""
-    recipe = variant('extends = "small.toml"\nname = "variant"\nmodalities.adc = { range = [0, 2000] }')
+    recipe = variant('extends = "small.toml"\nmodalities.adc = { range = [0, 2000] }')
     small = load()
     assert recipe.modalities["adc"] == attrs.evolve(small.modalities["adc"], range=(0, 2000))
-    assert attrs.evolve(recipe, name="small", modalities=small.modalities) == small
+    assert (recipe.name, recipe.summary) == ("variant", "a variant of small")
+    assert attrs.evolve(recipe, name="small", summary=small.summary, modalities=small.modalities) == small
+
+
+def test_a_variant_has_the_name_that_it_gives_itself(variant):
+    """Or that of its file, so that it is not taken for what it extends."""
+    assert variant('extends = "small.toml"').name == "variant"
+    assert variant('extends = "small.toml"\nname = "mine"').name == "mine"
+
+
+def test_another_loss_in_the_place_of_one_keeps_where_it_is_and_its_weight(written, plugins):
+    """What every term has; the options of the old loss go with it."""
+    text = 'extends = "mpmri"\n[[phases]]\nname = "warm-up"\nterms = [{ name = "band-l2-adc", use = "l1" }]'
+    one, other = (
+        read_layers(recipe, {}, plugins).document["phases"]["warm-up"]["terms"]["band-l2-adc"]
+        for recipe in ("mpmri", written("variant.toml", text))
+    )
+    assert one["weight"] != 1
+    assert other == {"use": "l1", "on": one["on"], "weight": one["weight"]}
+
+
+def test_remove_within_a_table_says_where_it_stands(variant):
+    """The line to write is in the message."""
+    text = 'extends = "mpmri"\n[[phases]]\nname = "warm-up"\nremove = ["terms.l2-adc"]'
+    with pytest.raises(
+        RecipeError, match=r'stands at the top of the file, as in remove = \["phases\.warm-up\.terms\.l2-adc"\]'
+    ):
+        variant(text)
 
 
 def test_a_variant_may_extend_a_variant(variant, written):

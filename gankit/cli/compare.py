@@ -65,6 +65,7 @@ def compare(
     """
     from gankit._compare import Stopped, failures, plan_comparison
     from gankit._compare import compare as run
+    from gankit._comparison import Comparison
 
     plan = plan_comparison(
         recipes,
@@ -73,6 +74,8 @@ def compare(
         **options,
     )
     if dry_run:
+        if plan.cohort or plan.fresh or plan.label:
+            Comparison.of(plan, plugins())  # what is named here is looked at now
         click.echo("\n".join(_planned(plan)))
         return
     try:
@@ -97,6 +100,9 @@ def _planned(plan: Plan) -> list[str]:
         lines.append(f"{run.name}: {word}, {standing.wanted} steps")
     sets = plan.settings.sets
     rows = len(plan.runs)
-    lines.append(f"{rows} rows of {sets.count} sets of {sets.size} slices to measure, and rows of real slices beside")
+    counted = [
+        f"{number} {what if number == 1 else what + 's'}" for number, what in ((rows, "row"), (sets.count, "set"))
+    ]
+    lines.append(f"{' of '.join(counted)} of {sets.size} slices to measure, and rows of real slices beside")
     lines.append(f"metrics: {', '.join(plan.settings.metrics)}")
     return lines

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from gankit._errors import InputError
+
 
 @click.command
 @click.argument("path", type=click.Path(path_type=Path))
@@ -26,6 +28,8 @@ def report(path: Path, out: Path | None, evaluation: Path | None) -> None:
 
     One file that opens offline: real and synthetic pairs, interpolation, curves, metrics, provenance.
     """
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"-o {out}: is written as HTML, so its name must end in .html")
     from gankit._report import write_report
     from gankit.cli._group import plugins
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gankit._errors import InputError
+from gankit._targets import header
 
 if TYPE_CHECKING:
     from gankit._export import Encode
@@ -81,6 +82,8 @@ def _file_writer(out: Path) -> Writer:
         )
     if out.is_dir():
         raise InputError(f"-o {out}: is a folder; name a file, or give --format")
+    if out.suffix == ".safetensors" and out.exists() and not header(out).get("synthetic"):
+        raise InputError(f"-o {out}: is there already and is no synthetic cohort; name another file")
     return partial(writers[out.suffix], out)
 
 
@@ -88,8 +91,8 @@ def _folder_writer(out: Path, format_: str, spacing_mm: float | None) -> Writer:
     from gankit._export import find_format
     from gankit.cli._group import plugins
 
-    if out.is_file():
-        raise InputError(f"-o {out}: is a file; with --format name a new folder")
+    if out.is_file() or out.suffix in (".safetensors", ".npz", ".png"):
+        raise InputError(f"-o {out}: is the name of a file; with --format name a new folder")
     return partial(_write_folder, out, format_, find_format(format_, plugins()), spacing_mm)
 
 

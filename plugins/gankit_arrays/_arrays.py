@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -100,9 +101,21 @@ def _load(file: Path) -> dict[str, np.ndarray]:
         if isinstance(stored, np.ndarray):
             raise ValueError("it is one array without a name, as in .npy")
         with stored:
-            return {name: stored[name] for name in stored.files}
+            return {name: _plain(name, stored) for name in stored.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise CohortError(f"{file}: not a readable .npz file of plain arrays ({error})") from error
+
+
+def _plain(name: str, stored: Mapping[str, np.ndarray]) -> np.ndarray:
+    try:
+        return stored[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise ValueError(
+            f"array {name!r} holds Python objects, which may run code when read; store numbers, or text as"
+            f" {name}.astype(str)"
+        ) from error
 
 
 def _modality(where: str, values: np.ndarray, unit: str, present: np.ndarray | None) -> Modality:
@@ -114,6 +127,8 @@ def _modality(where: str, values: np.ndarray, unit: str, present: np.ndarray | N
         present = ~np.isnan(values).all(axis=tuple(range(1, values.ndim)))
     if len(present) != len(values):
         raise CohortError(f"{where}: has {len(values)} slices, but its --present has {len(present)}")
+    if len(present) and not present.any():
+        raise CohortError(f"{where}: no slice has it; all are NaN, or absent by --present")
     modality = Modality.of(values, unit, present)
     absent = ~modality.present
     if absent.any():

@@ -1,4 +1,4 @@
-"""How the slices and patients of a cohort fall into splits and labels."""
+"""What the slices of a cohort have, and how they and their patients fall into splits and labels."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from gankit import Cohort
 
 _SPLITS = ("train", "test")
 _WORDS = {1: "yes", 0: "no", -1: "unknown"}
+
+
+def absent_lines(cohort: Cohort) -> Iterator[str]:
+    """One line for each modality that some slices lack."""
+    for name, modality in cohort.modalities.items():
+        if count := int((~modality.present).sum()):
+            yield f"{name}: {count} of {len(cohort)} slices have none"
 
 
 def split_lines(cohort: Cohort) -> Iterator[str]:

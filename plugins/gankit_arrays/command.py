@@ -63,17 +63,20 @@ def import_arrays(
         gankit import arrays pairs.npz --modality adc=adc --modality t2w=t2w \\
             --label cs=is_cs --patient patient_id -o cohort.safetensors
 
-    A patient-level split, stratified by the first label, is drawn unless --split is given.
+    A patient-level split, stratified by the first label, is drawn unless --split is given. Ids of patients and the name
+    of FILE are written as they are: where they must not be known, replace them first.
     """
+    if out.suffix != ".safetensors":
+        raise InputError(f"-o {out}: a cohort file ends with .safetensors")
     from gankit import empty_strata, write_cohort
     from gankit_arrays._arrays import Names, read_arrays
-    from gankit_arrays._splits import split_lines
+    from gankit_arrays._splits import absent_lines, split_lines
 
     names = Names(modality, unit, present, label, patient, spacing, split)
     cohort = read_arrays(file, names, test_fraction, seed)
     write_cohort(cohort, out)
     click.echo(f"{out}: {len(cohort)} slices of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")
-    for line in split_lines(cohort):
+    for line in (*absent_lines(cohort), *split_lines(cohort)):
         click.echo(f"  {line}")
     for warning in empty_strata(cohort):
         click.echo(f"warning: {warning}; change --test-fraction, --seed or --split", err=True)

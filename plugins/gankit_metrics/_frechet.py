@@ -95,10 +95,11 @@ def _polynomial(x_ND: np.ndarray, y_MD: np.ndarray) -> np.ndarray:
 
 
 def mean_of_pairs(kernel_NN: np.ndarray, weight_RN: np.ndarray) -> np.ndarray:
-    """Mean of a symmetric kernel over pairs of different samples in each replicate, (R,)."""
+    """Mean of a symmetric kernel over pairs of different samples in each replicate, (R,); NaN where all are one."""
     square_RN = weight_RN**2
     pairs_R = weight_RN.sum(1) ** 2 - square_RN.sum(1)
-    return (((weight_RN @ kernel_NN) * weight_RN).sum(1) - square_RN @ np.diag(kernel_NN)) / pairs_R
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (((weight_RN @ kernel_NN) * weight_RN).sum(1) - square_RN @ np.diag(kernel_NN)) / pairs_R
 
 
 def inception_score(probability_NK: np.ndarray, weight_RN: np.ndarray | None = None) -> np.ndarray:

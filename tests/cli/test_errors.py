@@ -16,6 +16,7 @@ def gankit(monkeypatch, tmp_path, tiny_cohort_file):
     (tmp_path / "bad.toml").write_text('extends = "mpmri"\nlatent.dim = 0\ntraining.step = 3\n')
     (tmp_path / "not.toml").write_text("[phases\n")
     (tmp_path / "cut.safetensors").write_bytes(tiny_cohort_file.read_bytes()[:1000])
+    (tmp_path / "arrays.npz").write_bytes(b"PK")
     (tmp_path / "empty").mkdir()
     return lambda *words: CliRunner().invoke(main, words)
 
@@ -52,7 +53,14 @@ ERRORS = {
     "train mpmri --device cpu:7": "Error: --device cpu:7: unknown; accepted: auto, cpu, cuda, cuda:N",
     "interpolate empty -o strip.png": "Error: empty: not a run directory",
     "interpolate none -o strip.png": "Error: none: no such run or file",
-    "import arrays none.npz --modality adc=adc --patient p -o out": "Error: none.npz: no such file",
+    "import arrays none.npz --modality adc=adc --patient p -o c.safetensors": "Error: none.npz: no such file",
+    "import arrays a.npz --modality adc=adc --patient p -o a.npz": "Error: -o a.npz: a cohort file ends with .safet",
+    "sample mpmri -o sheet.png": "Error: mpmri: is a recipe, not yet a run; train it first, as in 'gankit train mpmri'",
+    "sample empty -o cut.safetensors": "Error: -o cut.safetensors: is there already and is no synthetic cohort; name",
+    "sample empty --format png -o new.png": "Error: -o new.png: is the name of a file; with --format name a new folder",
+    "report empty -o report.pdf": "Error: -o report.pdf: is written as HTML, so its name must end in .html",
+    "cohort info arrays.npz": "make one with 'gankit import arrays arrays.npz'",
+    "components stit": "Error: no component named 'stit'; did you mean 'stitch-decoder'?",
 }
 
 

@@ -13,9 +13,10 @@ from matplotlib.image import imread
 import gankit
 from gankit import CheckpointError, CohortError, InputError, load_model, load_recipe, read_cohort, train
 from gankit._interpolate import interpolation, slerp
-from gankit._model import Model
+from gankit._model import Model, save_model
 from gankit._run_directory import RunDirectory
 from gankit._sheet import sheet_png
+from gankit._structure import to_document
 from gankit._synthesizer import build_networks
 from gankit._tensor_file import read_tensors, write_tensors
 from gankit.cli import main
@@ -120,6 +121,16 @@ def test_a_model_file_holds_no_code(run):
     assert len(content) == 8 + int.from_bytes(content[:8], "little") + max(
         t["data_offsets"][1] for t in header.values()
     )
+
+
+def test_modalities_keep_the_order_of_the_recipe(tiny_recipe, plugins, tmp_path):
+    """In the file and in what is sampled; that of the alphabet is another."""
+    recipe = tiny_recipe()
+    document = to_document(recipe, plugins.registry)
+    document["modalities"] = {name: document["modalities"][name] for name in ("t2w", "adc")}
+    networks = build_networks(recipe, recipe.networks)
+    save_model(tmp_path / "model.safetensors", networks, document, 1, {})
+    assert list(load_model(tmp_path / "model.safetensors", plugins=plugins).recipe.modalities) == ["t2w", "adc"]
 
 
 # gankit sample --------------------------------------------------------------------------------------------

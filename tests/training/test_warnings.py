@@ -31,6 +31,14 @@ def test_values_outside_the_range_are_warned_of(said, tiny_cohort):
     assert "modalities.adc.range" not in text
 
 
+def test_values_in_a_corner_of_the_range_are_warned_of(said):
+    """As of ADC in mm2/s where the recipe has 1e-6 mm2/s: networks would have to make all but one shade of black."""
+    text = said(**{"modalities.adc.range": [0, 3_000_000]})
+    assert "warning: modalities.adc.range: 98% of the cohort's values are within [" in text
+    assert "a small part of [0, 3e+06]; are they in 1e-6 mm2/s? scale them, or set the range, as in --set" in text
+    assert "modalities.t2w.range" not in text
+
+
 def test_a_phase_that_starts_after_the_last_step_is_warned_of(said):
     """It would be missed in silence."""
     text = said(**{"phases.unsupervised.start": 1})
