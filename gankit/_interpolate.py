@@ -79,8 +79,13 @@ def write_interpolation(
     model = load_model(path, device, plugins)
     strip = interpolation(model, model.recipe.cohort.load(), between, pair)
     first, last = strip.ends
-    title = f"real slice {first}, its encoding, {between} between, encoding of slice {last}, the slice"
-    write_bytes(out, sheet_png({title: strip.images}, model.recipe.modalities, columns=between + 4))
+    parts = {
+        f"real {first}": slice(None, 1),
+        f"encoding of {first}, {between} between, encoding of {last}": slice(1, -1),
+        f"real {last}": slice(-1, None),
+    }
+    panels = {title: {name: images[part] for name, images in strip.images.items()} for title, part in parts.items()}
+    write_bytes(out, sheet_png(panels, model.recipe.modalities, columns=between + 2))
     return strip.ends
 
 

@@ -19,7 +19,17 @@ COLUMNS = 8
 """Slices beside each other in one panel."""
 
 GAP = 1
-"""Pixels between them."""
+"""Pixels of a slice between them."""
+
+CELL = 90
+"""Pixels of the sheet that a slice is wide, at least."""
+
+LEFT, TOP, RIGHT, BETWEEN = 30, 26, 90, 12
+"""Pixels for the modalities' names, the titles, the colour bars, and between panels and blocks."""
+
+DPI = 100
+LETTER = 9
+"""Pixels that a letter of a title may take."""
 
 Images = Mapping[str, Any]
 """Modality to (N, C, *S) numbers in the modality's unit, numpy arrays or tensors; NaN where a slice lacks it."""
@@ -52,20 +62,19 @@ def shown(modality: Modality, chosen: np.ndarray) -> np.ndarray:
     return values
 
 
-def write_sheet(path: Path, recipe: Recipe, real: Images | None, synthetic: Images) -> None:
+def write_sheet(path: Path, recipe: Recipe, real: Images | None, synthetic: Images, title: str = "synthetic") -> None:
     """Write a PNG with real slices, where given, beside synthetic ones.
 
     Raises:
         RunError: the place cannot be written.
     """
-    panels = (
-        {"real": real, "synthetic": synthetic} if real and len(next(iter(real.values()))) else {"synthetic": synthetic}
-    )
+    panels = {"real": real, title: synthetic} if real and len(next(iter(real.values()))) else {title: synthetic}
     write_bytes(path, sheet_png({name: images for name, images in panels.items() if images}, recipe.modalities))
 
 
 def sheet_png(panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], columns: int = COLUMNS) -> bytes:
-    """Panels side by side as PNG bytes; in each, blocks of ``columns`` slices with one row a modality.
+    """Panels side by side as PNG bytes; in each, blocks of ``columns`` slices with one row a modality, and at the end
+    of the first block a colour bar for each. A pixel of a slice becomes a square of whole pixels.
 
     More than ``columns``^2 slices make wider blocks, as many slices wide as there are blocks.
     """
@@ -73,26 +82,50 @@ def sheet_png(panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], c
     from matplotlib.figure import Figure
 
     counts = [len(next(iter(images.values()))) for images in panels.values()]
-    widths = [min(max(columns, math.isqrt(count - 1) + 1), count) for count in counts]
-    rows = max(-(-count // width) for count, width in zip(counts, widths, strict=True)) * len(specs)
-    figure = Figure(figsize=(sum(widths) * 0.9 + 1.3, rows * 0.9 + 0.4), dpi=100, layout="constrained")
-    grid = figure.subplots(rows, len(panels) + 1, squeeze=False, width_ratios=[*widths, 0.12])
-    for row in range(rows):
-        block, which = divmod(row, len(specs))
-        name = list(specs)[which]
-        shown: Any = None
-        for axes, width, images in zip(grid[row], widths, panels.values(), strict=False):
-            shown = _draw_row(axes, images[name], specs[name], block * width, width) or shown
-        grid[row, 0].set_ylabel(name, fontsize=9)
-        bar = figure.colorbar(shown, cax=grid[row, -1])
-        bar.ax.tick_params(labelsize=6)
-        unit = specs[name].unit
-        bar.set_label("a.u." if unit == "1" else unit, fontsize=6)
-    for axes, title in zip(grid[0], panels, strict=False):
-        axes.set_title(title, fontsize=10)
+    across = [min(max(columns, math.isqrt(count - 1) + 1), count) for count in counts]
+    blocks = max(-(-count // each) for count, each in zip(counts, across, strict=True))
+    first = next(iter(panels.values()))
+    sizes = _enlarged({name: plane(np.asarray(first[name][0])).shape for name in specs})
+    widths = [each * max(width for _, width, _ in sizes.values()) for each in across]
+    lefts = [LEFT + sum(widths[:number]) + number * BETWEEN for number in range(len(widths))]
+    block_high = sum(height for height, _, _ in sizes.values()) + BETWEEN
+    wide = lefts[-1] + widths[-1] + RIGHT
+    full = max(wide, lefts[-1] + LETTER * len(list(panels)[-1])), TOP + blocks * block_high
+    figure = Figure(figsize=(full[0] / DPI, full[1] / DPI), dpi=DPI)
+
+    def add(left: float, top: float, width: float, height: float) -> Any:
+        return figure.add_axes((left / full[0], 1 - (top + height) / full[1], width / full[0], height / full[1]))
+
+    for left, title in zip(lefts, panels, strict=True):
+        figure.text(left / full[0], 1 - 0.7 * TOP / full[1], title, fontsize=10, va="center")
+    for block in range(blocks):
+        top = TOP + block * block_high
+        for name, (height, width, scale) in sizes.items():
+            shown: Any = None
+            for left, each, images in zip(lefts, across, panels.values(), strict=True):
+                axes = add(left, top, each * width - GAP * scale, height - GAP * scale)
+                shown = _draw_row(axes, images[name], specs[name], block * each, each) or shown
+                if left == LEFT:
+                    axes.set_ylabel(name, fontsize=9)
+            if not block:
+                bar = figure.colorbar(shown, cax=add(wide - RIGHT + BETWEEN, top + 4, 10, height - 8))
+                bar.ax.tick_params(labelsize=7)
+                bar.set_label("a.u." if specs[name].unit == "1" else specs[name].unit, fontsize=7)
+            top += height
     content = io.BytesIO()
     FigureCanvasAgg(figure).print_png(content, metadata={"Software": "gankit"})
     return content.getvalue()
+
+
+def _enlarged(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int, int]]:
+    """Height and width of a slice of each modality on the sheet, its gap included, and its whole factor; slices of
+    fewer pixels are enlarged more, to about one width."""
+    cell = max(width * math.ceil(CELL / width) for _, width in shapes.values())
+    scales = {name: max(1, round(cell / width)) for name, (_, width) in shapes.items()}
+    return {
+        name: ((height + GAP) * scales[name], (width + GAP) * scales[name], scales[name])
+        for name, (height, width) in shapes.items()
+    }
 
 
 def _draw_row(axes: Any, images: Any, spec: ModalitySpec, start: int, columns: int) -> Any:
@@ -110,7 +143,7 @@ def _draw_row(axes: Any, images: Any, spec: ModalitySpec, start: int, columns: i
         if np.isnan(picture).all():
             _mark_absent(axes, left, *picture.shape)
     low, high = spec.window or spec.range
-    return axes.imshow(strip, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+    return axes.imshow(strip, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="auto")
 
 
 def _mark_absent(axes: Any, left: int, height: int, width: int) -> None:

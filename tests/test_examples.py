@@ -31,7 +31,18 @@ def test_every_example_recipe_checks(recipe, plugins):
 
 def test_the_recipe_of_the_readme_is_the_example():
     """The first recipe a reader copies is the one that is tested."""
-    assert tomllib.loads(block("toml", "extends")) == tomllib.loads((ROOT / "examples/recipes/my.toml").read_text())
+    written = block("toml", 'name = "my"')
+    assert tomllib.loads(written) == tomllib.loads((ROOT / "examples/recipes/my.toml").read_text())
+
+
+def test_the_variant_of_the_readme_changes_and_removes_terms(plugins, tmp_path):
+    """It shows how; what it does not name stays."""
+    (tmp_path / "variant.toml").write_text(block("toml", "remove ="))
+    (warm_up, *_) = load_recipe(tmp_path / "variant.toml", plugins=plugins).phases
+    weights = {term.name: (type(term).__name__, term.weight) for term in warm_up.terms}
+    assert weights["l2-adc"] == ("L2", 20)
+    assert weights["l2-t2w"] == ("L1", 10)
+    assert "band-l2-adc" not in weights
 
 
 def test_the_plugin_of_the_readme_is_a_loss_that_a_recipe_can_use(plugins, tiny_recipe):

@@ -33,8 +33,8 @@ def interpolate(model: Path, out: Path, between: int, pair: tuple[int, int] | No
     \b
         gankit interpolate runs/mpmri-quick -o interpolation.png
 
-    MODEL is a run directory or a model.safetensors whose recipe has an encoder. The picture shows the two real slices
-    at the ends and what the synthesizer makes on the way.
+    MODEL is a run directory, a model.safetensors or one of 'gankit models', whose recipe has an encoder. The picture
+    shows the two real slices at the ends and what the synthesizer makes on the way.
     """
     from gankit._device import choose_device
     from gankit._interpolate import write_interpolation

@@ -133,4 +133,5 @@ def _write_arrays(out: Path, model: Model, count: int, seed: int, advance: Advan
 def _write_sheet(out: Path, model: Model, count: int, seed: int, advance: Advance) -> None:
     from gankit._sheet import write_sheet
 
-    write_sheet(out, model.recipe, None, model.sample(count, seed, advance))
+    title = f"{model.recipe.name} after {model.step} steps, synthetic, seed {seed}"
+    write_sheet(out, model.recipe, None, model.sample(count, seed, advance), title)
