@@ -292,7 +292,7 @@ WRONG = {
     "--format dcm -o out": "--format dcm: no such format; did you mean 'dicom'?; accepted: dicom, nifti, png",
     "-o out": "-o out: unknown kind of file ''; accepted: .safetensors, .npz, .png; for a folder give --format",
     "-o empty.png": "-o empty.png: is a folder; name a file, or give --format",
-    "--format png -o file.png": "-o file.png: is a file; with --format name a new folder",
+    "--format png -o file.png": "-o file.png: is the name of a file; with --format name a new folder",
     "--spacing-mm 1 -o sheet.png": "--spacing-mm: is for --format",
     "--format png --spacing-mm 0 -o out": "Invalid value for '--spacing-mm'",
 }
