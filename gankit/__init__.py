@@ -43,7 +43,7 @@ _HOMES = {
     "_export": ("SyntheticSlice",),
     "_hooks": ("hookimpl",),
     "_intervals": ("bootstrap",),
-    "_layers": ("PixelNorm", "doubling", "halving", "he_weights"),
+    "_layers": ("PixelNorm", "convolution", "doubling", "halving", "he_weights"),
     "_model": ("Model", "load_model"),
     "_options": ("option",),
     "_phases": ("BatchSource",),
@@ -98,6 +98,7 @@ if TYPE_CHECKING:
     from gankit._hooks import hookimpl as hookimpl
     from gankit._intervals import bootstrap as bootstrap
     from gankit._layers import PixelNorm as PixelNorm
+    from gankit._layers import convolution as convolution
     from gankit._layers import doubling as doubling
     from gankit._layers import halving as halving
     from gankit._layers import he_weights as he_weights

@@ -32,6 +32,12 @@ def he_weights(layer: _Layer, slope: float = 0.2) -> _Layer:
     return layer
 
 
+def convolution(inputs: int, outputs: int, rank: int, stride: int = 1) -> Any:
+    """A convolution over ``rank`` axes, one to three, that keeps each side with 3 taps, or at stride 2 halves it with 4,
+    which see every value equally often."""
+    return _CONVOLUTIONS[rank](inputs, outputs, kernel_size=3 if stride == 1 else 4, stride=stride, padding=1)
+
+
 def doubling(inputs: int, outputs: int, rank: int) -> nn.Module:
     """What doubles each side of a map: nearest neighbours, a convolution, ``PixelNorm``, a leaky ReLU.
 
@@ -39,9 +45,8 @@ def doubling(inputs: int, outputs: int, rank: int) -> nn.Module:
         inputs, outputs: channels.
         rank: spatial dimensions, one to three.
     """
-    convolution = he_weights(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
     enlarge = nn.Upsample(scale_factor=2, mode="nearest")
-    return nn.Sequential(enlarge, convolution, PixelNorm(), nn.LeakyReLU(0.2))
+    return nn.Sequential(enlarge, he_weights(convolution(inputs, outputs, rank)), PixelNorm(), nn.LeakyReLU(0.2))
 
 
 def halving(inputs: int, outputs: int, sides: Sequence[int]) -> tuple[nn.Module, list[int]]:

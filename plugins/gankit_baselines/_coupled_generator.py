@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gankit import PixelNorm, doubling, he_weights
+from gankit import PixelNorm, convolution, doubling, he_weights
 
 _SLOPE = 0.2
-_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 class CoupledGeneratorNetwork(nn.Module):
@@ -52,7 +50,7 @@ class CoupledGeneratorNetwork(nn.Module):
 
 def _head(rank: int, widths: Sequence[int], channels: int, gain: float) -> nn.Module:
     """A modality's own blocks and its last convolution."""
-    last = he_weights(_CONVOLUTIONS[rank](widths[-1], channels, kernel_size=3, padding=1))
+    last = he_weights(convolution(widths[-1], channels, rank))
     with torch.no_grad():
         last.weight.mul_(gain)
     nn.init.zeros_(last.bias)

@@ -11,12 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gankit import Evaluation, PixelNorm
+from gankit import Evaluation, PixelNorm, convolution
 from gankit_metrics._training import (
     SLOPE,
     Schedule,
     applied,
-    convolution,
     drawn,
     fit,
     weights,

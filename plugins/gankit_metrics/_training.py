@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 import numpy as np
@@ -18,7 +18,6 @@ SLOPE = 0.2
 """Of every leaky ReLU."""
 CHUNK = 256
 """Slices that go through a trained network at a time."""
-_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _Module = TypeVar("_Module", bound=nn.Module)
 
 
@@ -135,8 +134,3 @@ def with_weights(build: Callable[[], _Module], arrays: Mapping[str, np.ndarray])
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     network.load_state_dict(tensors, assign=True)
     return network.requires_grad_(False).eval()
-
-
-def convolution(inputs: int, outputs: int, rank: int, stride: int = 1) -> nn.Module:
-    """A convolution over ``rank`` axes, 3 taps wide, or 4 where it halves each side."""
-    return _CONVOLUTIONS[rank](inputs, outputs, kernel_size=3 if stride == 1 else 4, stride=stride, padding=1)

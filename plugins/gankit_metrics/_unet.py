@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gankit import PixelNorm
-from gankit_metrics._training import SLOPE, convolution
+from gankit import PixelNorm, convolution
+from gankit_metrics._training import SLOPE
 
 
 class SmallUNet(nn.Module):

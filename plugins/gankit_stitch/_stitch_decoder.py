@@ -1,16 +1,14 @@
 """The network of ``stitch-decoder`` (Fig. 8). Letters: B batch, Z latent, C channels, S space."""
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gankit import PixelNorm, doubling, he_weights
+from gankit import PixelNorm, convolution, doubling, he_weights
 from gankit_stitch._stitch import StitchLayer
 
 _SLOPE = 0.2
-_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 _ENLARGING = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
@@ -66,8 +64,8 @@ def _widths(width: int, blocks: int) -> list[int]:
 
 def _equal_kernels(rank: int, inputs: int, channels: int, copies: int, gain: float) -> nn.Module:
     """The last convolutional layer: a channel's F^d kernels are copies of one drawn kernel."""
-    one = he_weights(_CONVOLUTIONS[rank](inputs, channels, kernel_size=3, padding=1))
-    last = _CONVOLUTIONS[rank](inputs, channels * copies, kernel_size=3, padding=1)
+    one = he_weights(convolution(inputs, channels, rank))
+    last = convolution(inputs, channels * copies, rank)
     with torch.no_grad():
         last.weight.copy_(gain * one.weight.repeat_interleave(copies, dim=0))
     nn.init.zeros_(last.bias)

@@ -5,11 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gankit import PixelNorm, he_weights
+from gankit import PixelNorm, convolution, he_weights
 
 _SLOPE = 0.2
 _OUTPUT_GAIN = 0.25
-_CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 class UNetNetwork(nn.Module):
@@ -48,9 +47,9 @@ class UNetNetwork(nn.Module):
 
 
 def _halving(rank: int, inputs: int, outputs: int) -> nn.Module:
-    """Halve the sides; 4 taps at stride 2 see every pixel equally often, so no grid comes from here."""
-    convolution = he_weights(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=4, stride=2, padding=1))
-    return nn.Sequential(convolution, PixelNorm(), nn.LeakyReLU(_SLOPE))
+    """Halve the sides; no grid comes from here (see ``convolution``)."""
+    halve = he_weights(convolution(inputs, outputs, rank, stride=2))
+    return nn.Sequential(halve, PixelNorm(), nn.LeakyReLU(_SLOPE))
 
 
 def _block(rank: int, inputs: int, outputs: int) -> nn.Module:
@@ -66,4 +65,4 @@ def _last(rank: int, inputs: int, outputs: int) -> nn.Module:
 
 
 def _convolution(rank: int, inputs: int, outputs: int) -> Any:
-    return he_weights(_CONVOLUTIONS[rank](inputs, outputs, kernel_size=3, padding=1))
+    return he_weights(convolution(inputs, outputs, rank))
