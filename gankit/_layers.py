@@ -33,7 +33,7 @@ def he_weights(layer: _Layer, slope: float = 0.2) -> _Layer:
 
 
 def convolution(inputs: int, outputs: int, rank: int, stride: int = 1) -> Any:
-    """A convolution over ``rank`` axes, one to three, that keeps each side with 3 taps, or at stride 2 halves it with 4,
+    """A convolution over ``rank`` axes, one to three: it keeps each side with 3 taps, or at stride 2 halves it with 4,
     which see every value equally often."""
     return _CONVOLUTIONS[rank](inputs, outputs, kernel_size=3 if stride == 1 else 4, stride=stride, padding=1)
 
