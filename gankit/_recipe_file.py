@@ -58,7 +58,8 @@ def check_document(layers: Layers, source: str, plugins: Plugins) -> Recipe:
     if rest is not None and not layers.problems:
         faulty = tuple(problem.place for problem in problems)
         problems += [problem for problem in check_recipe(rest) if not problem.place.startswith(faulty)]
-    problems = [*layers.problems, *problems]
+    known = {problem.place for problem in layers.problems}
+    problems = [*layers.problems, *(problem for problem in problems if problem.place not in known)]
     if typed is None or problems:
         raise RecipeError(source, [_with_origin(problem, layers.origins, source) for problem in problems])
     return typed

@@ -164,24 +164,19 @@ def test_pickled_arrays_are_refused(refused):
     assert "text as is_cs.astype(str)" in said
 
 
+def import_file(file):
+    """What is printed where this file, given as arrays, must be refused."""
+    words = ["import", "arrays", str(file), "--modality", "adc=adc", "--patient", "p", "-o", "out.safetensors"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    return result.output
+
+
 @pytest.mark.parametrize("content", [b"", b"not a zip file", b"PK\x03\x04 cut short"])
 def test_what_is_not_an_npz_is_refused(tmp_path, content):
     """Another file by mistake is one clear line."""
     (tmp_path / "pairs.npz").write_bytes(content)
-    words = [
-        "import",
-        "arrays",
-        f"{tmp_path}/pairs.npz",
-        "--modality",
-        "adc=adc",
-        "--patient",
-        "p",
-        "-o",
-        "out.safetensors",
-    ]
-    result = CliRunner().invoke(main, words)
-    assert result.exit_code == 2
-    assert "pairs.npz: not a readable .npz file of plain arrays" in result.output
+    assert "pairs.npz: not a readable .npz file of plain arrays" in import_file(tmp_path / "pairs.npz")
 
 
 def test_a_damaged_npz_is_refused(tmp_path):
@@ -191,29 +186,13 @@ def test_a_damaged_npz_is_refused(tmp_path):
     content = bytearray(file.read_bytes())
     content[100:140] = bytes(40)
     file.write_bytes(content)
-    words = ["import", "arrays", str(file), "--modality", "adc=adc", "--patient", "p", "-o", "out.safetensors"]
-    result = CliRunner().invoke(main, words)
-    assert result.exit_code == 2
-    assert "pairs.npz: not a readable .npz file of plain arrays" in result.output
+    assert "pairs.npz: not a readable .npz file of plain arrays" in import_file(file)
 
 
 def test_a_single_array_is_not_an_npz(tmp_path):
     """A .npy has no names to refer to."""
     np.save(tmp_path / "one.npy", np.zeros(3))
-    words = [
-        "import",
-        "arrays",
-        f"{tmp_path}/one.npy",
-        "--modality",
-        "adc=adc",
-        "--patient",
-        "p",
-        "-o",
-        "out.safetensors",
-    ]
-    result = CliRunner().invoke(main, words)
-    assert result.exit_code == 2
-    assert "one.npy: not a readable .npz file of plain arrays" in result.output
+    assert "one.npy: not a readable .npz file of plain arrays" in import_file(tmp_path / "one.npy")
 
 
 def test_the_imported_file_serves_a_recipe(imported, tmp_path, plugins):

@@ -22,7 +22,7 @@ _LARGE = 2**28
 takes 60 to 120 us, and contiguous tensors torch moves faster at every size: benchmarks/results/h100.json."""
 
 _LARGE_FUSED = 2**26
-"""The same of the fused form, in any layout and without gradients."""
+"""The same of the fused form, measured on contiguous tensors."""
 
 
 def stitch(x_NKA: Tensor, factor: int) -> Tensor:
