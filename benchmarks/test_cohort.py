@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from gankit import Draws, load_recipe, read_cohort, write_cohort
-from gankit._resident import resident_cohort
-from gankit._train import choose_device
 from gankit.cli import main
+from gankit.training.resident import resident_cohort
+from gankit.training.train import choose_device
 from gankit_phantom.source import Phantom
 
 SMALL = {"train_cs": 8, "train_noncs": 8, "test_cs": 4, "test_noncs": 4}

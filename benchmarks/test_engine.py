@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from gankit import load_recipe
-from gankit._resident import resident_cohort
-from gankit._train import Trainer, choose_device
+from gankit.training.resident import resident_cohort
+from gankit.training.train import Trainer, choose_device
 from gankit_phantom.source import Phantom
 
 STEPS = 20

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from gankit import Model, load_recipe
-from gankit._synthesizer import build_networks
-from gankit._train import choose_device
+from gankit.networks.synthesizer import build_networks
+from gankit.training.train import choose_device
 
 
 @pytest.fixture(scope="module")

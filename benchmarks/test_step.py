@@ -19,9 +19,9 @@ import torch
 
 from benchmarks.naive_step import NaiveStep
 from gankit import Draws, Networks, load_recipe
-from gankit._bench import FlopCount, interleaved
-from gankit._resident import resident_cohort
-from gankit._train import Trainer, choose_device
+from gankit.networks.bench import FlopCount, interleaved
+from gankit.training.resident import resident_cohort
+from gankit.training.train import Trainer, choose_device
 from gankit_phantom.source import Phantom
 
 FULL = {"training.batch": 64}

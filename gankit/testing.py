@@ -27,7 +27,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from gankit._components import (
+from gankit._shapes import Shape, Shapes, joined, shape_text
+from gankit.plugin.components import (
     AbstractAdversarialLoss,
     AbstractDiscriminator,
     AbstractEncoder,
@@ -36,7 +37,6 @@ from gankit._components import (
     AdversarialLoss,
     Component,
 )
-from gankit._shapes import Shape, Shapes, joined, shape_text
 
 __all__ = ["check_adversarial_loss", "check_network", "check_paired_loss"]
 

@@ -1,13 +1,14 @@
 """Small things that many tests share: the installed plugins, a cohort and a recipe that train in moments."""
 
 from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gankit import Cohort, Modality, Plugins, Recipe, load_plugins, load_recipe, write_cohort
+from gankit import Cohort, Modality, Plugins, Recipe, load_plugins, load_recipe, train, write_cohort
 
 TINY = {
     "modalities.adc.shape": [1, 16, 16],
@@ -98,3 +99,21 @@ def has(recipe: Recipe, path: str) -> bool:
     section, name, *_ = path.split(".")
     named = {"networks": recipe.networks, "modalities": recipe.modalities, "phases": [p.name for p in recipe.phases]}
     return name in named.get(section, [name])
+
+
+@pytest.fixture(scope="session")
+def measuring() -> Plugins:
+    """Everything installed, with metrics ``brightness``, ``strange`` and ``filed`` of a plugin ``toy``."""
+    toy = EntryPoint(name="toy", value="tests.toy", group="gankit")
+    return load_plugins([*entry_points(group="gankit"), toy])
+
+
+@pytest.fixture(scope="session")
+def trained(
+    tiny_recipe: Callable, tiny_cohort: Cohort, plugins: Plugins, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A run of two steps of the tiny ``mpmri``, seed 0."""
+    recipe = tiny_recipe(**{"training.steps": 2})
+    return train(
+        recipe, tmp_path_factory.mktemp("trained") / "run", cohort=tiny_cohort, plugins=plugins, quiet=True
+    ).path

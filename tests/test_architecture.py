@@ -11,8 +11,8 @@ import attrs
 import pytest
 
 import gankit
-from gankit._components import KINDS
-from gankit._recipe import Augmentation, Edge, Latent, ModalitySpec, Pool, Recipe, Training
+from gankit.plugin.components import KINDS
+from gankit.recipe.recipe import Augmentation, Edge, Latent, ModalitySpec, Pool, Recipe, Training
 
 REPOSITORY = Path(__file__).parents[1]
 CORE = sorted((REPOSITORY / "gankit").rglob("*.py"))
@@ -150,7 +150,7 @@ def test_nothing_draws_from_global_generators(file):
     ``gankit.testing`` watches the global generators, so it must name them.
     """
     tree = tree_of(file)
-    building = {"torch.manual_seed"} if name_of(file) == "gankit._synthesizer" else set()
+    building = {"torch.manual_seed"} if name_of(file) == "gankit.networks.synthesizer" else set()
     assert set(global_draws(tree)) <= building
     assert "random" not in set(imports(tree.body))
 

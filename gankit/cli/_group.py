@@ -14,7 +14,7 @@ import click
 
 from gankit._errors import GankitError, InputError, PluginError
 from gankit._nearest import nearest
-from gankit._plugins import Plugins, load_plugins
+from gankit.plugin.plugins import Plugins, load_plugins
 
 
 @functools.cache

@@ -13,8 +13,8 @@ from gankit.cli._group import plugins, set_option
 if TYPE_CHECKING:
     import torch
 
-    from gankit._bench import Slot
-    from gankit._recipe import Recipe
+    from gankit.networks.bench import Slot
+    from gankit.recipe.recipe import Recipe
 
 
 @click.command
@@ -49,8 +49,8 @@ def bench(
         _print_paths()
         return
     chosen = _checked(recipe, slot, overrides, batch)
-    from gankit._bench import slot_of, threads
-    from gankit._train import choose_device
+    from gankit.networks.bench import slot_of, threads
+    from gankit.training.train import choose_device
 
     where = choose_device(device)
     with threads(count):
@@ -65,7 +65,7 @@ def _checked(
     recipe: str | None, slot: str | None, overrides: tuple[str, ...], batch: int | None
 ) -> tuple[str, Recipe] | None:
     """Slot and recipe, or None where kernels are meant."""
-    from gankit._recipe_file import load_recipe
+    from gankit.recipe.file import load_recipe
 
     if recipe is None:
         given = [option for option, value in (("--slot", slot), ("--set", overrides), ("--batch", batch)) if value]
@@ -87,7 +87,7 @@ def _print_paths() -> None:
 
 
 def _print_kernels(device: torch.device, rounds: int) -> None:
-    from gankit._bench import interleaved
+    from gankit.networks.bench import interleaved
 
     offered = plugins().kernels(device)
     if not offered:
@@ -101,8 +101,8 @@ def _print_kernels(device: torch.device, rounds: int) -> None:
 
 
 def _print_costs(slot: Slot, batch: int, device: torch.device, rounds: int) -> None:
-    from gankit._bench import costs
     from gankit._shapes import joined, shape_text
+    from gankit.networks.bench import costs
 
     recipe = slot.recipe
     source, target = (shape_text(joined(end)) for end in recipe.ends()[slot.name][0])

@@ -11,7 +11,7 @@ import numpy as np
 from gankit.cli._group import PluginGroup, png_path
 
 if TYPE_CHECKING:
-    from gankit._cohort import Cohort
+    from gankit.cohort.cohort import Cohort
 
 cohort = PluginGroup(
     name="cohort",
@@ -33,7 +33,7 @@ def info(file: Path) -> None:
     \b
         gankit cohort info cohort.safetensors
     """
-    from gankit._cohort import read_cohort
+    from gankit.cohort.cohort import read_cohort
 
     click.echo("\n".join(_lines(file, read_cohort(file))))
 
@@ -83,10 +83,10 @@ def sheet(file: Path, out: Path, count: int) -> None:
     \b
         gankit cohort sheet cohort.safetensors -o sheet.png
     """
-    from gankit._atomic import write_bytes
-    from gankit._cohort import read_cohort
-    from gankit._recipe import ModalitySpec
-    from gankit._sheet import sheet_png, shown
+    from gankit.cohort.cohort import read_cohort
+    from gankit.cohort.sheet import sheet_png, shown
+    from gankit.files.atomic import write_bytes
+    from gankit.recipe.recipe import ModalitySpec
 
     cohort = read_cohort(file)
     panels, specs = {}, {}

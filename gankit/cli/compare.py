@@ -12,7 +12,7 @@ from gankit.cli._group import plugins, set_option
 from gankit.cli.evaluate import judging_options, show
 
 if TYPE_CHECKING:
-    from gankit._plan import Plan
+    from gankit.comparison.plan import Plan
 
 
 @click.command
@@ -63,9 +63,9 @@ def compare(
     Ctrl-C stops it; to go on, run the same command again. Writes report.html, and comparison.json, .md and .tex.
     A finished run of another machine counts when its directory is copied to runs/ in the folder.
     """
-    from gankit._compare import Stopped, failures, plan_comparison
-    from gankit._compare import compare as run
-    from gankit._comparison import Comparison
+    from gankit.comparison.compare import Stopped, failures, plan_comparison
+    from gankit.comparison.compare import compare as run
+    from gankit.comparison.comparison import Comparison
 
     plan = plan_comparison(
         recipes,

@@ -8,12 +8,12 @@ from typing import Any
 import attrs
 import click
 
-from gankit._components import KINDS
 from gankit._errors import InputError
 from gankit._nearest import nearest
-from gankit._registry import Entry
-from gankit._structure import key_of
 from gankit.cli._group import plugins
+from gankit.plugin.components import KINDS
+from gankit.plugin.registry import Entry
+from gankit.recipe.structure import key_of
 
 
 @click.command
@@ -67,7 +67,7 @@ def _write_component(formatter: click.HelpFormatter, entry: Entry) -> None:
 
 def _option(field: Any) -> str:
     kind = field.type.__name__ if inspect.isclass(field.type) else str(field.type)
-    for noise in ("typing.", "gankit._components.", "gankit._recipe."):
+    for noise in ("typing.", "gankit.plugin.components.", "gankit.recipe.recipe."):
         kind = kind.replace(noise, "")
     default = "required" if field.default is attrs.NOTHING else f"default {field.default!r}"
     bounds = ", ".join(f"{name} {bound:g}" for name, bound in field.metadata.get("bounds", {}).items())

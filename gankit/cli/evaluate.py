@@ -81,7 +81,7 @@ def evaluate(target: Path, out: Path, **options: Any) -> None:
     Writes evaluation.json, and evaluation.md with every figure and its interval. Row 'real' shows what real slices
     read, row 'augmented real' the training slices augmented. To go on after a stop, run the same command again.
     """
-    from gankit._evaluate import evaluate as run
+    from gankit.evaluation.evaluate import evaluate as run
 
     document = run(target, out, plugins=plugins(), **options)
     show(document["rows"], document)
@@ -90,8 +90,8 @@ def evaluate(target: Path, out: Path, **options: Any) -> None:
 
 def show(rows: list[dict[str, Any]], document: dict[str, Any]) -> None:
     """Print the headline figures of a document, one line a row, and why rows or metrics are absent."""
-    from gankit._evaluation_tables import absent_rows, figure
-    from gankit._summary import unmeasured
+    from gankit.evaluation.summary import unmeasured
+    from gankit.evaluation.tables import absent_rows, figure
 
     for row in rows:
         by_name = {entry["id"]: entry for entry in row["summary"]}

@@ -36,8 +36,8 @@ def interpolate(model: Path, out: Path, between: int, pair: tuple[int, int] | No
     MODEL is a run directory, a model.safetensors or one of 'gankit models', whose recipe has an encoder. The picture
     shows the two real slices at the ends and what the synthesizer makes on the way.
     """
-    from gankit._device import choose_device
-    from gankit._interpolate import write_interpolation
+    from gankit.processes.device import choose_device
+    from gankit.run.interpolate import write_interpolation
 
     shown = write_interpolation(model, out, between, pair, choose_device(device), plugins())
     click.echo(f"{out}: from slice {shown[0]} to slice {shown[1]} of the cohort, {between} latents between")

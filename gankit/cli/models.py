@@ -6,8 +6,8 @@ import click
 
 from gankit._errors import InputError
 from gankit._nearest import nearest
-from gankit._targets import header
 from gankit.cli._group import plugins
+from gankit.run.targets import header
 
 
 @click.command

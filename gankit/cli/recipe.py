@@ -9,10 +9,10 @@ import click
 import tomli_w
 
 from gankit._errors import InputError
-from gankit._recipe_check import recipe_warnings
-from gankit._recipe_file import find_recipe, load_recipe, read_layers
-from gankit._structure import to_document
 from gankit.cli._group import PluginGroup, plugins, set_option
+from gankit.recipe.check import recipe_warnings
+from gankit.recipe.file import find_recipe, load_recipe, read_layers
+from gankit.recipe.structure import to_document
 
 recipe = PluginGroup(
     name="recipe",
@@ -83,7 +83,7 @@ def schema() -> None:
     \b
         gankit recipe schema > recipe.schema.json
     """
-    from gankit._schema import recipe_schema
+    from gankit.recipe.schema import recipe_schema
 
     click.echo(json.dumps(recipe_schema(plugins().registry), indent=2))
 
@@ -98,7 +98,7 @@ def graph(recipe: str, overrides: tuple[str, ...], mermaid: bool) -> None:
     \b
         gankit recipe graph mpmri
     """
-    from gankit._graph_text import graph_mermaid, graph_text
+    from gankit.recipe.graph_text import graph_mermaid, graph_text
 
     loaded = load_recipe(recipe, overrides, plugins())
     click.echo((graph_mermaid if mermaid else graph_text)(loaded, plugins().registry))

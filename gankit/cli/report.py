@@ -30,7 +30,7 @@ def report(path: Path, out: Path | None, evaluation: Path | None) -> None:
     """
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"-o {out}: is written as HTML, so its name must end in .html")
-    from gankit._report import write_report
     from gankit.cli._group import plugins
+    from gankit.report.report import write_report
 
     click.echo(write_report(path, out, evaluation=evaluation, plugins=plugins()))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gankit._errors import InputError
-from gankit._targets import header
+from gankit.run.targets import header
 
 if TYPE_CHECKING:
-    from gankit._export import Encode
-    from gankit._model import Model
+    from gankit.run.export import Encode
+    from gankit.run.model import Model
 
 Advance = Callable[[int], None]
 """Told how many slices are sampled."""
@@ -62,10 +62,10 @@ def sample(
     write = _file_writer(out) if format_ is None else _folder_writer(out, format_, spacing_mm)
     if format_ is None and spacing_mm is not None:
         raise InputError("--spacing-mm: is for --format; a cohort file has the spacing of the model's training slices")
-    from gankit._device import choose_device
-    from gankit._model import CHUNK, load_model
-    from gankit._progress import Progress
     from gankit.cli._group import plugins
+    from gankit.processes.device import choose_device
+    from gankit.processes.progress import Progress
+    from gankit.run.model import CHUNK, load_model
 
     loaded = load_model(model, choose_device(device), plugins())
     with Progress(count, quiet=count <= CHUNK, what="sampling") as progress:
@@ -88,8 +88,8 @@ def _file_writer(out: Path) -> Writer:
 
 
 def _folder_writer(out: Path, format_: str, spacing_mm: float | None) -> Writer:
-    from gankit._export import find_format
     from gankit.cli._group import plugins
+    from gankit.run.export import find_format
 
     if out.is_file() or out.suffix in (".safetensors", ".npz", ".png"):
         raise InputError(f"-o {out}: is the name of a file; with --format name a new folder")
@@ -106,13 +106,13 @@ def _write_folder(
     seed: int,
     advance: Advance,
 ) -> None:
-    from gankit._export import export, synthetic_slices
+    from gankit.run.export import export, synthetic_slices
 
     export(synthetic_slices(model, count, seed, spacing_mm, advance), count, format_, encode, out)
 
 
 def _write_cohort(out: Path, model: Model, count: int, seed: int, advance: Advance) -> None:
-    from gankit._cohort import write_cohort
+    from gankit.cohort.cohort import write_cohort
 
     write_cohort(model.cohort(count, seed, advance), out)
 
@@ -122,7 +122,7 @@ def _write_arrays(out: Path, model: Model, count: int, seed: int, advance: Advan
 
     import numpy as np
 
-    from gankit._atomic import write_bytes
+    from gankit.files.atomic import write_bytes
 
     content = io.BytesIO()
     arrays: dict[str, Any] = {name: image.numpy() for name, image in model.sample(count, seed, advance).items()}
@@ -131,7 +131,7 @@ def _write_arrays(out: Path, model: Model, count: int, seed: int, advance: Advan
 
 
 def _write_sheet(out: Path, model: Model, count: int, seed: int, advance: Advance) -> None:
-    from gankit._sheet import write_sheet
+    from gankit.cohort.sheet import write_sheet
 
     title = f"{model.recipe.name} after {model.step} steps, synthetic, seed {seed}"
     write_sheet(out, model.recipe, None, model.sample(count, seed, advance), title)

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import tomli_w
 
-from gankit._recipe_file import load_recipe
-from gankit._structure import to_document
 from gankit.cli._group import plugins, set_option
+from gankit.recipe.file import load_recipe
+from gankit.recipe.structure import to_document
 
 
 @click.command
@@ -45,7 +45,7 @@ def train(
     if dry_run:
         click.echo(tomli_w.dumps(to_document(loaded, plugins().registry)), nl=False)
         return
-    from gankit._train import train as run
+    from gankit.training.train import train as run
 
     result = run(loaded, out, device=device, plugins=plugins())
     first = os.environ.get("RANK", "0") == "0"  # of processes that torchrun started, one speaks

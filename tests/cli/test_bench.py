@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from torch import nn
 
 from gankit import load_plugins, load_recipe
-from gankit._bench import FlopCount, LiveBytes, interleaved, slot_of, threads
 from gankit.cli import main
+from gankit.networks.bench import FlopCount, LiveBytes, interleaved, slot_of, threads
 
 SMALL = [
     *("--set", "modalities.adc.shape=[1, 16, 16]", "--set", "modalities.t2w.shape=[1, 16, 16]"),

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from gankit import InputError, load_model, load_recipe, train
-from gankit._structure import to_document
-from gankit._targets import header
 from gankit.cli import main
+from gankit.recipe.structure import to_document
+from gankit.run.targets import header
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ def test_one_process_prints_the_last_lines(monkeypatch, rank, said):
     """The others would repeat them."""
     if rank is not None:
         monkeypatch.setenv("RANK", rank)
-    monkeypatch.setattr("gankit._train.train", lambda *_, **__: RunResult(Path("runs/x"), 4))
+    monkeypatch.setattr("gankit.training.train.train", lambda *_, **__: RunResult(Path("runs/x"), 4))
     result = CliRunner().invoke(main, ["train", "mpmri"])
     assert result.exit_code == 0
     assert ("4 steps done" in result.output) is said

@@ -7,8 +7,8 @@ import attrs
 import numpy as np
 import pytest
 
-from gankit._real_side import Wanted, prepare
-from gankit._recipe import ModalitySpec
+from gankit.evaluation.real_side import Wanted, prepare
+from gankit.recipe.recipe import ModalitySpec
 
 
 @pytest.fixture

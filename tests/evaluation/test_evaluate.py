@@ -10,10 +10,10 @@ import tomli_w
 from click.testing import CliRunner
 
 from gankit import CohortError, InputError, Modality, PluginError, load_model, train, write_cohort
-from gankit._evaluate import evaluate
-from gankit._structure import to_document
 from gankit.cli import main
-from tests.evaluation.toy import MEASURED
+from gankit.evaluation.evaluate import evaluate
+from gankit.recipe.structure import to_document
+from tests.toy import MEASURED
 
 SMALL = {"metrics": ("brightness",), "sets": 3, "per_set": 12, "replicates": 4, "quiet": True}
 
@@ -82,7 +82,7 @@ def test_fewer_patients_than_show_a_spread_have_no_interval(judge, trained):
 
 def test_the_slices_are_those_that_sampling_gives(judge, trained, measuring):
     """A set is what ``Model.cohort`` gives for the set's seed."""
-    from gankit._subjects import Sets
+    from gankit.evaluation.subjects import Sets
 
     run = row(judge(trained), "run")
     model = load_model(trained, plugins=measuring)
@@ -158,7 +158,7 @@ def test_a_model_trained_on_is_judged_anew(judge, trained, tmp_path):
     run = shutil.copytree(trained, tmp_path / "run")
     judge(run)
     from gankit import train
-    from gankit._recipe_file import load_recipe
+    from gankit.recipe.file import load_recipe
 
     train(load_recipe(run / "recipe.lock.toml", {"training.steps": 3}), run, quiet=True)
     assert row(judge(run), "run")["steps"] == 3
@@ -508,7 +508,7 @@ def test_names_are_separated_by_commas_or_given_many_times(monkeypatch, tmp_path
         asked.update(options)
         return {"rows": [{"name": "real", "kind": "real", "summary": []}], "headline": []}
 
-    monkeypatch.setattr("gankit._evaluate.evaluate", evaluate)
+    monkeypatch.setattr("gankit.evaluation.evaluate.evaluate", evaluate)
     options = [word for names in given for word in ("--metrics", names)]
     result = CliRunner().invoke(main, ["evaluate", "run", "-o", str(tmp_path / "out"), *options])
     assert result.exit_code == 0, result.output

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gankit._statistics import holm, mean_and_sd, student_interval, t_quantile, two_sided, welch
+from gankit.evaluation.statistics import holm, mean_and_sd, student_interval, t_quantile, two_sided, welch
 
 
 @pytest.mark.parametrize("df", [1, 1.01, 2.5, 4, 8, 30, 200, 1e5])

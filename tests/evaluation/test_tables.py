@@ -2,8 +2,8 @@
 
 import pytest
 
-from gankit._evaluation_tables import figure
-from gankit._tables import Table, latex, markdown
+from gankit.evaluation.tables import figure
+from gankit.files.tables import Table, latex, markdown
 
 TABLE = Table(
     title="50% & more_of {x}",

@@ -8,10 +8,10 @@ import torch
 from pytest import approx
 
 from gankit import Draws, RecipeError, load_recipe
-from gankit._resident import resident_cohort
-from gankit._synthesizer import build_networks
-from gankit._train import Trainer
+from gankit.networks.synthesizer import build_networks
 from gankit.testing import check_adversarial_loss, check_network
+from gankit.training.resident import resident_cohort
+from gankit.training.train import Trainer
 from gankit_baselines.critic import CoupledCritic
 from gankit_baselines.generator import CoupledGenerator
 from gankit_baselines.losses import NonSaturating

@@ -14,11 +14,11 @@ from typing import Any
 import tomli_w
 
 from gankit import Plugins, Recipe
-from gankit._structure import to_document
+from gankit.recipe.structure import to_document
 
 PATIENCE_S = 60.0
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["gankit._train", "gankit.cli.train"])
+_SERVER.set_forkserver_preload(["gankit.training.train", "gankit.cli.train"])
 
 
 class Command:

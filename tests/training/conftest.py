@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from gankit import Cohort, Recipe
-from gankit._resident import resident_cohort
-from gankit._train import Trainer
+from gankit.training.resident import resident_cohort
+from gankit.training.train import Trainer
 
 CPU = torch.device("cpu")
 

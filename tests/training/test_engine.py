@@ -16,12 +16,12 @@ from torch.utils._pytree import tree_leaves
 
 from gankit import InputError, RunError, train
 from gankit._draws import Draws
-from gankit._engine import PROOF_STEPS, CaptureError, CudaCapture, GraphEngine, wants_graph
-from gankit._ranks import Ranks
-from gankit._resident import resident_cohort
-from gankit._run_directory import RunDirectory
-from gankit._tensor_file import read_tensors
-from gankit._train import Readings, Trainer
+from gankit.files.tensor_file import read_tensors
+from gankit.processes.ranks import Ranks
+from gankit.run.directory import RunDirectory
+from gankit.training.engine import PROOF_STEPS, CaptureError, CudaCapture, GraphEngine, wants_graph
+from gankit.training.resident import resident_cohort
+from gankit.training.train import Readings, Trainer
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 EVERY_STEP = {"phases.warm-up.stop": 9, "phases.supervised.start": 0, "phases.unsupervised.start": 0}
@@ -100,8 +100,8 @@ def taped(monkeypatch):
     """From here on the CPU records: ``taped(capture)``."""
 
     def use(capture=Tape):
-        monkeypatch.setattr("gankit._train.CudaCapture", capture)
-        monkeypatch.setattr("gankit._train.wants_graph", lambda engine, *_: engine != "eager")
+        monkeypatch.setattr("gankit.training.train.CudaCapture", capture)
+        monkeypatch.setattr("gankit.training.train.wants_graph", lambda engine, *_: engine != "eager")
 
     use()
     return use
@@ -110,7 +110,7 @@ def taped(monkeypatch):
 @pytest.fixture
 def run(tiny_recipe, tmp_path, plugins, monkeypatch):
     """``run(steps, where, **overrides)``: train the tiny recipe on the CPU."""
-    monkeypatch.setattr("gankit._sheet.sheet_png", lambda *_: b"a picture")
+    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_: b"a picture")
 
     def go(steps, where="run", **overrides):
         recipe = tiny_recipe(**{"training.steps": steps, **overrides})
@@ -332,7 +332,7 @@ def test_the_first_step_that_is_not_finite_is_named(tmp_path):
 
 def test_nothing_is_saved_after_a_step_that_was_not_finite(run, tmp_path, monkeypatch):
     """Also where it is read only when the checkpoint is due."""
-    monkeypatch.setattr("gankit._train.Readings", lambda run, _: Readings(run, 100))
+    monkeypatch.setattr("gankit.training.train.Readings", lambda run, _: Readings(run, 100))
     step = Trainer.step
 
     def step_to_nan(self):

@@ -16,9 +16,9 @@ import torch
 from torch import nn
 
 from gankit import BatchNorm, Cohort, InputError, Modality, Plugins, Recipe, RunError, load_recipe, train
-from gankit._ranks import Ranks, joined_ranks
-from gankit._resident import resident_cohort
-from gankit._train import Trainer
+from gankit.processes.ranks import Ranks, joined_ranks
+from gankit.training.resident import resident_cohort
+from gankit.training.train import Trainer
 from tests.training.commands import written
 
 CPU = torch.device("cpu")

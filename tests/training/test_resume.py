@@ -13,17 +13,17 @@ import torch
 
 from gankit import InputError, RunError, load_recipe, train
 from gankit._errors import CheckpointError
-from gankit._run_directory import RunDirectory
-from gankit._state import TrainingState
-from gankit._tensor_file import read_tensors, write_tensors
-from gankit._train import Trainer
+from gankit.files.tensor_file import read_tensors, write_tensors
+from gankit.run.directory import RunDirectory
+from gankit.training.state import TrainingState
+from gankit.training.train import Trainer
 from tests.training.commands import Command, written
 
 
 @pytest.fixture(autouse=True)
 def _plain_sheets(monkeypatch):
     """A sheet takes longer to draw than these runs to train; ``test_model`` looks at real ones."""
-    monkeypatch.setattr("gankit._sheet.sheet_png", lambda *_: b"a picture")
+    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_: b"a picture")
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from gankit import Draws
-from gankit._synthesizer import build_networks
-from gankit._tensor_file import read_tensors
-from gankit._train import Trainer
+from gankit.files.tensor_file import read_tensors
+from gankit.networks.synthesizer import build_networks
+from gankit.training.train import Trainer
 
 
 def state_of(trainer):
@@ -213,7 +213,7 @@ def test_fixed_parameters_of_a_network_stay_fixed(tiny_recipe, trainer, monkeypa
             next(networks[name].parameters()).requires_grad_(False)
         return networks
 
-    monkeypatch.setattr("gankit._state.build_networks", with_fixed)
+    monkeypatch.setattr("gankit.training.state.build_networks", with_fixed)
     trained = trainer(tiny_recipe())
     fixed = [next(trained.state.networks[name].parameters()) for name in ("t2w_translator", "adc_critic")]
     before = [parameter.clone() for parameter in fixed]
@@ -246,7 +246,7 @@ def test_one_network_makes_two_modalities_jointly(plugins, tiny_cohort, tiny_coh
         terms = [{{ use = "wgan-gp", on = ["adc", "t2w"], critic = "critic", against = "cs" }}]
     """)
     from gankit import load_recipe
-    from gankit._resident import resident_cohort
+    from gankit.training.resident import resident_cohort
 
     joint = load_recipe(recipe, plugins=plugins)
     cpu = torch.device("cpu")

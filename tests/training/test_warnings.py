@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from gankit import CohortError, InputError, RunError, load_model, load_recipe, train
-from gankit._device import choose_device
+from gankit.processes.device import choose_device
 
 
 @pytest.fixture
 def said(tiny_recipe, tiny_cohort, plugins, tmp_path, capsys, monkeypatch):
     """``said(**overrides)``: what a run of one step prints."""
-    monkeypatch.setattr("gankit._sheet.sheet_png", lambda *_: b"a picture")
+    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_: b"a picture")
 
     def go(**overrides):
         recipe = tiny_recipe(**{"training.steps": 1, **overrides})
@@ -56,14 +56,14 @@ def test_a_phase_that_starts_after_the_last_step_is_warned_of(said):
 )
 def test_running_out_of_memory_says_what_to_lower(said, monkeypatch, error):
     """One line instead of a traceback."""
-    monkeypatch.setattr("gankit._train.Trainer.step", lambda _: (_ for _ in ()).throw(error))
+    monkeypatch.setattr("gankit.training.train.Trainer.step", lambda _: (_ for _ in ()).throw(error))
     with pytest.raises(RunError, match=r"out of memory on cpu: lower training.batch, now 4 \(--set training.batch=2\)"):
         said()
 
 
 def test_other_runtime_errors_keep_their_traceback(said, monkeypatch):
     """A bug is not dressed up as a lack of memory."""
-    monkeypatch.setattr("gankit._train.Trainer.step", lambda _: (_ for _ in ()).throw(RuntimeError("a bug")))
+    monkeypatch.setattr("gankit.training.train.Trainer.step", lambda _: (_ for _ in ()).throw(RuntimeError("a bug")))
     with pytest.raises(RuntimeError, match="a bug"):
         said()
 

@@ -1,0 +1,1 @@
+"""Comparisons: several recipes and seeds trained, measured and tested against each other."""

@@ -1,0 +1,106 @@
+"""Recipes to the methods of a comparison: one a recipe, or one for each value along an axis."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from gankit._errors import InputError
+from gankit.plugin.plugins import Plugins
+from gankit.recipe.file import load_recipe, parse_override, read_layers
+from gankit.recipe.recipe import Recipe
+from gankit.recipe.structure import key_of
+
+AXIS = "--axis"
+
+
+@attrs.frozen(kw_only=True)
+class Method:
+    """What a comparison compares; its runs differ by training seed alone."""
+
+    name: str
+    source: str
+    """The recipe that the user named."""
+    overrides: Mapping[str, Any]
+
+    def recipe(self, seed: int, plugins: Plugins) -> Recipe:
+        """The recipe of the run with this training seed. Raises RecipeError: it has problems."""
+        return load_recipe(self.source, {**self.overrides, "training.seed": seed}, plugins)
+
+
+def methods_of(
+    recipes: Sequence[str], overrides: Iterable[str], axes: Iterable[str], steps: int | None, plugins: Plugins
+) -> list[Method]:
+    """Every recipe with every combination of values along the axes.
+
+    Raises:
+        InputError: an axis cannot be read, two methods have one name, or a recipe has problems.
+    """
+    common = dict(parse_override(text) for text in overrides) | ({} if steps is None else {"training.steps": steps})
+    parsed = [_axis(text) for text in axes]
+    for option, keys in (("--set", common), (AXIS, dict(parsed))):
+        if "training.seed" in keys:
+            raise InputError(
+                f"{option} training.seed: a comparison counts seeds up; give --seeds, their number, and --first-seed"
+            )
+    methods = []
+    for source in recipes:
+        networks = read_layers(source, common, plugins).document.get("networks", {})
+        points = [[(_full(key, networks), value) for value in values] for key, values in parsed]
+        for point in itertools.product(*points):
+            given = {**common, **dict(point)}
+            name = load_recipe(source, given, plugins).name
+            methods.append(Method(name=" ".join([name, *_labels(point)]), source=source, overrides=given))
+    _refuse_twins(methods)
+    return methods
+
+
+def _refuse_twins(methods: Sequence[Method]) -> None:
+    seen: dict[str, Method] = {}
+    for method in methods:
+        twin = seen.setdefault(slug(method.name), method)
+        if twin is not method:
+            raise InputError(
+                f"{twin.source} and {method.source} are both named {method.name!r} here; give one recipe another name"
+            )
+
+
+def slug(name: str) -> str:
+    """A name as part of a file name."""
+    return re.sub(r"[^\w.=+-]+", "-", name).strip("-.")
+
+
+def _axis(text: str) -> tuple[str, list[Any]]:
+    """``"KEY=V1,V2"``; values are TOML, or text where they are not."""
+    key, equals, values = text.partition("=")
+    if not equals or not all(key.strip().split(".")) or not values.strip():
+        raise InputError(f"{AXIS} {text}: must be KEY=VALUE,VALUE,..., as in {AXIS} training.batch=8,16")
+    try:
+        found = tomllib.loads(f"values = [{values}]")["values"]
+    except tomllib.TOMLDecodeError:
+        found = [value.strip() for value in values.split(",")]
+    return key.strip(), found
+
+
+def _full(key: str, networks: Any) -> str:
+    """A key that begins with the name of a network is one of that network's."""
+    first = key.partition(".")[0]
+    sections = {key_of(field) for field in attrs.fields(Recipe)}
+    return f"networks.{key}" if first not in sections and first in networks else key
+
+
+def _labels(point: Iterable[tuple[str, Any]]) -> list[str]:
+    """``KEY=VALUE`` of a point, keys as short as they tell each other apart."""
+    given = dict(point)
+    short = [key.rpartition(".")[2] for key in given]
+    names = [last if short.count(last) == 1 else key for key, last in zip(given, short, strict=True)]
+    return [f"{name}={_text(value)}" for name, value in zip(names, given.values(), strict=True)]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

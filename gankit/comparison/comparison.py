@@ -1,0 +1,191 @@
+"""The parts of a comparison that its own process and its helpers share: the real side, the rows, their summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from gankit._errors import InputError
+from gankit.comparison.differences import tested
+from gankit.comparison.plan import Plan, PlannedRun
+from gankit.evaluation.evaluate import real_cohorts, wanted_of
+from gankit.evaluation.evaluation import Evaluation
+from gankit.evaluation.real_side import Wanted, chosen_modalities, only_label, prepare, refuse_tested, trains_on_tests
+from gankit.evaluation.subjects import REAL, Subject, model_subject, references
+from gankit.evaluation.summary import Entry, headline, over_rows
+from gankit.plugin.plugins import Plugins
+from gankit.recipe.recipe import ModalitySpec
+from gankit.run.targets import about_run, cohort_note
+
+ALONE = (
+    "Samples are sample sets of one training of each method: this shows the noise of sampling alone, not that another"
+    " training would give the same. Use --seeds 5 for a claim."
+)
+SEEDS = "Samples are training seeds: one value a seed, the mean over its sample sets."
+
+
+@attrs.frozen(eq=False)
+class Comparison:
+    """A plan with its real side."""
+
+    plan: Plan
+    evaluation: Evaluation
+    notes: Mapping[str, str]
+    """Run name to a caution about what it was trained on, where its recipe calls for one."""
+    own: str | None
+    """Digest of the recipes' own cohort as it is now; None where the real slices are others."""
+
+    @classmethod
+    def of(cls, plan: Plan, plugins: Plugins) -> Comparison:
+        """Load the real side.
+
+        Raises:
+            InputError: recipes differ in cohort, label or what they share of modalities, make slices of another label
+                than asked for, or the cohort does not fit.
+        """
+        _same_cohort(plan)
+        first = plan.runs[0].recipe
+        modalities = chosen_modalities(common_modalities(plan), plan.modalities)
+        wanted = _wanted(plan)
+        real, fresh = real_cohorts(first, plan.cohort, plan.fresh)
+        settings = plan.settings
+        evaluation = prepare(
+            real,
+            fresh,
+            modalities,
+            wanted or only_label(real),
+            seed=settings.sets.seed,
+            replicates=settings.replicates,
+            cache=plan.folder / "cache",
+        )
+        own = real.digest() if plan.cohort is None else None
+        return cls(plan, evaluation, _notes(plan, evaluation), own)
+
+    def subjects(self, plugins: Plugins) -> list[Subject]:
+        """The trained runs, and real slices."""
+        trained = [run for run in self.plan.runs if self.plan.standing(run).trained]
+        return [
+            *(self._subject(run, plugins) for run in trained),
+            *references(self.evaluation, self.plan.settings.sets),
+        ]
+
+    def _subject(self, run: PlannedRun, plugins: Plugins) -> Subject:
+        directory = self.plan.run_directory(run)
+
+        def load() -> Any:
+            from gankit.processes.device import choose_device
+            from gankit.run.model import load_model
+
+            return load_model(directory.model, choose_device(self.plan.device), plugins)
+
+        about = about_run(directory.path, directory.model)
+        changed = cohort_note(directory.path, self.own) if self.own else ""
+        about["note"] = self.notes.get(run.name, changed)
+        return model_subject(
+            run.name, directory.path, directory.model, load, self.evaluation, self.plan.settings.sets, **about
+        )
+
+
+def _notes(plan: Plan, evaluation: Evaluation) -> dict[str, str]:
+    """Cautions by run, each source of training slices looked at once. Raises CohortError: one was trained on tests."""
+    found: dict[str, str] = {}
+    notes = {}
+    for run in plan.runs:
+        if plan.cohort is None and not trains_on_tests(run.recipe):
+            continue
+        source = json.dumps([run.document["cohort"], run.document["pools"]])
+        if source not in found:
+            found[source] = refuse_tested(run.recipe, evaluation, run.method)
+        notes[run.name] = found[source]
+    return notes
+
+
+def _same_cohort(plan: Plan) -> None:
+    if plan.cohort is not None:
+        return
+    first, *others = plan.runs
+    for run in others:
+        if run.document["cohort"] != first.document["cohort"]:
+            raise InputError(
+                f"{first.method} and {run.method} train on different cohorts; say which slices are real with --cohort"
+            )
+
+
+def common_modalities(plan: Plan) -> dict[str, ModalitySpec]:
+    """Modalities that every recipe makes.
+
+    Raises:
+        InputError: there is none, or one that is judged differs in size, unit or range.
+    """
+    first, *others = plan.runs
+    shared = dict(first.recipe.modalities)
+    for run in others:
+        specs = run.recipe.modalities
+        shared = {name: spec for name, spec in shared.items() if name in specs}
+        for name, spec in shared.items():
+            if plan.modalities and name not in plan.modalities:
+                continue
+            for key in ("shape", "unit", "range"):
+                if (one := getattr(spec, key)) != (other := getattr(specs[name], key)):
+                    raise InputError(
+                        f"modalities.{name}.{key}: {one} in {first.method}, {other} in {run.method}; methods are"
+                        " compared at one size, unit and range"
+                    )
+        if not shared:
+            raise InputError(f"{first.method} and {run.method} make no modality in common; compare others")
+    return shared
+
+
+def _wanted(plan: Plan) -> Wanted | None:
+    found = {run.method: wanted_of(run.recipe) for run in plan.runs}
+    said = {method: wanted for method, wanted in found.items() if wanted is not None}
+    if plan.label is not None:
+        asked = Wanted.parse(plan.label)
+        for method, wanted in said.items():
+            if wanted != asked:
+                raise InputError(
+                    f"{method} makes slices with {wanted}, asked for are slices with {asked}; choose with --label"
+                )
+        return asked
+    if len(set(said.values())) > 1:
+        listed = ", ".join(f"{method} {wanted}" for method, wanted in said.items())
+        raise InputError(f"the recipes make slices with different labels ({listed}); compare those that make the same")
+    return next(iter(said.values()), None)
+
+
+# Results --------------------------------------------------------------------------------------------------
+
+
+def compared(plan: Plan, rows: Sequence[Entry]) -> dict[str, Any]:
+    """``unit``, ``note``, ``methods`` and ``tests`` of comparison.json."""
+    by_seed = plan.seeds > 1
+    by_name = {row["name"]: row for row in rows}
+    methods = []
+    for name in plan.methods:
+        own = [by_name[run.name] for run in plan.runs if run.method == name and run.name in by_name]
+        if own:
+            methods.append(_method(name, own, by_seed))
+    real = {entry["id"]: entry["mean"] for entry in by_name[REAL]["summary"]} if REAL in by_name else {}
+    return {
+        "unit": "training seed" if by_seed else "sample set",
+        "note": (SEEDS if by_seed else ALONE) + " Welch's t-test, Holm's correction over all tests of this table.",
+        "methods": methods,
+        "tests": tested(methods, headline(rows, plan.settings.headline), real),
+    }
+
+
+def _method(name: str, rows: Sequence[Entry], by_seed: bool) -> Entry:
+    times = [row["wall_s"] for row in rows if row["wall_s"] is not None]
+    devices = dict.fromkeys(row["device"] for row in rows if row["device"])
+    return {
+        "name": name,
+        "rows": [row["name"] for row in rows],
+        "seeds": [row["seed"] for row in rows],
+        "steps": rows[0]["steps"],
+        "wall_s": sum(times) / len(times) if times else None,
+        "device": ", ".join(devices) or None,
+        "summary": over_rows(rows, by_seed),
+    }

@@ -1,0 +1,220 @@
+"""The plan of a comparison: its runs, where each stands, and what may not change once it is begun."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import tomli_w
+
+from gankit._errors import InputError
+from gankit.evaluation.evaluate import Settings
+from gankit.evaluation.subjects import Sets
+from gankit.files.atomic import write_text
+from gankit.plugin.components import AbstractMetric
+from gankit.plugin.plugins import Plugins
+from gankit.recipe.file import Layers, check_document
+from gankit.recipe.recipe import Recipe
+from gankit.recipe.structure import Document, plain, structure_named, to_document
+from gankit.run.directory import RunDirectory, differences
+from gankit.run.targets import header
+
+FORMAT = "gankit-comparison-plan-1"
+SHOWN = 3
+"""Differing keys that a message names."""
+
+
+@attrs.frozen(kw_only=True)
+class PlannedRun:
+    """One training of one method."""
+
+    name: str
+    """Of its run directory and its row."""
+    method: str
+    seed: int
+    recipe: Recipe
+    document: Document
+
+
+@attrs.frozen(kw_only=True)
+class Standing:
+    """How far a planned run is."""
+
+    steps: int
+    """Steps that its model has behind it."""
+    wanted: int
+
+    @property
+    def trained(self) -> bool:
+        return self.steps == self.wanted
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """Everything that a comparison's figures follow from; kept as plan.json."""
+
+    folder: Path
+    runs: tuple[PlannedRun, ...]
+    settings: Settings
+    cohort: str | None = None
+    fresh: str | None = None
+    modalities: tuple[str, ...] = ()
+    label: str | None = None
+    device: str = "auto"
+
+    @property
+    def methods(self) -> list[str]:
+        """Names, in order."""
+        return list(dict.fromkeys(run.method for run in self.runs))
+
+    @property
+    def seeds(self) -> int:
+        """Training seeds of each method."""
+        return len(self.runs) // len(self.methods)
+
+    def run_directory(self, run: PlannedRun) -> RunDirectory:
+        return RunDirectory(self.folder / "runs" / run.name)
+
+    def recipe_file(self, run: PlannedRun) -> Path:
+        return self.folder / "recipes" / f"{run.name}.toml"
+
+    def standing(self, run: PlannedRun) -> Standing:
+        """Where a run stands.
+
+        Raises:
+            InputError: its directory holds a run of another recipe, or one trained for longer.
+        """
+        there = self.run_directory(run)
+        wanted = run.recipe.training.steps
+        if not there.path.exists():
+            return Standing(steps=0, wanted=wanted)
+        if (there.recipe.exists() or there.model.exists()) and (
+            found := differences(there.locked_recipe(), run.document)
+        ):
+            raise InputError(
+                f"{there.path}: holds a run of another recipe ({_some(found)}); move it away, or compare in another"
+                " place with -o"
+            )
+        steps = header(there.model).get("step", 0) if there.model.exists() else 0
+        if steps > wanted:
+            raise InputError(
+                f"{there.path}: was trained for {steps} steps, this comparison asks for {wanted}; give --steps {steps},"
+                " or compare in another place with -o"
+            )
+        return Standing(steps=steps, wanted=wanted)
+
+    # plan.json --------------------------------------------------------------------------------------------
+
+    def document(self, plugins: Plugins) -> dict[str, Any]:
+        """The plan as JSON."""
+        sets = self.settings.sets
+        return {
+            "format": FORMAT,
+            "judging": {
+                "per_set": sets.size,
+                "seed": sets.seed,
+                "replicates": self.settings.replicates,
+                "cohort": self.cohort,
+                "fresh": self.fresh,
+                "modalities": list(self.modalities),
+                "label": self.label,
+            },
+            "sets": sets.count,
+            "headline": list(self.settings.headline),
+            "device": self.device,
+            "metrics": {name: plain(metric, plugins.registry) for name, metric in self.settings.metrics.items()},
+            "runs": {run.name: {"method": run.method, "seed": run.seed, "recipe": run.document} for run in self.runs},
+        }
+
+    def write(self, plugins: Plugins) -> None:
+        """Write plan.json and the recipes of the runs."""
+        for run in self.runs:
+            text = f"# A run of a comparison; made by 'gankit compare'.\n{tomli_w.dumps(run.document)}"
+            write_text(self.recipe_file(run), text)
+        write_text(self.folder / "plan.json", json.dumps(self.document(plugins), indent=1) + "\n")
+
+    def refuse_other(self, plugins: Plugins) -> None:
+        """Make sure that the folder is new or holds this comparison, perhaps with fewer methods, seeds, sets, metrics.
+
+        Raises:
+            InputError: it holds another; the message names what differs.
+        """
+        path = self.folder / "plan.json"
+        if path.is_file():
+            found = list(_changes(read_document(path), self.document(plugins)))
+            if found:
+                raise InputError(
+                    f"{self.folder}: holds another comparison ({_some(found)}); give the same values, or another place"
+                    " with -o"
+                )
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
+    """Methods that the new plan leaves out, and what it changes in the rest. More or fewer seeds, sets and metrics are
+    no change: tables then show those, and what was trained and measured stays."""
+    yield from differences({"judging": old["judging"]}, {"judging": new["judging"]})
+    before, after = (
+        {run["method"]: run["recipe"] for run in reversed(document["runs"].values())}  # that of the first seed
+        for document in (old, new)
+    )
+    yield from (f"it has {name!r}, which is not among yours" for name in before if name not in after)
+    both = [name for name in before if name in after]
+    for name in both:
+        yield from (f"{name}: {text}" for text in differences(before[name], after[name]))
+        if (steps := before[name]["training"]["steps"]) != (now := after[name]["training"]["steps"]):
+            yield f"{name}: training.steps: {steps} there, {now} here"
+    same = [name for name in old["metrics"] if name in new["metrics"]]
+    yield from differences({name: old["metrics"][name] for name in same}, {name: new["metrics"][name] for name in same})
+
+
+def _some(found: list[str]) -> str:
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "; ".join(found[:SHOWN]) + more
+
+
+def planned_run(method: str, slug: str, seed: int, recipe: Recipe, plugins: Plugins) -> PlannedRun:
+    """A run with its completed recipe."""
+    document = to_document(recipe, plugins.registry)
+    return PlannedRun(name=f"{slug}-seed{seed}", method=method, seed=seed, recipe=recipe, document=document)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The content of plan.json. Raises InputError: it is damaged or of another format."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); restore it, or compare in another place") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise InputError(f"{path}: not the plan of a comparison; compare in another place with -o")
+    return document
+
+
+def read_plan(folder: Path, plugins: Plugins) -> Plan:
+    """The plan that ``write`` left in a folder."""
+    document = read_document(folder / "plan.json")
+    judging = document["judging"]
+    metrics, _ = structure_named(document["metrics"], AbstractMetric, plugins.registry)
+    assert metrics is not None
+    return Plan(
+        folder=folder,
+        runs=tuple(_run(name, run, plugins) for name, run in document["runs"].items()),
+        settings=Settings(
+            metrics=metrics,
+            sets=Sets(count=document["sets"], size=judging["per_set"], seed=judging["seed"]),
+            replicates=judging["replicates"],
+            headline=tuple(document["headline"]),
+        ),
+        cohort=judging["cohort"],
+        fresh=judging["fresh"],
+        modalities=tuple(judging["modalities"]),
+        label=judging["label"],
+        device=document["device"],
+    )
+
+
+def _run(name: str, run: Mapping[str, Any], plugins: Plugins) -> PlannedRun:
+    recipe = check_document(Layers(run["recipe"], {}), name, plugins)
+    return PlannedRun(name=name, method=run["method"], seed=run["seed"], recipe=recipe, document=run["recipe"])

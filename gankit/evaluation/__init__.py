@@ -1,0 +1,1 @@
+"""Evaluation: measuring a synthesizer beside real slices, and what came of it."""

@@ -1,0 +1,197 @@
+"""What metrics see: a candidate, the real slices it is judged against, and the readings they return."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+import filelock
+import numpy as np
+
+from gankit._draws import Draws
+from gankit._errors import CohortError, InputError
+from gankit._nearest import nearest
+from gankit.cohort.cohort import Cohort, Modality
+from gankit.evaluation.intervals import bootstrap
+from gankit.files.atomic import write_bytes
+from gankit.recipe.recipe import ModalitySpec
+
+if TYPE_CHECKING:
+    from gankit.run.model import Model
+
+Split = Literal["train", "test"]
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """One figure of a metric."""
+
+    name: str
+    """What it is of, within its metric, as in ``"pairs.accuracy"``."""
+    value: float | None
+    """None where it could not be measured; ``note`` says why."""
+    interval: tuple[float, float] | None = None
+    """The 95% confidence interval."""
+    unit: str = "1"
+    better: Literal["higher", "lower", "real"]
+    """Which way is better; ``"real"``: the nearer to the value that real slices have."""
+    note: str = ""
+    """How it was measured where that may differ, or why it was not."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Candidate:
+    """Slices to be judged, synthetic or real."""
+
+    name: str
+    cohort: Cohort
+    """Every modality present, in the size and units of the evaluation."""
+    model: Model | None = None
+    """What made them, for metrics of the model itself; None where slices are all there is."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Evaluation:
+    """The real side of an evaluation. ``prepare`` makes one from cohorts as they are.
+
+    ``real`` is the cohort that training saw, with its test split; ``fresh`` is of patients that no training and no
+    choice of settings saw: its train split serves as a real candidate (the floor), its test split as a large test.
+    Both hold slices with every modality alone, in the size of ``modalities``, in units.
+    """
+
+    real: Cohort
+    fresh: Cohort | None = None
+    modalities: Mapping[str, ModalitySpec]
+    """Size, unit and range at which slices are judged."""
+    label: str
+    """The label whose ``value`` candidates are meant to have."""
+    value: int = 1
+    seed: int = 0
+    replicates: int = 200
+    """Draws of each bootstrap interval."""
+    cache: Path
+    """Folder for what is made once and used again, by hash."""
+
+    def pool(self, split: Split, wanted: bool = True) -> Cohort:
+        """Real slices of a split that have the candidates' label value, or (``wanted=False``) the other one; those
+        whose label is unknown are in neither.
+
+        Raises:
+            InputError: there are none.
+        """
+        if (slices := self._of(self.real, split, wanted)) is None:
+            value = self.value if wanted else 1 - self.value
+            raise InputError(
+                f"the real cohort has no complete {split} slice with label {self.label!r} = {value}, which a metric"
+                " needs; see 'gankit cohort info'"
+            )
+        return slices
+
+    def fresh_pool(self, split: Split, wanted: bool = True) -> Cohort | None:
+        """The same of ``fresh``; None where there are none."""
+        return None if self.fresh is None else self._of(self.fresh, split, wanted)
+
+    def _of(self, cohort: Cohort, split: Split, wanted: bool) -> Cohort | None:
+        value = self.value if wanted else 1 - self.value
+        chosen_N = (cohort.split == split) & (cohort.labels[self.label] == value)
+        return cohort.select(chosen_N) if chosen_N.any() else None
+
+    def stacked(self, cohort: Cohort, *modalities: str) -> np.ndarray:
+        """These modalities of a cohort, or all, concatenated along channels: (N, C, *S) float32 in [-1, 1], values
+        outside the range clipped to it."""
+        images = [
+            self.modalities[name].to_network(cohort.modalities[name].values).clip(-1, 1)
+            for name in modalities or tuple(self.modalities)
+        ]
+        return np.concatenate(images, axis=1).astype(np.float32)
+
+    def draws(self, stream: str) -> np.random.Generator:
+        """A generator at the start of a stream of this evaluation's seed."""
+        return Draws(self.seed).generator(f"evaluation/{stream}")
+
+    def interval(self, statistic: Callable[..., float], *samples: Cohort) -> tuple[float, float]:
+        """95% interval of a statistic of one or more samples, patients resampled; see ``bootstrap``."""
+        return bootstrap(
+            statistic,
+            *[sample.patient for sample in samples],
+            replicates=self.replicates,
+            generator=self.draws("bootstrap"),
+        )
+
+    def kept(
+        self, what: str, depends: Mapping[str, Any], make: Callable[[], dict[str, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
+        """Arrays that are made once for this real side and kept in the cache, such as a trained extractor's weights.
+
+        Args:
+            what: name of the file, in letters, digits and dashes.
+            depends: everything besides the real slices, their ground truth, sizes, ranges, seed and gankit's version on
+                which the arrays depend, as JSON.
+            make: called where the cache has none.
+        """
+        sizes = [[name, attrs.asdict(spec)] for name, spec in self.modalities.items()]
+        known = [version("gankit"), self.digest, sizes, self.label, self.value, self.seed]
+        key = json.dumps([known, depends], sort_keys=True)
+        path = self.cache / f"{what}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(path.with_name(f".{path.name}.lock")):  # what one process makes, others wait for
+            return _stored(path, make)
+
+    digest: str = attrs.field(init=False)
+    """Digest of the real slices and their ground truth."""
+
+    @digest.default
+    def _digest(self) -> str:
+        digest = hashlib.blake2b(self.real.digest().encode(), digest_size=16)
+        for name, values in self.real.truth.items():
+            digest.update(f"{name} {values.shape}".encode() + values.tobytes())
+        return digest.hexdigest()
+
+
+def _stored(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of a file, made and written where there is none that can be read."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load, save
+
+    if path.is_file():
+        try:
+            return load(path.read_bytes())
+        except SafetensorError:
+            path.unlink()  # cut short; it is made again
+    arrays = {name: np.ascontiguousarray(array) for name, array in make().items()}
+    write_bytes(path, save(arrays))
+    return arrays
+
+
+def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str) -> Cohort:
+    """The slices of a cohort that have every modality, averaged down to the size at which they are judged.
+
+    Raises:
+        CohortError: a modality is missing, in another unit or of another size, or no slice has them all.
+    """
+    from gankit.training.resident import area_average
+
+    present_N = np.ones(len(cohort), dtype=bool)
+    for name, spec in modalities.items():
+        if name not in cohort.modalities:
+            known = ", ".join(cohort.modalities)
+            raise CohortError(f"{whose}: no modality {name!r}{nearest(name, cohort.modalities)}; it has {known}")
+        if (unit := cohort.modalities[name].unit) != spec.unit:
+            raise CohortError(f"{whose}: {name} is in {unit!r}, wanted {spec.unit!r}; convert its values")
+        present_N &= cohort.modalities[name].present
+    if not present_N.any():
+        raise CohortError(f"{whose}: no slice has every one of {', '.join(modalities)}")
+    chosen = cohort.select(present_N)
+    try:
+        averaged = {
+            name: Modality.of(area_average(chosen.modalities[name].values, spec.shape, name), spec.unit)
+            for name, spec in modalities.items()
+        }
+    except CohortError as error:
+        raise CohortError(f"{whose}: {error}") from error
+    return attrs.evolve(chosen, modalities=averaged)

@@ -1,0 +1,223 @@
+"""The real side of an evaluation, from cohorts as they are; and every check that comes before work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from gankit._errors import CohortError, InputError
+from gankit._nearest import nearest
+from gankit._shapes import shape_text
+from gankit.cohort.cohort import Cohort
+from gankit.evaluation.evaluation import Evaluation, complete
+from gankit.recipe.recipe import ModalitySpec, Recipe
+
+RANGE = (0.1, 99.9)
+"""Percentiles of the real values between which slices are judged where no recipe gives a range."""
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """The label that candidates are meant to have."""
+
+    label: str
+    value: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Wanted:
+        """``"cs"`` or ``"cs=0"``. Raises InputError for another value."""
+        label, equals, value = text.partition("=")
+        if not label or (equals and value not in ("0", "1")):
+            raise InputError(f"--label {text}: must be NAME, NAME=1 or NAME=0")
+        return cls(label=label, value=int(value or 1))
+
+    def __str__(self) -> str:
+        return f"{self.label!r} = {self.value}"
+
+
+def prepare(
+    real: Cohort,
+    fresh: Cohort | None,
+    modalities: Mapping[str, ModalitySpec],
+    wanted: Wanted,
+    *,
+    seed: int,
+    replicates: int,
+    cache: Path,
+) -> Evaluation:
+    """The real side of an evaluation.
+
+    Raises:
+        InputError: modalities differ in size from each other, or the train split has no slice with the label. Test
+            slices are left to the metrics, since not all of them need any.
+        CohortError: a modality is missing or differs in unit or size, the label is missing, or a fresh patient is in
+            the real cohort too.
+    """
+    _require_one_size(modalities)
+    sides = {"the real cohort": real} | ({} if fresh is None else {"the fresh cohort": fresh})
+    for whose, cohort in sides.items():
+        if cohort.synthetic:
+            raise CohortError(f"{whose} is marked synthetic ({cohort.source}); real slices are needed here")
+        require_label(cohort, wanted, whose)
+    if fresh is not None and (shared := sorted(set(real.patient) & set(fresh.patient))):
+        raise CohortError(
+            f"the fresh cohort shares {len(shared)} patients with the real one, the first is '{shared[0]}';"
+            " leave them out of it"
+        )
+    evaluation = Evaluation(
+        real=complete(real, modalities, "the real cohort"),
+        fresh=None if fresh is None else complete(fresh, modalities, "the fresh cohort"),
+        modalities=modalities,
+        label=wanted.label,
+        value=wanted.value,
+        seed=seed,
+        replicates=replicates,
+        cache=cache,
+    )
+    evaluation.pool("train")
+    return evaluation
+
+
+def _require_one_size(modalities: Mapping[str, ModalitySpec]) -> None:
+    if len({spec.shape[1:] for spec in modalities.values()}) > 1:
+        sizes = ", ".join(f"{name} {shape_text(spec.shape)}" for name, spec in modalities.items())
+        raise InputError(
+            f"modalities are judged together at one size, found {sizes}; choose those of one size with --modalities"
+        )
+
+
+def require_label(cohort: Cohort, wanted: Wanted, whose: str) -> None:
+    """Raises CohortError: the cohort has no such label."""
+    if wanted.label not in cohort.labels:
+        known = ", ".join(cohort.labels) or "none"
+        raise CohortError(
+            f"{whose}: no label {wanted.label!r}{nearest(wanted.label, cohort.labels)}; it has {known};"
+            " choose with --label"
+        )
+
+
+def only_label(real: Cohort) -> Wanted:
+    """The label to judge by where neither a recipe nor the user names one. Raises CohortError: there are several."""
+    if len(real.labels) != 1:
+        raise CohortError(f"the real cohort has labels {', '.join(real.labels) or 'none'}; choose with --label NAME")
+    return Wanted(label=next(iter(real.labels)))
+
+
+def shared_modalities(
+    candidate: Cohort, real: Cohort, whose: str, names: Sequence[str] = ()
+) -> dict[str, ModalitySpec]:
+    """The candidates' modalities, or those of ``names`` among them, in their size and the real unit; the range spans
+    nearly all real values.
+
+    Raises:
+        CohortError: the real cohort lacks one of them, or has it on no slice.
+    """
+    specs = {}
+    for name, modality in candidate.modalities.items():
+        if names and name not in names:
+            continue
+        if name not in real.modalities:
+            known = ", ".join(real.modalities)
+            raise CohortError(
+                f"{whose}: has modality {name!r}, the real cohort has {known}{nearest(name, real.modalities)};"
+                " choose those to judge with --modalities"
+            )
+        other = real.modalities[name]
+        if not other.present.any():
+            raise CohortError(
+                f"{whose}: has modality {name!r}, which no slice of the real cohort has; choose those to judge with"
+                " --modalities"
+            )
+        low, high = (float(end) for end in np.percentile(other.values[other.present], RANGE))
+        specs[name] = ModalitySpec(
+            shape=modality.values.shape[1:], unit=other.unit, range=(low, high if high > low else low + 1)
+        )
+    return specs
+
+
+def chosen_modalities(specs: Mapping[str, ModalitySpec], names: Iterable[str]) -> dict[str, ModalitySpec]:
+    """These modalities alone, or all where none is named. Raises InputError: there is no such modality."""
+    for name in names:
+        if name not in specs:
+            raise InputError(f"--modalities {name}: no such modality{nearest(name, specs)}; known: {', '.join(specs)}")
+    return {name: specs[name] for name in names} or dict(specs)
+
+
+def judged_slices(cohort: Cohort, evaluation: Evaluation, whose: str) -> Cohort:
+    """The slices of a cohort that can be candidates: complete, with the wanted label, and of a real cohort those of
+    its train split.
+
+    Raises:
+        CohortError: a modality, unit or size differs, a real cohort lacks the label or holds test patients of the real
+            side, fresh ones included, or nothing is left.
+    """
+    wanted = Wanted(label=evaluation.label, value=evaluation.value)
+    slices = complete(cohort, evaluation.modalities, whose)
+    if not cohort.synthetic:
+        require_label(cohort, wanted, whose)
+        slices = _of(slices, slices.split == "train", whose, "in its train split")
+    if wanted.label in slices.labels:
+        slices = _of(slices, slices.labels[wanted.label] == wanted.value, whose, f"with label {wanted}")
+    tested = {patient for test in _tests(evaluation) for patient in test.patient}
+    if not cohort.synthetic and (leaked := sorted(set(slices.patient) & tested)):
+        raise CohortError(
+            f"{whose}: {len(leaked)} of its train patients are in the test split of the real or the fresh cohort, the"
+            f" first is '{leaked[0]}'; figures would flatter it; leave them out, or judge against another test"
+        )
+    return slices
+
+
+def _tests(evaluation: Evaluation) -> list[Cohort]:
+    """The test slices that candidates are judged on: those of the real cohort, and of the fresh one."""
+    sides = [evaluation.real, *([] if evaluation.fresh is None else [evaluation.fresh])]
+    return [side.select(side.split == "test") for side in sides if "test" in side.split]
+
+
+def trains_on_tests(recipe: Recipe) -> bool:
+    """Whether a recipe draws from the test split of its own cohort."""
+    return any(pool.split != "train" for pool in recipe.pools.values())
+
+
+def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
+    """Make sure that none of the slices in a recipe's pools is a test slice of the real side, which may be another
+    cohort than the recipe's.
+
+    Slices are told by their images at the size of the evaluation. Returns a note where the recipe's cohort cannot be
+    loaded or compared, else nothing.
+
+    Raises:
+        CohortError: test slices are among them.
+    """
+    from gankit.training.resident import select_pool
+
+    try:
+        seen = complete(recipe.cohort.load(), evaluation.modalities, whose)
+    except CohortError:
+        return "its training cohort is not at hand: whether test slices are in it is unknown"
+    trained_N = np.zeros(len(seen), dtype=bool)
+    for pool in recipe.pools.values():
+        if pool.label is None or pool.label in seen.labels:
+            trained_N |= select_pool(pool, seen)
+    trained = set(_images(seen.select(trained_N)))
+    tested = [pair for test in _tests(evaluation) for pair in zip(test.patient, _images(test), strict=True)]
+    if leaked := [patient for patient, image in tested if image in trained]:
+        raise CohortError(
+            f"{whose}: was trained on {len(leaked)} test slices of the real cohort, the first of patient"
+            f" '{leaked[0]}'; figures would flatter it; judge against a cohort that has them in its train split"
+        )
+    return ""
+
+
+def _images(cohort: Cohort) -> list[bytes]:
+    """The first modality of each slice."""
+    values = next(iter(cohort.modalities.values())).values
+    return [image.tobytes() for image in values]
+
+
+def _of(cohort: Cohort, chosen_N: np.ndarray, whose: str, which: str) -> Cohort:
+    if not chosen_N.any():
+        raise CohortError(f"{whose}: none of its {len(cohort)} complete slices is {which}; see 'gankit cohort info'")
+    return cohort.select(chosen_N)

@@ -1,0 +1,1 @@
+"""Plugins: hooks, the registry, the abstract kinds of component and their options."""

@@ -1,0 +1,122 @@
+"""The registry: (kind, name) to component class, imported when first asked for."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from gankit._errors import InputError, PluginError
+from gankit._nearest import nearest
+from gankit.plugin.components import KINDS, NETWORK_KINDS, Component
+
+
+@attrs.frozen
+class Entry:
+    """One registered component: where it came from and how to get it."""
+
+    kind: str
+    name: str
+    plugin: str
+    target: str | type[Component]
+
+
+class Registry:
+    """Components by kind and name. Network kinds share one namespace, since a recipe's ``use`` names no kind."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._used: dict[type[Component], str] = {}
+        self._plugin = "unnamed plugin"
+
+    def registering(self, plugin: str) -> None:
+        """Say which plugin the following ``add`` calls belong to, for messages."""
+        self._plugin = plugin
+
+    def add(self, kind: str, name: str, target: str | type[Component]) -> None:
+        """Register a component.
+
+        Args:
+            kind: one of ``KINDS``.
+            name: what recipes write after ``use``.
+            target: the class, or ``"module:Class"`` to import it only when a recipe uses it.
+
+        Raises:
+            PluginError: unknown kind, or the name is taken.
+        """
+        if kind not in KINDS:
+            known = ", ".join(KINDS)
+            raise PluginError(
+                f"plugin {self._plugin!r} registers {name!r} under unknown kind {kind!r}{nearest(kind, KINDS)};"
+                f" known: {known}"
+            )
+        for taken in NETWORK_KINDS if kind in NETWORK_KINDS else (kind,):
+            if (taken, name) in self._entries:
+                other = self._entries[taken, name].plugin
+                raise PluginError(
+                    f"plugin {self._plugin!r} registers {kind} {name!r}, but plugin {other!r} has a {taken} of that"
+                    " name already; rename one or uninstall one of the two"
+                )
+        self._entries[kind, name] = Entry(kind, name, self._plugin, target)
+
+    def entries(self, *kinds: str) -> Iterator[Entry]:
+        """Entries of these kinds, or of all, sorted by kind and name."""
+        order = list(KINDS)
+        for entry in sorted(self._entries.values(), key=lambda entry: (order.index(entry.kind), entry.name)):
+            if not kinds or entry.kind in kinds:
+                yield entry
+
+    def find(self, name: str, *kinds: str) -> type[Component]:
+        """The component class of this name among these kinds.
+
+        Raises:
+            InputError: no such name; the message lists those there are.
+            PluginError: the class cannot be imported or does not keep the contract.
+        """
+        for kind in kinds:
+            if (kind, name) in self._entries:
+                component = _load(self._entries[kind, name])
+                self._used.setdefault(component, name)
+                return component
+        names = [entry.name for entry in self.entries(*kinds)]
+        word = "network" if set(kinds) == set(NETWORK_KINDS) else " or ".join(kinds)
+        known = ", ".join(names) or f"none; is the plugin that has it installed? No plugin registers a {word}"
+        raise InputError(f"no {word} named {name!r}{nearest(name, names)}; known: {known}")
+
+    def name_of(self, component: type[Component]) -> str:
+        """The name a component class is registered under."""
+        if component in self._used:  # imports nothing that no recipe uses
+            return self._used[component]
+        for entry in self._entries.values():
+            if entry.kind == component.kind and _load(entry) is component:
+                return entry.name
+        raise PluginError(f"{component.__module__}.{component.__qualname__} is not registered")
+
+
+def _load(entry: Entry) -> type[Component]:
+    component = _import(entry) if isinstance(entry.target, str) else entry.target
+    base = KINDS[entry.kind]
+    if not (inspect.isclass(component) and issubclass(component, base) and "__attrs_attrs__" in vars(component)):
+        raise PluginError(
+            f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} must be a frozen attrs class derived from"
+            f" gankit.{base.__name__}, got {component!r}"
+        )
+    if missing := sorted(getattr(component, "__abstractmethods__", ())):
+        raise PluginError(
+            f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} does not implement {', '.join(missing)}"
+        )
+    return component
+
+
+def _import(entry: Entry) -> Any:
+    module, _, attribute = str(entry.target).partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise PluginError(
+            f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} cannot be imported from {entry.target!r}:"
+            f" {type(error).__name__}: {error}"
+        ) from error

@@ -1,0 +1,1 @@
+"""Processes: devices, ranks, jobs that run beside each other, progress, interrupts."""

@@ -1,0 +1,25 @@
+"""``python -m gankit.processes.job_process MODULE ...``: ``python -m MODULE ...`` that ends with its parent.
+
+The parent holds the other end of standard input. However it ends, SIGKILL included, that end closes; the job then gets
+SIGINT, as if the user had pressed Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+
+
+def _stop_with_parent() -> None:
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,0 +1,168 @@
+"""Commands in processes of their own, several at a time, which end together when the user stops them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import attrs
+
+from gankit.processes.interrupt import handled
+from gankit.processes.progress import say
+
+POLL_S, SHOW_S = 0.1, 0.5
+"""Seconds between looks at the processes, and between those at how far they are."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Job:
+    """One ``python -m ...``."""
+
+    name: str
+    module: tuple[str, ...]
+    """Module and arguments."""
+    log: Path
+    """File to which what it prints is added."""
+    total: int = 0
+    """What ``done`` counts up to."""
+    done: Callable[[], int] = lambda: 0
+
+
+@attrs.frozen(kw_only=True)
+class Ended:
+    """How a job ended."""
+
+    name: str
+    code: int
+    last: str
+    """The last line that it printed."""
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads(at_once: int) -> dict[str, str]:
+    """Environment in which so many processes share the cores; what the user has set stays."""
+    share = {"OMP_NUM_THREADS": str(max(1, cores() // at_once)), "OMP_WAIT_POLICY": "PASSIVE"}
+    return {**share, **os.environ}
+
+
+def run_jobs(
+    jobs: Sequence[Job], at_once: int, environment: Mapping[str, str], quiet: bool = False
+) -> tuple[list[Ended], signal.Signals | None]:
+    """Run every job, ``at_once`` at a time.
+
+    Ctrl-C or SIGTERM is passed on to those that run, and no other starts; a second one kills them.
+
+    Returns: how each job that was started ended, and the signal that stopped the rest.
+    """
+    waiting, running, ended = list(jobs), dict[Job, subprocess.Popen[bytes]](), list[Ended]()
+    received, told = list[signal.Signals](), 0
+    with ExitStack() as held:
+        held.enter_context(handled(received.append))
+        lines = held.enter_context(JobLines(quiet))
+        held.callback(_kill, running)
+        while waiting or running:
+            if len(received) > told:
+                told = len(received)
+                waiting.clear()
+                for process in running.values():
+                    process.send_signal(signal.SIGINT) if told == 1 else process.kill()
+            while waiting and len(running) < at_once:
+                job = waiting.pop(0)
+                running[job] = _start(job, environment)
+                lines.started(job)
+            for job in [job for job, process in running.items() if process.poll() is not None]:
+                ended.append(Ended(name=job.name, code=_code(running.pop(job)), last=_last_line(job.log)))
+                lines.ended(job, ended[-1])
+            lines.show(running)
+            time.sleep(POLL_S)
+    return ended, received[0] if received else None
+
+
+def _start(job: Job, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    with job.log.open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "gankit.processes.job_process", *job.module],
+            stdin=subprocess.PIPE,  # never written; its end tells the job that this process is gone
+            stdout=log,
+            stderr=log,
+            env=dict(environment),
+            start_new_session=True,  # a terminal's Ctrl-C reaches it through us alone, once
+        )
+
+
+def _code(process: subprocess.Popen[bytes]) -> int:
+    """Wait for a process to end."""
+    if process.stdin is not None:
+        process.stdin.close()
+    return process.wait()
+
+
+def _kill(running: Mapping[Job, subprocess.Popen[bytes]]) -> None:
+    for process in running.values():
+        process.kill()
+        _code(process)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")
+
+
+class JobLines:
+    """One line a job: a bar on a terminal, a line at its start and its end elsewhere."""
+
+    def __init__(self, quiet: bool):
+        self._quiet = quiet
+        self._bars: Any = None
+        self._tasks: dict[Job, Any] = {}
+        self._shown = 0.0
+
+    def __enter__(self) -> JobLines:
+        if sys.stderr.isatty() and not self._quiet:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            self._bars = Progress(*columns, console=Console(stderr=True))
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def started(self, job: Job) -> None:
+        if self._bars is not None:
+            self._tasks[job] = self._bars.add_task(job.name, total=job.total or None)
+        else:
+            say(f"{job.name}: started", self._quiet)
+
+    def show(self, running: Mapping[Job, Any]) -> None:
+        """Bring the bars up to date."""
+        if self._bars is not None and time.monotonic() - self._shown > SHOW_S:
+            self._shown = time.monotonic()
+            for job in running:
+                self._bars.update(self._tasks[job], completed=job.done())
+
+    def ended(self, job: Job, how: Ended) -> None:
+        word = "done" if how.code == 0 else f"ended with code {how.code}: {how.last}"
+        if self._bars is not None:
+            self._bars.update(self._tasks[job], completed=job.done(), description=f"{job.name}: {word}")
+            self._bars.stop_task(self._tasks[job])
+        else:
+            say(f"{job.name}: {word}", self._quiet)

@@ -1,0 +1,1 @@
+"""Recipes: a TOML file, checked and completed, and the modality graph it describes."""

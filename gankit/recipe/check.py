@@ -1,0 +1,258 @@
+"""What can be known to be wrong with a typed recipe before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gankit._errors import Problem
+from gankit._nearest import nearest
+from gankit._shapes import LATENT, SCORE, Shapes, joined, shape_text
+from gankit.plugin.components import AbstractAdversarialLoss, AbstractLoss, AbstractPairedLoss
+from gankit.recipe.recipe import Edge, Recipe, coupled, critics
+
+GRAPH = "synthesizer"
+"""Place of the problems of the modality graph as a whole."""
+
+
+def check_recipe(recipe: Recipe) -> list[Problem]:
+    """Everything wrong with a typed recipe that can be known without its cohort."""
+    problems = [*_check_names(recipe), *_check_modalities(recipe), *_check_references(recipe)]
+    if problems:
+        return problems  # shapes and updates below need names that exist
+    problems = [*_check_shapes(recipe)]
+    if any(problem.place == GRAPH for problem in problems):
+        return problems  # phases below need a graph to walk
+    problems += _check_phases(recipe)
+    return problems or [*_check_updates(recipe)]
+
+
+def recipe_warnings(recipe: Recipe) -> Iterator[str]:
+    """A sentence for each thing that can be meant, but seldom is."""
+    for phase in recipe.phases:
+        if phase.start >= recipe.training.steps:
+            yield (
+                f"phases.{phase.name} starts at step {phase.start}, but training ends at step {recipe.training.steps}"
+                " (training.steps), so this phase never runs"
+            )
+
+
+def _unknown(what: str, name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+    return f"no {what} {name!r}{nearest(name, known)}; known: {', '.join(known) or 'none'}"
+
+
+def _check_names(recipe: Recipe) -> Iterator[Problem]:
+    named = {"name": recipe.name}  # it names the run directory
+    for section in ("pools", "modalities", "networks", "synthesizer"):
+        named |= {f"{section}.{name}": name for name in getattr(recipe, section)}
+    for phase in recipe.phases:
+        named[f"phases.{phase.name}"] = phase.name
+        named |= {f"phases.{phase.name}.terms.{term.name}": term.name for term in phase.terms}
+    for place, name in named.items():
+        if not name.replace("_", "").replace("-", "").isalnum():
+            yield Problem(place, f"a name has letters, digits, '_' and '-' only, got {name!r}")
+    for reserved in {LATENT, SCORE} & set(recipe.modalities):
+        yield Problem(f"modalities.{reserved}", "is the name of a place of every graph; choose another")
+    if not recipe.phases:
+        yield Problem("phases", "a recipe needs at least one phase")
+
+
+def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
+    for name, modality in recipe.modalities.items():
+        if not 2 <= len(modality.shape) <= 4:
+            yield Problem(
+                f"modalities.{name}.shape",
+                f"must be channels and 1 to 3 spatial sizes, got {list(modality.shape)}",
+            )
+        for key in ("range", "window"):
+            bounds = getattr(modality, key)
+            if bounds is not None and not bounds[0] < bounds[1]:
+                yield Problem(f"modalities.{name}.{key}", f"must be [low, high] with low < high, got {list(bounds)}")
+        if name not in recipe.synthesizer:
+            yield Problem(
+                GRAPH,
+                f"nothing makes modality {name!r}; add {name} = {{ network = ..., from = ... }}",
+            )
+    sizes = {name: modality.shape[1:] for name, modality in recipe.modalities.items()}
+    if recipe.augmentation.shift and len(set(sizes.values())) > 1:
+        found = ", ".join(f"{name} {shape_text(size)}" for name, size in sizes.items())
+        yield Problem(
+            "augmentation.shift", f"moves modalities of one size only, so that they stay together; found {found}; set 0"
+        )
+
+
+def _check_references(recipe: Recipe) -> Iterator[Problem]:
+    for modality, edge in recipe.synthesizer.items():
+        if modality not in recipe.modalities:
+            yield Problem(f"synthesizer.{modality}", _unknown("modality", modality, recipe.modalities))
+        yield from _check_edge(recipe, edge, f"synthesizer.{modality}", ("generator", "translator"))
+    for phase in recipe.phases:
+        for key, value in phase.options().items():
+            if isinstance(value, Edge):
+                yield from _check_edge(recipe, value, f"phases.{phase.name}.{key}", ("encoder",))
+        if (pool := getattr(phase, "pool", None)) is not None and pool not in recipe.pools:
+            yield Problem(f"phases.{phase.name}.pool", _unknown("pool", pool, recipe.pools))
+        for term in phase.terms:
+            where = f"phases.{phase.name}.terms.{term.name}"
+            yield from _check_places(recipe, term.on, f"{where}.on")
+            if isinstance(term, AbstractAdversarialLoss):
+                yield from _check_adversarial(recipe, term, where)
+    if not any(recipe.synthesizer[name].from_ == (LATENT,) for name in recipe.synthesizer):
+        yield Problem("synthesizer", "no modality is made from 'latent', where synthesis begins")
+
+
+def _check_places(recipe: Recipe, names: tuple[str, ...], where: str) -> Iterator[Problem]:
+    known = (LATENT, *recipe.modalities)
+    for name in dict.fromkeys(names):
+        if name not in known:
+            yield Problem(where, _unknown("place", name, known))
+        if names.count(name) > 1:
+            yield Problem(where, f"names {name!r} twice")
+    if LATENT in names and set(names) != {LATENT}:
+        yield Problem(where, "'latent' cannot be taken together with modalities")
+
+
+def _check_edge(recipe: Recipe, edge: Edge, where: str, kinds: tuple[str, ...]) -> Iterator[Problem]:
+    yield from _check_places(recipe, edge.from_, f"{where}.from")
+    if "translator" in kinds:
+        kinds = ("generator",) if LATENT in edge.from_ else ("translator",)
+    elif LATENT in edge.from_:
+        yield Problem(f"{where}.from", "an encoder reads modalities, not 'latent'")
+    yield from _check_kind(recipe, edge.network, f"{where}.network", kinds[0])
+
+
+def _check_kind(recipe: Recipe, network: str, where: str, kind: str) -> Iterator[Problem]:
+    if network not in recipe.networks:
+        yield Problem(where, _unknown("network", network, recipe.networks))
+    elif recipe.networks[network].kind != kind:
+        fitting = [name for name, spec in recipe.networks.items() if spec.kind == kind]
+        yield Problem(
+            where,
+            f"needs a {kind}, but {network!r} is a {recipe.networks[network].kind};"
+            f" {kind}s here: {', '.join(fitting) or 'none'}",
+        )
+
+
+def _check_adversarial(recipe: Recipe, term: AbstractAdversarialLoss, where: str) -> Iterator[Problem]:
+    yield from _check_kind(recipe, term.critic, f"{where}.critic", "discriminator")
+    if LATENT in term.on:
+        if term.against is not None or term.alongside is not None:
+            yield Problem(f"{where}.against", "on 'latent' the reference is the prior; remove the pool")
+        return
+    if term.against is None:
+        yield Problem(f"{where}.against", f"required on a modality: one of {', '.join(recipe.pools) or 'no pool'}")
+    for key in ("against", "alongside"):
+        pool = getattr(term, key)
+        if pool is not None and pool not in recipe.pools:
+            yield Problem(f"{where}.{key}", _unknown("pool", pool, recipe.pools))
+    if term.alongside is not None and not term.accepts_alongside:
+        yield Problem(f"{where}.alongside", "this loss needs as many candidates as references; remove the key")
+    spec = recipe.networks.get(term.critic)
+    if term.penalises_gradient and spec is not None and spec.mixes_samples:
+        yield Problem(
+            f"{where}.critic",
+            f"{term.critic!r} mixes the samples of a batch (BatchNorm), but this loss penalises its gradient sample"
+            " by sample; choose a norm within each sample, or none",
+        )
+
+
+def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
+    try:
+        ends = recipe.ends()
+    except ValueError as error:
+        yield Problem(GRAPH, str(error))
+        return
+    for name, uses in ends.items():
+        if uses and recipe.networks[name].couples_places:
+            yield from _check_coupled(recipe, name, uses)
+            continue
+        distinct = []
+        for source, target in uses:
+            try:
+                shapes = (joined(source), joined(target))
+            except ValueError as error:
+                yield Problem(f"networks.{name}", str(error))
+                continue
+            if shapes not in distinct:
+                distinct.append(shapes)
+                for problem in recipe.networks[name].check(source, target):
+                    yield problem.under(f"networks.{name}")
+        if len(distinct) > 1:
+            listed = " and ".join(f"{list(source)} to {list(target)}" for source, target in distinct)
+            yield Problem(f"networks.{name}", f"is used at places of different shapes: {listed}; use two networks")
+
+
+def _check_coupled(recipe: Recipe, name: str, uses: list[tuple[Shapes, Shapes]]) -> Iterator[Problem]:
+    """A network that couples places reads one at a time and makes the same of each."""
+    together = [source for source, _ in uses if len(source) > 1]
+    if together:
+        yield Problem(f"networks.{name}", f"reads one place at a time, not {' + '.join(together[0])} taken together")
+    elif any(target != uses[0][1] for _, target in uses):
+        made = " and ".join(" + ".join(target) for _, target in uses)
+        yield Problem(f"networks.{name}", f"couples places, so it must make the same of each, not {made}")
+    else:
+        yield from (problem.under(f"networks.{name}") for problem in recipe.networks[name].check(*coupled(uses)))
+
+
+def _check_phases(recipe: Recipe) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for phase in recipe.phases:
+        where = f"phases.{phase.name}"
+        if phase.name in seen:
+            yield Problem(where, "two phases have this name; give one another 'name'")
+        seen.add(phase.name)
+        if phase.stop is not None and phase.stop <= phase.start:
+            yield Problem(f"{where}.stop", f"must be > start, {phase.start}, got {phase.stop}")
+        if not phase.terms:
+            yield Problem(f"{where}.terms", "a phase needs at least one term")
+        yield from (problem.under(where) for problem in phase.check(recipe))
+        places, paired = tuple(phase.places(recipe)), phase.references(recipe)
+        names: set[str] = set()
+        for term in phase.terms:
+            here = f"{where}.terms.{term.name}"
+            if term.name in names:
+                yield Problem(here, "two terms of this phase have this name; give one another 'name'")
+            names.add(term.name)
+            yield from _check_term(term, places, paired, here)
+            if isinstance(term, AbstractPairedLoss):  # the others show when their critics' shapes are checked
+                try:
+                    recipe.shape(*term.on)
+                except ValueError as error:
+                    yield Problem(f"{here}.on", str(error))
+
+
+def _check_term(term: AbstractLoss, places: tuple[str, ...], paired: tuple[str, ...], where: str) -> Iterator[Problem]:
+    for place in term.on:
+        if place not in places:
+            yield Problem(f"{where}.on", f"this phase makes nothing on {place!r}; it makes {', '.join(places)}")
+        elif isinstance(term, AbstractPairedLoss) and place not in paired:
+            known = ", ".join(paired) or "none of its places"
+            yield Problem(
+                f"{where}.on",
+                f"a paired loss needs a reference for each candidate; this phase has them on {known}",
+            )
+
+
+def _check_updates(recipe: Recipe) -> Iterator[Problem]:
+    """Every network is moved by exactly one kind of optimizer: its phases' player ones, or one critic one."""
+    player_of: dict[str, str] = {}
+    critic_of: dict[str, str] = {}
+    for phase in recipe.phases:
+        for name in phase.players(recipe):
+            player_of.setdefault(name, phase.name)
+        for name in critics(phase):
+            if name in critic_of:
+                yield Problem(
+                    f"networks.{name}",
+                    f"two optimizers would update it, as critic of phase {critic_of[name]!r} and of phase"
+                    f" {phase.name!r}; give each phase its own critic",
+                )
+            critic_of.setdefault(name, phase.name)
+    for name in recipe.networks:
+        if name in player_of and name in critic_of:
+            yield Problem(
+                f"networks.{name}",
+                f"two optimizers would update it, as player of phase {player_of[name]!r} and as critic of phase"
+                f" {critic_of[name]!r}; use two networks",
+            )
+        if name not in player_of and name not in critic_of:
+            yield Problem(f"networks.{name}", "no phase updates it; name it in a phase or remove it")

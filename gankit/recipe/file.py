@@ -1,0 +1,295 @@
+"""Recipe files: find, read, extend, override, remove, check."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from gankit._errors import InputError, Problem, RecipeError
+from gankit._nearest import nearest
+from gankit.plugin.components import AbstractLoss
+from gankit.plugin.plugins import Plugins, load_plugins
+from gankit.recipe.check import check_recipe
+from gankit.recipe.recipe import Recipe
+from gankit.recipe.structure import Document, key_of, structure_recipe
+
+SET = "--set"
+
+
+@attrs.frozen
+class Layers:
+    """A document made of layers, which layer each place came from, and what could not be layered."""
+
+    document: Document
+    origins: dict[str, str]
+    problems: tuple[Problem, ...] = ()
+
+
+def load_recipe(
+    recipe: str | Path, overrides: Iterable[str] | Mapping[str, Any] = (), plugins: Plugins | None = None
+) -> Recipe:
+    """Read, complete and check a recipe.
+
+    Args:
+        recipe: a TOML file or the name of a shipped recipe.
+        overrides: ``"key.path=value"`` texts, as after ``--set``, or a mapping from key path to value.
+        plugins: what is installed; default: load it.
+
+    Raises:
+        RecipeError: the recipe has problems; all of them are listed.
+        InputError: there is no such recipe.
+    """
+    if isinstance(overrides, str):
+        raise TypeError(f"load_recipe needs a list of overrides or a mapping, got one text; write [{overrides!r}]")
+    plugins = plugins or load_plugins()
+    layers = read_layers(recipe, overrides, plugins)
+    return check_document(layers, str(recipe), plugins)
+
+
+def check_document(layers: Layers, source: str, plugins: Plugins) -> Recipe:
+    """The typed recipe of a document, or every problem it has."""
+    typed, problems = structure_recipe(layers.document, plugins.registry)
+    rest = typed if typed is not None else _without(layers.document, problems, plugins)
+    if rest is not None and not layers.problems:
+        faulty = tuple(problem.place for problem in problems)
+        problems += [problem for problem in check_recipe(rest) if not problem.place.startswith(faulty)]
+    known = {problem.place for problem in layers.problems}
+    problems = [*layers.problems, *(problem for problem in problems if problem.place not in known)]
+    if typed is None or problems:
+        raise RecipeError(source, [_with_origin(problem, layers.origins, source) for problem in problems])
+    return typed
+
+
+def _without(document: Document, problems: list[Problem], plugins: Plugins) -> Recipe | None:
+    """The recipe with defaults in place of faulty options, to find what else is wrong; None where more than options
+    is faulty, since what refers to it would seem wrong too."""
+    if not all(map(_is_option, (problem.place.split(".") for problem in problems))):
+        return None
+    rest = dict(document)
+    for problem in problems:
+        _remove(rest, problem.place.split("."))
+    return structure_recipe(rest, plugins.registry)[0]
+
+
+def _is_option(path: list[str]) -> bool:
+    """Whether a path ends at an option of a section, or of an item of one."""
+    depth = {"networks": 3, "modalities": 3, "pools": 3, "phases": 5 if path[2:3] == ["terms"] else 3}
+    return len(path) == depth.get(path[0], 2) and path[-1] != "use"
+
+
+def find_recipe(recipe: str | Path, plugins: Plugins, beside: Path | None = None) -> Path:
+    """The file of a recipe given by path or by shipped name."""
+    text = str(recipe)
+    path = (beside / text) if beside else Path(text)
+    if path.is_file():
+        return path
+    if text in plugins.recipes:
+        return plugins.recipes[text]
+    if text.endswith(".toml") or "/" in text:
+        raise InputError(f"{text}: no such recipe file")
+    known = ", ".join(sorted(plugins.recipes)) or "none"
+    raise InputError(f"no recipe named {text!r}{nearest(text, plugins.recipes)}; give a TOML file or one of: {known}")
+
+
+def read_layers(recipe: str | Path, overrides: Iterable[str] | Mapping[str, Any], plugins: Plugins) -> Layers:
+    """The document of a recipe with what it extends beneath it and the overrides on top."""
+    layers = _read_chain(find_recipe(recipe, plugins), plugins, ())
+    source = "an override" if isinstance(overrides, Mapping) else SET
+    return _overlay(layers, _parse_overrides(overrides), source)
+
+
+def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Layers:
+    if path.resolve() in children:
+        circle = " extends ".join(child.name for child in (*children, path))
+        raise RecipeError(str(path), [Problem("extends", f"the recipe extends itself: {circle}")])
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(str(path), [Problem("", f"not TOML: {error}")]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(str(path), [Problem("", f"cannot be read as UTF-8 text: {error}")]) from error
+    document.pop("provenance", None)  # of a locked recipe, which is a recipe too
+    parent = document.pop("extends", None)
+    source = plugins.origin_of(path)
+    if parent is None:
+        return _overlay(Layers({}, {}), document, source)
+    if not isinstance(parent, str):
+        raise RecipeError(str(path), [Problem("extends", f"must be a recipe name or file, got {parent!r}")])
+    try:
+        beneath = find_recipe(parent, plugins, beside=path.parent)
+    except InputError as error:
+        raise RecipeError(str(path), [Problem("extends", str(error))]) from error
+    document = {"name": path.stem, "summary": f"a variant of {beneath.stem}", **document}
+    return _overlay(_read_chain(beneath, plugins, (*children, path.resolve())), document, source)
+
+
+# Layers ---------------------------------------------------------------------------------------------------
+
+
+def _overlay(beneath: Layers, document: Document, source: str) -> Layers:
+    document = dict(document)
+    removals = document.pop("remove", [])
+    problems: list[Problem] = []
+    if "phases" in document:
+        document["phases"] = _keyed_phases(document["phases"], problems)
+    if beneath.document:
+        problems += [*_empty_lists(document), *_misplaced_removals(document)]
+    merged, origins = _merge(beneath.document, document, "", source, dict(beneath.origins))
+    if not isinstance(removals, list) or not all(isinstance(path, str) for path in removals):
+        problems.append(Problem("remove", f"must be a list of key paths, got {removals!r}"))
+    else:
+        for path in removals:
+            if not _remove(merged, path.split(".")):
+                problems.append(Problem("remove", f"nothing at {path!r} to remove"))
+    origins |= {problem.place: source for problem in problems}
+    return Layers(merged, origins, (*beneath.problems, *problems))
+
+
+def _empty_lists(document: Document) -> Iterator[Problem]:
+    """Phases and terms are merged by name, so an empty list of them would change nothing."""
+    phases = document.get("phases", {None: {}})
+    terms = {f"phases.{name}.terms": phase.get("terms") for name, phase in phases.items() if isinstance(phase, dict)}
+    for place, listed in {"phases": phases, **terms}.items():
+        if listed is not None and not listed:
+            yield Problem(place, "is empty, which takes nothing away; leave the key out, or name what goes in 'remove'")
+
+
+def _misplaced_removals(document: Document, place: str = "") -> Iterator[Problem]:
+    """``remove`` is a list at the top; in a table it was meant for that table."""
+    for key, value in document.items():
+        here = f"{place}.{key}" if place else key
+        if key == "remove" and place:
+            one = f"{place}.{value[0]}" if isinstance(value, list) and value else place
+            yield Problem(here, f'stands at the top of the file, as in remove = ["{one}"]')
+        elif isinstance(value, dict):
+            yield from _misplaced_removals(value, here)
+
+
+def _merge(
+    beneath: Document, above: Document, place: str, source: str, origins: dict[str, str]
+) -> tuple[Document, dict[str, str]]:
+    """Tables merge key by key, all else is replaced; a table that names another ``use`` replaces the old one, of which
+    a term keeps where it is and its weight."""
+    merged = dict(beneath)
+    for key, value in above.items():
+        here = f"{place}.{key}" if place else key
+        old = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and place.endswith(".terms"):
+            kept = {name: old[name] for name in _OF_EVERY_TERM if name in old}
+            value = value if value.get("use") in (None, old.get("use")) else {**kept, **value}
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and value.get("use") in (None, old.get("use")):
+            merged[key], _ = _merge(dict(old), dict(value), here, source, origins)
+        else:
+            merged[key] = value
+            for replaced in [place for place in origins if place.startswith(f"{here}.")]:
+                del origins[replaced]
+            origins[here] = source
+    return merged, origins
+
+
+_OF_EVERY_TERM = tuple(key_of(field) for field in attrs.fields(AbstractLoss))
+
+
+def _remove(document: Document, path: list[str]) -> bool:
+    *parents, last = path
+    for part in parents:
+        if not isinstance(document.get(part), dict):
+            return False
+        document[part] = dict(document[part])
+        document = document[part]
+    return document.pop(last, None) is not None
+
+
+def _keyed_phases(phases: Any, problems: list[Problem]) -> Any:
+    keyed = _keyed(phases, "phases", _phase_name, problems)
+    if isinstance(keyed, Mapping):
+        for name, phase in keyed.items():
+            if isinstance(phase, dict) and "terms" in phase:
+                phase["terms"] = _keyed(phase["terms"], f"phases.{name}.terms", _term_name, problems)
+    return keyed
+
+
+def _keyed(items: Any, place: str, name_of: Any, problems: list[Problem]) -> Any:
+    """A list of tables as a table by name, so that layers can address each; a table passes as it is."""
+    if isinstance(items, Mapping):
+        for name, item in items.items():
+            if isinstance(item, Mapping) and item.get("name", name) != name:
+                problems.append(Problem(f"{place}.{name}.name", f"the key is the name, {name!r}; remove this one"))
+        return {name: dict(item) if isinstance(item, Mapping) else item for name, item in items.items()}
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+        problems.append(Problem(place, f"must be a list of tables, got {items!r}"))
+        return {}
+    keyed: Document = {}
+    for index, item in enumerate(items):
+        name = item.get("name") or name_of(item)
+        if not isinstance(name, str):
+            problems.append(Problem(f"{place}[{index}]", "needs 'use', or the 'name' of one that is extended"))
+        elif name in keyed:
+            problems.append(Problem(f"{place}.{name}", "two entries have this name; give one another 'name'"))
+        else:
+            keyed[name] = {key: value for key, value in item.items() if key != "name"}
+    return keyed
+
+
+def _phase_name(phase: Mapping[str, Any]) -> Any:
+    return phase.get("use")
+
+
+def _term_name(term: Mapping[str, Any]) -> Any:
+    use, on = term.get("use"), term.get("on")
+    if not isinstance(use, str):
+        return None
+    places = on if isinstance(on, list) else [on]
+    return "-".join([use, *(str(place) for place in places if place is not None)])
+
+
+# Overrides ------------------------------------------------------------------------------------------------
+
+
+def _parse_overrides(overrides: Iterable[str] | Mapping[str, Any]) -> Document:
+    if not isinstance(overrides, Mapping):
+        overrides = dict(parse_override(text) for text in overrides)
+    document: Document = {}
+    for path, value in overrides.items():
+        *parents, last = path.split(".")
+        table = document
+        for part in parents:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise InputError(f"{SET} {path}: {part!r} is given a value and keys; give one of the two")
+        if isinstance(table.get(last), dict):
+            raise InputError(f"{SET} {path}: {last!r} is given a value and keys; give one of the two")
+        table[last] = copy.deepcopy(value)
+    return document
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """``"training.steps=100"`` as a key path and a TOML value; what is not TOML is text.
+
+    Raises:
+        InputError: there is no ``=`` or no key.
+    """
+    path, equals, value = text.partition("=")
+    if not equals or not all(path.strip().split(".")):
+        raise InputError(f"{SET} {text}: must be KEY=VALUE, as in {SET} training.steps=100")
+    try:
+        return path.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return path.strip(), value
+
+
+def _with_origin(problem: Problem, origins: Mapping[str, str], source: str) -> Problem:
+    """Name the layer a problem comes from where it is not the file the user named."""
+    parts = problem.place.split(".")
+    for length in range(len(parts), 0, -1):
+        origin = origins.get(".".join(parts[:length]))
+        if origin is not None:
+            if origin == source or origin.startswith(f"recipe {source} ("):
+                return problem
+            return Problem(problem.place, f"{problem.message} (from {origin})")
+    return problem

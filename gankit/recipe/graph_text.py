@@ -1,0 +1,79 @@
+"""The modality graph for people: as text and as a Mermaid diagram."""
+
+from __future__ import annotations
+
+import attrs
+
+from gankit._shapes import LATENT, shape_text
+from gankit.plugin.components import AbstractLoss, AbstractPhase, Component
+from gankit.plugin.registry import Registry
+from gankit.recipe.recipe import Edge, Recipe, critics, phase_edges
+from gankit.recipe.structure import key_of
+
+
+def graph_text(recipe: Recipe, registry: Registry) -> str:
+    """One line an edge in the order in which they run, then a block a phase; options where they are not the default."""
+    lines = [f"{recipe.name}: {recipe.summary}".rstrip(": "), ""]
+    lines += [_edge(recipe, registry, edge, made) for edge, made in recipe.edges()]
+    for phase in recipe.phases:
+        lines += ["", f"phase {phase.name}{_schedule(phase)}: updates {', '.join(phase.players(recipe))}"]
+        if given := _options(phase, _SAID_OF_PHASE):
+            lines.append(f"  {given}")
+        lines += [_edge(recipe, registry, edge, (LATENT,)) for edge in phase_edges(phase)]
+        if named := critics(phase):
+            count = "1 step" if phase.critic_steps == 1 else f"{phase.critic_steps} steps"
+            lines.append(f"  critics, {count}: {', '.join(named)}")
+        lines += [_term(registry, term) for term in phase.terms]
+    return "\n".join(lines)
+
+
+_SAID_OF_PHASE = {"name", "terms", "every", "start", "stop", "critic_steps"}
+_SAID_OF_TERM = {"name", "on", "weight", "critic", "against", "alongside"}
+
+
+def _edge(recipe: Recipe, registry: Registry, edge: Edge, made: tuple[str, ...]) -> str:
+    network = recipe.networks[edge.network]
+    component = f"{registry.name_of(type(network))} {_options(network, set())}".rstrip()
+    return f"  {_places(recipe, edge.from_)}  --  {edge.network} [{component}]  ->  {_places(recipe, made)}"
+
+
+def _schedule(phase: AbstractPhase) -> str:
+    said = [f"every {phase.every} steps"] if phase.every > 1 else []
+    said += [f"from step {phase.start}"] if phase.start else []
+    said += [f"until step {phase.stop}"] if phase.stop is not None else []
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _term(registry: Registry, term: AbstractLoss) -> str:
+    pools = "".join(f" {key} {pool}" for key in ("against", "alongside") if (pool := getattr(term, key, None)))
+    given = _options(term, _SAID_OF_TERM)
+    return f"  {term.weight:g} x {registry.name_of(type(term))} on {' + '.join(term.on)}{pools}" + (
+        f" ({given})" if given else ""
+    )
+
+
+def _options(component: Component, said: set[str]) -> str:
+    """``key value`` of the plain options that differ from their defaults."""
+    given = []
+    for field in attrs.fields(type(component)):
+        value = getattr(component, field.name)
+        if field.name not in said and value != field.default and not isinstance(value, Edge):
+            shown = list(value) if isinstance(value, tuple) else value
+            given.append(f"{key_of(field)} {shown}")
+    return ", ".join(given)
+
+
+def graph_mermaid(recipe: Recipe, registry: Registry) -> str:
+    """A Mermaid flowchart of places and networks."""
+    lines = ["flowchart LR"]
+    for place in (LATENT, *recipe.modalities):
+        lines.append(f'  {place}(["{_places(recipe, (place,))}"])')
+    for edge, made in recipe.edges():
+        lines.append(f'  {edge.network}["{edge.network}: {registry.name_of(type(recipe.networks[edge.network]))}"]')
+        lines += [f"  {place} --> {edge.network}" for place in edge.from_]
+        lines += [f"  {edge.network} --> {place}" for place in made]
+    return "\n".join(lines)
+
+
+def _places(recipe: Recipe, places: tuple[str, ...]) -> str:
+    return " + ".join(f"{place} ({shape_text(recipe.shape(place))})" for place in places)

@@ -1,0 +1,204 @@
+"""The typed recipe: what a run is made of, and the modality graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
+
+import attrs
+
+from gankit._shapes import LATENT, SCORE, Shape, Shapes, joined
+from gankit.plugin.components import (
+    AbstractAdversarialLoss,
+    AbstractCohortSource,
+    AbstractNetwork,
+    AbstractPhase,
+)
+from gankit.plugin.options import option
+
+
+@attrs.frozen(kw_only=True)
+class Pool:
+    """A named selection of the cohort that training draws from."""
+
+    label: str | None = option(None, help="cohort label that selects; default: every slice")
+    equals: int = option(1, ge=0, le=1, help="value of the label: 1 yes, 0 no")
+    split: Literal["train", "test", "all"] = option("train", help="split that selects")
+
+
+@attrs.frozen(kw_only=True)
+class Latent:
+    """The latent space; its prior is a standard normal distribution."""
+
+    dim: int = option(128, ge=1, help="number of latent dimensions")
+
+
+@attrs.frozen(kw_only=True)
+class ModalitySpec:
+    """A modality as the networks see it."""
+
+    shape: Shape = option(help="channels, then the spatial size, as in [1, 64, 64]", ge=1)
+    unit: str = option("1", help="unit of stored values; '1' for arbitrary units")
+    range: tuple[float, float] = option(help="stored values that become -1 and 1")
+    window: tuple[float, float] | None = option(None, help="stored values shown black and white; default: range")
+
+    def to_network(self, values):  # type: ignore[no-untyped-def]
+        """Stored units to [-1, 1], linear and not clipped, for numpy arrays and tensors alike."""
+        low, high = self.range
+        return (values - low) * (2 / (high - low)) - 1
+
+    def to_units(self, values):  # type: ignore[no-untyped-def]
+        """The inverse of ``to_network``."""
+        low, high = self.range
+        return (values + 1) * ((high - low) / 2) + low
+
+
+@attrs.frozen(kw_only=True)
+class Edge:
+    """A network of the graph and the places it reads."""
+
+    network: str = option(help="name of the network")
+    from_: tuple[str, ...] = option(help="place or places that it reads")
+
+
+@attrs.frozen(kw_only=True)
+class Augmentation:
+    """Changes drawn anew for each real slice, the same for all its modalities."""
+
+    mirror: bool = option(False, help="mirror left and right, half of the time")
+    shift: int = option(0, ge=0, help="move by up to so many pixels along each axis, edge repeated")
+
+
+@attrs.frozen(kw_only=True)
+class Training:
+    """How long, how much at a time, and what is kept."""
+
+    steps: int = option(help="training steps", ge=1)
+    batch: int = option(16, ge=1, help="slices, or latents, drawn at a time, over all processes")
+    seed: int = option(0, ge=0, help="every random number of the run follows from it")
+    precision: Literal["float32", "bf16"] = option(
+        "float32", help="of networks; with 'bf16' penalties, losses, weights and optimizers stay in float32"
+    )
+    engine: Literal["auto", "eager", "graph"] = option(
+        "auto", help="'graph' replays recorded steps on a GPU, 'eager' runs them as they come; 'auto': graph if it can"
+    )
+    ema: float = option(0.999, ge=0, lt=1, help="decay of the averaged weights that sampling uses; 0 for none")
+    log_every: int = option(50, ge=1, help="training steps between lines of metrics.jsonl")
+    checkpoint_every: int = option(500, ge=1, help="training steps between checkpoints")
+    keep_checkpoints: int = option(2, ge=1, help="newest checkpoints kept")
+    sample_every: int = option(500, ge=1, help="training steps between sample sheets")
+
+
+@attrs.frozen(kw_only=True)
+class Recipe:
+    """Everything a run needs, named and checked. ``load_recipe`` makes one from a file."""
+
+    name: str = option(help="name of the recipe, and of its run directory")
+    summary: str = option("", help="one sentence for 'gankit recipe list'")
+    cohort: AbstractCohortSource = option(help="where the slices come from")
+    pools: Mapping[str, Pool] = option(help="named selections of the cohort")
+    latent: Latent = option(Latent(), help="the latent space")
+    modalities: Mapping[str, ModalitySpec] = option(help="what is synthesized")
+    networks: Mapping[str, AbstractNetwork] = option(help="every network, by name")
+    synthesizer: Mapping[str, Edge] = option(help="the graph: modality to the network that makes it")
+    augmentation: Augmentation = option(Augmentation(), help="changes drawn anew for each real slice")
+    training: Training = option(help="how long, how much at a time, and what is kept")
+    phases: tuple[AbstractPhase, ...] = option(help="what a training step does, in order")
+
+    def shape(self, *places: str) -> Shape:
+        """Shape at a place, or of several modalities taken together, without batch."""
+        return joined(self.shapes(places))
+
+    def shapes(self, places: tuple[str, ...]) -> Shapes:
+        """Shapes by place. Raises KeyError for a place that does not exist."""
+        return {place: (self.latent.dim,) if place == LATENT else self.modalities[place].shape for place in places}
+
+    def edges(self) -> list[tuple[Edge, tuple[str, ...]]]:
+        """The graph in the order in which it runs: each edge with the modalities it makes.
+
+        A network named for several modalities from the same places makes them jointly, in one call.
+
+        Raises:
+            ValueError: the graph has a cycle or reads a place that nothing makes.
+        """
+        waiting: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+        for modality, edge in self.synthesizer.items():
+            waiting.setdefault((edge.network, edge.from_), []).append(modality)
+        made = {LATENT}
+        order = []
+        while waiting:
+            ready = [key for key in waiting if set(key[1]) <= made]
+            if not ready:
+                stuck = ", ".join(sorted(name for names in waiting.values() for name in names))
+                raise ValueError(f"{stuck} cannot be reached from the latent; look for a circle or a missing edge")
+            for key in ready:
+                modalities = tuple(waiting.pop(key))
+                order.append((Edge(network=key[0], from_=key[1]), modalities))
+                made |= set(modalities)
+        return order
+
+    def upstream(self, places: Iterable[str]) -> tuple[str, ...]:
+        """Names of the graph's networks that these places depend on, in the order in which they run."""
+        wanted = set(places)
+        networks: list[str] = []
+        for edge, made in reversed(self.edges()):
+            if wanted & set(made):
+                wanted |= set(edge.from_)
+                networks.append(edge.network)
+        return tuple(dict.fromkeys(reversed(networks)))
+
+    def synthesizer_networks(self) -> tuple[str, ...]:
+        """Names of the networks of the graph, in the order in which they run."""
+        return tuple(dict.fromkeys(edge.network for edge, _ in self.edges()))
+
+    def approached_pools(self) -> tuple[str, ...]:
+        """Names of the pools that training draws samples to: those rebuilt, and those that players approach."""
+        rebuilt = [getattr(phase, "pool", None) for phase in self.phases]
+        approached = [
+            term.against
+            for phase in self.phases
+            for term in phase.terms
+            if isinstance(term, AbstractAdversarialLoss) and term.approaches
+        ]
+        return tuple(dict.fromkeys(pool for pool in (*rebuilt, *approached) if pool is not None))
+
+    def encoder(self) -> Edge | None:
+        """The first encoder that a phase names; None where the recipe has none."""
+        return next((edge for phase in self.phases for edge in phase_edges(phase)), None)
+
+    def ends(self) -> dict[str, list[tuple[Shapes, Shapes]]]:
+        """Network name to the shapes (source, target) at each of its places in the recipe."""
+        ends: dict[str, list[tuple[Shapes, Shapes]]] = {name: [] for name in self.networks}
+        for edge, made in self.edges():
+            ends[edge.network].append((self.shapes(edge.from_), self.shapes(made)))
+        for phase in self.phases:
+            for edge in phase_edges(phase):
+                ends[edge.network].append((self.shapes(edge.from_), self.shapes((LATENT,))))
+            for term in phase.terms:
+                if isinstance(term, AbstractAdversarialLoss):
+                    ends[term.critic].append((self.shapes(term.on), {SCORE: ()}))
+        return ends
+
+    def built_for(self, network: str) -> tuple[Shapes, Shapes]:
+        """Shapes (source, target) that a network is built for: of any of its places, or of all that it couples."""
+        ends = self.ends()[network]
+        return coupled(ends) if self.networks[network].couples_places else ends[0]
+
+
+def coupled(ends: Iterable[tuple[Shapes, Shapes]]) -> tuple[Shapes, Shapes]:
+    """The ends of a network that couples places as one: every source, and the target that they have in common."""
+    sources, targets = zip(*ends, strict=True)
+    return {place: shape for source in sources for place, shape in source.items()}, targets[0]
+
+
+def phase_edges(phase: AbstractPhase) -> Iterator[Edge]:
+    """The encoders a phase names: every ``Edge`` among its options."""
+    for value in phase.options().values():
+        if isinstance(value, Edge):
+            yield value
+
+
+def critics(phase: AbstractPhase) -> tuple[str, ...]:
+    """Names of the critics that a phase trains."""
+    named = (term.critic for term in phase.terms if isinstance(term, AbstractAdversarialLoss))
+    return tuple(dict.fromkeys(named))

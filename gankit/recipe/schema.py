@@ -1,0 +1,104 @@
+"""JSON Schema of recipes from the installed components, for editors and for tests."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from gankit.plugin.components import KINDS, NETWORK_KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
+from gankit.plugin.registry import Registry
+from gankit.recipe.recipe import Recipe
+from gankit.recipe.structure import key_of
+
+Schema = dict[str, Any]
+
+_PLAIN: dict[Any, Schema] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    str: {"type": "string"},
+    Path: {"type": "string"},
+    tuple[str, ...]: {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
+}
+_BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
+
+
+def recipe_schema(registry: Registry) -> Schema:
+    """The schema of a recipe file that extends nothing; one that ``extends`` another may leave anything out."""
+    schema = _table(Recipe, registry)
+    extending = {"extends": {"type": "string"}, "remove": {"type": "array", "items": {"type": "string"}}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "gankit recipe",
+        "if": {"required": ["extends"]},
+        "then": {
+            "properties": {**dict.fromkeys(schema["properties"], True), **extending},
+            "additionalProperties": False,
+        },
+        "else": schema,
+    }
+
+
+def _table(kind: type, registry: Registry) -> Schema:
+    attrs.resolve_types(kind)
+    properties, required = {}, []
+    for field in attrs.fields(kind):
+        properties[key_of(field)] = _bounded(_schema(field.type, registry), field) | _described(field)
+        if field.default is attrs.NOTHING:
+            required.append(key_of(field))
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _schema(kind: Any, registry: Registry) -> Schema:
+    if kind in _PLAIN:
+        return dict(_PLAIN[kind])
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Literal:
+        return {"enum": list(parts)}
+    if origin in (typing.Union, types.UnionType):  # optional: a key left out is None
+        return _schema(next(part for part in parts if part is not type(None)), registry)
+    if origin is tuple and parts[0] in (AbstractPhase, AbstractLoss):
+        item = _schema(parts[0], registry)
+        return {"anyOf": [{"type": "array", "items": item}, {"type": "object", "additionalProperties": item}]}
+    if origin is tuple:
+        items = _schema(parts[0], registry)
+        size = {} if parts[-1] is Ellipsis else {"minItems": len(parts), "maxItems": len(parts)}
+        return {"type": "array", "items": items, **size}
+    if inspect.isclass(origin) and issubclass(origin, Mapping):
+        return {"type": "object", "additionalProperties": _schema(parts[1], registry)}
+    if inspect.isclass(kind) and (kind is AbstractNetwork or kind in KINDS.values()):
+        entries = registry.entries(*(NETWORK_KINDS if kind is AbstractNetwork else (kind.__dict__["kind"],)))
+        return {"oneOf": [_component(entry.kind, entry.name, registry) for entry in entries]}
+    if attrs.has(kind):
+        return _table(kind, registry)
+    return {}
+
+
+def _component(kind: str, name: str, registry: Registry) -> Schema:
+    component: type[Component] = registry.find(name, kind)
+    table = _table(component, registry)
+    table["properties"] = {"use": {"const": name}, **table["properties"]}
+    table["required"] = ["use", *table["required"]]
+    return {"title": f"{kind} {name}", "description": inspect.getdoc(component) or "", **table}
+
+
+def _bounded(schema: Schema, field: Any) -> Schema:
+    bounds = {_BOUNDS[name]: bound for name, bound in field.metadata.get("bounds", {}).items()}
+    if schema.get("type") == "array":
+        return {**schema, "items": {**schema["items"], **bounds}}
+    return {**schema, **bounds}
+
+
+def _described(field: Any) -> Schema:
+    described: Schema = {"description": field.metadata.get("help", "")}
+    if isinstance(field.default, bool | int | float | str):
+        described["default"] = field.default
+    elif isinstance(field.default, tuple):
+        described["default"] = list(field.default)
+    return described

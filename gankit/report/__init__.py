@@ -1,0 +1,1 @@
+"""Reports: one HTML file of a run or of a comparison."""

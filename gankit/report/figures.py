@@ -1,0 +1,175 @@
+"""Figures of a report: slices as PNG inside the page, curves as SVG that takes the page's colours."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gankit.cohort.sheet import GAP, Images, plane
+from gankit.recipe.recipe import ModalitySpec
+from gankit.report.page import ColourBar, Curve, Panel, Strip
+
+POINTS = 120
+"""Blocks that a longer curve is averaged over."""
+
+CLIPPED = 0.5
+"""Per cent of a long curve, at each end of its values, that may lie outside its frame."""
+
+WIDTH, HEIGHT = 320, 150
+LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 22
+"""Size and margins of a curve, in its own pixels."""
+
+
+# Slices ---------------------------------------------------------------------------------------------------
+
+
+def colour_bars(specs: Mapping[str, ModalitySpec]) -> tuple[ColourBar, ...]:
+    """The window of every modality."""
+    return tuple(_colour_bar(name, spec) for name, spec in specs.items())
+
+
+def _colour_bar(name: str, spec: ModalitySpec) -> ColourBar:
+    low, high = spec.window or spec.range
+    return ColourBar(name, tuple(f"{value:g}" for value in np.linspace(low, high, 3)), unit_text(spec))
+
+
+def unit_text(spec: ModalitySpec) -> str:
+    """A unit as people read it."""
+    return "a.u." if spec.unit == "1" else spec.unit
+
+
+def pair_blocks(title: str, images: Images, specs: Mapping[str, ModalitySpec], columns: int = 4) -> Panel:
+    """Slices in blocks of ``columns``, each block with one strip a modality."""
+    count = len(next(iter(images.values())))
+    starts = range(0, count, columns)
+    groups = [
+        [_strip(title, name, images[name][start : start + columns], specs[name]) for name in specs] for start in starts
+    ]
+    return Panel(title, tuple(map(tuple, groups)))
+
+
+def sheet_row(title: str, images: Images, specs: Mapping[str, ModalitySpec]) -> Panel:
+    """All slices in one strip a modality, the strips beside each other."""
+    return Panel(title, tuple((_strip(title, name, images[name], spec),) for name, spec in specs.items()))
+
+
+def _strip(title: str, name: str, images: Any, spec: ModalitySpec) -> Strip:
+    planes = [plane(image) for image in np.asarray(images)]
+    content = base64.b64encode(_strip_png(planes, *(spec.window or spec.range))).decode()
+    return Strip(name, f"{title}: {len(planes)} slices, {name}", f"data:image/png;base64,{content}", len(planes))
+
+
+def _strip_png(planes: Sequence[np.ndarray], low: float, high: float) -> bytes:
+    """Slices side by side, a pixel an image pixel; gaps and absent slices are transparent."""
+    from matplotlib.image import imsave
+
+    gap = np.full((planes[0].shape[0], GAP), np.nan, dtype=np.float32)
+    strip = np.concatenate([part for picture in planes for part in (picture, gap)][:-1], axis=1)
+    content = io.BytesIO()
+    imsave(content, strip, vmin=low, vmax=high, cmap="gray", format="png", metadata={"Software": "gankit"})
+    return content.getvalue()
+
+
+# Curves ---------------------------------------------------------------------------------------------------
+
+
+def curve(title: str, steps: Sequence[float], values: Sequence[float]) -> Curve:
+    """One number over training steps; numbers that are not finite are left out."""
+    steps_N, values_N = np.asarray(steps, dtype=float), np.asarray(values, dtype=float)
+    finite_N = np.isfinite(values_N)
+    last = f"{values_N[-1]:.3g}".replace("-", "−") if len(values_N) else "–"
+    return Curve(title, last, _svg(*decimated(steps_N[finite_N], values_N[finite_N])))
+
+
+def decimated(
+    steps_N: np.ndarray, values_N: np.ndarray, points: int = POINTS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mean step, mean, least and greatest value of at most ``points`` blocks of equal length, give or take one."""
+    count = min(points, len(values_N))
+    edges = np.linspace(0, len(values_N), count + 1).astype(int)
+    blocks = [slice(start, end) for start, end in itertools.pairwise(edges)]
+
+    def over(values: np.ndarray, summary: Any) -> np.ndarray:
+        return np.array([summary(values[block]) for block in blocks])
+
+    return over(steps_N, np.mean), over(values_N, np.mean), over(values_N, np.min), over(values_N, np.max)
+
+
+def _svg(steps_P: np.ndarray, mean_P: np.ndarray, low_P: np.ndarray, high_P: np.ndarray) -> str:
+    if not len(steps_P):
+        return ""
+    (left, right), (bottom, top) = _span(steps_P.min(), steps_P.max()), _frame(low_P, high_P, mean_P[-1])
+
+    def across(steps: Any) -> Any:
+        return LEFT + (steps - left) / (right - left) * (WIDTH - LEFT - RIGHT)
+
+    def down(values: Any) -> Any:
+        return TOP + (top - values) / (top - bottom) * (HEIGHT - TOP - BOTTOM)
+
+    x_P = across(steps_P)
+    parts = [_rule(down(tick), tick) for tick in ticks(bottom, top)]
+    parts += [_foot(across(tick), tick) for tick in ticks(left, right) if tick >= 0]
+    parts.append(f'<svg x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - TOP - BOTTOM}">')
+    parts.append(f'<g transform="translate({-LEFT} {-TOP})">')
+    if len(x_P) == 1:
+        parts.append(f'<circle class="dot" cx="{x_P[0]:.1f}" cy="{down(mean_P)[0]:.1f}" r="3"/>')
+    else:
+        band = _points(np.concatenate([x_P, x_P[::-1]]), down(np.concatenate([high_P, low_P[::-1]])))
+        parts.append(f'<polygon class="band" points="{band}"/>')
+        parts.append(f'<polyline class="line" points="{_points(x_P, down(mean_P))}"/>')
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true">{"".join(parts)}</g></svg></svg>'
+
+
+def _points(x_P: np.ndarray, y_P: np.ndarray) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(x_P, y_P, strict=True))
+
+
+def _rule(y: float, tick: float) -> str:
+    line = f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    return f'{line}<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick_text(tick)}</text>'
+
+
+def _foot(x: float, tick: float) -> str:
+    line = f'<line class="rule" x1="{x:.1f}" x2="{x:.1f}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM + 4}"/>'
+    anchor = "end" if x > WIDTH - 20 else "middle"
+    return f'{line}<text x="{min(x, WIDTH):.1f}" y="{HEIGHT - 5}" text-anchor="{anchor}">{tick_text(tick)}</text>'
+
+
+def _frame(low_P: np.ndarray, high_P: np.ndarray, last: float) -> tuple[float, float]:
+    """The values shown: all of a short curve; of a long one without the rare extremes, but with the last."""
+    rare = CLIPPED if len(low_P) >= POINTS else 0.0
+    return _span(min(np.percentile(low_P, rare), last), max(np.percentile(high_P, 100 - rare), last))
+
+
+def _span(low: float, high: float) -> tuple[float, float]:
+    """An interval that is not empty."""
+    room = (high - low) * 0.02 or abs(high) * 0.1 or 1.0
+    return float(low - room), float(high + room)
+
+
+def ticks(low: float, high: float, least: int = 3) -> list[float]:
+    """At least so many round numbers inside an interval, as far apart as 1, 2 or 5 times a power of ten allow."""
+    power = math.floor(math.log10(high - low))
+    for step in (factor * 10.0**exponent for exponent in (power, power - 1) for factor in (5, 2, 1)):
+        first, last = math.ceil(low / step), math.floor(high / step)
+        if last - first + 1 >= least:
+            break
+    return [number * step for number in range(first, last + 1)]
+
+
+def tick_text(value: float) -> str:
+    """``40000`` as ``40k``; a true minus."""
+    text = f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:.6g}"
+    return text.replace("-", "−")
+
+
+def series(rows: Iterable[Mapping[str, Any]], name: str) -> tuple[list[float], list[float]]:
+    """Steps and values of one scalar, from the rows that have it."""
+    having = [row for row in rows if isinstance(row.get(name), int | float)]
+    return [row["step"] for row in having], [row[name] for row in having]

@@ -1,0 +1,341 @@
+"""The report of a run: what it makes, how training went, how it was judged, where it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+
+from gankit._errors import GankitError, InputError
+from gankit.cohort.cohort import Cohort
+from gankit.cohort.sheet import real_pairs
+from gankit.evaluation.tables import ABSENT, duration, evaluation_tables
+from gankit.files.tables import Table
+from gankit.plugin.components import AbstractAdversarialLoss
+from gankit.plugin.plugins import Plugins
+from gankit.recipe.file import Layers, check_document
+from gankit.recipe.recipe import Recipe
+from gankit.report.figures import colour_bars, curve, pair_blocks, series, unit_text
+from gankit.report.page import (
+    Block,
+    Curve,
+    Curves,
+    Facts,
+    Figures,
+    Listing,
+    Page,
+    Pictures,
+    Section,
+    Text,
+    joined_sentence,
+    missing,
+)
+from gankit.run.directory import RunDirectory
+from gankit.run.interpolate import Strip, interpolation
+from gankit.run.model import Model, load_model
+
+PAIRS = 16
+"""Real and synthetic slices shown."""
+
+EVALUATION = "evaluation.json"
+CRITIC = ".critic"
+PACE = ("step", "steps_per_s", "wall_s")
+"""What a row of metrics.jsonl has besides the scalars of phases."""
+
+
+@attrs.frozen(eq=False)
+class RunView:
+    """A run with what could be read of it; a text in the place of what could not says why."""
+
+    directory: RunDirectory
+    recipe: Recipe
+    rows: list[dict[str, Any]]
+    model: Model | str
+    cohort: Cohort | str
+    changed: str = ""
+    """Digest of the cohort, where it is not that with which the run began."""
+
+
+def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | None, plugins: Plugins) -> Page:
+    """The report of a run.
+
+    Args:
+        cohort: that of the recipe, where it is at hand already.
+        evaluation: folder or file of an evaluation of this run; default: in the run directory.
+
+    Raises:
+        InputError: not a run directory, or no evaluation is where it was said to be.
+        RecipeError: the recipe does not fit the installed plugins.
+    """
+    recipe = check_document(Layers(directory.locked_recipe(), {}), str(directory.recipe), plugins)
+    model = readable_model(directory.path, plugins)
+    if cohort is not None:
+        view = RunView(directory, recipe, directory.read_metrics(), model, cohort)
+    else:
+        found = readable_cohort(recipe)
+        view = RunView(directory, recipe, directory.read_metrics(), model, found, _changed(found, directory))
+    sections = (
+        _pairs(view),
+        _interpolation(view),
+        _evaluation(view, evaluation),
+        _losses(view),
+        _health(view),
+        _provenance(view),
+    )
+    return Page(f"Run {recipe.name}", recipe.summary, sections, f"Made from {directory.path.resolve().name}/.")
+
+
+def readable_model(path: Path, plugins: Plugins) -> Model | str:
+    """The model of a run, or why there is none."""
+    try:
+        return load_model(path, "cpu", plugins)
+    except GankitError as error:
+        return f"No samples: {error}."
+
+
+def readable_cohort(recipe: Recipe) -> Cohort | str:
+    """The cohort of a recipe, or why it cannot be read."""
+    try:
+        return recipe.cohort.load()
+    except GankitError as error:
+        return f"No real slices: the cohort cannot be read ({error})."
+
+
+def _changed(cohort: Cohort | str, directory: RunDirectory) -> str:
+    if isinstance(cohort, str):
+        return ""
+    now = cohort.digest()
+    return "" if directory.provenance().get("cohort", now) == now else now
+
+
+# Pictures -------------------------------------------------------------------------------------------------
+
+
+def _pairs(view: RunView) -> Section:
+    specs = view.recipe.modalities
+    panels, notes = [], []
+    real = view.cohort if isinstance(view.cohort, str) else real_slices(view.cohort, view.recipe, PAIRS)
+    if isinstance(real, str):
+        notes.append(real)
+    else:
+        panels.append(pair_blocks("real", real, specs))
+        if any(np.isnan(images).any() for images in real.values()):
+            notes.append("Real slices are left empty where they lack a modality.")
+    if isinstance(view.model, str):
+        notes.append(view.model)
+    else:
+        seed = view.recipe.training.seed
+        panels.append(pair_blocks("synthetic", view.model.sample(PAIRS, seed), specs))
+        notes.append(f"Synthetic: random latents of seed {seed}, after {view.model.step} steps, averaged weights.")
+    order = " above ".join(specs)
+    if panels:
+        notes.insert(0, f"Each column is one slice, {order}; nothing was picked." if len(specs) > 1 else "")
+    blocks: list[Block] = [Pictures(colour_bars(specs), tuple(panels), beside=True)] if panels else []
+    return Section("Real and synthetic pairs", (*blocks, Text(joined_sentence(notes))))
+
+
+def real_slices(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarray] | str:
+    """Real slices that samples are drawn to, or why there are none."""
+    try:
+        images = real_pairs(cohort, recipe, count)
+    except GankitError as error:
+        return f"No real slices: the cohort does not fit the recipe ({error})."
+    return images if len(next(iter(images.values()))) else "No real slices: the cohort has none that fit the recipe."
+
+
+def _interpolation(view: RunView) -> Section:
+    title = "Interpolation"
+    if absent := [found for found in (view.model, view.cohort) if isinstance(found, str)]:
+        return missing(title, *absent)
+    assert isinstance(view.model, Model)
+    assert isinstance(view.cohort, Cohort)
+    strip = interpolated(view.model, view.cohort)
+    if isinstance(strip, str):
+        return missing(title, strip)
+    panel = pair_blocks(
+        "interpolation", strip.images, view.recipe.modalities, columns=len(next(iter(strip.images.values())))
+    )
+    return Section(title, (Pictures((), (attrs.evolve(panel, title=""),)), Text(interpolation_caption([strip]))))
+
+
+def interpolation_caption(strips: Sequence[Strip]) -> str:
+    """What strips show."""
+    tested = all(strip.of_test for strip in strips)
+    ends = "two real test slices" if tested else "two real slices, since fewer than two of the test split fit"
+    return (
+        f"Ends: {ends}. Beside each: what the synthesizer makes of its encoding. Between: equal steps on the sphere"
+        " from one encoding to the other (Wang et al., Fig. 6)."
+    )
+
+
+def interpolated(model: Model, cohort: Cohort) -> Strip | str:
+    """A model's strip, or why there is none."""
+    if model.recipe.encoder() is None:
+        return f"No interpolation: recipe {model.recipe.name!r} has no encoder, so real slices have no latents."
+    try:
+        return interpolation(model, cohort)
+    except GankitError as error:
+        return f"No interpolation: {error}."
+
+
+# Curves ---------------------------------------------------------------------------------------------------
+
+
+def _losses(view: RunView) -> Section:
+    title = "Losses"
+    names = scalar_names(view.rows)
+    if not names:
+        return missing(title, "No losses: metrics.jsonl has no row yet.")
+    blocks: list[Block] = []
+    for phase in dict.fromkeys(name.partition(".")[0] for name in names):
+        own = [name for name in names if name.partition(".")[0] == phase]
+        blocks.append(Curves(f"Phase {phase}", tuple(_loss(view, name) for name in own)))
+    caption = (
+        "What players and critics minimise, each term before its weight, over training steps. A line is the mean and"
+        " the band the least and greatest value of neighbouring rows; rare extremes of long curves lie outside."
+    )
+    return Section(title, (Text(caption), *blocks))
+
+
+def scalar_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Scalars of phases, ``phase.term``, in the order in which they first appear, critics after their players."""
+    names = [name for name in dict.fromkeys(key for row in rows for key in row) if name not in PACE]
+    players_first = sorted(names, key=lambda name: name.endswith(CRITIC))
+    terms = dict.fromkeys(name.removesuffix(CRITIC) for name in players_first)
+    return [name for term in terms for name in (term, term + CRITIC) if name in names]
+
+
+def _loss(view: RunView, name: str) -> Curve:
+    return curve(name.partition(".")[2].replace(CRITIC, ", critic"), *series(view.rows, name))
+
+
+def _health(view: RunView) -> Section:
+    title = "Health"
+    if not view.rows:
+        return missing(title, "No health curves: metrics.jsonl has no row yet.")
+    curves = [_estimate(view, name) for name in estimates(view.recipe) if any(name in row for row in view.rows)]
+    pace = curve("steps per second, mean since start", *series(view.rows, "steps_per_s"))
+    logged = [value for row in view.rows for value in row.values() if isinstance(value, int | float)]
+    bad = sum(not np.isfinite(value) for value in logged)
+    finite = f"{bad} of {len(logged)} logged numbers are not finite." if bad else "Every logged number is finite."
+    meaning = (
+        "A distance is minus what a critic that estimates one minimises: how far samples are from real slices by its"
+        " estimate, less the penalty. It should rise at first, then fall slowly and stay above 0."
+    )
+    said = meaning if curves else "No distance: no critic that estimates one has been logged."
+    return Section(title, (Text(joined_sentence((said, finite))), Curves("", (*curves, pace))))
+
+
+def estimates(recipe: Recipe) -> list[str]:
+    """Scalars of the critics whose objective is minus an estimated distance less a penalty."""
+    return [
+        f"{phase.name}.{term.name}{CRITIC}"
+        for phase in recipe.phases
+        for term in phase.terms
+        if isinstance(term, AbstractAdversarialLoss) and term.estimates_distance and term.approaches
+    ]
+
+
+def _estimate(view: RunView, name: str) -> Curve:
+    steps, values = series(view.rows, name)
+    return curve(f"distance, {name.partition('.')[2].removesuffix(CRITIC)}", steps, [-value for value in values])
+
+
+# Metrics --------------------------------------------------------------------------------------------------
+
+
+def _evaluation(view: RunView, named: Path | None) -> Section:
+    title = "Metrics"
+    run = view.directory.path
+    found = evaluation_file(run, named)
+    if found is None:
+        return missing(title, "Not judged yet: run 'gankit evaluate RUN -o RUN/evaluation', then 'gankit report RUN'.")
+    document = read_document(found, "gankit-evaluation-")
+    short, full = evaluation_tables(document)
+    stale = [row for row in document["rows"] if row["kind"] == "model" and row["steps"] != _step(view)]
+    notes = [Text(f"Row {row['name']} was judged after {row['steps']} steps.") for row in stale]
+    return Section(title, (Figures(short), *notes, Figures(full, folded=True)))
+
+
+def evaluation_file(run: Path, named: Path | None) -> Path | None:
+    """The evaluation of a run: the one named, else one in its directory.
+
+    Raises:
+        InputError: none is where it was said to be.
+    """
+    if named is not None:
+        file = named / EVALUATION if named.is_dir() else named
+        if not file.is_file():
+            raise InputError(f"--evaluation {named}: no {EVALUATION} there; make one with 'gankit evaluate'")
+        return file
+    return next((file for file in (run / EVALUATION, run / "evaluation" / EVALUATION) if file.is_file()), None)
+
+
+def read_document(file: Path, kind: str) -> dict[str, Any]:
+    """A JSON file of a known format. Raises InputError: it is damaged or of another."""
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{file}: damaged ({error}); make it again") from error
+    found = document.get("format", "") if isinstance(document, dict) else ""
+    if not str(found).startswith(kind):
+        raise InputError(f"{file}: format {found!r}; accepted: {kind}1")
+    return document
+
+
+# Provenance -----------------------------------------------------------------------------------------------
+
+
+def _step(view: RunView) -> int:
+    return view.rows[-1]["step"] if view.rows else 0
+
+
+def _provenance(view: RunView) -> Section:
+    training, said = view.recipe.training, view.directory.provenance()
+    facts = [
+        ("recipe", view.recipe.name),
+        ("steps", f"{_step(view)} of {training.steps}, {training.batch} slices or latents at a time"),
+        ("training took", duration(view.directory.wall_s())),
+        ("device", str(said.get("device", ABSENT))),
+        ("seed", str(training.seed)),
+        ("precision", training.precision),
+        ("gankit", str(said.get("gankit", ABSENT))),
+        ("torch", str(said.get("torch", ABSENT))),
+        ("plugins", ", ".join(f"{name} ({home})" for name, home in said.get("plugins", {}).items()) or ABSENT),
+        *_cohort_facts(view, str(said.get("cohort", ABSENT))),
+    ]
+    recipe = Listing("recipe.lock.toml", view.directory.recipe.read_text(encoding="utf-8"))
+    return Section("Provenance", (Facts(tuple(facts)), Figures(modality_table(view.recipe)), recipe))
+
+
+def _cohort_facts(view: RunView, digest: str) -> list[tuple[str, str]]:
+    if isinstance(view.cohort, str):
+        return [("cohort digest", digest), ("cohort", view.cohort)]
+    cohort = view.cohort
+    changed = f"; the cohort shown here has another content, {view.changed}" if view.changed else ""
+    size = f"{len(cohort)} slices of {len(np.unique(cohort.patient))} patients"
+    return [("cohort", f"{cohort.source or 'of unknown source'} ({size})"), ("cohort digest", digest + changed)]
+
+
+def modality_table(recipe: Recipe) -> Table:
+    """Size, unit and window of every modality."""
+    rows = tuple(
+        (
+            name,
+            " × ".join(map(str, spec.shape)),
+            unit_text(spec),
+            _interval(spec.range),
+            _interval(spec.window or spec.range),
+        )
+        for name, spec in recipe.modalities.items()
+    )
+    columns = ("modality", "shape", "unit", "range trained on", "window shown")
+    return Table(title="Modalities", columns=columns, rows=rows)
+
+
+def _interval(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:g} to {ends[1]:g}"

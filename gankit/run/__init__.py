@@ -1,0 +1,1 @@
+"""Runs: the directory of a run, the model it leaves, and what is made with one."""

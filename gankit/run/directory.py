@@ -1,0 +1,219 @@
+"""The run directory: what is where, who may write, and what belongs to which step."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import filelock
+import tomli_w
+
+from gankit._errors import InputError, RunError
+from gankit.files.atomic import remove_parts, write_bytes, write_text
+from gankit.recipe.structure import Document
+
+MAY_CHANGE = {
+    "summary",
+    "training.steps",
+    "training.engine",
+    "training.log_every",
+    "training.checkpoint_every",
+    "training.keep_checkpoints",
+    "training.sample_every",
+}
+"""Keys that may differ when a run goes on: they change what is kept, or how it is computed, not what."""
+
+LAST_ROWS = 1 << 14
+"""Bytes that hold at least the last row of ``metrics.jsonl``."""
+
+
+@attrs.frozen
+class RunDirectory:
+    """Paths and rules of one run."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.lock.toml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.safetensors"
+
+    def checkpoint(self, step: int) -> Path:
+        return self.path / "checkpoints" / f"step-{step:06d}.safetensors"
+
+    def sample(self, step: int) -> Path:
+        return self.path / "samples" / f"step-{step:06d}.png"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory; the lock goes with the process, however it ends.
+
+        Raises:
+            RunError: another process holds it, or the place cannot be written.
+        """
+        lock = filelock.FileLock(self.path / ".lock")
+        found = self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise RunError(
+                f"{self.path}: another process is writing this run; wait for it, or give another place with -o"
+            ) from error
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: cannot be written: {error.strerror or error}; give another place with -o"
+            ) from error
+        try:
+            for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
+                remove_parts(folder)
+            yield
+        finally:
+            lock.release()
+            if not found and [path.name for path in self.path.iterdir()] in ([], [".lock"]):
+                shutil.rmtree(self.path, ignore_errors=True)  # it failed before anything was kept
+
+    def checkpoints(self) -> list[Path]:
+        """Checkpoints, newest first."""
+        return sorted((self.path / "checkpoints").glob("step-*.safetensors"), key=_step_of, reverse=True)
+
+    def prune(self, step: int, keep: int) -> None:
+        """Remove all but the newest checkpoints up to a step; later ones did not verify when the run resumed."""
+        checkpoints = self.checkpoints()
+        kept = [path for path in checkpoints if _step_of(path) <= step][:keep]
+        for path in set(checkpoints) - set(kept):
+            path.unlink(missing_ok=True)
+
+    # Recipe -----------------------------------------------------------------------------------------------
+
+    def refuse_other(self, document: Document) -> None:
+        """Make sure that the directory is new or holds a run of this recipe.
+
+        Raises:
+            InputError: it belongs to another recipe; the message names the keys that differ.
+        """
+        if self.recipe.exists() and (differing := differences(self.locked_recipe(), document)):
+            listed = "\n".join(f"  {line}" for line in differing)
+            raise InputError(
+                f"{self.path}: holds a run of another recipe; give another place with -o, or the same values:\n{listed}"
+            )
+
+    def refuse_other_cohort(self, digest: str) -> None:
+        """Make sure that the directory is new or its run began with a cohort of this content.
+
+        Raises:
+            InputError: it began with another; what training goes on with would not be what it began with.
+        """
+        if self.provenance().get("cohort", digest) != digest:
+            raise InputError(
+                f"{self.path}: its run began with a cohort of other content, so it cannot go on with this one; restore"
+                " that cohort, or train in another place (-o)"
+            )
+
+    def lock_recipe(self, document: Document, provenance: Mapping[str, Any]) -> None:
+        """Write the completed recipe and where its run came from."""
+        text = tomli_w.dumps({**document, "provenance": dict(provenance)})
+        write_text(self.recipe, f"# The complete recipe of this run. To resume, run the same command again.\n{text}")
+
+    def locked_recipe(self) -> Document:
+        """The recipe of the run as it was completed, without provenance. Raises InputError: not a run directory."""
+        document = self._read_lock()
+        document.pop("provenance", None)
+        return document
+
+    def provenance(self) -> dict[str, Any]:
+        """What the run was last started with, nothing where it has not begun."""
+        return self._read_lock().get("provenance", {}) if self.recipe.exists() else {}
+
+    def _read_lock(self) -> Document:
+        if not self.recipe.is_file():
+            raise InputError(f"{self.path}: not a run directory (no {self.recipe.name})")
+        try:
+            return tomllib.loads(self.recipe.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.recipe}: damaged ({error}); restore it or start anew with -o") from error
+
+    # Metrics ----------------------------------------------------------------------------------------------
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add one line to ``metrics.jsonl``."""
+        try:
+            with self.metrics.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise RunError(
+                f"{self.metrics}: cannot be written: {error.strerror or error}; make room and run again"
+            ) from error
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """The rows of ``metrics.jsonl``; a line cut short by a crash is left out."""
+        if not self.metrics.exists():
+            return []
+        rows = []
+        for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+        return rows
+
+    def logged_step(self) -> int:
+        """The newest logged step, read from the end of the file alone; 0 before the first."""
+        try:
+            with self.metrics.open("rb") as file:
+                file.seek(max(0, self.metrics.stat().st_size - LAST_ROWS))
+                lines = file.read().split(b"\n")[:-1]
+            return int(json.loads(lines[-1])["step"])
+        except (OSError, ValueError, KeyError, IndexError):
+            return 0
+
+    def wall_s(self) -> float | None:
+        """Seconds that the logged steps took, over resumes; None where no row says."""
+        return next((row["wall_s"] for row in reversed(self.read_metrics()) if "wall_s" in row), None)
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drop the rows after a step, which will be made again."""
+        rows = [row for row in self.read_metrics() if row.get("step", 0) <= step]
+        if self.metrics.exists():
+            write_bytes(self.metrics, "".join(json.dumps(row) + "\n" for row in rows).encode())
+
+
+def _step_of(path: Path) -> int:
+    digits = path.stem.removeprefix("step-")
+    return int(digits) if digits.isdigit() else -1
+
+
+def differences(old: Document, new: Document) -> list[str]:
+    """One line a key that differs and may not; see ``MAY_CHANGE``."""
+    before, after = dict(_flat(old, "")), dict(_flat(new, ""))
+    order = dict.fromkeys([*before, *after])
+    return [
+        f"{key}: {_shown(before, key)} there, {_shown(after, key)} here"
+        for key in order
+        if key not in MAY_CHANGE and (key in before, before.get(key)) != (key in after, after.get(key))
+    ]
+
+
+def _shown(flat: Mapping[str, Any], key: str) -> str:
+    return repr(flat[key]) if key in flat else "not set"
+
+
+def _flat(document: Any, place: str) -> Iterable[tuple[str, Any]]:
+    if isinstance(document, Mapping):
+        for key, value in document.items():
+            yield from _flat(value, f"{place}.{key}" if place else key)
+    else:
+        yield place, document

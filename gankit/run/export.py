@@ -1,0 +1,141 @@
+"""Synthetic slices as files of other formats: a folder for each slice, and a note of what made them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from gankit._errors import InputError, PluginError
+from gankit._nearest import nearest
+from gankit.files.atomic import write_bytes, write_text
+
+if TYPE_CHECKING:
+    from gankit.plugin.plugins import Plugins
+    from gankit.recipe.recipe import ModalitySpec
+    from gankit.run.model import Model
+
+NOTE = "export.json"
+"""The file of an export that says what all of it is; what has another one, or none, is not written to."""
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class SyntheticSlice:
+    """One synthetic slice in all its modalities, with what a format may say of it."""
+
+    images: Mapping[str, np.ndarray]
+    """Modality to (C, *S) float32 in the modality's unit."""
+    modalities: Mapping[str, ModalitySpec]
+    """Unit, range and window of each."""
+    spacing_mm: Mapping[str, tuple[float, float]]
+    """Modality to the size of a pixel along the last two axes; a modality of unknown size is not in it."""
+    recipe: str
+    """Name of the model's recipe."""
+    step: int
+    """Training steps behind the model."""
+    digest: str
+    """Of the model file."""
+    seed: int
+    index: int
+    """The slice follows from the model, the seed and this number alone."""
+
+    def statement(self) -> str:
+        """In words that it is synthetic, and by which model; two sentences of plain ASCII."""
+        return (
+            "SYNTHETIC image, no patient was scanned."
+            f" Made by gankit {version('gankit')} with model {self.recipe}, {self.step} training steps,"
+            f" digest {self.digest}, seed {self.seed}, index {self.index}."
+        )
+
+    def window(self, modality: str) -> tuple[float, float]:
+        """Values shown black and white."""
+        return self.modalities[modality].window or self.modalities[modality].range
+
+
+Encode = Callable[[SyntheticSlice], Mapping[str, bytes]]
+
+
+def find_format(name: str, plugins: Plugins) -> Encode:
+    """The function that writes a format.
+
+    Raises:
+        InputError: no plugin offers the format.
+        PluginError: it cannot be imported.
+    """
+    formats = plugins.export_formats
+    if name not in formats:
+        known = ", ".join(sorted(formats)) or "none"
+        raise InputError(f"--format {name}: no such format{nearest(name, formats)}; accepted: {known}")
+    module, _, attribute = formats[name].partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise PluginError(
+            f"a plugin's format {name!r} cannot be imported from {formats[name]!r}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def synthetic_slices(
+    model: Model, count: int, seed: int, spacing_mm: float | None, advance: Callable[[int], None]
+) -> Iterator[SyntheticSlice]:
+    """``count`` slices of a model, all with square pixels of this size where one is given."""
+    recipe = model.recipe
+    images = model.sample(count, seed, advance)
+    own = model.spacing_mm if spacing_mm is None else dict.fromkeys(recipe.modalities, (spacing_mm, spacing_mm))
+    for index in range(count):
+        yield SyntheticSlice(
+            images={name: image[index].numpy() for name, image in images.items()},
+            modalities=recipe.modalities,
+            spacing_mm=own,
+            recipe=recipe.name,
+            step=model.step,
+            digest=model.digest,
+            seed=seed,
+            index=index,
+        )
+
+
+def export(slices: Iterator[SyntheticSlice], count: int, format: str, encode: Encode, folder: Path) -> None:
+    """Write slices, each in a folder of its own. The same export again completes one that was cut short.
+
+    Raises:
+        InputError: the folder holds anything but this very export, or the format cannot hold the slices.
+        RunError: the place cannot be written.
+    """
+    for synthetic in slices:
+        files = encode(synthetic)
+        if synthetic.index == 0:
+            _claim(folder, _note(synthetic, count, format))
+        for name, content in files.items():
+            write_bytes(folder / f"synthetic-{synthetic.index:06d}" / name, content)
+
+
+def _note(first: SyntheticSlice, count: int, format: str) -> dict[str, Any]:
+    return {
+        "synthetic": True,
+        "format": format,
+        "count": count,
+        "recipe": first.recipe,
+        "step": first.step,
+        "digest": first.digest,
+        "seed": first.seed,
+        "spacing_mm": {name: list(sizes) for name, sizes in first.spacing_mm.items()},
+        "gankit": version("gankit"),
+    }
+
+
+def _claim(folder: Path, note: Mapping[str, Any]) -> None:
+    """Make the folder this export's own, or see that it is."""
+    text = json.dumps(note, indent=2) + "\n"
+    path = folder / NOTE
+    if folder.is_dir() and any(folder.iterdir()):
+        if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+            raise InputError(f"-o {folder}: holds other files than this export; nothing was written, choose a new one")
+    else:
+        write_text(path, text)

@@ -1,0 +1,1 @@
+"""Training: phases over batches, resumed, recorded and replayed."""

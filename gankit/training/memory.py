@@ -1,0 +1,31 @@
+"""What to lower when memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from gankit._errors import RunError
+from gankit.recipe.recipe import Recipe
+
+
+@contextmanager
+def within_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
+    """Raise RunError, which says what to lower, where the memory of the device or of the machine runs out."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not ran_out(error):
+            raise
+        raise RunError(
+            f"out of memory on {device}: lower training.batch, now {recipe.training.batch} (--set training.batch="
+            f"{max(1, recipe.training.batch // 2)}), the networks' widths or the modalities' shapes; a run that has"
+            " begun keeps its recipe, so train with others in another place (-o)"
+        ) from error
+
+
+def ran_out(error: Exception) -> bool:
+    """Whether an error says that there is no memory left."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,101 @@
+"""Everything that training changes: networks, their averages, optimizer moments and the step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gankit._errors import CheckpointError, RunError
+from gankit.files.tensor_file import read_tensors, write_tensors
+from gankit.networks.synthesizer import Networks, build_networks
+from gankit.processes.ranks import ALONE, Ranks
+from gankit.recipe.recipe import Recipe
+from gankit.training.optimizers import Optimizers
+
+FORMAT = "gankit-checkpoint-1"
+
+
+class TrainingState:
+    """The state of a run between two steps; a checkpoint holds all of it, so training resumes as exactly as it
+    repeats itself: on a CPU to the bit, on a GPU but for the order of sums."""
+
+    def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype = torch.float32, ranks: Ranks = ALONE):
+        self.recipe = recipe
+        self.step = 0
+        self.networks = build_networks(recipe).to(device, dtype)
+        if all(len(modality.shape) == 3 for modality in recipe.modalities.values()):
+            self.networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # 2-D convolutions are a few per cent faster so
+        self.optimizers = Optimizers(recipe, self.networks, ranks)
+        self.averages = average_of(self.networks)
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """Move the averaged weights towards the current ones: an exponential moving average whose decay grows to
+        ``training.ema``, so that the first steps are forgotten."""
+        decay = min(self.recipe.training.ema, (1 + self.step) / (10 + self.step))
+        pairs = list(zip(self.averages.by_name.parameters(), self._averaged("parameters"), strict=True))
+        torch._foreach_lerp_([average for average, _ in pairs], [current for _, current in pairs], 1 - decay)
+        for average, current in zip(self.averages.by_name.buffers(), self._averaged("buffers"), strict=True):
+            average.copy_(current)
+
+    def _averaged(self, what: str) -> list[Tensor]:
+        modules = (self.networks[name] for name in self.averages.by_name)
+        return [tensor for module in modules for tensor in getattr(module, what)()]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor of the state by name; the tensors themselves, not copies."""
+        return {
+            **{f"network.{name}": value for name, value in self.networks.by_name.state_dict().items()},
+            **{f"average.{name}": value for name, value in self.averages.by_name.state_dict().items()},
+            **{f"optimizer.{name}": value for name, value in self.optimizers.tensors().items()},
+        }
+
+    def not_finite(self) -> str | None:
+        """Name of a tensor that holds infinity or NaN, where there is one."""
+        return next((name for name, tensor in self.tensors().items() if not tensor.isfinite().all()), None)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint."""
+        write_tensors(path, self.tensors(), {"format": FORMAT, "step": self.step})
+
+    @torch.no_grad()
+    def load(self, path: Path) -> None:
+        """Take over a checkpoint, in place.
+
+        Raises:
+            CheckpointError: it does not verify; the state is unchanged.
+            RunError: it holds other tensors than the networks of the installed plugins; the state is unchanged.
+        """
+        stored, header = read_tensors(path, FORMAT)
+        own = self.tensors()
+        if stored.keys() != own.keys() or any(stored[name].shape != own[name].shape for name in own):
+            raise RunError(
+                f"{path}: holds other networks than the recipe builds with the installed plugins; install the versions"
+                " that recipe.lock.toml names, or train anew in another place (-o)"
+            )
+        for name, tensor in own.items():
+            tensor.copy_(stored[name])
+        self.step = header["step"]
+
+    def load_newest(self, checkpoints: Iterable[Path], warn: Callable[[str], None]) -> Path | None:
+        """Take over the first checkpoint, newest first, that verifies; warn of those that do not."""
+        for path in checkpoints:
+            try:
+                self.load(path)
+            except CheckpointError as error:
+                warn(f"warning: {error}; skipped for the one before")
+            else:
+                return path
+        return None
+
+
+def average_of(networks: Networks) -> Networks:
+    """Copies of the networks that make or encode modalities, without gradients, in evaluation mode."""
+    kept = [name for name in networks.by_name if networks.recipe.networks[name].kind != "discriminator"]
+    copies = {name: copy.deepcopy(networks[name]) for name in kept}
+    averages = Networks(networks.recipe, copies).requires_grad_(False)
+    return averages.eval()

@@ -1,0 +1,378 @@
+"""``gankit compare``: the plan, what is trained and measured, going on after a stop, tests and tables."""
+
+import json
+import shutil
+
+import attrs
+import numpy as np
+import pytest
+import tomli_w
+from click.testing import CliRunner
+
+from gankit import InputError, RunError, load_recipe, train, write_cohort
+from gankit.cli import main
+from gankit.comparison.axes import methods_of, slug
+from gankit.comparison.compare import by_round, compare, failures, plan_comparison
+from gankit.comparison.comparison import common_modalities
+from gankit.evaluation.statistics import holm, welch
+from gankit.processes.jobs import Ended
+from gankit.recipe.structure import to_document
+from tests.toy import MEASURED
+
+SMALL = {"metrics": ("brightness",), "sets": 2, "per_set": 10, "replicates": 4, "steps": 2}
+BRIGHT, DARK = "bright", "dark"
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory, plugins, tiny_recipe):
+    """Folder with two tiny recipes that differ in one learning rate."""
+    folder = tmp_path_factory.mktemp("recipes")
+    for name, rate in ((BRIGHT, 1e-3), (DARK, 3e-3)):
+        recipe = tiny_recipe("adc-only", **{"name": name, "phases.unsupervised.learning_rate": rate})
+        document = to_document(recipe, plugins.registry)
+        (folder / f"{name}.toml").write_text(tomli_w.dumps(document))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(recipes, plugins, tiny_cohort, tmp_path_factory):
+    """Folder with the runs that a comparison of both, two seeds each, would train."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name in (BRIGHT, DARK):
+        for seed in (0, 1):
+            recipe = load_recipe(recipes / f"{name}.toml", {"training.steps": 2, "training.seed": seed}, plugins)
+            train(recipe, folder / f"{name}-seed{seed}", cohort=tiny_cohort, plugins=plugins, quiet=True)
+    return folder
+
+
+@pytest.fixture
+def plan(recipes, measuring, tmp_path):
+    """``plan(*names, **options)``: a small comparison of these recipes."""
+
+    def make(*names, **options):
+        files = [str(recipes / f"{name}.toml") for name in names or (BRIGHT, DARK)]
+        return plan_comparison(files, tmp_path / "out", plugins=measuring, **{**SMALL, **options})
+
+    return make
+
+
+@pytest.fixture
+def done(plan, runs, measuring, tmp_path):
+    """``done(*names, **options)``: comparison.json of runs that were trained elsewhere."""
+    shutil.copytree(runs, tmp_path / "out/runs")
+
+    def run(*names, **options):
+        return compare(plan(*names, **options), plugins=measuring, quiet=True)
+
+    return run
+
+
+def entry(line, name="brightness.mean"):
+    return next(entry for entry in line["summary"] if entry["id"] == name)
+
+
+def test_without_test_slices_methods_are_compared_without_a_row_of_real_slices(done, tiny_cohort, tmp_path):
+    """A reading that is to be like the real one's has no better method then; the others have."""
+    cohort = attrs.evolve(tiny_cohort, split=np.full(24, "train"))
+    write_cohort(cohort, tmp_path / "real.safetensors")
+    document = done(
+        cohort=tmp_path / "real.safetensors", seeds=2, metrics=("high-frequency", "random-frechet"), headline=("*",)
+    )
+    assert [row["name"] for row in document["rows"] if row["kind"] != "model"] == ["augmented real"]
+    better = {test["id"]: test["better"] for test in document["tests"]}
+    assert better["high-frequency.adc.energy"] is None
+    assert better["random-frechet.adc.fd"] in ("a", "b")
+
+
+# Methods --------------------------------------------------------------------------------------------------
+
+
+def named(plugins, *arguments, **options):
+    given = {"overrides": (), "axes": (), "steps": None, **options}
+    return [method.name for method in methods_of(arguments, given["overrides"], given["axes"], given["steps"], plugins)]
+
+
+def test_an_axis_makes_a_method_for_each_value(plugins):
+    """Table I: the factors of the StitchLayer; the key begins with the name of a network."""
+    methods = methods_of(["adc-only"], (), ["adc_decoder.factor=1,2,4"], 7, plugins)
+    assert [method.name for method in methods] == ["adc-only factor=1", "adc-only factor=2", "adc-only factor=4"]
+    recipe = methods[2].recipe(3, plugins)
+    assert (recipe.networks["adc_decoder"].factor, recipe.training.steps, recipe.training.seed) == (4, 7, 3)
+
+
+def test_axes_multiply_and_keys_need_not_be_of_networks(plugins):
+    """Every combination; labels are as short as they can be without being the same."""
+    axes = ["training.batch=8,16", "augmentation.mirror=true,false"]
+    assert named(plugins, "adc-only", axes=axes)[:2] == [
+        "adc-only batch=8 mirror=true",
+        "adc-only batch=8 mirror=false",
+    ]
+    widths = named(plugins, "adc-only", axes=["adc_decoder.width=8,16", "adc_critic.width=8"])
+    assert widths[0] == "adc-only networks.adc_decoder.width=8 networks.adc_critic.width=8"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"axes": ["adc_decoder.factor"]}, "--axis adc_decoder.factor: must be KEY=VALUE,VALUE"),
+        ({"axes": ["adc_decoder.factor=3"]}, "factor"),
+        ({"axes": ["adc_decoders.factor=2"]}, "adc_decoders: unknown key"),
+        ({"overrides": ["training.seed=3"]}, "--set training.seed: a comparison counts seeds up"),
+        ({"axes": ["training.seed=0,1"]}, "--axis training.seed: a comparison counts seeds up"),
+        ({"axes": ["training.batch=8,8"]}, "are both named 'adc-only batch=8' here"),
+    ],
+)
+def test_axes_that_cannot_be_are_refused(plugins, options, message):
+    """With the key that is wrong."""
+    with pytest.raises(InputError, match=message):
+        named(plugins, "adc-only", **options)
+
+
+def test_names_become_file_names():
+    """No spaces, slashes or leading dots."""
+    assert slug("adc-only factor=2") == "adc-only-factor=2"
+    assert slug("../a b/c ü") == "a-b-c-ü"
+
+
+# Results --------------------------------------------------------------------------------------------------
+
+
+def test_runs_of_another_machine_are_taken_and_judged(done, tmp_path):
+    """Trained runs that are copied in are not trained: every row says seed, steps, time and device."""
+    document = done(seeds=2)
+    names = ["bright-seed0", "bright-seed1", "dark-seed0", "dark-seed1", "real", "augmented real"]
+    assert [row["name"] for row in document["rows"]] == names
+    assert not (tmp_path / "out/logs").exists()
+    for row in document["rows"][:4]:
+        assert (row["steps"], row["seed"], row["device"]) == (2, int(row["name"][-1]), "cpu")
+        assert row["wall_s"] > 0
+    assert json.loads((tmp_path / "out/comparison.json").read_text()) == document
+
+
+def test_seeds_may_begin_anywhere_and_are_trained_round_by_round(plan):
+    """So that reported seeds are not those that were tuned on, and all methods have as many when time runs out."""
+    runs = plan(seeds=2, first_seed=10).runs
+    assert [(run.name, run.recipe.training.seed) for run in runs] == [
+        ("bright-seed10", 10), ("bright-seed11", 11), ("dark-seed10", 10), ("dark-seed11", 11)
+    ]  # fmt: skip
+    assert [run.name for run in by_round(runs)] == ["bright-seed10", "dark-seed10", "bright-seed11", "dark-seed11"]
+
+
+def test_a_folder_of_other_seeds_is_refused(plan, measuring):
+    """The first seed is part of what a comparison is."""
+    plan(first_seed=0).write(measuring)
+    with pytest.raises(InputError, match="training.seed: 0 there, 5 here"):
+        plan(first_seed=5)
+
+
+def test_with_several_seeds_the_unit_is_the_seed(done):
+    """A method's values are the means of its rows; the test is Welch's on them."""
+    document = done(seeds=2)
+    assert document["unit"] == "training seed"
+    bright, dark = document["methods"]
+    means = {row["name"]: entry(row)["mean"] for row in document["rows"]}
+    assert entry(bright)["values"] == [means["bright-seed0"], means["bright-seed1"]]
+    assert (entry(bright)["n"], entry(bright)["interval_of"]) == (2, "seeds")
+    (test,) = document["tests"]
+    found = welch(entry(bright)["values"], entry(dark)["values"])
+    assert (test["a"], test["b"], test["t"], test["p"]) == (BRIGHT, DARK, found.t, found.p)
+    nearer = min((bright, dark), key=lambda method: abs(entry(method)["mean"] - means["real"]))
+    assert {"a": BRIGHT, "b": DARK}[test["better"]] == nearer["name"]
+
+
+def test_with_one_seed_the_unit_is_the_set_and_it_is_said(done, tmp_path):
+    """In the JSON and in every table."""
+    document = done()
+    assert document["unit"] == "sample set"
+    (test,) = document["tests"]
+    sets = [[judged["readings"][0]["value"] for judged in row["sets"]] for row in document["rows"][:2]]
+    assert test["p"] == welch(*sets).p
+    for file in ("comparison.md", "comparison.tex", "report.html"):
+        assert "the noise of sampling alone" in (tmp_path / "out" / file).read_text()
+
+
+def test_holm_corrects_over_every_test_of_the_table(done):
+    """Two readings of one pair."""
+    tests = done(seeds=2, headline=("brightness.*",))["tests"]
+    assert [test["id"] for test in tests] == ["brightness.mean", "brightness.error"]  # none was measured of the third
+    assert [test["p_holm"] for test in tests] == holm([test["p"] for test in tests])
+
+
+def test_one_set_of_one_seed_cannot_be_tested(done):
+    """No p is made up."""
+    (test,) = done(sets=1)["tests"]
+    assert (test["p"], test["p_holm"], test["note"]) == (None, None, "needs two values of each method")
+
+
+def test_a_run_that_fails_is_named_and_the_others_are_compared(plan, runs, measuring, monkeypatch, tmp_path):
+    """Its reason is in the JSON and in the tables; without any trained run there is no comparison."""
+    failing = [Ended(name="dark-seed0", code=1, last="Error: the loss is nan")]
+    monkeypatch.setattr("gankit.comparison.compare.run_jobs", lambda *_: (failing, None))
+    shutil.copytree(runs / "bright-seed0", tmp_path / "out/runs/bright-seed0")
+    document = compare(plan(), plugins=measuring, quiet=True)
+    assert [row["name"] for row in document["rows"]] == ["bright-seed0", "real", "augmented real"]
+    assert document["failed"] == [{"name": "dark-seed0", "reason": "Error: the loss is nan"}]
+    assert "Training of dark-seed0 failed: Error: the loss is nan" in (tmp_path / "out/comparison.md").read_text()
+    assert failures(document).startswith("training of dark-seed0 failed: Error: the loss is nan; see logs/dark-seed0")
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(RunError, match="training of dark-seed0 failed"):
+        compare(plan(DARK), plugins=measuring, quiet=True)
+
+
+# Going on -------------------------------------------------------------------------------------------------
+
+
+def test_a_comparison_that_is_run_again_measures_nothing(done):
+    """The same figures from the files."""
+    first = done(seeds=2)
+    count = len(MEASURED)
+    assert done(seeds=2) == first
+    assert len(MEASURED) == count
+
+
+def test_a_comparison_grows(done):
+    """A method, a seed and a set more; what was measured stays."""
+    done(BRIGHT, sets=1)
+    MEASURED.clear()
+    document = done(BRIGHT, DARK, seeds=2, sets=2)
+    assert [method["name"] for method in document["methods"]] == [BRIGHT, DARK]
+    assert sorted(name for name, _ in MEASURED if "real" not in name) == sorted(
+        ["bright-seed0", *["bright-seed1", "dark-seed0", "dark-seed1"] * 2]
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "message"),
+    [
+        ([DARK], {}, "it has 'bright', which is not among yours"),
+        ([], {"steps": 3}, "bright: training.steps: 2 there, 3 here"),
+        ([], {"overrides": ["latent.dim=4"]}, "bright: latent.dim: 8 there, 4 here"),
+        ([], {"per_set": 11}, "judging.per_set: 10 there, 11 here"),
+        ([], {"seed": 1}, "judging.seed: 0 there, 1 here"),
+        ([], {"options": ["brightness.scale=2"]}, "brightness.scale: 1.0 there, 2.0 here"),
+    ],
+)
+def test_another_comparison_is_refused_and_nothing_is_lost(done, plan, tmp_path, names, options, message):
+    """One line, and every file as it was."""
+    done()
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    with pytest.raises(
+        InputError, match=f"holds another comparison \\(.*{message}.*or another place with -o"
+    ) as caught:
+        plan(*names, **options)
+    assert "\n" not in str(caught.value)
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+
+
+def test_a_run_of_another_recipe_is_refused(plan, runs, tmp_path):
+    """What was copied must be what would be trained."""
+    shutil.copytree(runs / "bright-seed0", tmp_path / "out/runs/dark-seed0")
+    with pytest.raises(
+        InputError, match=r"dark-seed0: holds a run of another recipe \(name: 'bright' there, 'dark' here"
+    ):
+        plan()
+
+
+def test_a_model_without_its_recipe_is_refused(plan, runs, tmp_path):
+    """It cannot be told what it is."""
+    (tmp_path / "out/runs/bright-seed0").mkdir(parents=True)
+    shutil.copy(runs / "bright-seed0/model.safetensors", tmp_path / "out/runs/bright-seed0")
+    with pytest.raises(InputError, match="not a run directory"):
+        plan()
+
+
+def test_a_run_trained_for_longer_is_refused(plan, runs, tmp_path):
+    """Its last steps cannot be taken back."""
+    shutil.copytree(runs, tmp_path / "out/runs")
+    with pytest.raises(InputError, match="was trained for 2 steps, this comparison asks for 1; give --steps 2"):
+        plan(steps=1)
+
+
+def test_two_processes_do_not_share_a_folder(plan, measuring, tmp_path):
+    """The second one says so."""
+    import filelock
+
+    (tmp_path / "out").mkdir()
+    with (
+        filelock.FileLock(tmp_path / "out/.lock"),
+        pytest.raises(RunError, match="another process is at this comparison"),
+    ):
+        compare(plan(), plugins=measuring, quiet=True)
+
+
+def test_modalities_that_are_not_judged_may_differ(measuring, tmp_path):
+    """Their units, ranges and sizes are no concern of the comparison."""
+    (tmp_path / "odd.toml").write_text('extends = "mpmri-quick"\nname = "odd"\n[modalities.t2w]\nunit = "s"\n')
+    recipes = ["mpmri-quick", str(tmp_path / "odd.toml")]
+    with pytest.raises(InputError, match="modalities.t2w.unit: 1 in mpmri-quick, s in odd"):
+        common_modalities(plan_comparison(recipes, tmp_path / "out", plugins=measuring))
+    adc_alone = plan_comparison(recipes, tmp_path / "out", modalities=("adc",), plugins=measuring)
+    assert "adc" in common_modalities(adc_alone)
+
+
+def test_methods_must_be_comparable(plan, recipes, measuring, tmp_path):
+    """Cohorts, sizes and labels differ: one line, before any training."""
+    document = load_recipe(recipes / f"{DARK}.toml", {"modalities.adc.range": [0, 9], "name": "odd"}, measuring)
+    (recipes / "odd.toml").write_text(tomli_w.dumps(to_document(document, measuring.registry)))
+    with pytest.raises(InputError, match=r"modalities.adc.range: \(0.0, 3000.0\) in bright, \(0.0, 9.0\) in odd"):
+        compare(plan(BRIGHT, "odd"), plugins=measuring, quiet=True)
+    assert not (tmp_path / "out/plan.json").exists()  # mended, it may begin here
+    other = load_recipe(recipes / f"{DARK}.toml", {"cohort.path": "other.safetensors", "name": "far"}, measuring)
+    (recipes / "far.toml").write_text(tomli_w.dumps(to_document(other, measuring.registry)))
+    with pytest.raises(InputError, match="bright and far train on different cohorts"):
+        compare(plan_comparison([str(recipes / f"{name}.toml") for name in (BRIGHT, "far")], tmp_path / "two",
+                                plugins=measuring, **SMALL), plugins=measuring, quiet=True)  # fmt: skip
+
+
+def test_methods_of_another_label_than_asked_for_are_refused(plan, measuring):
+    """They would be judged as what they are not."""
+    with pytest.raises(InputError, match="bright makes slices with 'cs' = 1, asked for are slices with 'cs' = 0"):
+        compare(plan(label="cs=0"), plugins=measuring, quiet=True)
+
+
+def test_rows_say_where_a_training_cohort_was_not_looked_at(
+    recipes, runs, measuring, tiny_cohort, tiny_cohort_file, plugins, tmp_path
+):
+    """A comparison cautions as an evaluation does."""
+    recipe = load_recipe(recipes / f"{DARK}.toml", {"cohort.path": "gone.safetensors", "name": "far"}, measuring)
+    file = tmp_path / "far.toml"
+    file.write_text(tomli_w.dumps(to_document(recipe, measuring.registry)))
+    out = tmp_path / "out"
+    planned = plan_comparison([str(file)], out, cohort=tiny_cohort_file, plugins=measuring, **SMALL)
+    (run,) = planned.runs
+    train(run.recipe, planned.run_directory(run).path, cohort=tiny_cohort, plugins=plugins, quiet=True)
+    document = compare(planned, plugins=measuring, quiet=True)
+    assert document["rows"][0]["note"].startswith("its training cohort is not at hand")
+
+
+# The command ----------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(recipes, runs, measuring, monkeypatch, tmp_path):
+    """What is trained, what is to train, what is measured."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gankit.cli.compare.plugins", lambda: measuring)
+    shutil.copytree(runs / "bright-seed0", tmp_path / "out/runs/bright-seed0")
+    before = sorted(tmp_path.rglob("*"))
+    words = ["--steps", "2", "--seeds", "2", "-o", "out", "--dry-run", "--metrics", "brightness"]
+    result = CliRunner().invoke(main, ["compare", str(recipes / "bright.toml"), *words])
+    assert result.output.splitlines() == [
+        "bright-seed0: trained, 2 steps",
+        "bright-seed1: to train from step 0, 2 steps",
+        "2 rows of 5 sets of 1942 slices to measure, and rows of real slices beside",
+        "metrics: brightness",
+    ]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_tables_show_methods_real_slices_and_p_values(done, tmp_path):
+    """In Markdown, LaTeX and HTML, the same figures."""
+    from gankit.evaluation.tables import figure
+
+    document = done(seeds=2)
+    shown = figure(entry(document["methods"][0])).split()[0]
+    for file in ("comparison.md", "comparison.tex", "report.html"):
+        text = (tmp_path / "out" / file).read_text()
+        assert shown in text
+        for word in ("bright", "dark", "real", "augmented real", "p (Holm)", "a disc with a spot"):
+            assert word in text, (file, word)

@@ -1,0 +1,79 @@
+"""Real patients, where the folder beside the repository has them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gankit import read_cohort
+
+DATA = Path(__file__).parents[3].parent / "shared" / "data"
+pytestmark = [
+    pytest.mark.real_data,
+    pytest.mark.skipif(not (DATA / "dicom").is_dir(), reason=f"no real patients in {DATA}"),
+]
+
+
+@pytest.fixture(scope="module")
+def cohort(gankit, tmp_path_factory):
+    out = tmp_path_factory.mktemp("real") / "real.safetensors"
+    result = gankit("import", "dicom", DATA / "dicom", "--masks", DATA / "masks", "--keep-ids", "-o", out)
+    assert result.exit_code == 0, result.output
+    return read_cohort(out)
+
+
+def test_the_three_patients_are_imported(cohort):
+    """0218 alone has DCE, and no label."""
+    assert set(cohort.patient) == {"ProstateX-0000", "ProstateX-0001", "ProstateX-0218"}
+    assert set(cohort.patient[cohort.modalities["dce"].present]) == {"ProstateX-0218"}
+    assert set(cohort.labels["cs"][cohort.patient == "ProstateX-0218"]) == {-1}
+
+
+@pytest.mark.parametrize("patient", ["ProstateX-0000", "ProstateX-0001"])
+def test_crops_agree_with_pairs_made_another_way(cohort, patient):
+    """Same slices, labels and pixel size; correlation in the gland above 0.95 in every slice."""
+    pairs = np.load(DATA / "pairs_64.npz")
+    theirs, ours = pairs["patient_id"] == patient, cohort.patient == patient
+    assert cohort.labels["cs"][ours].tolist() == pairs["is_cs"][theirs].tolist()
+    np.testing.assert_allclose(cohort.spacing_mm[ours], pairs["spacing_mm"][theirs], rtol=1e-4)
+    for name in ("t2w", "adc"):
+        for mine, other, label in zip(
+            cohort.modalities[name].values[ours, 0], pairs[name][theirs], pairs["label"][theirs], strict=True
+        ):
+            assert np.corrcoef(mine[label > 0], other[label > 0])[0, 1] > 0.95
+    adc, other = cohort.modalities["adc"].values[ours, 0], pairs["adc"][theirs]
+    assert np.median(adc[pairs["label"][theirs] > 0]) == pytest.approx(
+        np.median(other[pairs["label"][theirs] > 0]), rel=0.02
+    )
+
+
+def test_a_computed_adc_agrees_with_the_scanners(parts, tmp_path):
+    """Patient 0000 has both; the computed map sees the T2w grid and the same tissue."""
+    (tmp_path / "scans").mkdir()
+    for series in (DATA / "dicom" / "ProstateX-0000").glob("*/[46].*"):
+        (tmp_path / "scans" / series.name).symlink_to(series)
+    files = [file for folder in (tmp_path / "scans").iterdir() for file in folder.iterdir()]
+    links = tmp_path / "links"
+    links.mkdir()
+    for number, file in enumerate(files):
+        (links / str(number)).symlink_to(file.resolve())
+    (computed,) = parts(links, masks=DATA / "masks")
+    (scanner,) = parts(DATA / "dicom" / "ProstateX-0000", masks=DATA / "masks")
+    assert computed.record["adc"]["made"] == "computed from b 50, 400, 800"
+    gland = (scanner.tissue > 0) & (scanner.modalities["adc"] > 300)
+    both = scanner.modalities["adc"][gland], computed.modalities["adc"][gland]
+    assert np.corrcoef(*both)[0, 1] > 0.95
+    assert np.median(both[1]) == pytest.approx(np.median(both[0]), rel=0.05)
+
+
+@pytest.mark.parametrize("given", ["nifti", "nifti/ProstateX-0003"])
+def test_the_nifti_patient_is_imported(parts, given):
+    """T2w, ADC and a map of zones and lesion; no slice is CS."""
+    (part,) = parts(DATA / given, "volumes")
+    assert len(part) == 18
+    assert set(part.cs.tolist()) == {0}
+    pairs = np.load(DATA / "pairs_64.npz")
+    theirs = pairs["patient_id"] == "ProstateX-0003"
+    gland = pairs["label"][theirs] > 0
+    for name in ("t2w", "adc"):
+        assert np.corrcoef(part.modalities[name][gland], pairs[name][theirs][gland])[0, 1] > 0.95

@@ -1,0 +1,91 @@
+"""Runs that are cut off and run again, and the report."""
+
+import re
+
+from gankit import read_cohort
+from gankit_dicom import _study
+from gankit_dicom._inputs import Request, find
+from gankit_dicom._options import Options
+from gankit_dicom._study import import_study
+from tests.plugins.dicom.scans import change, write_adc, write_t2w
+
+
+def request(folder, out, **options):
+    return Request(kind="DICOM", folder=folder, out=out, protocol="prostatex", options=Options(**options))
+
+
+def test_what_an_earlier_run_did_is_taken_over(study, tmp_path, monkeypatch):
+    """The same command again reads no study twice."""
+    (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
+    name, was_there = import_study(task)
+    assert not was_there
+    monkeypatch.setattr(_study, "study_part", None)
+    assert import_study(task) == (name, True)
+
+
+def test_other_files_or_other_options_are_another_part(tmp_path):
+    """The key is a hash of contents, not of names and times."""
+    files = write_t2w(tmp_path / "scans")
+    write_adc(tmp_path / "scans")
+
+    def key(**options):
+        return find(request(tmp_path / "scans", tmp_path / "c.safetensors", **options), map).tasks[0].key()
+
+    first = key()
+    assert key(size=32) != first
+    files[0].touch()
+    assert key() == first
+    change(files[0], EchoTime=105)
+    assert key() != first
+
+
+def test_a_damaged_part_is_made_again(study, tmp_path):
+    """As after a power cut."""
+    (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
+    name, _ = import_study(task)
+    (task.parts / name).write_bytes(b"PK\x03\x04 half of it")
+    assert import_study(task) == (name, False)
+
+
+def test_a_part_whose_sheet_is_gone_is_made_again(study, tmp_path):
+    """The report shows the sheet."""
+    (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
+    name, _ = import_study(task)
+    (sheet,) = task.sheets.iterdir()
+    sheet.unlink()
+    assert import_study(task) == (name, False)
+    assert sheet.is_file()
+
+
+def test_the_report_is_one_file_that_asks_for_nothing_outside(gankit, study, masks, tmp_path):
+    """Pictures are inside, and parts are gone after success."""
+    out = tmp_path / "c.safetensors"
+    result = gankit("import", "dicom", study, "--masks", masks, "-o", out)
+    assert result.exit_code == 0, result.output
+    html = (tmp_path / "c.report.html").read_text()
+    assert not re.findall(r'(?:src|href)="(?!data:)', html)
+    assert "http" not in html.replace("http-equiv", "")
+    assert "data:image/png;base64," in html
+    for said in (
+        "width=device-width",
+        "prefers-color-scheme: dark",
+        "sagittal, not axial",
+        "is preferred",
+        "lesion mask",
+    ):
+        assert said in html
+    assert not (tmp_path / "c.parts").exists()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["c.report.html", "c.safetensors", "c.salt", "c.sheets"]
+    assert read_cohort(out).modalities.keys() == {"t2w", "adc", "dce"}
+
+
+def test_a_patients_id_is_no_path(tmp_path):
+    """With ``--keep-ids`` an id may hold anything; its sheet stays in the folder of sheets."""
+    for file in (*write_t2w(tmp_path / "scans"), *write_adc(tmp_path / "scans")):
+        change(file, PatientID="../no/where")
+    asked = request(tmp_path / "scans", tmp_path / "c.safetensors", keep_ids=True)
+    (task,) = find(asked, map).tasks
+    record = _study.study_part(task).record
+    assert (task.alias, record["why"]) == ("../no/where", "")
+    assert (task.sheets / record["sheet"]).parent.resolve() == task.sheets.resolve()
+    assert (task.sheets / record["sheet"]).is_file()

@@ -1,0 +1,119 @@
+"""Processes of a comparison: so many at a time, told once to stop, none left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from gankit.processes.jobs import Job, cores, run_jobs, threads
+from gankit.run.directory import RunDirectory
+
+
+@pytest.fixture
+def job(tmp_path):
+    """``job(name, word)``: a job that runs ``tests.processes.stub``."""
+
+    def make(name, word):
+        return Job(name=name, module=("tests.processes.stub", word, str(tmp_path / name)), log=tmp_path / f"{name}.log")
+
+    return make
+
+
+def signalling(files, *signals):
+    """Send signals to this process, each a moment after the last, once every file is there."""
+
+    def send():
+        while not all(file.exists() for file in files):
+            time.sleep(0.01)
+        for number in signals:
+            os.kill(os.getpid(), number)
+            time.sleep(0.5)
+
+    thread = threading.Thread(target=send, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_no_more_run_at_a_time_than_asked_for(job, tmp_path):
+    """Of four, two overlap at most, and all end well."""
+    ended, stopped = run_jobs([job(name, "quick") for name in "abcd"], 2, os.environ, quiet=True)
+    assert stopped is None
+    assert [each.code for each in ended] == [0] * 4
+    spans = [tuple(map(float, (tmp_path / name).read_text().split())) for name in "abcd"]
+    assert max(sum(low <= began < high for low, high in spans) for began, _ in spans) <= 2
+
+
+def test_a_job_that_fails_leaves_its_last_line_and_the_others_run(job):
+    """Its code and what it printed last."""
+    ended, _ = run_jobs([job("bad", "fail"), job("good", "quick")], 1, os.environ, quiet=True)
+    assert [(each.name, each.code) for each in ended] == [("bad", 3), ("good", 0)]
+    assert ended[0].last == "last line"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_is_passed_on_once_and_no_other_job_starts(job, tmp_path, number):
+    """Both that run are told once; the third never starts."""
+    files = [tmp_path / name for name in "ab"]
+    sender = signalling(files, number)
+    ended, stopped = run_jobs([job(name, "wait") for name in "abc"], 2, os.environ, quiet=True)
+    sender.join()
+    assert stopped == number
+    assert sorted((each.name, each.code) for each in ended) == [("a", 130), ("b", 130)]
+    assert [file.read_text() for file in files] == ["told\n"] * 2
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_second_signal_kills(job, tmp_path):
+    """A job that does not listen ends all the same."""
+    sender = signalling([tmp_path / "a"], signal.SIGINT, signal.SIGINT)
+    ended, _ = run_jobs([job("a", "stubborn")], 1, os.environ, quiet=True)
+    sender.join()
+    assert [each.code for each in ended] == [-signal.SIGKILL]
+    assert (tmp_path / "a").read_text() == "told\n"
+
+
+def test_a_job_is_told_to_stop_when_its_parent_is_killed(tmp_path):
+    """SIGKILL leaves the parent no chance to tell it."""
+    file, log = tmp_path / "a", tmp_path / "a.log"
+    text = (
+        "import os; from pathlib import Path; from gankit.processes.jobs import Job, run_jobs;"
+        f"run_jobs([Job(name='a', module=('tests.processes.stub', 'wait', {str(file)!r}),"
+        f" log=Path({str(log)!r}))], 1, os.environ, quiet=True)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", text])
+    signalled = _text_within_10_s(file, "")
+    parent.kill()
+    parent.wait()
+    assert signalled
+    assert _text_within_10_s(file, "told\n")
+
+
+def _text_within_10_s(file, text):
+    for _ in range(1000):
+        if file.exists() and file.read_text() == text:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_processes_share_the_cores_unless_the_user_says_otherwise(monkeypatch):
+    """OMP_NUM_THREADS is at least 1 and never overrides the user's."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert threads(1)["OMP_NUM_THREADS"] == str(cores())
+    assert threads(10_000)["OMP_NUM_THREADS"] == "1"
+    assert threads(1)["OMP_WAIT_POLICY"] == os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert threads(2)["OMP_NUM_THREADS"] == "7"
+
+
+def test_the_step_of_a_run_is_read_from_the_end_of_its_metrics(tmp_path):
+    """However long they are; a line that is being written does not count."""
+    run = RunDirectory(tmp_path)
+    assert run.logged_step() == 0
+    run.metrics.write_text("".join(f'{{"step": {step}, "loss": 0.1}}\n' for step in range(5000)) + '{"step": 70')
+    assert run.metrics.stat().st_size > 1 << 16
+    assert run.logged_step() == 4999

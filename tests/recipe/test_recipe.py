@@ -1,0 +1,831 @@
+"""Recipes: layers of TOML to a checked recipe, and every problem at once with its place."""
+
+import json
+import tomllib
+
+import attrs
+import jsonschema
+import pytest
+import tomli_w
+
+from gankit import AbstractTranslator, InputError, ModalitySpec, RecipeError, load_recipe
+from gankit.recipe.check import check_recipe
+from gankit.recipe.file import read_layers
+from gankit.recipe.schema import recipe_schema
+from gankit.recipe.structure import structure_recipe, to_document
+
+SHIPPED = [
+    "adc-only",
+    "adc-only-quick",
+    "cogan",
+    "cogan-quick",
+    "cogan-wgan-gp",
+    "costa",
+    "costa-quick",
+    "mpmri",
+    "mpmri-dce",
+    "mpmri-dce-quick",
+    "mpmri-demo",
+    "mpmri-no-auxiliary",
+    "mpmri-quick",
+    "mpmri-quick-no-auxiliary",
+    "mpmri-real-cs-critic",
+    "supervised",
+    "supervised-quick",
+]
+
+ADC_ONLY = """
+name = "small"
+cohort = { use = "file", path = "cohort.safetensors" }
+pools.cs = { label = "cs" }
+latent.dim = 8
+modalities.adc = { shape = [1, 16, 16], range = [0, 3000] }
+networks.decoder = { use = "stitch-decoder", width = 4 }
+networks.critic = { use = "conv-critic", width = 4 }
+synthesizer.adc = { network = "decoder", from = "latent" }
+training.steps = 10
+
+[[phases]]
+use = "synthesize"
+terms = [{ use = "wgan-gp", on = "adc", critic = "critic", against = "cs" }]
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    """``written(name, text)``: a recipe file of this text."""
+
+    def write(name, text):
+        file = tmp_path / name
+        file.write_text(text)
+        return file
+
+    return write
+
+
+@pytest.fixture
+def load(written, plugins):
+    """``load(text, *overrides)``: the recipe of this text, ``small`` by default."""
+    return lambda text=ADC_ONLY, *overrides: load_recipe(written("small.toml", text), overrides, plugins)
+
+
+@pytest.fixture
+def faults(load):
+    """``faults(text, *overrides)``: the problems of this text, place to message."""
+
+    def found(text=ADC_ONLY, *overrides):
+        with pytest.raises(RecipeError) as caught:
+            load(text, *overrides)
+        return {problem.place: problem.message for problem in caught.value.problems}
+
+    return found
+
+
+# Shipped recipes ------------------------------------------------------------------------------------------
+
+
+def test_the_shipped_recipes_are_these(plugins):
+    """The list above is what the tests below go through."""
+    assert sorted(plugins.recipes) == SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_recipe_checks(plugins, name):
+    """What ships is fine as it stands and goes by the name of its file."""
+    recipe = load_recipe(name, (), plugins)
+    assert check_recipe(recipe) == []
+    assert recipe.name == name
+    assert recipe.summary
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_completed_recipe_is_the_same_recipe(plugins, name):
+    """To a document and back, through TOML as in recipe.lock.toml, nothing is lost or added."""
+    recipe = load_recipe(name, (), plugins)
+    document = to_document(recipe, plugins.registry)
+    again, problems = structure_recipe(tomllib.loads(tomli_w.dumps(document)), plugins.registry)
+    assert problems == []
+    assert again == recipe
+    assert to_document(again, plugins.registry) == document
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_completed_recipe_loads_from_its_file(plugins, written, name):
+    """``gankit recipe show`` prints a recipe that can be trained."""
+    recipe = load_recipe(name, (), plugins)
+    shown = written("shown.toml", tomli_w.dumps(to_document(recipe, plugins.registry)))
+    assert load_recipe(shown, (), plugins) == recipe
+
+
+# Problems -------------------------------------------------------------------------------------------------
+
+
+def test_every_problem_is_reported_at_once_with_its_place(faults):
+    """One run of the check lists all there is to mend."""
+    text = ADC_ONLY.replace("steps = 10", "steps = 10\ntraining.step = 3\ntraining.batch = 0").replace(
+        'networks.critic = { use = "conv-critic"', 'networks.critic = { use = "conv-critc"'
+    )
+    text = text.replace("latent.dim = 8", 'latent.dim = "many"').replace(
+        'against = "cs"', 'against = "cs", penalty = -1'
+    )
+    assert faults(text) == {
+        "training.step": "unknown key; did you mean 'steps'?; accepted: steps, batch, seed, precision, engine, ema,"
+        " log_every, checkpoint_every, keep_checkpoints, sample_every",
+        "training.batch": "must be >= 1, got 0",
+        "latent.dim": "must be a whole number, got 'many'",
+        "networks.critic.use": "no network named 'conv-critc'; did you mean 'conv-critic'?; known: conv-encoder,"
+        " coupled-generator, stitch-decoder, unet, conv-critic, coupled-critic, mlp-critic",
+        "phases.synthesize.terms.wgan-gp-adc.penalty": "must be >= 0, got -1.0",
+    }
+
+
+def test_the_message_names_file_and_count(load):
+    """The first line tells which file and how much is wrong with it."""
+    with pytest.raises(RecipeError, match=r"(?s)small\.toml: 2 problems\n  latent\.dim: .*\n  training\.steps: "):
+        load(ADC_ONLY, "latent.dim=0", "training.steps=0")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "accepted"),
+    [
+        ("name", "3", "must be text, got 3"),
+        ("training.steps", "2.0", "must be a whole number, got 2.0"),
+        ("training.steps", "true", "must be a whole number, got True"),
+        ("training.ema", "'slow'", "must be a number, got 'slow'"),
+        ("training.ema", "false", "must be a number, got False"),
+        ("training.ema", "1", "must be < 1, got 1.0"),
+        ("augmentation.mirror", "1", "must be true or false, got 1"),
+        ("cohort.path", "7", "must be a path, got 7"),
+        ("pools.cs.label", "1", "must be text, got 1"),
+        ("modalities.adc.shape", "64", "must be a list"),
+        ("modalities.adc.shape", "[1, 16, 16.5]", "must be a whole number, got 16.5"),
+        ("modalities.adc.shape", "[1, 16, 0]", "must be >= 1, got 0"),
+        ("modalities.adc.range", "[0]", "must be a list of 2, got [0]"),
+        ("modalities.adc.range", "[0, 'high']", "must be a number, got 'high'"),
+        ("modalities.adc.range", "[0, inf]", "must be a finite number, got inf"),
+        ("modalities.adc.window", "0", "must be a list, got 0"),
+        ("networks.critic.norm", "'bach'", "must be one of 'none', 'batch', 'layer', got 'bach'; did you mean 'batch'"),
+        ("networks.critic", "'conv-critic'", "must be a table with 'use', got 'conv-critic'"),
+        ("networks", "[]", "must be a table"),
+        ("latent", "8", "must be a table, got 8"),
+        ("synthesizer.adc.from", "[]", "must be a name or a list of names, got []"),
+        ("synthesizer.adc.from", "[1]", "must be a name or a list of names, got [1]"),
+        ("phases.synthesize.betas", "[0.5]", "must be a list of 2, got [0.5]"),
+        ("phases.synthesize.betas", "[0.5, 1.0]", "must be < 1, got 1.0"),
+        ("phases.synthesize.learning_rate", "nan", "must be a finite number, got nan"),
+        ("phases.synthesize.learning_rate", "9" * 400, "must be a number, got one too large for a float"),
+        ("phases.synthesize.stop", "'late'", "must be a whole number, got 'late'"),
+        ("phases.synthesize.terms.wgan-gp-adc.against", "['cs']", "must be text, got ['cs']"),
+    ],
+)
+def test_a_wrong_type_or_bound_tells_what_is_accepted(faults, key, value, accepted):
+    """Each kind of value answers at its own place: what was found and what is accepted."""
+    found = faults(ADC_ONLY, f"{key}={value}")
+    assert list(found) == [key]
+    assert accepted in found[key]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "name",
+        "cohort",
+        "cohort.path",
+        "pools",
+        "modalities",
+        "modalities.adc.range",
+        "networks",
+        "networks.critic.use",
+        "synthesizer",
+        "synthesizer.adc.from",
+        "training.steps",
+        "phases",
+        "phases.synthesize.terms.wgan-gp-adc.critic",
+    ],
+)
+def test_a_missing_key_is_named(faults, key):
+    """A key without a default is required, wherever it is."""
+    found = faults(f'remove = ["{key}"]\n{ADC_ONLY}')
+    assert found.keys() == {key}
+    assert found[key].startswith("required")
+
+
+def test_a_misspelt_section_is_named(faults):
+    """Keys at the top are checked like all others."""
+    found = faults(ADC_ONLY.replace("latent.dim", "latnt.dim"))
+    assert found["latnt"].startswith("unknown key; did you mean 'latent'?; accepted: name, summary, cohort, pools")
+
+
+def test_a_key_of_another_component_is_unknown(faults):
+    """Each component owns its options, nothing else sees them."""
+    found = faults(ADC_ONLY.replace('critic = { use = "conv-critic"', 'critic = { use = "conv-critic", factor = 2'))
+    assert found == {"networks.critic.factor": "unknown key; accepted: width, norm"}
+
+
+@pytest.mark.parametrize("text", ["name = ", "[phases", "\x00", "name = 'a'\nname = 'b'"])
+def test_a_file_that_is_not_toml_says_where(load, text):
+    """The parser's line and column reach the user."""
+    with pytest.raises(RecipeError, match=r"small\.toml: 1 problem\n  not TOML: .*at (line|end)"):
+        load(text)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path, plugins):
+    """A binary file by mistake is one clear line."""
+    (tmp_path / "small.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RecipeError, match="cannot be read as UTF-8 text"):
+        load_recipe(tmp_path / "small.toml", (), plugins)
+
+
+def test_an_unknown_recipe_names_the_nearest(plugins):
+    """A shipped name misspelt, and a file that is not there."""
+    with pytest.raises(InputError, match="no recipe named 'mprmi'; did you mean 'mpmri'"):
+        load_recipe("mprmi", (), plugins)
+    with pytest.raises(InputError, match=r"missing\.toml: no such recipe file"):
+        load_recipe("missing.toml", (), plugins)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("phases = 3", "phases"),
+        ("phases = [3]", "phases"),
+        ("phases = { a = 3 }", "phases.a"),
+        ("phases = [{ terms = [] }]", "phases[0]"),
+        ("phases = [{ use = 'synthesize', terms = 1 }]", "phases.synthesize.terms"),
+        ("phases = [{ use = 'synthesize', terms = [{ on = 'adc' }] }]", "phases.synthesize.terms[0]"),
+        ("remove = 3", "remove"),
+    ],
+)
+def test_phases_and_terms_must_be_lists_of_tables(faults, text, place):
+    """A misshapen list is a problem with a place, never a traceback."""
+    base = ADC_ONLY if "phases" not in text else ADC_ONLY.split("[[phases]]")[0]
+    assert faults(text + base).keys() == {place}
+
+
+def test_what_cannot_be_layered_is_reported_with_the_rest(faults):
+    """A wrong ``remove`` does not hide a wrong number."""
+    found = faults('remove = ["phases.unsupervised"]' + ADC_ONLY, "latent.dim=0")
+    assert found.keys() == {"remove", "latent.dim"}
+    assert found["remove"] == "nothing at 'phases.unsupervised' to remove"
+
+
+# Extending ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def variant(written, plugins):
+    """``variant(text, *overrides)``: the recipe of this text, which may extend ``small.toml``."""
+    written("small.toml", ADC_ONLY)
+    return lambda text, *overrides: load_recipe(written("variant.toml", text), overrides, plugins)
+
+
+def test_a_variant_changes_what_it_says_and_keeps_the_rest(variant, load):
+    """Tables merge key by key, all else is replaced."""
+    recipe = variant('extends = "small.toml"\nmodalities.adc = { range = [0, 2000] }')
+    small = load()
+    assert recipe.modalities["adc"] == attrs.evolve(small.modalities["adc"], range=(0, 2000))
+    assert (recipe.name, recipe.summary) == ("variant", "a variant of small")
+    assert attrs.evolve(recipe, name="small", summary=small.summary, modalities=small.modalities) == small
+
+
+def test_a_variant_has_the_name_that_it_gives_itself(variant):
+    """Or that of its file, so that it is not taken for what it extends."""
+    assert variant('extends = "small.toml"').name == "variant"
+    assert variant('extends = "small.toml"\nname = "mine"').name == "mine"
+
+
+def test_another_loss_in_the_place_of_one_keeps_where_it_is_and_its_weight(written, plugins):
+    """What every term has; the options of the old loss go with it."""
+    text = 'extends = "mpmri"\n[[phases]]\nname = "warm-up"\nterms = [{ name = "band-l2-adc", use = "l1" }]'
+    one, other = (
+        read_layers(recipe, {}, plugins).document["phases"]["warm-up"]["terms"]["band-l2-adc"]
+        for recipe in ("mpmri", written("variant.toml", text))
+    )
+    assert one["weight"] != 1
+    assert other == {"use": "l1", "on": one["on"], "weight": one["weight"]}
+
+
+def test_remove_within_a_table_says_where_it_stands(variant):
+    """The line to write is in the message."""
+    text = 'extends = "mpmri"\n[[phases]]\nname = "warm-up"\nremove = ["terms.l2-adc"]'
+    with pytest.raises(RecipeError) as error:
+        variant(text)
+    (problem,) = error.value.problems
+    assert problem.place == "phases.warm-up.remove"
+    assert problem.message.startswith('stands at the top of the file, as in remove = ["phases.warm-up.terms.l2-adc"]')
+
+
+def test_a_variant_may_extend_a_variant(variant, written):
+    """Layers add up, the newest on top."""
+    written("between.toml", 'extends = "small.toml"\nlatent.dim = 4\ntraining.batch = 3')
+    recipe = variant('extends = "between.toml"\nlatent.dim = 5')
+    assert (recipe.latent.dim, recipe.training.batch, recipe.training.steps) == (5, 3, 10)
+
+
+def test_a_changed_use_replaces_the_table(variant):
+    """Another component has other options, so the old ones go."""
+    recipe = variant('extends = "small.toml"\nnetworks.critic = { use = "conv-critic" }')
+    assert recipe.networks["critic"].width == 4
+    recipe = variant('extends = "small.toml"\ncohort = { use = "phantom" }')
+    assert type(recipe.cohort).__name__ == "Phantom"
+
+
+def test_phases_and_terms_are_overridden_by_name(variant):
+    """One key of one term changes without repeating the phase."""
+    recipe = variant(
+        'extends = "small.toml"\n[[phases]]\nname = "synthesize"\nevery = 2\n'
+        'terms = [{ name = "wgan-gp-adc", weight = 5 }]'
+    )
+    (phase,) = recipe.phases
+    (term,) = phase.terms
+    assert (phase.every, term.weight, term.critic) == (2, 5.0, "critic")
+
+
+def test_phases_and_terms_are_added_in_order(variant):
+    """What is new by name goes after what is there."""
+    recipe = variant(
+        'extends = "small.toml"\nnetworks.second = { use = "conv-critic", width = 4 }\n'
+        '[[phases]]\nname = "again"\nuse = "synthesize"\n'
+        'terms = [{ use = "wgan-gp", on = "adc", critic = "second", against = "cs", name = "w" },\n'
+        '  { use = "jsd-auxiliary", on = "adc", critic = "second", against = "cs" }]'
+    )
+    assert [phase.name for phase in recipe.phases] == ["synthesize", "again"]
+    assert [term.name for term in recipe.phases[1].terms] == ["w", "jsd-auxiliary-adc"]
+
+
+def test_terms_and_phases_are_removed_by_name(plugins, written):
+    """``remove`` takes key paths; here the supervised part of mpmri is all that stays."""
+    text = (
+        'extends = "mpmri"\nremove = ["phases.warm-up", "phases.supervised.terms.aae", "networks.latent_critic",'
+        ' "phases.supervised.terms.aae-latent"]'
+    )
+    with pytest.raises(RecipeError, match=r"remove: nothing at 'phases\.supervised\.terms\.aae' to remove"):
+        load_recipe(written("less.toml", text), (), plugins)
+    recipe = load_recipe(written("less.toml", text.replace(' "phases.supervised.terms.aae",', "")), (), plugins)
+    assert [phase.name for phase in recipe.phases] == ["supervised", "unsupervised"]
+    assert [term.name for term in recipe.phases[0].terms] == ["l2-adc", "l2-t2w", "band-l2-adc", "band-l2-t2w"]
+
+
+def test_removing_leaves_the_parent_recipe_alone(plugins, written, load):
+    """Layers are copied, so one process may load a variant and then its parent."""
+    child = written("child.toml", 'extends = "mpmri"\nremove = ["phases.warm-up"]')
+    before = load_recipe("mpmri", (), plugins)
+    load_recipe(child, (), plugins)
+    assert load_recipe("mpmri", (), plugins) == before
+
+
+def test_a_misspelt_name_in_a_variant_names_the_nearest(variant):
+    """Overriding by a name that is not there would add half a component; the message shows the name meant."""
+    with pytest.raises(RecipeError) as caught:
+        variant(
+            'extends = "small.toml"\nnetworks.critc = { width = 8 }\n[[phases]]\nname = "synthesise"\nevery = 2',
+            "phases.synthesize.terms.wgan-gp-acd.weight=2",
+        )
+    messages = {problem.place: problem.message for problem in caught.value.problems}
+    assert "is 'critc' misspelt; did you mean 'critic'?" in messages["networks.critc.use"]
+    assert "did you mean 'synthesize'?" in messages["phases.synthesise.use"]
+    assert "did you mean 'wgan-gp-adc'?" in messages["phases.synthesize.terms.wgan-gp-acd.use"]
+
+
+def test_two_terms_of_one_name_are_refused(faults):
+    """Two terms with one loss on one place need names of their own."""
+    term = '{ use = "wgan-gp", on = "adc", critic = "critic", against = "cs" }'
+    found = faults(ADC_ONLY.replace(f"[{term}]", f"[{term}, {term}]"))
+    assert found == {"phases.synthesize.terms.wgan-gp-adc": "two entries have this name; give one another 'name'"}
+
+
+def test_a_recipe_that_extends_itself_is_refused(variant, written):
+    """Directly, and through another."""
+    with pytest.raises(RecipeError, match=r"extends: the recipe extends itself: variant\.toml extends variant\.toml"):
+        variant('extends = "variant.toml"')
+    written("other.toml", 'extends = "variant.toml"')
+    with pytest.raises(RecipeError, match=r"variant\.toml extends other\.toml extends variant\.toml"):
+        variant('extends = "other.toml"')
+
+
+def test_extending_what_is_not_there_is_refused(variant):
+    """The message is about ``extends``, in the file that has it."""
+    with pytest.raises(RecipeError, match=r"variant\.toml: 1 problem\n  extends: .*'mpmr'; did you mean 'mpmri'"):
+        variant('extends = "mpmr"')
+    with pytest.raises(RecipeError, match=r"extends: .*nowhere\.toml: no such recipe file"):
+        variant('extends = "nowhere.toml"')
+    with pytest.raises(RecipeError, match="extends: must be a recipe name or file, got 3"):
+        variant("extends = 3")
+
+
+def test_a_problem_names_the_layer_it_comes_from(variant, written):
+    """With several files the user must know which one to open."""
+    written("between.toml", 'extends = "small.toml"\nlatent.dim = 0\nnetworks.decoder.width = 0')
+    with pytest.raises(RecipeError) as caught:
+        variant('extends = "between.toml"\ntraining.batch = 0', "training.seed=-1")
+    messages = {problem.place: problem.message for problem in caught.value.problems}
+    assert messages["latent.dim"].endswith("between.toml)")
+    assert messages["networks.decoder.width"].endswith("between.toml)")
+    assert messages["training.batch"] == "must be >= 1, got 0"
+    assert messages["training.seed"] == "must be >= 0, got -1 (from --set)"
+
+
+def test_a_problem_of_a_mapping_of_overrides_is_not_laid_to_an_option_of_the_command(written, plugins):
+    """Nobody typed ``--set`` there."""
+    with pytest.raises(RecipeError, match=r"must be >= 0, got -1 \(from an override\)"):
+        load_recipe(written("small.toml", ADC_ONLY), {"training.seed": -1}, plugins)
+
+
+def test_a_faulty_option_hides_no_unknown_name(plugins):
+    """Options and names are checked together: the user mends a recipe once."""
+    overrides = {"networks.adc_decoder.factr": 2, "phases.unsupervised.terms.wgan-gp-adc.critic": "adc_critc"}
+    with pytest.raises(RecipeError) as caught:
+        load_recipe("mpmri", overrides, plugins)
+    assert [problem.place for problem in caught.value.problems] == list(overrides)
+
+
+def test_a_replaced_table_belongs_to_the_layer_that_replaced_it(variant, written):
+    """What a lower layer said about the old table is forgotten with it."""
+    written("between.toml", 'extends = "small.toml"\nnetworks.critic.width = 8')
+    with pytest.raises(RecipeError, match=r"width: must be >= 1, got 0\n"):
+        variant('extends = "between.toml"\nnetworks.critic = { use = "mlp-critic", width = 0 }')
+
+
+# Overrides ------------------------------------------------------------------------------------------------
+
+
+def test_overrides_are_toml_values_or_text(load):
+    """Numbers, lists and truths are TOML; what is not is text, so names need no quotes."""
+    recipe = load(
+        ADC_ONLY,
+        "training.steps=7",
+        "modalities.adc.range=[10, 20]",
+        "augmentation.mirror=true",
+        "cohort.path=some where/a=b.safetensors",
+        'summary="quoted"',
+        "phases.synthesize.terms.wgan-gp-adc.weight=2",
+    )
+    assert recipe.training.steps == 7
+    assert recipe.modalities["adc"].range == (10, 20)
+    assert recipe.augmentation.mirror is True
+    assert str(recipe.cohort.path) == "some where/a=b.safetensors"
+    assert recipe.summary == "quoted"
+    assert recipe.phases[0].terms[0].weight == 2.0
+
+
+def test_overrides_from_python_are_a_mapping(written, plugins):
+    """The same from a notebook, without text, and the caller's values are left alone."""
+    given = {"cohort": {"use": "file", "path": "a"}, "cohort.path": "b", "training.steps": 3}
+    recipe = load_recipe(written("small.toml", ADC_ONLY), given, plugins)
+    assert (str(recipe.cohort.path), recipe.training.steps) == ("b", 3)
+    assert given["cohort"] == {"use": "file", "path": "a"}
+
+
+@pytest.mark.parametrize("text", ["training.steps", "=3", "training..steps=3", ".steps=3", ""])
+def test_an_override_needs_a_key_and_a_value(load, text):
+    """The message shows one that is right."""
+    with pytest.raises(InputError, match=r"must be KEY=VALUE, as in --set training\.steps=100"):
+        load(ADC_ONLY, text)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_value_and_keys_of_one_table_are_refused(load, order):
+    """Neither override is dropped without a word, in whichever order they come."""
+    with pytest.raises(InputError, match="is given a value and keys; give one of the two"):
+        load(ADC_ONLY, *["latent=3", "latent.dim=3"][::order])
+
+
+def test_an_override_may_change_a_component(load):
+    """``--set cohort.use=phantom`` drops the options of the component that was there."""
+    assert type(load(ADC_ONLY, "cohort.use=phantom", "cohort.size=64").cohort).__name__ == "Phantom"
+
+
+# Checks ---------------------------------------------------------------------------------------------------
+
+TWO = """
+extends = "small.toml"
+name = "two"
+modalities.t2w = { shape = [1, 16, 16], range = [0, 700] }
+networks.translator = { use = "unet", width = 4, depth = 2 }
+networks.t2w_critic = { use = "conv-critic", width = 4 }
+synthesizer.t2w = { network = "translator", from = "adc" }
+
+[[phases]]
+name = "synthesize"
+terms = [{ use = "wgan-gp", on = "t2w", critic = "t2w_critic", against = "cs" }]
+"""
+
+
+@pytest.fixture
+def guard(written, plugins):
+    """``guard(text)``: the one problem of ``TWO`` with this text after it, as (place, message)."""
+    written("small.toml", ADC_ONLY)
+
+    def found(*overrides, text=""):
+        with pytest.raises(RecipeError) as caught:
+            load_recipe(written("two.toml", TWO + text), overrides, plugins)
+        (problem,) = caught.value.problems
+        return problem.place, problem.message
+
+    return found
+
+
+def test_two_modalities_check(written, plugins):
+    """The recipe that the guards below break is fine."""
+    written("small.toml", ADC_ONLY)
+    assert list(load_recipe(written("two.toml", TWO), (), plugins).modalities) == ["adc", "t2w"]
+
+
+GUARDS = {
+    "a circle in the graph": (["synthesizer.t2w.from=t2w"], "synthesizer", "look for a circle or a missing edge"),
+    "a shift of modalities that differ in size": (
+        ["augmentation.shift=1", "modalities.t2w.shape=[1,8,8]"],
+        "augmentation.shift",
+        "moves modalities of one size only, so that they stay together; found adc 16 x 16, t2w 8 x 8; set 0",
+    ),
+    "BatchNorm in a penalised critic": (
+        ["networks.critic.norm=batch"],
+        "phases.synthesize.terms.wgan-gp-adc.critic",
+        "penalises its gradient sample by sample",
+    ),
+    "a size the U-Net's depth does not divide": (
+        ["networks.translator.depth=5"],
+        "networks.translator.depth",
+        "must be divisible by 2^5 = 32; accepted depths: 1 to 4",
+    ),
+    "a size the factor does not divide": (["networks.decoder.factor=3"], "networks.decoder.factor", "does not fit 16"),
+    "a term on a modality that is not there": (
+        ["phases.synthesize.terms.wgan-gp-t2w.on=t2"],
+        "phases.synthesize.terms.wgan-gp-t2w.on",
+        "no place 't2'; did you mean 't2w'?; known: latent, adc, t2w",
+    ),
+    "a term on one place twice": (
+        ['phases.synthesize.terms.wgan-gp-t2w.on=["t2w", "t2w"]'],
+        "phases.synthesize.terms.wgan-gp-t2w.on",
+        "names 't2w' twice",
+    ),
+    "a term where the phase makes nothing": (
+        ["networks.prior={use='mlp-critic'}", "phases.synthesize.terms.more={use='aae', critic='prior'}"],
+        "phases.synthesize.terms.more.on",
+        "this phase makes nothing on 'latent'; it makes adc, t2w",
+    ),
+    "a paired loss without references": (
+        ["phases.synthesize.terms.l2.use=l2", "phases.synthesize.terms.l2.on=t2w"],
+        "phases.synthesize.terms.l2.on",
+        "a paired loss needs a reference for each candidate",
+    ),
+    "a network that no phase updates": (
+        ["networks.spare.use=unet", "networks.spare.depth=2"],
+        "networks.spare",
+        "no phase updates it",
+    ),
+    "a critic that is no discriminator": (
+        ["phases.synthesize.terms.wgan-gp-t2w.critic=translator"],
+        "phases.synthesize.terms.wgan-gp-t2w.critic",
+        "needs a discriminator, but 'translator' is a translator; discriminators here: critic, t2w_critic",
+    ),
+    "an unknown critic": (
+        ["phases.synthesize.terms.wgan-gp-t2w.critic=t2w_critik"],
+        "phases.synthesize.terms.wgan-gp-t2w.critic",
+        "no network 't2w_critik'; did you mean 't2w_critic'?; known: decoder, critic, translator, t2w_critic",
+    ),
+    "an unknown network in the graph": (
+        ["synthesizer.t2w.network=translatr"],
+        "synthesizer.t2w.network",
+        "no network 'translatr'; did you mean 'translator'?",
+    ),
+    "an unknown pool": (
+        ["phases.synthesize.terms.wgan-gp-t2w.against=noncs"],
+        "phases.synthesize.terms.wgan-gp-t2w.against",
+        "no pool 'noncs'",
+    ),
+    "an adversarial term without a pool": (
+        ["phases.synthesize.terms.more={use='jsd-auxiliary', on='t2w', critic='t2w_critic'}"],
+        "phases.synthesize.terms.more.against",
+        "required on a modality: one of cs",
+    ),
+    "alongside where the loss does not take it": (
+        ["phases.synthesize.terms.wgan-gp-t2w.alongside=cs"],
+        "phases.synthesize.terms.wgan-gp-t2w.alongside",
+        "as many candidates as references",
+    ),
+    "an unknown place in the graph": (
+        ["synthesizer.t2w.from=acd"],
+        "synthesizer.t2w.from",
+        "no place 'acd'; did you mean 'adc'?",
+    ),
+    "latent taken together with a modality": (
+        ["synthesizer.t2w={network='translator', from=['latent', 'adc']}", "networks.translator.use=stitch-decoder"],
+        "synthesizer.t2w.from",
+        "'latent' cannot be taken together with modalities",
+    ),
+    "one place read twice": (["synthesizer.t2w.from=['adc', 'adc']"], "synthesizer.t2w.from", "names 'adc' twice"),
+    "a circle": (
+        ["synthesizer.t2w.from=t2w"],
+        "synthesizer",
+        "t2w cannot be reached from the latent; look for a circle",
+    ),
+    "a translator where the latent is read": (
+        ["synthesizer.t2w.from=latent"],
+        "synthesizer.t2w.network",
+        "needs a generator, but 'translator' is a translator; generators here: decoder",
+    ),
+    "a modality that nothing makes": (
+        ["modalities.dce={shape=[1, 16, 16], range=[0, 1]}"],
+        "synthesizer",
+        "nothing makes modality 'dce'",
+    ),
+    "a modality of the graph that is not declared": (
+        ["synthesizer.dce={network='translator', from='adc'}"],
+        "synthesizer.dce",
+        "no modality 'dce'",
+    ),
+    "a range upside down": (["modalities.t2w.range=[7, 0]"], "modalities.t2w.range", "must be [low, high] with low"),
+    "a range without extent": (["modalities.t2w.range=[7, 7]"], "modalities.t2w.range", "with low < high, got [7.0, 7"),
+    "a window upside down": (["modalities.t2w.window=[7, 0]"], "modalities.t2w.window", "must be [low, high] with low"),
+    "a shape without space": (["modalities.t2w.shape=[1]"], "modalities.t2w.shape", "channels and 1 to 3 spatial"),
+    "sizes that a translator cannot join": (
+        ["modalities.t2w.shape=[1, 8, 8]"],
+        "networks.translator.use",
+        "keeps the spatial size",
+    ),
+    "an unusual name": (["pools.a b={label='cs'}"], "pools.a b", "a name has letters, digits, '_' and '-' only"),
+    "a recipe name that leads elsewhere": (["name=../elsewhere"], "name", "a name has letters, digits"),
+    "a phase that ends before it begins": (
+        ["phases.synthesize.start=5", "phases.synthesize.stop=5"],
+        "phases.synthesize.stop",
+        "must be > start, 5, got 5",
+    ),
+    "a name where the key is the name": (
+        ["phases.synthesize.name=other"],
+        "phases.synthesize.name",
+        "the key is the name",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", GUARDS)
+def test_the_check_refuses(guard, what):
+    """What can be known to fail is refused before anything is built, at its place and with a way out."""
+    overrides, place, message = GUARDS[what]
+    found = guard(*overrides)
+    assert found[0] == place
+    assert message in found[1]
+
+
+@pytest.mark.parametrize("place", ["latent", "score"])
+def test_a_modality_cannot_take_the_name_of_a_place(faults, place):
+    """``latent`` and ``score`` are places of every graph."""
+    found = faults(ADC_ONLY.replace("adc", place))
+    assert "is the name of a place of every graph" in found[f"modalities.{place}"]
+
+
+def test_a_recipe_needs_a_phase_and_a_phase_needs_a_term(faults):
+    """Neither may be empty."""
+    assert faults(ADC_ONLY.split("[[phases]]")[0] + "[phases]")["phases"] == "a recipe needs at least one phase"
+    empty = ADC_ONLY.split("terms =")[0] + "terms = []"
+    assert faults(empty) == {"phases.synthesize.terms": "a phase needs at least one term"}
+
+
+def test_a_critic_of_two_phases_is_refused(faults):
+    """Two optimizers with moments of their own would pull at one network."""
+    text = ADC_ONLY + ADC_ONLY[ADC_ONLY.index("[[phases]]") :].replace("[[phases]]", '[[phases]]\nname = "again"')
+    assert faults(text) == {
+        "networks.critic": "two optimizers would update it, as critic of phase 'synthesize' and of phase 'again';"
+        " give each phase its own critic"
+    }
+
+
+def test_one_network_at_places_of_different_shapes_is_refused(guard):
+    """Its weights could fit one place only."""
+    place, message = guard(
+        "phases.synthesize.terms.more={use='jsd-auxiliary', on=['adc', 't2w'], critic='critic', against='cs'}"
+    )
+    assert place == "networks.critic"
+    assert message.startswith("is used at places of different shapes: [1, 16, 16] to [] and [2, 16, 16] to []; use two")
+
+
+def test_a_network_that_couples_places_makes_the_same_of_each(load):
+    """It has layers of its own for what it reads, not for what it makes."""
+
+    @attrs.frozen(kw_only=True)
+    class Coupling(AbstractTranslator):
+        couples_places = True
+
+        def build(self, source, target):
+            raise NotImplementedError
+
+    recipe = load(
+        ADC_ONLY.replace('on = "adc"', 'on = "dce"'),
+        "modalities.t2w={shape=[1, 16, 16], range=[0, 1]}",
+        "modalities.dce={shape=[1, 16, 16], range=[0, 1]}",
+        "networks.translator={use='unet', depth=2}",
+        "synthesizer.t2w={network='translator', from='adc'}",
+        "synthesizer.dce={network='translator', from='t2w'}",
+    )
+    coupling = attrs.evolve(recipe, networks={**recipe.networks, "translator": Coupling()})
+    (problem,) = check_recipe(coupling)
+    assert str(problem) == "networks.translator: couples places, so it must make the same of each, not t2w and dce"
+
+
+def test_modalities_of_different_size_cannot_be_taken_together(guard):
+    """Channels are concatenated, so space must agree; paired losses, which have no critic, are held to it too."""
+    place, message = guard(
+        "modalities.dce={shape=[1, 32, 32], range=[0, 1]}",
+        "networks.big={use='stitch-decoder', width=4}",
+        "networks.encoder={use='conv-encoder', width=4}",
+        "synthesizer.dce={network='big', from='latent'}",
+        "phases.supervised={use='reconstruct', pool='cs', encode={network='encoder', from='adc'},"
+        " terms=[{use='l2', on=['adc', 'dce']}]}",
+    )
+    assert place == "phases.supervised.terms.l2-adc-dce.on"
+    assert "modalities taken together need one spatial size, got adc [1, 16, 16], dce [1, 32, 32]" in message
+
+
+def test_a_network_named_by_two_modalities_makes_them_jointly(load):
+    """One call, channels in the order of the graph."""
+    recipe = load(
+        ADC_ONLY,
+        "modalities.t2w={shape=[2, 16, 16], range=[0, 700]}",
+        "synthesizer.t2w={network='decoder', from='latent'}",
+    )
+    ((edge, made),) = recipe.edges()
+    assert (edge.network, made) == ("decoder", ("adc", "t2w"))
+    assert recipe.ends()["decoder"] == [({"latent": (8,)}, {"adc": (1, 16, 16), "t2w": (2, 16, 16)})]
+    assert recipe.upstream(["t2w"]) == ("decoder",)
+
+
+def test_the_graph_runs_in_the_order_of_its_needs(plugins, written):
+    """However the recipe lists them, an edge comes after what it reads."""
+    written("small.toml", ADC_ONLY)
+    recipe = load_recipe(written("two.toml", TWO), (), plugins)
+    turned = attrs.evolve(recipe, synthesizer=dict(reversed(recipe.synthesizer.items())))
+    assert [made for _, made in turned.edges()] == [("adc",), ("t2w",)]
+    assert turned.upstream(["t2w"]) == ("decoder", "translator")
+    assert turned.upstream(["adc"]) == ("decoder",)
+
+
+def test_stored_units_map_to_the_network_and_back():
+    """The declared range becomes [-1, 1], linearly and without clipping."""
+    spec = ModalitySpec(shape=(1, 2), range=(100.0, 300.0))
+    assert [spec.to_network(value) for value in (100, 200, 300, 400)] == [-1, 0, 1, 2]
+    assert [spec.to_units(spec.to_network(value)) for value in (-50, 123.25, 900)] == [-50, 123.25, 900]
+
+
+# JSON Schema ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def schema(plugins):
+    schema = recipe_schema(plugins.registry)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(json.loads(json.dumps(schema)))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_schema_accepts_shipped_recipes(plugins, schema, name):
+    """Completed, and as the file stands."""
+    schema.validate(to_document(load_recipe(name, (), plugins), plugins.registry))
+    schema.validate(tomllib.loads(plugins.recipes[name].read_text()))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["traning.steps = 3", "training.stps = 3", "training.steps = 'many'", "training.steps = 0", "pools.cs.lable = 'cs'",
+     "networks.critic = { use = 'conv-critc' }", "networks.critic = { use = 'conv-critic', factor = 2 }",
+     "networks.critic = { use = 'conv-critic', norm = 'bach' }", "cohort = { use = 'file' }", "latent.dim = 1.5",
+     "phases = 3", "phases = [{ use = 'synthesize', terms = [{ use = 'l2', onn = 'adc' }] }]"],
+)  # fmt: skip
+def test_the_schema_rejects(schema, fault):
+    """Misspelt keys, unknown components, wrong types and numbers out of bounds are seen by an editor."""
+    document = tomllib.loads(ADC_ONLY)
+    schema.validate(document)
+    for key, value in tomllib.loads(fault).items():
+        old = document.get(key)
+        document[key] = {**old, **value} if isinstance(old, dict) and "use" not in value else value
+    assert not schema.is_valid(document)
+
+
+def test_the_schema_holds_variants_to_the_known_sections(schema):
+    """A variant may leave anything out, but not misspell a section."""
+    assert schema.is_valid({"extends": "mpmri", "training": {"steps": 3}, "remove": ["phases.warm-up"]})
+    assert not schema.is_valid({"extends": "mpmri", "traning": {"steps": 3}})
+
+
+def test_every_faulty_number_of_a_list_is_reported(plugins):
+    """Both betas, not the first alone."""
+    with pytest.raises(RecipeError) as refused:
+        load_recipe("mpmri", ["phases.warm-up.betas=[-1, 2]"], plugins)
+    assert "must be >= 0, got -1.0; must be < 1, got 2.0" in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ["phases = []", "[phases.warm-up]\nterms = []"])
+def test_an_empty_list_that_would_change_nothing_is_refused(plugins, tmp_path, line):
+    """Lists are merged by name, so an empty one is no way to remove."""
+    (tmp_path / "variant.toml").write_text(f'extends = "mpmri"\n{line}\n')
+    with pytest.raises(RecipeError, match="is empty, which takes nothing away"):
+        load_recipe(tmp_path / "variant.toml", (), plugins)
+
+
+def test_a_shipped_recipe_is_named_by_its_plugin(plugins, tmp_path):
+    """A problem in what is extended names the recipe, not where Python keeps it."""
+    (tmp_path / "variant.toml").write_text('extends = "mpmri"\nremove = ["pools.cs"]\n')
+    with pytest.raises(RecipeError) as refused:
+        load_recipe(tmp_path / "variant.toml", (), plugins)
+    assert "(from recipe mpmri (shipped by mri))" in str(refused.value)
+    assert "site-packages" not in str(refused.value)

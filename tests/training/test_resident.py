@@ -1,0 +1,175 @@
+"""The cohort as training sees it: mapped to [-1, 1], at the recipe's size, with its pools."""
+
+import attrs
+import numpy as np
+import pytest
+import torch
+
+from gankit import CohortError, Draws, Modality
+from gankit.recipe.recipe import Augmentation
+from gankit.training.resident import area_average, augment, resident_cohort
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def bound(tiny_recipe, tiny_cohort):
+    """``bound(changes, **overrides)``: the tiny cohort with changes, bound to the tiny recipe with overrides."""
+
+    def bind(changes=(), **overrides):
+        return resident_cohort(tiny_recipe(**overrides), attrs.evolve(tiny_cohort, **dict(changes)), CPU)
+
+    return bind
+
+
+def test_images_are_mapped_by_the_declared_range_and_back(bound, tiny_recipe, tiny_cohort):
+    """The range goes to [-1, 1] and the inverse gives the stored units again."""
+    images, recipe = bound().images, tiny_recipe()
+    for name, modality in tiny_cohort.modalities.items():
+        assert images[name].dtype == torch.float32
+        assert images[name].min() >= -1
+        stored = recipe.modalities[name].to_units(images[name]).numpy()
+        np.testing.assert_allclose(stored, modality.values, atol=1e-3)
+
+
+def test_pools_hold_the_slices_of_their_label_and_split(bound, tiny_cohort):
+    """Only training slices, by label."""
+    pools = bound().pools
+    train, cs = tiny_cohort.split == "train", tiny_cohort.labels["cs"]
+    np.testing.assert_array_equal(pools["cs"], np.flatnonzero(train & (cs == 1)))
+    np.testing.assert_array_equal(pools["noncs"], np.flatnonzero(train & (cs == 0)))
+
+
+def test_an_unknown_label_is_in_neither_pool(bound, tiny_cohort):
+    """-1 is not 0."""
+    labels = {"cs": np.where(np.arange(24) < 6, -1, tiny_cohort.labels["cs"])}
+    pools = bound({"labels": labels}).pools
+    assert min(pools["cs"].min(), pools["noncs"].min()) >= 6
+
+
+def test_larger_images_are_averaged_by_area():
+    """A whole factor along each axis, each block its mean."""
+    values = np.arange(2 * 1 * 6 * 4, dtype=np.float32).reshape(2, 1, 6, 4)
+    small = area_average(values, (1, 2, 2), "adc")
+    assert small.shape == (2, 1, 2, 2)
+    assert small[1, 0, 1, 0] == values[1, 0, 3:6, 0:2].mean()
+    assert small.mean() == values.mean()
+    assert area_average(values, (1, 6, 4), "adc") is values
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4), (1, 12, 8), (1, 6), (1, 1, 6, 4)])
+def test_a_size_that_is_no_whole_multiple_is_refused(shape):
+    """Neither resampled nor padded; the message has both sizes."""
+    with pytest.raises(CohortError, match="the cohort's slices are 1 x 6 x 4, wanted are 1 x"):
+        area_average(np.zeros((2, 1, 6, 4), dtype=np.float32), shape, "adc")
+
+
+def test_other_channels_are_refused():
+    """Channels are never averaged."""
+    with pytest.raises(CohortError, match=r"slices are 1 x 6 x 4, wanted are 2 x 6 x 4.*with equal channels"):
+        area_average(np.zeros((2, 1, 6, 4), dtype=np.float32), (2, 6, 4), "adc")
+
+
+def test_a_recipe_at_half_the_size_takes_the_cohort(bound, tiny_cohort, tiny_recipe):
+    """The same cohort serves recipes of several sizes."""
+    half = {"modalities.adc.shape": [1, 8, 8], "modalities.t2w.shape": [1, 8, 8]}
+    images = bound(**half, **{"networks.adc_decoder.factor": 1}).images
+    means = tiny_recipe().modalities["adc"].to_units(images["adc"].mean((1, 2, 3)).numpy())
+    np.testing.assert_allclose(means, tiny_cohort.modalities["adc"].values.mean((1, 2, 3)), rtol=1e-4)
+
+
+REFUSED = {
+    "a missing modality": (lambda c: {"modalities": {"adc": c.modalities["adc"], "t2": c.modalities["t2w"]}}, {},
+                           r"modalities\.t2w: the cohort has no such modality; did you mean 't2'\?; it has adc, t2"),
+    "another unit": (lambda c: {"modalities": c.modalities | {"adc": Modality.of(np.zeros((24, 16, 16)), "mm2/s")}}, {},
+                     r"modalities\.adc\.unit: the recipe says '1e-6 mm2/s', the cohort 'mm2/s'; convert"),
+    "an unknown label": (lambda c: {"labels": {"cs2": c.labels["cs"]}}, {},
+                         r"pools\.cs\.label: the cohort has no label 'cs'; did you mean 'cs2'\?; it has cs2"),
+    "no label at all": (lambda c: {"labels": {}}, {}, "the cohort has no label 'cs'; it has none"),
+    "an empty pool": (lambda c: {"labels": {"cs": np.ones(24, dtype=np.int8)}}, {},
+                      r"pools\.noncs: no slice of the cohort's 24 has label 'cs' = 0 in split 'train'"),
+    "smaller images": (lambda c: {}, {"modalities.adc.shape": [1, 32, 32], "modalities.t2w.shape": [1, 32, 32]},
+                       r"modalities\.adc\.shape: the cohort's slices are 1 x 16 x 16, wanted are 1 x 32 x 32"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_is_refused(bound, tiny_cohort, what):
+    """What does not fit is named by its place in the recipe, with what the cohort has."""
+    changes, overrides, message = REFUSED[what]
+    with pytest.raises(CohortError, match=message):
+        bound(changes(tiny_cohort), **overrides)
+
+
+def test_an_absent_modality_is_never_drawn_where_it_is_needed(bound, tiny_cohort):
+    """Partially paired cohorts train: each draw is from the slices that have what it needs."""
+    present = np.arange(24) % 2 == 0
+    values = np.where(present[:, None, None, None], tiny_cohort.modalities["t2w"].values, np.nan)
+    modalities = tiny_cohort.modalities | {"t2w": Modality.of(values, present=present)}
+    resident = bound({"modalities": modalities})
+    paired, alone = resident.members("cs", ("adc", "t2w")), resident.members("cs", ("adc",))
+    assert present[paired].all()
+    assert set(paired) < set(alone)
+    assert torch.isfinite(resident.images["t2w"]).all()
+
+
+def test_a_pool_without_the_modality_is_refused(bound, tiny_cohort):
+    """A pool may have slices, but none with what a term needs."""
+    modalities = tiny_cohort.modalities | {
+        "t2w": attrs.evolve(tiny_cohort.modalities["t2w"], present=np.zeros(24, bool))
+    }
+    with pytest.raises(CohortError, match=r"pools\.cs: no slice of the pool has adc and t2w"):
+        bound({"modalities": modalities}).members("cs", ("adc", "t2w"))
+
+
+# Augmentation ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def images():
+    """64 slices with the same ramp in two modalities, the second negated and with two channels."""
+    ramp = torch.arange(64 * 48, dtype=torch.float32).reshape(64, 1, 6, 8)
+    return {"adc": ramp, "t2w": torch.cat([-ramp, -2 * ramp], dim=1)}
+
+
+def test_without_augmentation_images_pass_as_they_are(images):
+    """Nothing is drawn and nothing copied."""
+    assert augment(images, Augmentation(), Draws(0), "s") is images
+
+
+@pytest.mark.parametrize("options", [{"mirror": True}, {"shift": 2}, {"mirror": True, "shift": 2}])
+def test_modalities_of_a_slice_change_alike(images, options):
+    """A pair stays a pair."""
+    changed = augment(images, Augmentation(**options), Draws(0), "s")
+    assert not torch.equal(changed["adc"], images["adc"])
+    assert torch.equal(changed["t2w"][:, :1], -changed["adc"])
+    assert torch.equal(changed["t2w"][:, 1:], -2 * changed["adc"])
+
+
+def test_mirroring_turns_half_of_the_slices(images):
+    """Left and right change places, rows stay."""
+    changed = augment(images, Augmentation(mirror=True), Draws(0), "s")["adc"]
+    same = [torch.equal(after, before) for after, before in zip(changed, images["adc"], strict=True)]
+    turned = [torch.equal(after, before.flip(-1)) for after, before in zip(changed, images["adc"], strict=True)]
+    assert all(one != other for one, other in zip(same, turned, strict=True))
+    assert 16 < sum(turned) < 48
+
+
+def test_shifting_moves_by_whole_pixels_and_repeats_the_edge(images):
+    """Each slice by its own amount along each axis, at most ``shift``, nothing invented."""
+    changed = augment(images, Augmentation(shift=1), Draws(0), "s")["adc"]
+    moves = set()
+    for after, before in zip(changed, images["adc"], strict=True):
+        padded = torch.nn.functional.pad(before, (1, 1, 1, 1), mode="replicate")[0]
+        (move,) = [(y, x) for y in range(3) for x in range(3) if torch.equal(padded[y : y + 6, x : x + 8], after[0])]
+        moves.add(move)
+    assert len(moves) == 9
+
+
+def test_augmentation_follows_from_seed_step_and_stream(images):
+    """A replayed step sees the same changes."""
+    both = Augmentation(mirror=True, shift=2)
+    first = augment(images, both, Draws(0, 1), "s")["adc"]
+    assert torch.equal(first, augment(images, both, Draws(0, 1), "s")["adc"])
+    assert not torch.equal(first, augment(images, both, Draws(0, 2), "s")["adc"])
+    assert not torch.equal(first, augment(images, both, Draws(0, 1), "other")["adc"])
