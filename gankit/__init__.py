@@ -53,7 +53,7 @@ _HOMES = {
     "recipe.file": ("load_recipe",),
     "plugin.registry": ("Registry",),
     "_shapes": ("LATENT", "SCORE", "Shape", "Shapes", "doublings", "halvings", "joined", "shape_text"),
-    "training.resident": ("area_average",),
+    "cohort.fit": ("area_average",),
     "cohort.split": ("empty_strata", "split_patients"),
     "networks.synthesizer": ("Networks",),
     "training.train": ("RunResult", "train"),
@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from gankit.cohort.cohort import Modality as Modality
     from gankit.cohort.cohort import read_cohort as read_cohort
     from gankit.cohort.cohort import write_cohort as write_cohort
+    from gankit.cohort.fit import area_average as area_average
     from gankit.cohort.split import empty_strata as empty_strata
     from gankit.cohort.split import split_patients as split_patients
     from gankit.evaluation.evaluation import Candidate as Candidate
@@ -125,7 +126,6 @@ if TYPE_CHECKING:
     from gankit.run.model import Model as Model
     from gankit.run.model import load_model as load_model
     from gankit.training.phases import BatchSource as BatchSource
-    from gankit.training.resident import area_average as area_average
     from gankit.training.train import RunResult as RunResult
     from gankit.training.train import train as train
 

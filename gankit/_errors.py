@@ -12,6 +12,7 @@ A ``GankitError`` is a message for a person: where, what was found, what is acce
 Anything else that escapes gankit is a bug and keeps its traceback.
 """
 
+import difflib
 from collections.abc import Iterable
 
 import attrs
@@ -68,3 +69,11 @@ class RunError(GankitError):
 
 class CheckpointError(RunError):
     """A checkpoint or model file that does not verify."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """``"; did you mean 'stitch'?"`` where a known name begins so or is near, else an empty string."""
+    known = list(known)
+    begun = [each for each in known if len(name) >= 3 and each.startswith(name)]
+    matches = sorted(begun, key=len) or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"; did you mean {matches[0]!r}?" if matches else ""

@@ -81,11 +81,48 @@ def test_core_imports_no_plugin(file):
     assert not {module.split(".")[0] for module in imports(tree_of(file).body)} & PLUGIN_NAMES
 
 
-@pytest.mark.parametrize("file", [file for file in CORE if file.parent.name != "cli"], ids=name_of)
-def test_core_does_not_import_the_command_line(file):
-    """``cli -> core``, never back; ``python -m gankit`` alone begins there."""
-    below = {module for module in imports(tree_of(file).body) if module.startswith("gankit.cli")}
-    assert not below or file.name == "__main__.py"
+WINGS = (
+    {"_errors", "_shapes", "_draws"},
+    {"files", "processes", "plugin"},
+    {"recipe"},
+    {"cohort", "networks"},
+    {"run"},
+    {"evaluation"},
+    {"report"},
+    {"training", "comparison"},
+    {"cli"},
+)
+"""The floors of the house, from the bottom: what runs on one imports from its own and from those beneath it."""
+
+FLOOR_OF = {wing: floor for floor, wings in enumerate(WINGS) for wing in wings}
+
+
+def run_time_imports(file: Path) -> Iterator[str]:
+    """Every module of gankit that this file imports when it is imported or runs, so not for type checkers alone."""
+
+    class Prune(ast.NodeTransformer):
+        def visit_If(self, node):
+            return None if "TYPE_CHECKING" in ast.unparse(node.test) else self.generic_visit(node)
+
+    tree = Prune().visit(tree_of(file))
+    yield from (module for module in imports(tree.body) if module.startswith("gankit."))
+
+
+@pytest.mark.parametrize("file", CORE, ids=name_of)
+def test_no_import_runs_up_the_house(file):
+    """A wing imports from its own floor and from those beneath; ``gankit`` itself, ``gankit.testing`` and ``python -m
+    gankit`` stand outside and may use all of it."""
+    _, *rest = name_of(file).split(".")
+    if not rest or rest[0] in ("testing", "__main__"):
+        return
+    for module in run_time_imports(file):
+        assert FLOOR_OF[module.split(".")[1]] <= FLOOR_OF[rest[0]], f"{name_of(file)} imports {module} from above"
+
+
+def test_every_wing_has_a_floor():
+    """A new folder takes its place in the order."""
+    found = {name_of(file).split(".")[1] for file in CORE if name_of(file) != "gankit"} - {"testing", "__main__"}
+    assert found == set(FLOOR_OF)
 
 
 ORDINARY = {"file"}

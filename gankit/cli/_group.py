@@ -12,8 +12,7 @@ from typing import Any
 
 import click
 
-from gankit._errors import GankitError, InputError, PluginError
-from gankit._nearest import nearest
+from gankit._errors import GankitError, InputError, PluginError, nearest
 from gankit.plugin.plugins import Plugins, load_plugins
 
 

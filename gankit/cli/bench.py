@@ -50,7 +50,7 @@ def bench(
         return
     chosen = _checked(recipe, slot, overrides, batch)
     from gankit.networks.bench import slot_of, threads
-    from gankit.training.train import choose_device
+    from gankit.processes.device import choose_device
 
     where = choose_device(device)
     with threads(count):

@@ -8,8 +8,7 @@ from typing import Any
 import attrs
 import click
 
-from gankit._errors import InputError
-from gankit._nearest import nearest
+from gankit._errors import InputError, nearest
 from gankit.cli._group import plugins
 from gankit.plugin.components import KINDS
 from gankit.plugin.registry import Entry

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from gankit._errors import InputError
-from gankit._nearest import nearest
+from gankit._errors import InputError, nearest
 from gankit.cli._group import plugins
 from gankit.run.targets import header
 

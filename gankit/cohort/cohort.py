@@ -14,10 +14,10 @@ import attrs
 import numpy as np
 
 from gankit._errors import CohortError
-from gankit.cohort.split import SPLITS
 from gankit.files.atomic import write_bytes
 
 FORMAT = "gankit-cohort-1"
+SPLITS = ("train", "test")
 
 
 @attrs.frozen(eq=False, kw_only=True)

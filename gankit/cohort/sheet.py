@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from gankit.cohort.cohort import Cohort, Modality
+from gankit.cohort.fit import approached_slices, area_average, require_fit
 from gankit.files.atomic import write_bytes
 from gankit.recipe.recipe import ModalitySpec, Recipe
-from gankit.training.resident import approached_slices, area_average, require_fit
 
 COLUMNS = 8
 """Slices beside each other in one panel."""

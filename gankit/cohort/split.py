@@ -9,11 +9,10 @@ import numpy as np
 
 from gankit._draws import Draws
 from gankit._errors import InputError
+from gankit.cohort.cohort import SPLITS
 
 if TYPE_CHECKING:
     from gankit.cohort.cohort import Cohort
-
-SPLITS = ("train", "test")
 
 
 def split_patients(patient_N: np.ndarray, label_N: np.ndarray, test_fraction: float, seed: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from gankit._errors import InputError
 from gankit.evaluation.evaluate import Settings
 from gankit.evaluation.subjects import Sets
 from gankit.files.atomic import write_text
+from gankit.files.json_file import read_document
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.file import Layers, check_document
@@ -22,7 +23,9 @@ from gankit.recipe.structure import Document, plain, structure_named, to_documen
 from gankit.run.directory import RunDirectory, differences
 from gankit.run.targets import header
 
-FORMAT = "gankit-comparison-plan-1"
+KIND = "gankit-comparison-plan-"
+FORMAT = f"{KIND}1"
+REMEDY = "restore it, or compare in another place"
 SHOWN = 3
 """Differing keys that a message names."""
 
@@ -144,7 +147,7 @@ class Plan:
         """
         path = self.folder / "plan.json"
         if path.is_file():
-            found = list(_changes(read_document(path), self.document(plugins)))
+            found = list(_changes(read_document(path, KIND, REMEDY), self.document(plugins)))
             if found:
                 raise InputError(
                     f"{self.folder}: holds another comparison ({_some(found)}); give the same values, or another place"
@@ -181,20 +184,9 @@ def planned_run(method: str, slug: str, seed: int, recipe: Recipe, plugins: Plug
     return PlannedRun(name=f"{slug}-seed{seed}", method=method, seed=seed, recipe=recipe, document=document)
 
 
-def read_document(path: Path) -> dict[str, Any]:
-    """The content of plan.json. Raises InputError: it is damaged or of another format."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); restore it, or compare in another place") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise InputError(f"{path}: not the plan of a comparison; compare in another place with -o")
-    return document
-
-
 def read_plan(folder: Path, plugins: Plugins) -> Plan:
     """The plan that ``write`` left in a folder."""
-    document = read_document(folder / "plan.json")
+    document = read_document(folder / "plan.json", KIND, REMEDY)
     judging = document["judging"]
     metrics, _ = structure_named(document["metrics"], AbstractMetric, plugins.registry)
     assert metrics is not None

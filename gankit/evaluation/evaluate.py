@@ -41,8 +41,7 @@ from typing import Any
 
 import attrs
 
-from gankit._errors import CohortError, InputError
-from gankit._nearest import nearest
+from gankit._errors import CohortError, InputError, nearest
 from gankit.cohort.cohort import Cohort, read_cohort
 from gankit.evaluation.evaluation import Evaluation
 from gankit.evaluation.judge import Judge, Measured
@@ -185,11 +184,11 @@ def _model(
 ) -> Subject:
     """A model as what is judged; ``own``: the cohort of its recipe where that is the real one."""
     from gankit.processes.device import choose_device
-    from gankit.run.model import approached_label, load_model
+    from gankit.run.model import load_model
 
     chosen = choose_device(device)
     recipe = recipe_of(file, plugins)
-    made = approached_label(recipe)
+    made = recipe.approached_label()
     if made and made != {evaluation.label: evaluation.value}:
         ((label, value),) = made.items()
         raise InputError(
@@ -264,9 +263,8 @@ def _wanted(label: str | None, recipe: Recipe | None, real: Cohort) -> Wanted:
 
 def wanted_of(recipe: Recipe) -> Wanted | None:
     """The label that a recipe's samples are meant to have; None where it does not say."""
-    from gankit.run.model import approached_label
 
-    made = approached_label(recipe)
+    made = recipe.approached_label()
     return next((Wanted(label=label, value=value) for label, value in made.items()), None)
 
 

@@ -14,8 +14,7 @@ import filelock
 import numpy as np
 
 from gankit._draws import Draws
-from gankit._errors import CohortError, InputError
-from gankit._nearest import nearest
+from gankit._errors import CohortError, InputError, nearest
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.evaluation.intervals import bootstrap
 from gankit.files.atomic import write_bytes
@@ -174,7 +173,7 @@ def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str)
     Raises:
         CohortError: a modality is missing, in another unit or of another size, or no slice has them all.
     """
-    from gankit.training.resident import area_average
+    from gankit.cohort.fit import area_average
 
     present_N = np.ones(len(cohort), dtype=bool)
     for name, spec in modalities.items():

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
-from gankit._errors import InputError, RecipeError
-from gankit._nearest import nearest
+from gankit._errors import InputError, RecipeError, nearest
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.file import parse_override

@@ -8,8 +8,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from gankit._errors import CohortError, InputError
-from gankit._nearest import nearest
+from gankit._errors import CohortError, InputError, nearest
 from gankit._shapes import shape_text
 from gankit.cohort.cohort import Cohort
 from gankit.evaluation.evaluation import Evaluation, complete
@@ -191,7 +190,7 @@ def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
     Raises:
         CohortError: test slices are among them.
     """
-    from gankit.training.resident import select_pool
+    from gankit.cohort.fit import select_pool
 
     try:
         seen = complete(recipe.cohort.load(), evaluation.modalities, whose)

@@ -19,15 +19,14 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from gankit._draws import Draws
-from gankit._errors import InputError, RunError
-from gankit._nearest import nearest
+from gankit._errors import InputError, RunError, nearest
 from gankit._shapes import joined
 from gankit.networks.synthesizer import build_networks
 from gankit.plugin.components import AbstractNetwork
 from gankit.plugin.registry import Registry
+from gankit.processes.device import ran_out
 from gankit.recipe.check import check_recipe
 from gankit.recipe.recipe import Recipe
-from gankit.training.memory import ran_out
 
 LONG_ENOUGH_S = 1e-3
 """A call that takes less is timed many times in a row."""

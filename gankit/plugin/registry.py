@@ -9,8 +9,7 @@ from typing import Any
 
 import attrs
 
-from gankit._errors import InputError, PluginError
-from gankit._nearest import nearest
+from gankit._errors import InputError, PluginError, nearest
 from gankit.plugin.components import KINDS, NETWORK_KINDS, Component
 
 

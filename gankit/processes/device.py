@@ -1,4 +1,4 @@
-"""``auto``, ``cpu``, ``cuda`` and ``cuda:N`` in every command and function that computes."""
+"""Where to compute: ``auto``, ``cpu``, ``cuda`` and ``cuda:N`` wherever anything computes; memory that ran out."""
 
 from __future__ import annotations
 
@@ -31,3 +31,8 @@ def choose_device(device: str) -> torch.device:
             " are devices (torchrun --nproc-per-node), or choose --device cpu"
         )
     return torch.device("cuda", int(number if colon else own))
+
+
+def ran_out(error: Exception) -> bool:
+    """Whether an error says that there is no memory left."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gankit._errors import Problem
-from gankit._nearest import nearest
+from gankit._errors import Problem, nearest
 from gankit._shapes import LATENT, SCORE, Shapes, joined, shape_text
 from gankit.plugin.components import AbstractAdversarialLoss, AbstractLoss, AbstractPairedLoss
 from gankit.recipe.recipe import Edge, Recipe, coupled, critics

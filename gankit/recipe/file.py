@@ -10,8 +10,7 @@ from typing import Any
 
 import attrs
 
-from gankit._errors import InputError, Problem, RecipeError
-from gankit._nearest import nearest
+from gankit._errors import InputError, Problem, RecipeError, nearest
 from gankit.plugin.components import AbstractLoss
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.recipe.check import check_recipe

@@ -162,6 +162,12 @@ class Recipe:
         ]
         return tuple(dict.fromkeys(pool for pool in (*rebuilt, *approached) if pool is not None))
 
+    def approached_label(self) -> dict[str, int]:
+        """The label of the pools that training draws samples to, with its value, where those that have one agree."""
+        pools = [self.pools[name] for name in self.approached_pools()]
+        values = {(pool.label, pool.equals) for pool in pools if pool.label is not None}
+        return dict(values) if len(values) == 1 else {}
+
     def encoder(self) -> Edge | None:
         """The first encoder that a phase names; None where the recipe has none."""
         return next((edge for phase in self.phases for edge in phase_edges(phase)), None)

@@ -13,8 +13,7 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
-from gankit._errors import InputError, Problem
-from gankit._nearest import nearest
+from gankit._errors import InputError, Problem, nearest
 from gankit.plugin.components import KINDS, NETWORK_KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
 from gankit.plugin.registry import Registry
 from gankit.recipe.recipe import Recipe

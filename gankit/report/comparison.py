@@ -13,6 +13,7 @@ import numpy as np
 from gankit.cohort.cohort import Cohort
 from gankit.evaluation.summary import by_id
 from gankit.evaluation.tables import ABSENT, comparison_tables, duration, figure, headed
+from gankit.files.json_file import read_document
 from gankit.files.tables import Table
 from gankit.plugin.components import AbstractCohortSource
 from gankit.plugin.plugins import Plugins
@@ -22,7 +23,6 @@ from gankit.report.page import Facts, Figures, Page, Panel, Pictures, Section, T
 from gankit.report.run import (
     interpolated,
     interpolation_caption,
-    read_document,
     readable_cohort,
     readable_model,
     real_slices,

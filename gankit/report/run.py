@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from gankit._errors import GankitError, InputError
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.sheet import real_pairs
 from gankit.evaluation.tables import ABSENT, duration, evaluation_tables
+from gankit.files.json_file import read_document
 from gankit.files.tables import Table
 from gankit.plugin.components import AbstractAdversarialLoss
 from gankit.plugin.plugins import Plugins
@@ -273,18 +273,6 @@ def evaluation_file(run: Path, named: Path | None) -> Path | None:
             raise InputError(f"--evaluation {named}: no {EVALUATION} there; make one with 'gankit evaluate'")
         return file
     return next((file for file in (run / EVALUATION, run / "evaluation" / EVALUATION) if file.is_file()), None)
-
-
-def read_document(file: Path, kind: str) -> dict[str, Any]:
-    """A JSON file of a known format. Raises InputError: it is damaged or of another."""
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file}: damaged ({error}); make it again") from error
-    found = document.get("format", "") if isinstance(document, dict) else ""
-    if not str(found).startswith(kind):
-        raise InputError(f"{file}: format {found!r}; accepted: {kind}1")
-    return document
 
 
 # Provenance -----------------------------------------------------------------------------------------------

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from gankit._errors import InputError, PluginError
-from gankit._nearest import nearest
+from gankit._errors import InputError, PluginError, nearest
 from gankit.files.atomic import write_bytes, write_text
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from gankit._errors import InputError
 from gankit.cohort.cohort import Cohort
+from gankit.cohort.fit import area_average, require_fit
 from gankit.cohort.sheet import sheet_png
 from gankit.files.atomic import write_bytes
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import Recipe
-from gankit.run.model import Model, approached_label, load_model
-from gankit.training.resident import area_average, require_fit
+from gankit.run.model import Model, load_model
 
 
 def slerp(start_Z: Tensor, end_Z: Tensor, fractions_T: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ def write_interpolation(
 
 def _chosen(cohort: Cohort, recipe: Recipe, pair: tuple[int, int] | None) -> tuple[int, int]:
     keep = np.all([cohort.modalities[name].present for name in recipe.modalities], axis=0)
-    wanted = approached_label(recipe)
+    wanted = recipe.approached_label()
     for label, value in wanted.items():
         keep &= cohort.labels[label] == value
     test = np.flatnonzero(keep & (cohort.split == "test"))

@@ -95,20 +95,13 @@ class Model:
                 name: Modality(values=image.numpy(), unit=self.recipe.modalities[name].unit, present=np.ones(n, bool))
                 for name, image in images.items()
             },
-            labels={label: np.full(n, value, dtype=np.int8) for label, value in approached_label(self.recipe).items()},
+            labels={label: np.full(n, value, dtype=np.int8) for label, value in self.recipe.approached_label().items()},
             patient=np.array([f"synthetic-{index:06d}" for index in range(n)]),
             split=np.full(n, "train"),
             spacing_mm=np.full(n, sizes.pop(), dtype=np.float32) if len(sizes) == 1 else None,
             synthetic=True,
             source=f"synthetic: recipe {self.recipe.name!r}, {self.step} steps, seed {seed}",
         )
-
-
-def approached_label(recipe: Recipe) -> dict[str, int]:
-    """The label of the pools that training draws samples to, with its value, where those that have one agree."""
-    pools = [recipe.pools[name] for name in recipe.approached_pools()]
-    values = {(pool.label, pool.equals) for pool in pools if pool.label is not None}
-    return dict(values) if len(values) == 1 else {}
 
 
 def save_model(

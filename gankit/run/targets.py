@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gankit._errors import InputError
-from gankit._nearest import nearest
+from gankit._errors import InputError, nearest
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Recipe

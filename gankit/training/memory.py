@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from gankit._errors import RunError
+from gankit.processes.device import ran_out
 from gankit.recipe.recipe import Recipe
 
 
@@ -24,8 +25,3 @@ def within_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
             f"{max(1, recipe.training.batch // 2)}), the networks' widths or the modalities' shapes; a run that has"
             " begun keeps its recipe, so train with others in another place (-o)"
         ) from error
-
-
-def ran_out(error: Exception) -> bool:
-    """Whether an error says that there is no memory left."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -17,6 +17,7 @@ import torch
 from gankit._draws import Draws
 from gankit._errors import CheckpointError, InputError, RunError
 from gankit.cohort.cohort import Cohort
+from gankit.cohort.fit import pixel_sizes, range_warnings
 from gankit.cohort.sheet import real_pairs, write_sheet
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
@@ -32,7 +33,7 @@ from gankit.run.model import Model, save_model
 from gankit.training.engine import CudaCapture, EagerEngine, Engine, GraphEngine, proven, wants_graph
 from gankit.training.memory import within_memory
 from gankit.training.phases import Batch, PhaseStep, Scalars
-from gankit.training.resident import ResidentCohort, pixel_sizes, range_warnings, resident_cohort
+from gankit.training.resident import ResidentCohort, resident_cohort
 from gankit.training.scalars import Readings, after_divergence
 from gankit.training.state import TrainingState
 

@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from gankit import Cohort, Modality, load_recipe
-from gankit.run.model import approached_label
 from gankit.training.resident import resident_cohort
 from gankit.training.train import Trainer
 
@@ -140,7 +139,7 @@ def test_slices_of_any_label_move_the_translator_of_dce_alone(half, tiny_recipe)
 
 def test_what_is_sampled_has_the_label_of_the_pools_that_have_one(plugins):
     """DCE is drawn to slices of any label, ADC and T2w to those of one: so are the samples."""
-    assert approached_label(load_recipe("mpmri-dce", plugins=plugins)) == {"cs": 1}
+    assert load_recipe("mpmri-dce", plugins=plugins).approached_label() == {"cs": 1}
 
 
 # The stranger's plugin ------------------------------------------------------------------------------------

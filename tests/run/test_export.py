@@ -13,8 +13,8 @@ from PIL import Image
 import gankit
 from gankit import InputError, PluginError, RunError, load_model, read_cohort, train
 from gankit.cli import main
+from gankit.cohort.fit import pixel_sizes
 from gankit.run.export import export, find_format, synthetic_slices
-from gankit.training.resident import pixel_sizes
 
 pydicom = pytest.importorskip("pydicom")
 itk = pytest.importorskip("SimpleITK")

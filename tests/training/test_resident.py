@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from gankit import CohortError, Draws, Modality
+from gankit.cohort.fit import area_average
 from gankit.recipe.recipe import Augmentation
-from gankit.training.resident import area_average, augment, resident_cohort
+from gankit.training.resident import augment, resident_cohort
 
 CPU = torch.device("cpu")
 

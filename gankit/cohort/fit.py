@@ -1,0 +1,158 @@
+"""How a cohort fits a recipe: modalities, units and ranges, pools, sizes; numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gankit._errors import CohortError, nearest
+from gankit._shapes import Shape, shape_text
+from gankit.cohort.cohort import Cohort, Modality
+from gankit.recipe.recipe import ModalitySpec, Pool, Recipe
+
+
+def require_fit(recipe: Recipe, cohort: Cohort) -> None:
+    """Make sure that a cohort has what a recipe names.
+
+    Raises:
+        CohortError: a modality or a pool's label is missing, or a unit is another.
+    """
+    for name, spec in recipe.modalities.items():
+        if name not in cohort.modalities:
+            known = ", ".join(cohort.modalities)
+            raise CohortError(
+                f"modalities.{name}: the cohort has no such modality{nearest(name, cohort.modalities)};"
+                f" it has {known}; import it or remove the modality from the recipe"
+            )
+        if (unit := cohort.modalities[name].unit) != spec.unit:
+            raise CohortError(
+                f"modalities.{name}.unit: the recipe says {spec.unit!r}, the cohort {unit!r}; convert the cohort's"
+                " values or change the recipe's unit and range"
+            )
+    for name, pool in recipe.pools.items():
+        if pool.label is not None and pool.label not in cohort.labels:
+            known = ", ".join(cohort.labels) or "none"
+            raise CohortError(
+                f"pools.{name}.label: the cohort has no label {pool.label!r}"
+                f"{nearest(pool.label, cohort.labels)}; it has {known}"
+            )
+
+
+def network_values(name: str, spec: ModalitySpec, modality: Modality) -> np.ndarray:
+    """A modality of a cohort as networks see it: (N, *spec.shape) with the range at [-1, 1], absent slices at -1.
+
+    Raises:
+        CohortError: most values are outside the declared range, or the size does not fit.
+    """
+    present = modality.present.reshape(-1, *[1] * (modality.values.ndim - 1))
+    values = np.where(present, modality.values, spec.range[0])
+    _refuse_other_scale(name, spec, modality.values[modality.present])
+    return spec.to_network(area_average(values, spec.shape, name))
+
+
+def _refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> None:
+    """Networks make values within the declared range only: with most of them outside, the range is not of these."""
+    low, high = spec.range
+    if (outside := _outside(spec, values)) > 0.5:
+        first, last = np.percentile(values, [1, 99])
+        raise CohortError(
+            f"modalities.{name}.range: {outside:.0%} of the cohort's values are outside [{low:g}, {high:g}], 98% are"
+            f" within [{first:.4g}, {last:.4g}]; set it, as in --set modalities.{name}.range=[{first:.4g},{last:.4g}]"
+        )
+
+
+NARROW = 0.1
+"""Share of a range that 98% of the values should fill; phantom and patients fill half of it and more."""
+
+
+def range_warnings(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
+    """A sentence for each modality of which networks cannot make some of the cohort's values (from 1 in 100 on), or
+    whose values fill little of the range, as those of another unit do."""
+    for name, spec in recipe.modalities.items():
+        values = cohort.modalities[name].values[cohort.modalities[name].present]
+        low, high = spec.range
+        first, last = np.percentile(values, [1, 99]) if values.size else (low, high)
+        if last - first < NARROW * (high - low):
+            unit = "arbitrary units" if spec.unit == "1" else spec.unit
+            yield (
+                f"modalities.{name}.range: 98% of the cohort's values are within [{first:.4g}, {last:.4g}], a small"
+                f" part of [{low:g}, {high:g}]; are they in {unit}? scale them, or"
+                f" set the range, as in --set modalities.{name}.range=[{first:.4g},{last:.4g}]"
+            )
+        if (outside := _outside(spec, values)) >= 0.01:
+            yield (
+                f"modalities.{name}.range: {outside:.1%} of the cohort's values are outside [{low:g}, {high:g}], which"
+                f" networks cannot make; they reach from {values.min():.4g} to {values.max():.4g}; widen the range or"
+                " clip the values"
+            )
+
+
+def _outside(spec: ModalitySpec, values: np.ndarray) -> float:
+    low, high = spec.range
+    return float(((values < low) | (values > high)).mean()) if values.size else 0.0
+
+
+def area_average(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
+    """(N, C, *larger) to (N, *shape) by the mean over whole blocks of pixels.
+
+    Raises:
+        CohortError: channels differ, or the larger size is no whole multiple.
+    """
+    found = values.shape[1:]
+    whole = len(found) == len(shape) and found[0] == shape[0]
+    if not whole or any(have % want for have, want in zip(found[1:], shape[1:], strict=True)):
+        raise CohortError(
+            f"modalities.{name}.shape: the cohort's slices are {shape_text(found)}, wanted are {shape_text(shape)};"
+            " the cohort's size must be the same or a whole multiple, with equal channels"
+        )
+    blocks = [len(values), found[0]]
+    for have, want in zip(found[1:], shape[1:], strict=True):
+        blocks += [want, have // want]
+    if found == shape:
+        return values
+    return values.reshape(blocks).mean(axis=tuple(range(3, len(blocks), 2)), dtype=np.float32)
+
+
+def pixel_sizes(cohort: Cohort, recipe: Recipe) -> dict[str, tuple[float, float]]:
+    """Modality to the size in mm of its pixels along the last two axes at the recipe's size: the cohort's median over
+    the slices that training approaches, times the side of the blocks averaged. Only planes whose spacing is known."""
+    if cohort.spacing_mm is None:
+        return {}
+    known_N = approached_slices(cohort, recipe) & np.isfinite(cohort.spacing_mm)
+    if not known_N.any():
+        return {}
+    median = float(np.median(cohort.spacing_mm[known_N]))
+    return {
+        name: tuple(round(median * have / want, 6) for have, want in zip(found, spec.shape[1:], strict=True))
+        for name, spec in recipe.modalities.items()
+        if len(found := cohort.modalities[name].values.shape[2:]) == 2
+    }
+
+
+def approached_slices(cohort: Cohort, recipe: Recipe) -> np.ndarray:
+    """Mask (N,) of the cohort's slices that training draws samples to."""
+    pools = [select_pool(recipe.pools[name], cohort) for name in recipe.approached_pools()]
+    return np.any(pools, axis=0) if pools else np.zeros(len(cohort), dtype=bool)
+
+
+def select_pool(pool: Pool, cohort: Cohort) -> np.ndarray:
+    """Mask (N,) of the cohort's slices that a pool selects; the cohort has the pool's label."""
+    chosen_N = np.ones(len(cohort), dtype=bool) if pool.split == "all" else cohort.split == pool.split
+    return chosen_N if pool.label is None else chosen_N & (cohort.labels[pool.label] == pool.equals)
+
+
+def pool_indices(name: str, pool: Pool, cohort: Cohort) -> np.ndarray:
+    """Indices (K,) of the slices that a pool selects.
+
+    Raises:
+        CohortError: there are none.
+    """
+    indices = np.flatnonzero(select_pool(pool, cohort))
+    if not len(indices):
+        wanted = "" if pool.label is None else f" has label {pool.label!r} = {pool.equals}"
+        raise CohortError(
+            f"pools.{name}: no slice of the cohort's {len(cohort)}{wanted} in split {pool.split!r};"
+            " see 'gankit cohort info'"
+        )
+    return indices
