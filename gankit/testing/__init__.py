@@ -1,0 +1,17 @@
+"""Checks that plugin authors run on their own components; gankit's own components pass the same.
+
+    from gankit.testing import check_adversarial_loss, check_network
+
+    def test_my_generator():
+        check_network(MyGenerator(width=8), {"latent": (16,)}, {"adc": (1, 32, 32)})
+
+    def test_my_loss():
+        check_adversarial_loss(MyLoss(on=("adc",), critic="c", against="cs"))
+
+Each check raises AssertionError with one line that names the component and the promise it breaks.
+"""
+
+from gankit.testing._losses import check_adversarial_loss, check_paired_loss
+from gankit.testing._networks import check_network
+
+__all__ = ["check_adversarial_loss", "check_network", "check_paired_loss"]

@@ -1,0 +1,154 @@
+"""Checks of networks."""
+
+from __future__ import annotations
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from gankit._shapes import Shape, Shapes, joined, shape_text
+from gankit.plugin.components import (
+    AbstractDiscriminator,
+    AbstractEncoder,
+    AbstractNetwork,
+)
+from gankit.testing._promises import BATCH, check_imports, no_global_draws, normal, promise, require
+
+
+def check_network(spec: AbstractNetwork, source: Shapes, target: Shapes) -> None:
+    """Check that a network keeps what ``AbstractNetwork`` promises at one pair of shapes.
+
+    It imports no torch until it is built; its weights follow from torch's seed; its output has the shape of the
+    target, and is in [-1, 1] where it is an image; running it draws no random numbers; every trainable parameter and
+    the input get a gradient; it works in float64; its weights survive a safetensors file; samples do not meet unless
+    ``mixes_samples``; and a discriminator whose samples do not meet may be differentiated twice.
+
+    Args:
+        spec: the component with the options to check; small widths make it quick.
+        source, target: shapes without batch by place, such as ``{"latent": (8,)}`` and ``{"adc": (1, 16, 16)}``.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    check_imports(spec)
+    who = type(spec).__name__
+    problems = [str(problem) for problem in spec.check(source, target)]
+    require(not problems, who, f"refuses these shapes: {'; '.join(problems)}")
+    network = _built(spec, source, target, seed=0)
+    x = normal(BATCH, *joined(source))
+    _check_weights(spec, source, target, network)
+    _check_output(spec, network, x, joined(target))
+    _check_round_trip(who, network, _built(spec, source, target, seed=1), x)
+    _check_gradients(who, network, x)
+    _check_float64(who, network, x)
+    if not spec.mixes_samples:
+        _check_independence(who, network, x)
+        if isinstance(spec, AbstractDiscriminator):
+            _check_second_derivatives(who, network, x)
+
+
+def _check_weights(spec: AbstractNetwork, source: Shapes, target: Shapes, network: nn.Module) -> None:
+    who = type(spec).__name__
+    with no_global_draws(who, "is built with a generator other than torch's"):  # torch's is put back by _built
+        again = _built(spec, source, target, seed=0).state_dict()
+    for name, tensor in network.state_dict().items():
+        require(torch.equal(tensor, again[name]), who, f"{name} does not follow from torch's seed")
+        low = tensor.is_floating_point() and tensor.dtype != torch.float32
+        require(not low, who, f"{name} is {tensor.dtype}, not float32")
+
+
+def _check_output(spec: AbstractNetwork, network: nn.Module, x: Tensor, shape: Shape) -> None:
+    who, kept = type(spec).__name__, x.clone()
+    with promise(who, f"maps ({shape_text(tuple(x.shape))})"), no_global_draws(who):
+        y = network(x)
+    wanted = (BATCH, *shape)
+    require(y.shape == wanted, who, f"returns {tuple(y.shape)} where its target says {wanted}")
+    require(bool(y.isfinite().all()), who, "returns numbers that are not finite")
+    require(torch.equal(x, kept), who, "writes into its input")
+    if not isinstance(spec, AbstractDiscriminator | AbstractEncoder):
+        require(bool(y.abs().max() <= 1), who, "makes images beyond [-1, 1]")
+    network.eval()
+    require(torch.equal(network(x), network(x)), who, "gives two answers to one input")
+    network.train()
+
+
+def _check_gradients(who: str, network: nn.Module, x: Tensor) -> None:
+    weights = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+    x = x.clone().requires_grad_()
+    y = network(x)
+    gradients = torch.autograd.grad((y * normal(*y.shape, seed=2)).sum(), [x, *weights.values()], allow_unused=True)
+    for name, gradient in zip(("the input", *weights), gradients, strict=True):
+        require(gradient is not None and bool(gradient.any()), who, f"{name} gets no gradient")
+        require(bool(gradient.isfinite().all()), who, f"{name} gets a gradient that is not finite")
+
+
+def _check_float64(who: str, network: nn.Module, x: Tensor) -> None:
+    y = network(x)
+    with promise(who, "works in float64"):
+        exact = network.double()(x.double())
+    network.float()
+    require(exact.dtype == torch.float64, who, f"returns {exact.dtype} in float64")
+    require(torch.allclose(exact.float(), y, rtol=1e-2, atol=1e-3), who, "differs between float32 and float64")
+
+
+def _check_round_trip(who: str, network: nn.Module, other: nn.Module, x: Tensor) -> None:
+    with promise(who, "has weights that a safetensors file can hold"):
+        other.load_state_dict(load(save({name: each.contiguous() for name, each in network.state_dict().items()})))
+    same = torch.equal(other.eval()(x), network.eval()(x))
+    network.train()
+    require(same, who, "its state_dict does not hold all that it computes with")
+
+
+def _check_independence(who: str, network: nn.Module, x: Tensor) -> None:
+    network.double()
+    alone = torch.allclose(network(x.double())[:2], network(x[:2].double()))
+    network.float()
+    require(alone, who, "one sample's output depends on the others, though mixes_samples is False")
+
+
+def _check_second_derivatives(who: str, network: nn.Module, x: Tensor) -> None:
+    """The derivative of a gradient penalty along its own gradient, against a difference of penalties."""
+    network.double()
+    weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+    def penalty() -> Tensor:
+        leaf = x.double().requires_grad_()
+        (slope,) = torch.autograd.grad(network(leaf).sum(), leaf, create_graph=True)
+        return (torch.linalg.vector_norm(slope.flatten(1), dim=1) - 1).square().mean()
+
+    with promise(who, "may be differentiated twice, as a gradient penalty needs"):
+        gradients = torch.autograd.grad(penalty(), weights, allow_unused=True)
+    along = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, gradients, strict=True)]
+    norm = torch.stack([each.square().sum() for each in along]).sum().sqrt()
+    require(bool(norm > 0), who, "a gradient penalty does not reach its weights")
+    reach, ends = 1e-6, []
+    for sign in (1, -2):
+        for weight, each in zip(weights, along, strict=True):
+            weight.data.add_(each / norm, alpha=sign * reach)
+        ends.append(penalty().item())
+    for weight, each in zip(weights, along, strict=True):
+        weight.data.add_(each / norm, alpha=reach)
+    network.float()
+    difference = (ends[0] - ends[1]) / (2 * reach)
+    require(abs(difference - norm.item()) <= 1e-2 * norm.item(), who, "its second derivatives are wrong")
+
+
+def _built(spec: AbstractNetwork, source: Shapes, target: Shapes, seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = spec.build(source, target)
+    require(isinstance(network, nn.Module), type(spec).__name__, f"builds {network!r}, not a torch.nn.Module")
+    return _EachPlace(network, source) if spec.couples_places else network
+
+
+class _EachPlace(nn.Module):
+    """A network that couples places as one of all of them, along channels: the sum of what it makes of each."""
+
+    def __init__(self, network: nn.Module, source: Shapes):
+        super().__init__()
+        self.network = network
+        self.channels = {place: shape[0] for place, shape in source.items()}
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = x.split(list(self.channels.values()), dim=1)
+        return torch.stack([self.network(part, place) for place, part in zip(self.channels, parts, strict=True)]).sum(0)

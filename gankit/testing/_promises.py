@@ -1,0 +1,68 @@
+"""What every check is made of: a promise, and one line that says who broke it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gankit.plugin.components import (
+    Component,
+)
+
+BATCH = 4
+
+
+def require(kept: Any, who: str, broken: str) -> None:
+    if not kept:
+        raise AssertionError(f"{who}: {broken}")
+
+
+@contextmanager
+def promise(who: str, what: str) -> Iterator[None]:
+    """Whatever is raised inside breaks the promise."""
+    try:
+        yield
+    except AssertionError:
+        raise
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0]
+        raise AssertionError(f"{who}: breaks the promise that it {what}: {type(error).__name__}: {first}") from error
+
+
+@contextmanager
+def no_global_draws(who: str, broken: str = "draws from a global random generator") -> Iterator[None]:
+    before = torch.get_rng_state(), np.random.get_state()[1].tobytes(), random.getstate()  # type: ignore[index]
+    yield
+    after = torch.get_rng_state(), np.random.get_state()[1].tobytes(), random.getstate()  # type: ignore[index]
+    require(torch.equal(before[0], after[0]) and before[1:] == after[1:], who, broken)
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def check_imports(spec: Component) -> None:
+    """A recipe is checked without torch, so the module of a spec must not import it."""
+    module = type(spec).__module__
+    require(
+        module == "__main__" or _imports_no_torch(module),
+        type(spec).__name__,
+        f"importing {module} imports torch; import it inside build",
+    )
+
+
+@functools.cache
+def _imports_no_torch(module: str) -> bool:
+    code = f"import sys, importlib; importlib.import_module({module!r}); sys.exit('torch' in sys.modules)"
+    paths = os.pathsep.join(path for path in sys.path if path)
+    return subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": paths}).returncode == 0
