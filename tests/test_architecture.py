@@ -82,7 +82,7 @@ def test_core_imports_no_plugin(file):
 
 
 WINGS = (
-    {"_errors", "_shapes", "_draws"},
+    {"_errors", "_shapes", "_draws", "_wording"},
     {"files", "processes", "plugin"},
     {"recipe"},
     {"cohort", "networks"},

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from gankit._errors import GankitError, InputError, PluginError, nearest
+from gankit._wording import command_line, speak_flags, worded
 from gankit.plugin.plugins import Plugins, load_plugins
 
 
@@ -36,7 +37,8 @@ def _shown_errors() -> Iterator[None]:
         yield
     except GankitError as error:
         rank = os.environ.get("RANK")  # of processes that torchrun started
-        raise _Shown(str(error) if rank is None else f"[rank {rank}] {error}", error.exit_code) from error
+        message = worded(str(error))
+        raise _Shown(message if rank is None else f"[rank {rank}] {message}", error.exit_code) from error
     except KeyboardInterrupt as error:
         raise _Shown("interrupted", 130) from error
 
@@ -81,21 +83,34 @@ class PluginGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in (known := self.list_commands(ctx)):
             ctx.fail(f"no command {args[0]!r}{nearest(args[0], known)}; known: {', '.join(known)}")
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            speak_flags(_flags(command))
+        return name, command, rest
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _shown_errors():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _shown_errors():
+        with command_line(), _shown_errors():
             return super().invoke(ctx)
+
+
+def _flags(command: click.Command) -> dict[str, str]:
+    """Parameter name to what the user types: an option's first flag, an argument's word in the usage line."""
+    return {
+        str(parameter.name).rstrip("_"): parameter.opts[0]
+        if isinstance(parameter, click.Option)
+        else parameter.human_readable_name
+        for parameter in command.params
+    }
 
 
 def png_path(ctx: click.Context, parameter: click.Parameter, path: Path) -> Path:
     """The callback of options that name a picture to write. Raises InputError for another kind of file."""
     if path.suffix.lower() != ".png":
-        raise InputError(f"-o {path}: is written as PNG, so its name must end in .png")
+        raise InputError(f"`out` {path}: is written as PNG, so its name must end in .png")
     return path
 
 

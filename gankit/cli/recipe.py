@@ -10,6 +10,7 @@ import tomli_w
 
 from gankit._errors import InputError
 from gankit.cli._group import PluginGroup, plugins, set_option
+from gankit.processes.progress import say
 from gankit.recipe.check import recipe_warnings
 from gankit.recipe.file import find_recipe, load_recipe, read_layers
 from gankit.recipe.structure import to_document
@@ -53,7 +54,7 @@ def check(recipe: str, overrides: tuple[str, ...]) -> None:
     """
     loaded = load_recipe(recipe, overrides, plugins())
     for warning in recipe_warnings(loaded):
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}", quiet=False)
     click.echo(f"{find_recipe(recipe, plugins())}: recipe {loaded.name!r} is fine")
 
 

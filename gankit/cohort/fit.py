@@ -58,7 +58,8 @@ def _refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> No
         first, last = np.percentile(values, [1, 99])
         raise CohortError(
             f"modalities.{name}.range: {outside:.0%} of the cohort's values are outside [{low:g}, {high:g}], 98% are"
-            f" within [{first:.4g}, {last:.4g}]; set it, as in --set modalities.{name}.range=[{first:.4g},{last:.4g}]"
+            f" within [{first:.4g}, {last:.4g}]; set it, as in `overrides`"
+            f" modalities.{name}.range=[{first:.4g},{last:.4g}]"
         )
 
 
@@ -78,7 +79,7 @@ def range_warnings(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
             yield (
                 f"modalities.{name}.range: 98% of the cohort's values are within [{first:.4g}, {last:.4g}], a small"
                 f" part of [{low:g}, {high:g}]; are they in {unit}? scale them, or"
-                f" set the range, as in --set modalities.{name}.range=[{first:.4g},{last:.4g}]"
+                f" set the range, as in `overrides` modalities.{name}.range=[{first:.4g},{last:.4g}]"
             )
         if (outside := _outside(spec, values)) >= 0.01:
             yield (

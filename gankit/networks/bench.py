@@ -67,7 +67,7 @@ def slot_of(recipe: Recipe, name: str, registry: Registry) -> Slot:
     """
     if name not in recipe.networks:
         raise InputError(
-            f"--slot {name}: recipe {recipe.name!r} has no such network{nearest(name, recipe.networks)};"
+            f"`slot` {name}: recipe {recipe.name!r} has no such network{nearest(name, recipe.networks)};"
             f" it has {', '.join(recipe.networks)}"
         )
     own = recipe.networks[name]
@@ -110,7 +110,7 @@ def costs(slot: Slot, batch: int, device: torch.device, rounds: int) -> dict[str
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):
             raise
-        raise RunError(f"--batch {batch}: too much for the memory of {device}; choose a smaller one") from error
+        raise RunError(f"`batch` {batch}: too much for the memory of {device}; choose a smaller one") from error
     return {
         label: Cost(
             parameters=parameters,

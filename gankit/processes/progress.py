@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import Any
 
+from gankit._wording import worded
+
 LINE_EVERY_S = 10.0
 """Seconds between plain lines."""
 
@@ -14,7 +16,7 @@ LINE_EVERY_S = 10.0
 def say(text: str, quiet: bool) -> None:
     """One line to people, where no bar is shown."""
     if not quiet:
-        print(text, file=sys.stderr, flush=True)
+        print(worded(text), file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -57,9 +59,9 @@ class Progress:
         if self._quiet:
             return
         if self._bar is not None:
-            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._bar.console.print(worded(text), highlight=False, markup=False, soft_wrap=True)
         else:
-            print(text, file=sys.stderr, flush=True)
+            print(worded(text), file=sys.stderr, flush=True)
 
     def begin(self, done: int) -> None:
         """Start counting from here."""

@@ -17,7 +17,7 @@ from gankit.recipe.check import check_recipe
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import Document, key_of, structure_recipe
 
-SET = "--set"
+OVERRIDES = "`overrides`"
 
 
 @attrs.frozen
@@ -98,7 +98,7 @@ def find_recipe(recipe: str | Path, plugins: Plugins, beside: Path | None = None
 def read_layers(recipe: str | Path, overrides: Iterable[str] | Mapping[str, Any], plugins: Plugins) -> Layers:
     """The document of a recipe with what it extends beneath it and the overrides on top."""
     layers = _read_chain(find_recipe(recipe, plugins), plugins, ())
-    source = "an override" if isinstance(overrides, Mapping) else SET
+    source = "an override" if isinstance(overrides, Mapping) else OVERRIDES
     return _overlay(layers, _parse_overrides(overrides), source)
 
 
@@ -260,9 +260,9 @@ def _parse_overrides(overrides: Iterable[str] | Mapping[str, Any]) -> Document:
         for part in parents:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
-                raise InputError(f"{SET} {path}: {part!r} is given a value and keys; give one of the two")
+                raise InputError(f"{OVERRIDES} {path}: {part!r} is given a value and keys; give one of the two")
         if isinstance(table.get(last), dict):
-            raise InputError(f"{SET} {path}: {last!r} is given a value and keys; give one of the two")
+            raise InputError(f"{OVERRIDES} {path}: {last!r} is given a value and keys; give one of the two")
         table[last] = copy.deepcopy(value)
     return document
 
@@ -275,7 +275,7 @@ def parse_override(text: str) -> tuple[str, Any]:
     """
     path, equals, value = text.partition("=")
     if not equals or not all(path.strip().split(".")):
-        raise InputError(f"{SET} {text}: must be KEY=VALUE, as in {SET} training.steps=100")
+        raise InputError(f"{OVERRIDES} {text}: must be KEY=VALUE, as in {OVERRIDES} training.steps=100")
     try:
         return path.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

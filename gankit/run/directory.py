@@ -71,11 +71,11 @@ class RunDirectory:
             lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise RunError(
-                f"{self.path}: another process is writing this run; wait for it, or give another place with -o"
+                f"{self.path}: another process is writing this run; wait for it, or give another place with `out`"
             ) from error
         except OSError as error:
             raise RunError(
-                f"{self.path}: cannot be written: {error.strerror or error}; give another place with -o"
+                f"{self.path}: cannot be written: {error.strerror or error}; give another place with `out`"
             ) from error
         try:
             for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
@@ -108,7 +108,8 @@ class RunDirectory:
         if self.recipe.exists() and (differing := differences(self.locked_recipe(), document)):
             listed = "\n".join(f"  {line}" for line in differing)
             raise InputError(
-                f"{self.path}: holds a run of another recipe; give another place with -o, or the same values:\n{listed}"
+                f"{self.path}: holds a run of another recipe; give another place with `out`, or the same values:"
+                f"\n{listed}"
             )
 
     def refuse_other_cohort(self, digest: str) -> None:
@@ -120,7 +121,7 @@ class RunDirectory:
         if self.provenance().get("cohort", digest) != digest:
             raise InputError(
                 f"{self.path}: its run began with a cohort of other content, so it cannot go on with this one; restore"
-                " that cohort, or train in another place (-o)"
+                " that cohort, or train in another place (`out`)"
             )
 
     def lock_recipe(self, document: Document, provenance: Mapping[str, Any]) -> None:
@@ -144,7 +145,7 @@ class RunDirectory:
         try:
             return tomllib.loads(self.recipe.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{self.recipe}: damaged ({error}); restore it or start anew with -o") from error
+            raise InputError(f"{self.recipe}: damaged ({error}); restore it or start anew with `out`") from error
 
     # Metrics ----------------------------------------------------------------------------------------------
 

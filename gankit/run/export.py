@@ -70,7 +70,7 @@ def find_format(name: str, plugins: Plugins) -> Encode:
     formats = plugins.export_formats
     if name not in formats:
         known = ", ".join(sorted(formats)) or "none"
-        raise InputError(f"--format {name}: no such format{nearest(name, formats)}; accepted: {known}")
+        raise InputError(f"`format` {name}: no such format{nearest(name, formats)}; accepted: {known}")
     module, _, attribute = formats[name].partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
@@ -135,6 +135,8 @@ def _claim(folder: Path, note: Mapping[str, Any]) -> None:
     path = folder / NOTE
     if folder.is_dir() and any(folder.iterdir()):
         if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
-            raise InputError(f"-o {folder}: holds other files than this export; nothing was written, choose a new one")
+            raise InputError(
+                f"`out` {folder}: holds other files than this export; nothing was written, choose a new one"
+            )
     else:
         write_text(path, text)

@@ -102,6 +102,6 @@ def _chosen(cohort: Cohort, recipe: Recipe, pair: tuple[int, int] | None) -> tup
     first, second = pair or (0, len(indices) - 1)
     if not all(0 <= index < len(indices) for index in (first, second)):
         raise InputError(
-            f"--pair {first} {second}: there are {len(indices)} complete {which}{described}, counted from 0"
+            f"`pair` {first} {second}: there are {len(indices)} complete {which}{described}, counted from 0"
         )
     return int(indices[first]), int(indices[second])

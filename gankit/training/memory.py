@@ -21,7 +21,7 @@ def within_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
         if not ran_out(error):
             raise
         raise RunError(
-            f"out of memory on {device}: lower training.batch, now {recipe.training.batch} (--set training.batch="
-            f"{max(1, recipe.training.batch // 2)}), the networks' widths or the modalities' shapes; a run that has"
-            " begun keeps its recipe, so train with others in another place (-o)"
+            f"out of memory on {device}: lower training.batch, now {recipe.training.batch} (`overrides`"
+            f" training.batch={max(1, recipe.training.batch // 2)}), the networks' widths or the modalities' shapes; a"
+            " run that has begun keeps its recipe, so train with others in another place (`out`)"
         ) from error

@@ -64,5 +64,5 @@ def after_divergence(run: RunDirectory) -> str:
     kept = f"the last good checkpoint is {good}" if good else "there is no checkpoint yet"
     return (
         f"{kept}. Lower a learning rate or a weight, or look at the cohort's values, and train anew in another place"
-        " (-o)"
+        " (`out`)"
     )

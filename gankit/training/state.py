@@ -75,7 +75,7 @@ class TrainingState:
         if stored.keys() != own.keys() or any(stored[name].shape != own[name].shape for name in own):
             raise RunError(
                 f"{path}: holds other networks than the recipe builds with the installed plugins; install the versions"
-                " that recipe.lock.toml names, or train anew in another place (-o)"
+                " that recipe.lock.toml names, or train anew in another place (`out`)"
             )
         for name, tensor in own.items():
             tensor.copy_(stored[name])

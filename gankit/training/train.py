@@ -226,17 +226,17 @@ def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:
         listed = ", ".join(path.name for path in checkpoints)
         raise CheckpointError(
             f"{run.path}: none of its checkpoints verifies ({listed}); restore one from a copy, train in another place"
-            f" (-o), or remove {run.path} to train anew"
+            f" (`out`), or remove {run.path} to train anew"
         )
     elif run.model.exists():
         raise CheckpointError(
             f"{run.path}: has a model but no checkpoint, so it cannot go on; restore {run.path / 'checkpoints'}, train"
-            f" in another place (-o), or remove {run.path} to train anew"
+            f" in another place (`out`), or remove {run.path} to train anew"
         )
     if state.step > state.recipe.training.steps:
         raise InputError(
             f"{run.path}: {state.step} steps are done, more than training.steps = {state.recipe.training.steps};"
-            " ask for more, or train in another place (-o)"
+            " ask for more, or train in another place (`out`)"
         )
     progress.begin(state.step)
 

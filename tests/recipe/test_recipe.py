@@ -422,11 +422,11 @@ def test_a_problem_names_the_layer_it_comes_from(variant, written):
     assert messages["latent.dim"].endswith("between.toml)")
     assert messages["networks.decoder.width"].endswith("between.toml)")
     assert messages["training.batch"] == "must be >= 1, got 0"
-    assert messages["training.seed"] == "must be >= 0, got -1 (from --set)"
+    assert messages["training.seed"] == "must be >= 0, got -1 (from `overrides`)"
 
 
 def test_a_problem_of_a_mapping_of_overrides_is_not_laid_to_an_option_of_the_command(written, plugins):
-    """Nobody typed ``--set`` there."""
+    """Nobody gave a list of texts there."""
     with pytest.raises(RecipeError, match=r"must be >= 0, got -1 \(from an override\)"):
         load_recipe(written("small.toml", ADC_ONLY), {"training.seed": -1}, plugins)
 
@@ -479,7 +479,7 @@ def test_overrides_from_python_are_a_mapping(written, plugins):
 @pytest.mark.parametrize("text", ["training.steps", "=3", "training..steps=3", ".steps=3", ""])
 def test_an_override_needs_a_key_and_a_value(load, text):
     """The message shows one that is right."""
-    with pytest.raises(InputError, match=r"must be KEY=VALUE, as in --set training\.steps=100"):
+    with pytest.raises(InputError, match=r"must be KEY=VALUE, as in `overrides` training\.steps=100"):
         load(ADC_ONLY, text)
 
 

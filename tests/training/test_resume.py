@@ -357,7 +357,7 @@ def test_metrics_on_a_full_disk_end_the_run(tmp_path):
 def test_an_unwritable_place_is_refused_before_training(run, tmp_path):
     """A run directory below a file cannot be; the line says where and what to do."""
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(RunError, match=r"file/run: cannot be written: .*; give another place with -o"):
+    with pytest.raises(RunError, match=r"file/run: cannot be written: .*; give another place with `out`"):
         run(1, "file/run")
 
 
@@ -395,7 +395,7 @@ def test_a_run_does_not_go_on_with_another_cohort(run, tiny_cohort, tmp_path):
     """What it would become is not what it began with; it stays as it was."""
     run(1)
     before, lock = bytes_of(tmp_path / "run", 1), RunDirectory(tmp_path / "run").recipe.read_bytes()
-    with pytest.raises(InputError, match=r"began with a cohort of other content.*another place \(-o\)"):
+    with pytest.raises(InputError, match=r"began with a cohort of other content.*another place \(`out`\)"):
         run(2, cohort=tiny_cohort.select(np.arange(len(tiny_cohort)) > 0))
     assert bytes_of(tmp_path / "run", 1) == before
     assert RunDirectory(tmp_path / "run").recipe.read_bytes() == lock

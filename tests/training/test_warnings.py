@@ -35,7 +35,7 @@ def test_values_in_a_corner_of_the_range_are_warned_of(said):
     """As of ADC in mm2/s where the recipe has 1e-6 mm2/s: networks would have to make all but one shade of black."""
     text = said(**{"modalities.adc.range": [0, 3_000_000]})
     assert "warning: modalities.adc.range: 98% of the cohort's values are within [" in text
-    assert "a small part of [0, 3e+06]; are they in 1e-6 mm2/s? scale them, or set the range, as in --set" in text
+    assert "a small part of [0, 3e+06]; are they in 1e-6 mm2/s? scale them, or set the range, as in `overrides`" in text
     assert "modalities.t2w.range" not in text
 
 
@@ -57,7 +57,7 @@ def test_a_phase_that_starts_after_the_last_step_is_warned_of(said):
 def test_running_out_of_memory_says_what_to_lower(said, monkeypatch, error):
     """One line instead of a traceback."""
     monkeypatch.setattr("gankit.training.train.Trainer.step", lambda _: (_ for _ in ()).throw(error))
-    with pytest.raises(RunError, match=r"out of memory on cpu: lower training.batch, now 4 \(--set training.batch=2\)"):
+    with pytest.raises(RunError, match=r"out of memory on cpu: .*batch, now 4 \(`overrides` training.batch=2\)"):
         said()
 
 
