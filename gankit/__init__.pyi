@@ -29,6 +29,7 @@ from gankit.evaluation.evaluation import Evaluation as Evaluation
 from gankit.evaluation.evaluation import Reading as Reading
 from gankit.evaluation.intervals import bootstrap as bootstrap
 from gankit.files.atomic import write_bytes as write_bytes
+from gankit.files.toml_types import structure_table as structure_table
 from gankit.networks.batch_norm import BatchNorm as BatchNorm
 from gankit.networks.layers import PixelNorm as PixelNorm
 from gankit.networks.layers import convolution as convolution

@@ -10,9 +10,9 @@ import click
 
 from gankit._errors import InputError, nearest
 from gankit.cli._group import plugins
+from gankit.files.toml_types import key_of
 from gankit.plugin.components import KINDS
 from gankit.plugin.registry import Entry
-from gankit.recipe.structure import key_of
 
 
 @click.command

@@ -11,10 +11,10 @@ from typing import Any
 import attrs
 
 from gankit._errors import InputError
+from gankit.files.toml_types import key_of
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.file import load_recipe, parse_override, read_layers
 from gankit.recipe.recipe import Recipe
-from gankit.recipe.structure import key_of
 
 AXIS = "--axis"
 

@@ -11,11 +11,12 @@ from typing import Any
 import attrs
 
 from gankit._errors import InputError, Problem, RecipeError, nearest
+from gankit.files.toml_types import key_of
 from gankit.plugin.components import AbstractLoss
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.recipe.check import check_recipe
 from gankit.recipe.recipe import Recipe
-from gankit.recipe.structure import Document, key_of, structure_recipe
+from gankit.recipe.structure import Document, structure_recipe
 
 OVERRIDES = "`overrides`"
 

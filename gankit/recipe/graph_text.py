@@ -5,10 +5,10 @@ from __future__ import annotations
 import attrs
 
 from gankit._shapes import LATENT, shape_text
+from gankit.files.toml_types import key_of
 from gankit.plugin.components import AbstractLoss, AbstractPhase, Component
 from gankit.plugin.registry import Registry
 from gankit.recipe.recipe import Edge, Recipe, critics, phase_edges
-from gankit.recipe.structure import key_of
 
 
 def graph_text(recipe: Recipe, registry: Registry) -> str:

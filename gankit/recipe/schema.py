@@ -11,10 +11,10 @@ from typing import Any
 
 import attrs
 
+from gankit.files.toml_types import key_of
 from gankit.plugin.components import KINDS, NETWORK_KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
 from gankit.plugin.registry import Registry
 from gankit.recipe.recipe import Recipe
-from gankit.recipe.structure import key_of
 
 Schema = dict[str, Any]
 

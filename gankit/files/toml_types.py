@@ -1,0 +1,181 @@
+"""TOML tables to attrs classes and back to the user: every problem is collected, each with its place."""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
+
+from gankit._errors import InputError, Problem, nearest
+
+Kind = TypeVar("Kind")
+
+
+class KeyProblem(Exception):
+    """A problem at one key below the place where it was found."""
+
+    def __init__(self, key: str, message: str):
+        super().__init__(message)
+        self.key = key
+
+
+def key_of(field: Any) -> str:
+    """The TOML key of an attrs field: ``from_`` is written ``from``."""
+    return field.name.rstrip("_")
+
+
+def structure_table(document: Mapping[str, Any], kind: type[Kind]) -> tuple[Kind | None, list[Problem]]:
+    """Give a TOML table the types of an attrs class.
+
+    Fields may be bool, int, float (a whole number is one), str, Path, ``Literal``, other attrs classes, tuples and
+    mappings by text of these, and ``... | None``. A field's validator raises ValueError. A key that is no field is a
+    problem, which names the nearest field.
+
+    Args:
+        document: as ``tomllib`` reads it.
+        kind: an attrs class whose fields are the keys; ``from_`` is the key ``from``.
+
+    Returns:
+        the value and no problem, or None and every problem, its place a dotted path as in ``masks.0.values``.
+    """
+    return structured(table_converter(), document, kind)
+
+
+def structured(converter: cattrs.Converter, document: Any, kind: Any) -> tuple[Any, list[Problem]]:
+    """A document in the types of ``kind``, or None and everything that is wrong. What is no problem of the document
+    is raised."""
+    try:
+        return converter.structure(document, kind), []
+    except Exception as error:
+        if not (problems := list(_problems(error, ""))):
+            raise
+        return None, problems
+
+
+def table_converter() -> cattrs.Converter:
+    """A converter whose errors ``structured`` can tell apart; it takes nothing for another type than it is."""
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
+    for kind, word in ((bool, "true or false"), (int, "a whole number"), (float, "a number"), (str, "text")):
+        converter.register_structure_hook(kind, _strict(kind, word))
+    converter.register_structure_hook(Path, lambda value, _: Path(_strict(str, "a path")(value, str)))
+    converter.register_structure_hook_func(lambda kind: typing.get_origin(kind) is tuple, _tuple_hook(converter))
+    converter.register_structure_hook_factory(
+        lambda kind: typing.get_origin(kind) in (dict, Mapping), lambda kind: _mapping_hook(kind, converter)
+    )
+    converter.register_structure_hook_func(lambda kind: typing.get_origin(kind) is typing.Literal, _choice)
+    converter.register_structure_hook_factory(attrs.has, lambda kind: _table_hook(kind, converter))
+    return converter
+
+
+# Hooks ----------------------------------------------------------------------------------------------------
+
+
+def _strict(kind: type, word: str) -> Callable[[Any, Any], Any]:
+    accepted = (int, float) if kind is float else (kind,)
+
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+            raise ValueError(f"must be {word}, got {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"must be a finite number, got {value!r}")
+        try:
+            return kind(value)
+        except OverflowError:
+            raise ValueError(f"must be {word}, got one too large for a float") from None
+
+    return hook
+
+
+def _tuple_hook(converter: cattrs.Converter) -> Callable[[Any, Any], tuple[Any, ...]]:
+    def hook(value: Any, kind: Any) -> tuple[Any, ...]:
+        parts = typing.get_args(kind)
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"must be a list, got {value!r}")
+        if parts[-1] is Ellipsis and attrs.has(parts[0]):  # tables, whose problems have places of their own
+            return tuple(converter.structure(value, list[parts[0]]))  # type: ignore[valid-type]
+        if parts[-1] is Ellipsis:
+            parts = parts[:1] * len(value)
+        if len(value) != len(parts):
+            raise ValueError(f"must be a list of {len(parts)}, got {value!r}")
+        return tuple(converter.structure(item, part) for item, part in zip(value, parts, strict=True))
+
+    return hook
+
+
+def _mapping_hook(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], dict[str, Any]]:
+    structure: Any = mapping_structure_factory(kind, converter, structure_to=dict)
+
+    def hook(value: Any, of: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"must be a table, got {value!r}")
+        return structure(value, of)
+
+    return hook
+
+
+def _choice(value: Any, kind: Any) -> Any:
+    accepted = typing.get_args(kind)
+    if value not in accepted:
+        listed = ", ".join(map(repr, accepted))
+        raise ValueError(f"must be one of {listed}, got {value!r}{nearest(str(value), map(str, accepted))}")
+    return value
+
+
+def _table_hook(kind: type, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    """Structure one attrs class; each field's validator runs in its own hook, so that all failures are collected."""
+    attrs.resolve_types(kind)
+
+    def checked(field: Any) -> Callable[[Any, Any], Any]:
+        def hook(value: Any, of: Any) -> Any:
+            structured = converter.structure(value, of)
+            if field.validator is not None:
+                field.validator(None, field, structured)
+            return structured
+
+        return hook
+
+    overrides = {field.name: override(rename=key_of(field), struct_hook=checked(field)) for field in attrs.fields(kind)}
+    structure: Any = make_dict_structure_fn(kind, converter, **overrides)  # type: ignore[arg-type]
+
+    def hook(value: Any, of: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"must be a table, got {value!r}")
+        return structure(value, of)
+
+    return hook
+
+
+# Problems -------------------------------------------------------------------------------------------------
+
+
+def _problems(error: BaseException, place: str) -> Iterator[Problem]:
+    """Walk cattrs' tree of errors to the leaves."""
+    if isinstance(error, cattrs.BaseValidationError):
+        for child in error.exceptions:
+            part = next((_part(note) for note in getattr(child, "__notes__", ()) if _part(note)), "")
+            yield from _problems(child, ".".join(filter(None, (place, part))))
+    elif isinstance(error, cattrs.ForbiddenExtraKeysError):
+        known = [key_of(field) for field in attrs.fields(error.cl)]
+        for key in sorted(error.extra_fields):
+            listed = ", ".join(known) or "no options"
+            yield Problem(f"{place}.{key}" if place else key, f"unknown key{nearest(key, known)}; accepted: {listed}")
+    elif isinstance(error, KeyProblem):
+        yield Problem(f"{place}.{error.key}" if place else error.key, str(error))
+    elif isinstance(error, KeyError):
+        yield Problem(place, "required, but missing")
+    elif isinstance(error, ValueError | TypeError | InputError):
+        yield Problem(place, str(error))
+    else:
+        raise error
+
+
+def _part(note: Any) -> str:
+    if isinstance(note, cattrs.AttributeValidationNote):
+        return note.name.rstrip("_")
+    return str(note.index) if isinstance(note, cattrs.IterableValidationNote) else ""
