@@ -6,6 +6,7 @@ from gankit._errors import CohortError as CohortError
 from gankit._errors import GankitError as GankitError
 from gankit._errors import InputError as InputError
 from gankit._errors import PluginError as PluginError
+from gankit._errors import PluginWarning as PluginWarning
 from gankit._errors import Problem as Problem
 from gankit._errors import RecipeError as RecipeError
 from gankit._errors import RunError as RunError

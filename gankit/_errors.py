@@ -63,6 +63,10 @@ class PluginError(InputError):
     """A plugin that cannot be loaded or breaks the contract; the message names it."""
 
 
+class PluginWarning(UserWarning):
+    """Something of a plugin is left out; what does not need it goes on."""
+
+
 class RunError(GankitError):
     """A run that failed for a reason the user can act on."""
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gankit._errors import GankitError, InputError, PluginError, nearest
+from gankit._errors import GankitError, InputError, PluginError, PluginWarning, nearest
 from gankit._wording import command_line, speak_flags, worded
 from gankit.plugin.plugins import Plugins, load_plugins
+from gankit.plugin.targets import imported
+from gankit.processes.progress import say
 
 
 @functools.cache
@@ -32,15 +36,26 @@ class _Shown(click.ClickException):
 
 
 @contextmanager
-def _shown_errors() -> Iterator[None]:
+def _shown() -> Iterator[None]:
+    """Errors that are meant for the user, and warnings of plugins that are left out, as one line each."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", PluginWarning)
+            warnings.showwarning = partial(_show_warning, warnings.showwarning)
+            yield
     except GankitError as error:
         rank = os.environ.get("RANK")  # of processes that torchrun started
         message = worded(str(error))
         raise _Shown(message if rank is None else f"[rank {rank}] {message}", error.exit_code) from error
     except KeyboardInterrupt as error:
         raise _Shown("interrupted", 130) from error
+
+
+def _show_warning(others: Callable[..., None], message: Warning, category: type[Warning], *where: Any) -> None:
+    if not issubclass(category, PluginWarning):
+        others(message, category, *where)
+    elif os.environ.get("RANK", "0") == "0":  # of processes that torchrun started, one speaks
+        say(f"warning: {message}", quiet=False)
 
 
 class PluginGroup(click.Group):
@@ -57,8 +72,8 @@ class PluginGroup(click.Group):
             *parents, name = words.split()
             if parents == self._words.split():
                 if name in targets:
-                    raise PluginError(f"a plugin adds command {words!r}, which gankit has already")
-                targets[name] = target
+                    _warn_of_hidden(words)
+                targets.setdefault(name, target)
         return targets
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -67,34 +82,60 @@ class PluginGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if (target := self._targets().get(cmd_name)) is None:
             return None
-        module, _, attribute = target.partition(":")
-        try:
-            return getattr(importlib.import_module(module), attribute)
-        except Exception as error:
-            if cmd_name in self._commands_at:
-                raise
-            words = f"{self._words} {cmd_name}".strip()
-            raise PluginError(
-                f"a plugin's command {words!r} cannot be imported from {target!r}: {type(error).__name__}: {error}"
-            ) from error
+        if cmd_name in self._commands_at:
+            module, _, name = target.partition(":")
+            return getattr(importlib.import_module(module), name)
+        words = f"{self._words} {cmd_name}".strip()
+        return _plugins_command(words, target)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in (known := self.list_commands(ctx)):
-            ctx.fail(f"no command {args[0]!r}{nearest(args[0], known)}; known: {', '.join(known)}")
+            words = f"{self._words} {args[0]}".strip()
+            near = nearest(args[0], known)
+            ctx.fail(f"no command {args[0]!r}{near}; known: {', '.join(known)}{plugins().perhaps(words)}")
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             speak_flags(_flags(command))
         return name, command, rest
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        with _shown_errors():
+        with _shown():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with command_line(), _shown_errors():
+        with command_line(), _shown():
             return super().invoke(ctx)
+
+
+@functools.cache
+def _warn_of_hidden(words: str) -> None:
+    owner = plugins().owner_of("commands", words)
+    warnings.warn(f"plugin {owner!r}: its command {words!r} is left out: gankit has one", PluginWarning, stacklevel=2)
+
+
+def _plugins_command(words: str, target: str) -> click.Command:
+    """A plugin's command; where it cannot be imported, one that says so when it is called, so that help goes on."""
+    what = f"plugin {plugins().owner_of('commands', words)!r}: command {words!r}"
+    try:
+        command = imported(target, what)
+        if not isinstance(command, click.Command):
+            raise PluginError(f"{what} must be a click command, {target!r} is {command!r}")
+    except PluginError as error:
+        return _BrokenCommand(words, error)
+    return command
+
+
+class _BrokenCommand(click.Command):
+    """Stands where a plugin's command cannot be imported."""
+
+    def __init__(self, words: str, error: PluginError):
+        super().__init__(words.split()[-1], short_help=f"(broken: 'gankit {words}' says why)")
+        self._error = error
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        raise self._error
 
 
 def _flags(command: click.Command) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import click
 
-from gankit._errors import InputError, nearest
+from gankit._errors import InputError, PluginError, nearest
 from gankit.cli._group import plugins
 from gankit.files.toml_types import key_of
 from gankit.plugin.components import KINDS
@@ -26,9 +26,10 @@ def components(name: str | None) -> None:
     """
     registry = plugins().registry
     found = [entry for entry in registry.entries() if name in (None, entry.name)]
-    if not found:
-        known = [entry.name for entry in registry.entries()]
-        raise InputError(f"no component named {name!r}{nearest(str(name), known)}; known: {', '.join(known)}")
+    if name is not None and not found:
+        names = [entry.name for entry in registry.entries()]
+        known = ", ".join(names) or "none"
+        raise InputError(f"no component named {name!r}{nearest(name, names)}; known: {known}{plugins().perhaps(name)}")
     formatter = click.HelpFormatter(width=100)
     if name is None:
         for kind in KINDS:
@@ -37,7 +38,7 @@ def components(name: str | None) -> None:
                     formatter.write_dl(rows)
     for entry in found if name is not None else ():
         _write_component(formatter, entry)
-    click.echo(formatter.getvalue().rstrip())
+    click.echo(formatter.getvalue().rstrip() or "no plugin has components")
 
 
 def _class(entry: Entry) -> type:
@@ -45,7 +46,11 @@ def _class(entry: Entry) -> type:
 
 
 def _summary(entry: Entry) -> str:
-    first = _description(_class(entry)).split("\n\n")[0]
+    try:
+        component = _class(entry)
+    except PluginError as error:
+        return f"(broken) {error}"
+    first = _description(component).split("\n\n")[0]
     return " ".join(first.split())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from gankit._errors import InputError, nearest
@@ -24,13 +26,16 @@ def models(name: str | None) -> None:
     shipped = plugins().models
     if name is None:
         formatter = click.HelpFormatter(width=110)
-        formatter.write_dl(
-            [(known, header(path)["recipe"]["summary"]) for known, path in shipped.items()] or [("none", "")]
-        )
+        formatter.write_dl([(known, _summary(path)) for known, path in shipped.items()] or [("none", "")])
         click.echo(formatter.getvalue(), nl=False)
         return
     if name not in shipped:
-        known = ", ".join(shipped) or "none"
+        known = (", ".join(shipped) or "none") + plugins().perhaps(name)
         raise InputError(f"no shipped model {name!r}{nearest(name, shipped)}; shipped models: {known}")
     card = shipped[name].with_suffix(".md")
     click.echo(card.read_text(encoding="utf-8") if card.is_file() else f"{name} has no card")
+
+
+def _summary(path: Path) -> str:
+    found = header(path)
+    return found["recipe"]["summary"] if "recipe" in found else f"(broken) {path} is missing or no model file"

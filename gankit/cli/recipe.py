@@ -37,9 +37,13 @@ def list_() -> None:
     """
     rows = []
     for name in sorted(plugins().recipes):
-        rows.append((name, read_layers(name, (), plugins()).document.get("summary", "")))
+        try:
+            summary = read_layers(name, (), plugins()).document.get("summary", "")
+        except InputError as error:
+            summary = f"(broken) {' '.join(str(error).split())}"
+        rows.append((name, summary))
     formatter = click.HelpFormatter(width=110)
-    formatter.write_dl(rows)
+    formatter.write_dl(rows or [("none", "")])
     click.echo(formatter.getvalue(), nl=False)
 
 

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from gankit._draws import Draws
-from gankit._errors import InputError, RunError, nearest
+from gankit._errors import InputError, PluginError, RunError, nearest
 from gankit._shapes import joined
 from gankit.networks.synthesizer import build_networks
 from gankit.plugin.components import AbstractNetwork
@@ -74,7 +74,11 @@ def slot_of(recipe: Recipe, name: str, registry: Registry) -> Slot:
     candidates = {f"{registry.name_of(type(own))}, as in {recipe.name}": own}
     misfits = {}
     for entry in registry.entries(own.kind):
-        component: Any = registry.find(entry.name, entry.kind)
+        try:
+            component: Any = registry.find(entry.name, entry.kind)
+        except PluginError as error:
+            misfits[entry.name] = str(error)
+            continue
         required = [field.name for field in attrs.fields(component) if field.default is attrs.NOTHING]
         if required:
             misfits[entry.name] = f"{', '.join(required)}: required, without a default"

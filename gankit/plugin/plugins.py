@@ -1,21 +1,28 @@
-"""Entry points to a filled registry. One broken plugin is named, never silently skipped."""
+"""Entry points to what they offer. A broken plugin is named and left out; commands that do not need it go on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pluggy
 
-from gankit._errors import PluginError
+from gankit._errors import PluginError, PluginWarning
 from gankit.plugin import hooks
-from gankit.plugin.registry import Registry
+from gankit.plugin.failures import Failure, described, perhaps
+from gankit.plugin.registry import Entry, Registry
 
 if TYPE_CHECKING:
     import torch
+
+NAMED = ("recipes", "models", "commands", "export_formats")
+"""Hooks that return names with what they stand for, asked when plugins are loaded."""
 
 
 @attrs.frozen
@@ -29,15 +36,25 @@ class Plugins:
     export_formats: dict[str, str]
     distributions: dict[str, str]
     """Plugin name to ``"distribution version"``, for the locked recipe."""
+    failures: tuple[Failure, ...]
+    """What is left out, and why."""
     _manager: pluggy.PluginManager
-    _shippers: dict[str, str] = attrs.field(factory=dict)
-    """Shipped recipe to the plugin that ships it."""
+    _offers: tuple[_Offer, ...]
+
+    def perhaps(self, name: str) -> str:
+        """The possible cause of a name that nobody offers, to add to a message: a plugin that is left out."""
+        return perhaps(name, self.failures)
+
+    def owner_of(self, hook: str, name: str) -> str:
+        """The plugin that offers a recipe, model, command or export format."""
+        owners = (offer.plugin for offer in self._offers if name in offer.named[hook])
+        return next(owners, "unnamed plugin")
 
     def origin_of(self, recipe: Path) -> str:
         """Which recipe a file is, for messages: a shipped one by its name and plugin, else the path."""
         for name, path in self.recipes.items():
             if path == recipe:
-                return f"recipe {name} (shipped by {self._shippers[name]})"
+                return f"recipe {name} (shipped by {self.owner_of('recipes', name)})"
         return str(recipe)
 
     def op_paths(self) -> dict[str, str]:
@@ -49,35 +66,64 @@ class Plugins:
         return self._asked("kernels", device=device)
 
     def _asked(self, hook: str, **arguments: Any) -> dict[str, Any]:
+        """What all plugins return for a hook that is not asked when they are loaded; one that fails is left out with
+        a warning."""
         collected: dict[str, Any] = {}
-        for name in self.distributions:
-            _add(name, hook, _call(self._manager, name, hook, **arguments), collected)
+        for offer in self._offers:
+            try:
+                offered = _named(self._manager, offer.plugin, hook, **arguments)
+                if twice := sorted(offered.keys() & collected.keys()):
+                    raise PluginError(f"hook {hook} offers what another plugin has: {', '.join(twice)}")
+                collected |= offered
+            except PluginError as error:
+                warnings.warn(f"plugin {offer.plugin!r} is left out: {error}", PluginWarning, stacklevel=3)
         return collected
+
+
+@attrs.frozen(kw_only=True)
+class _Offer:
+    """What one plugin offers."""
+
+    plugin: str
+    distribution: str
+    components: tuple[Entry, ...]
+    named: Mapping[str, Mapping[str, Any]]
+    """By hook, those of ``NAMED``."""
 
 
 def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
     """Load every plugin of entry point group ``gankit``, in the order of their names.
 
+    A plugin is left out, as a whole, if it fails to import, implements no hook, one that does not exist or one with
+    arguments that it does not take, or if a hook of it fails. A name that two plugins offer is left out, whichever was
+    loaded last: neither has it. So are two plugins of one name. Each is a PluginWarning and one of
+    ``Plugins.failures``; who asks for a name that is not there hears of them.
+
     Args:
         found: the entry points to load; default: those of every installed distribution.
-
-    Raises:
-        PluginError: a plugin fails to import, has a name another has, implements no hook, one that does not exist
-            or one with arguments it does not take, a hook of it fails, or it offers what another offers.
     """
     manager = pluggy.PluginManager(hooks.PROJECT)
     manager.add_hookspecs(hooks)
-    plugins = Plugins(Registry(), {}, {}, {}, {}, {}, manager)
-    for entry in sorted(entry_points(group="gankit") if found is None else found, key=lambda entry: entry.name):
-        origin = _origin(entry)
-        if entry.name in plugins.distributions:
-            raise PluginError(
-                f"two plugins are named {entry.name!r}: one from {plugins.distributions[entry.name]}, one from"
-                f" {origin}; uninstall one of them"
+    entries = sorted(entry_points(group="gankit") if found is None else found, key=lambda entry: entry.name)
+    offers, failures = list[_Offer](), list[Failure]()
+    for name, same in groupby(entries, key=lambda entry: entry.name):
+        first, *others = same
+        if others:
+            listed = " and ".join(map(_origin, (first, *others)))
+            failures.append(Failure(f"plugin {name!r}", f"{listed} have each a plugin of that name; uninstall one"))
+            continue
+        try:
+            offers.append(_offer(manager, first))
+        except PluginError as error:
+            failures.append(
+                Failure(
+                    f"plugin {name!r} ({first.value}, from {_origin(first)})",
+                    f"{error}; mend it or uninstall the distribution",
+                )
             )
-        plugins.distributions[entry.name] = origin
-        _register(manager, entry, origin)
-        _collect(manager, entry.name, plugins)
+    plugins = _together(manager, offers, failures)
+    for failure in plugins.failures:
+        warnings.warn(str(failure), PluginWarning, stacklevel=2)
     return plugins
 
 
@@ -85,47 +131,108 @@ def _origin(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
 
 
-def _register(manager: pluggy.PluginManager, entry: EntryPoint, origin: str) -> None:
-    where = f"plugin {entry.name!r} ({entry.value}, from {origin})"
+# One plugin -----------------------------------------------------------------------------------------------
+
+
+def _offer(manager: pluggy.PluginManager, entry: EntryPoint) -> _Offer:
+    """Everything that one plugin offers. Raises PluginError, which says what is wrong with it but not its name."""
     try:
         module = entry.load()
-    except Exception as error:
-        raise PluginError(
-            f"{where} cannot be imported: {type(error).__name__}: {error}; mend it or uninstall the distribution"
-        ) from error
-    known = ", ".join(name for name in vars(manager.hook) if not name.startswith("_"))
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"cannot be imported: {described(error)}") from error
     try:
-        manager.register(module, name=entry.name)
+        _register(manager, module, entry.name)
+        registry = Registry()
+        registry.registering(entry.name)
+        _call(manager, entry.name, "register_components", registry=registry)
+        return _Offer(
+            plugin=entry.name,
+            distribution=_origin(entry),
+            components=tuple(registry.entries()),
+            named={hook: _named(manager, entry.name, hook) for hook in NAMED},
+        )
+    except PluginError:
+        if manager.has_plugin(entry.name):
+            manager.unregister(name=entry.name)
+        raise
+
+
+def _register(manager: pluggy.PluginManager, module: Any, name: str) -> None:
+    known = ", ".join(hook for hook, caller in vars(manager.hook).items() if hook[0] != "_" and caller.has_spec())
+    try:
+        manager.register(module, name=name)
         manager.check_pending()
     except (pluggy.PluginValidationError, ValueError) as error:
-        raise PluginError(f"{where}: {' '.join(str(error).split())}; the hooks are {known}") from error
+        text = " ".join(str(error).split())
+        raise PluginError(f"{text}{_line_of(manager, module, text)}; the hooks are {known}") from error
     if not manager.get_hookcallers(module):
-        raise PluginError(f"{where} implements no hook; mark its functions with gankit.hookimpl; the hooks are {known}")
+        raise PluginError(f"implements no hook; mark its functions with gankit.hookimpl; the hooks are {known}")
 
 
-def _collect(manager: pluggy.PluginManager, name: str, plugins: Plugins) -> None:
-    plugins.registry.registering(name)
-    _call(manager, name, "register_components", registry=plugins.registry)
-    for hook in ("recipes", "models", "commands", "export_formats"):
-        _add(name, hook, _call(manager, name, hook), getattr(plugins, hook))
-    plugins._shippers.update({recipe: name for recipe in plugins.recipes if recipe not in plugins._shippers})
+def _line_of(manager: pluggy.PluginManager, module: Any, message: str) -> str:
+    """Where the hook that pluggy complains of is written."""
+    for name, function in vars(module).items():
+        if repr(name) in message and manager.parse_hookimpl_opts(module, name) is not None:
+            return f" ({function.__code__.co_filename}:{function.__code__.co_firstlineno})"
+    return ""
 
 
-def _call(manager: pluggy.PluginManager, name: str, hook: str, **arguments: Any) -> list[Any]:
-    """Call one plugin's hook alone, so that what goes wrong is blamed on it."""
-    others = [plugin for plugin in manager.get_plugins() if manager.get_name(plugin) != name]
-    try:
-        return manager.subset_hook_caller(hook, others)(**arguments)
-    except PluginError:
-        raise
-    except Exception as error:
-        raise PluginError(f"plugin {name!r}: hook {hook} failed: {type(error).__name__}: {error}") from error
-
-
-def _add(name: str, hook: str, results: list[Any], collected: dict[str, Any]) -> None:
-    for offered in results:
+def _named(manager: pluggy.PluginManager, plugin: str, hook: str, **arguments: Any) -> dict[str, Any]:
+    """What one plugin returns for a hook that names things."""
+    named: dict[str, Any] = {}
+    for offered in _call(manager, plugin, hook, **arguments):
         if not isinstance(offered, Mapping):
-            raise PluginError(f"plugin {name!r}: hook {hook} must return a mapping, got {offered!r}")
-        if twice := sorted(set(offered) & set(collected)):
-            raise PluginError(f"plugin {name!r} offers {hook} that another plugin has: {', '.join(twice)}")
-        collected.update(offered)
+            raise PluginError(f"hook {hook} must return a mapping, got {offered!r}")
+        named |= offered
+    return named
+
+
+def _call(manager: pluggy.PluginManager, plugin: str, hook: str, **arguments: Any) -> list[Any]:
+    """Call one plugin's hook alone, so that what goes wrong is blamed on it."""
+    own = [each for each in getattr(manager.hook, hook).get_hookimpls() if each.plugin_name == plugin]
+    try:
+        return [each.function(*(arguments[name] for name in each.argnames)) for each in own]
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"hook {hook} failed: {described(error)}") from error
+
+
+# All plugins ----------------------------------------------------------------------------------------------
+
+
+def _together(manager: pluggy.PluginManager, offers: list[_Offer], failures: list[Failure]) -> Plugins:
+    """What all plugins offer, without the names that two of them do."""
+    contested = dict(_contested(offers))
+    failures = [*failures, *contested.values()]
+    components = (entry for offer in offers for entry in offer.components)
+    kept = [entry for entry in components if (entry.namespace, entry.name) not in contested]
+    named: dict[str, dict[str, Any]] = {
+        hook: {
+            name: value
+            for offer in offers
+            for name, value in offer.named[hook].items()
+            if (hook, name) not in contested
+        }
+        for hook in NAMED
+    }
+    return Plugins(
+        registry=Registry(kept, failures),
+        distributions={offer.plugin: offer.distribution for offer in offers},
+        failures=tuple(failures),
+        manager=manager,
+        offers=tuple(offers),
+        **named,
+    )
+
+
+def _contested(offers: list[_Offer]) -> Iterator[tuple[tuple[str, str], Failure]]:
+    """Names that more than one plugin offers, by what they name."""
+    claims = [
+        *((offer.plugin, entry.namespace, entry.name) for offer in offers for entry in offer.components),
+        *((offer.plugin, hook, name) for offer in offers for hook, named in offer.named.items() for name in named),
+    ]
+    for (what, name), count in Counter((what, name) for _, what, name in claims).items():
+        if count > 1:
+            owners = " and ".join(repr(owner) for owner, *claim in claims if claim == [what, name])
+            word = what.removesuffix("s").replace("_", " ") if what in NAMED else what
+            why = f"plugins {owners} each offer one of that name; rename it in one or uninstall one of the plugins"
+            yield (what, name), Failure(f"{word} {name!r}", why, name)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import attrs
 
 from gankit._errors import InputError, PluginError, nearest
 from gankit.plugin.components import KINDS, NETWORK_KINDS, Component
+from gankit.plugin.failures import Failure, perhaps
+from gankit.plugin.targets import imported
 
 
 @attrs.frozen
@@ -22,12 +22,19 @@ class Entry:
     plugin: str
     target: str | type[Component]
 
+    @property
+    def namespace(self) -> str:
+        """Within which names tell components apart: the kind, or one for all kinds of network."""
+        return "network" if self.kind in NETWORK_KINDS else self.kind
+
 
 class Registry:
     """Components by kind and name. Network kinds share one namespace, since a recipe's ``use`` names no kind."""
 
-    def __init__(self) -> None:
-        self._entries: dict[tuple[str, str], Entry] = {}
+    def __init__(self, entries: Iterable[Entry] = (), failures: Iterable[Failure] = ()) -> None:
+        """Entries whose names differ, and what is left out, for messages on names that are not there."""
+        self._entries: dict[tuple[str, str], Entry] = {(entry.kind, entry.name): entry for entry in entries}
+        self._failures = tuple(failures)
         self._used: dict[type[Component], str] = {}
         self._plugin = "unnamed plugin"
 
@@ -83,7 +90,8 @@ class Registry:
         names = [entry.name for entry in self.entries(*kinds)]
         word = "network" if set(kinds) == set(NETWORK_KINDS) else " or ".join(kinds)
         known = ", ".join(names) or f"none; is the plugin that has it installed? No plugin registers a {word}"
-        raise InputError(f"no {word} named {name!r}{nearest(name, names)}; known: {known}")
+        cause = perhaps(name, self._failures)
+        raise InputError(f"no {word} named {name!r}{nearest(name, names)}; known: {known}{cause}")
 
     def name_of(self, component: type[Component]) -> str:
         """The name a component class is registered under."""
@@ -96,7 +104,9 @@ class Registry:
 
 
 def _load(entry: Entry) -> type[Component]:
-    component = _import(entry) if isinstance(entry.target, str) else entry.target
+    component = entry.target
+    if isinstance(component, str):
+        component = imported(component, f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r}")
     base = KINDS[entry.kind]
     if not (inspect.isclass(component) and issubclass(component, base) and "__attrs_attrs__" in vars(component)):
         raise PluginError(
@@ -108,14 +118,3 @@ def _load(entry: Entry) -> type[Component]:
             f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} does not implement {', '.join(missing)}"
         )
     return component
-
-
-def _import(entry: Entry) -> Any:
-    module, _, attribute = str(entry.target).partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise PluginError(
-            f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} cannot be imported from {entry.target!r}:"
-            f" {type(error).__name__}: {error}"
-        ) from error

@@ -93,7 +93,10 @@ def find_recipe(recipe: str | Path, plugins: Plugins, beside: Path | None = None
     if text.endswith(".toml") or "/" in text:
         raise InputError(f"{text}: no such recipe file")
     known = ", ".join(sorted(plugins.recipes)) or "none"
-    raise InputError(f"no recipe named {text!r}{nearest(text, plugins.recipes)}; give a TOML file or one of: {known}")
+    raise InputError(
+        f"no recipe named {text!r}{nearest(text, plugins.recipes)}; give a TOML file or one of: {known}"
+        f"{plugins.perhaps(text)}"
+    )
 
 
 def read_layers(recipe: str | Path, overrides: Iterable[str] | Mapping[str, Any], plugins: Plugins) -> Layers:

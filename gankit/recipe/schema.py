@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import types
 import typing
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from gankit._errors import PluginError, PluginWarning
 from gankit.files.toml_types import key_of
 from gankit.plugin.components import KINDS, NETWORK_KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
 from gankit.plugin.registry import Registry
@@ -74,14 +76,19 @@ def _schema(kind: Any, registry: Registry) -> Schema:
         return {"type": "object", "additionalProperties": _schema(parts[1], registry)}
     if inspect.isclass(kind) and (kind is AbstractNetwork or kind in KINDS.values()):
         entries = registry.entries(*(NETWORK_KINDS if kind is AbstractNetwork else (kind.__dict__["kind"],)))
-        return {"oneOf": [_component(entry.kind, entry.name, registry) for entry in entries]}
+        return {"oneOf": [schema for entry in entries if (schema := _component(entry.kind, entry.name, registry))]}
     if attrs.has(kind):
         return _table(kind, registry)
     return {}
 
 
-def _component(kind: str, name: str, registry: Registry) -> Schema:
-    component: type[Component] = registry.find(name, kind)
+def _component(kind: str, name: str, registry: Registry) -> Schema | None:
+    """The schema of a component; None, with a warning, for one that cannot be imported."""
+    try:
+        component: type[Component] = registry.find(name, kind)
+    except PluginError as error:
+        warnings.warn(f"left out: {error}", PluginWarning, stacklevel=2)
+        return None
     table = _table(component, registry)
     table["properties"] = {"use": {"const": name}, **table["properties"]}
     table["required"] = ["use", *table["required"]]

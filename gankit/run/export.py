@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from gankit._errors import InputError, PluginError, nearest
+from gankit._errors import InputError, nearest
 from gankit.files.atomic import write_bytes, write_text
+from gankit.plugin.targets import imported
 
 if TYPE_CHECKING:
     from gankit.plugin.plugins import Plugins
@@ -69,15 +69,9 @@ def find_format(name: str, plugins: Plugins) -> Encode:
     """
     formats = plugins.export_formats
     if name not in formats:
-        known = ", ".join(sorted(formats)) or "none"
+        known = (", ".join(sorted(formats)) or "none") + plugins.perhaps(name)
         raise InputError(f"`format` {name}: no such format{nearest(name, formats)}; accepted: {known}")
-    module, _, attribute = formats[name].partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise PluginError(
-            f"a plugin's format {name!r} cannot be imported from {formats[name]!r}: {type(error).__name__}: {error}"
-        ) from error
+    return imported(formats[name], f"plugin {plugins.owner_of('export_formats', name)!r}: format {name!r}")
 
 
 def synthetic_slices(

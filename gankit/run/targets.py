@@ -32,7 +32,7 @@ def model_file(path: Path, plugins: Plugins) -> Path | None:
         return plugins.models[name]
     if name in plugins.recipes:
         raise InputError(f"{path}: is a recipe, not yet a run; train it first, as in 'gankit train {name}'")
-    known = ", ".join(plugins.models) or "none"
+    known = (", ".join(plugins.models) or "none") + plugins.perhaps(name)
     raise InputError(f"{path}: no such run or file{nearest(name, plugins.models)}; shipped models: {known}")
 
 

@@ -1,4 +1,4 @@
-"""Loading plugins: every entry point of the group, and the culprit named when one is broken."""
+"""Loading plugins: every entry point of the group, a broken one named and left out."""
 
 import tomllib
 from importlib.metadata import EntryPoint
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gankit import PluginError, load_plugins
+from gankit import InputError, PluginWarning, load_plugins, load_recipe
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -57,8 +57,9 @@ def test_a_plugin_offers_paths_and_kernels_only_when_asked(plugin):
     broken = plugin("culprit", "@hookimpl\ndef kernels(device): raise ZeroDivisionError(device)\n")
     found = load_plugins([entry, broken])
     assert found.op_paths() == {"op on cpu": "by hand"}
-    with pytest.raises(PluginError, match="plugin 'culprit': hook kernels failed: ZeroDivisionError: cpu"):
-        found.kernels("cpu")
+    message = r"plugin 'culprit' is left out: hook kernels failed: ZeroDivisionError: cpu \(.*_culprit\.py:3\)"
+    with pytest.warns(PluginWarning, match=message):
+        assert found.kernels("cpu") == {}
 
 
 def test_installed_plugins_name_their_distribution(plugins):
@@ -67,19 +68,23 @@ def test_installed_plugins_name_their_distribution(plugins):
 
 
 BROKEN = {
-    "an import that fails": ("import gankit_no_such_module\n", "cannot be imported: ModuleNotFoundError"),
-    "a syntax error": ("def (:\n", "cannot be imported: SyntaxError"),
+    "an import that fails": ("import gankit_no_such_module\n", r"cannot be imported: ModuleNotFoundError: .*:2\)"),
+    "an import that ends the process": ("raise SystemExit(1)\n", r"cannot be imported: SystemExit: 1 \(.*:2\)"),
+    "a syntax error": ("def (:\n", r"cannot be imported: SyntaxError: .*:2\)"),
     "a misspelt hook": (
         "@hookimpl\ndef register_component(registry): pass\n",
-        "unknown hook 'register_component'.*the hooks are .*register_components",
+        r"unknown hook 'register_component'.*\.py:2\); the hooks are .*register_components",
     ),
-    "a hook with another argument": ("@hookimpl\ndef register_components(registrar): pass\n", "registrar"),
+    "a hook with another argument": (
+        "@hookimpl\ndef register_components(registrar): pass\n",
+        r"registrar.*\.py:2\)",
+    ),
     "a hook without the marker": ("def register_components(registry): pass\n", "implements no hook"),
-    "a hook that fails": ("@hookimpl\ndef recipes(): return {}['mpmri']\n", "hook recipes failed: KeyError"),
+    "a hook that fails": ("@hookimpl\ndef recipes():\n    return {}['mpmri']\n", r"recipes failed: KeyError: .*:4\)"),
     "a hook that returns the wrong thing": ("@hookimpl\ndef commands(): return ['mine']\n", "hook commands.*mapping"),
     "an unknown kind": (
         "@hookimpl\ndef register_components(registry): registry.add('los', 'a', 'b:C')\n",
-        "unknown kind 'los'; did you mean 'loss'",
+        r"unknown kind 'los'; did you mean 'loss'.*:3\)",
     ),
     "a name twice": (
         "@hookimpl\ndef register_components(registry):\n"
@@ -90,31 +95,70 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_plugin_is_named(plugin, fault):
-    """Whatever is wrong with one plugin among many, the message names that plugin and the fault."""
+def test_a_broken_plugin_is_named_and_left_out(plugin, fault):
+    """One line with plugin, distribution, what went wrong and where; its neighbours are there, nothing of it is."""
     source, message = BROKEN[fault]
-    good = "@hookimpl\ndef recipes(): return {}\n"
-    with pytest.raises(PluginError, match=f"(?s)plugin 'culprit'.*{message}"):
-        load_plugins([plugin("before", good), plugin("culprit", source), plugin("innocent", good)])
+    good = "@hookimpl\ndef recipes(): return {'%s': None}\n"
+    entries = [plugin("before", good % "a"), plugin("culprit", source), plugin("innocent", good % "b")]
+    match = rf"^plugin 'culprit' \({entries[1].value}, from {entries[1].value}\) is left out: .*{message}"
+    with pytest.warns(PluginWarning, match=match) as warned:
+        found = load_plugins(entries)
+    assert [str(failure) for failure in found.failures] == [str(warning.message) for warning in warned]
+    assert "\n" not in str(found.failures[0])
+    assert (list(found.recipes), list(found.distributions)) == (["a", "b"], ["before", "innocent"])
+    assert list(found.registry.entries()) == []
 
 
-def test_two_plugins_with_one_name_are_refused(plugin):
+def test_two_plugins_with_one_name_are_both_left_out(plugin):
     """pluggy would drop the second without a word."""
     source = "@hookimpl\ndef recipes(): return {}\n"
-    with pytest.raises(PluginError, match="two plugins are named 'same': one from first_module, one from second_modu"):
-        load_plugins([plugin("same", source, "first_module"), plugin("same", source, "second_module")])
+    with pytest.warns(PluginWarning, match="'same' is left out: first_module and second_module have each a plugin"):
+        found = load_plugins([plugin("same", source, "first_module"), plugin("same", source, "second_module")])
+    assert found.distributions == {}
 
 
-def test_two_plugins_with_one_component_are_refused(plugin):
-    """Both plugins are named, since either may give way."""
-    source = "@hookimpl\ndef register_components(registry): registry.add('phase', 'taken', 'b:C')\n"
-    with pytest.raises(PluginError, match="plugin 'two' registers phase 'taken', but plugin 'one' has a phase"):
-        load_plugins([plugin("two", source), plugin("one", source)])
+CONTESTED = {
+    "phase 'taken'": "@hookimpl\ndef register_components(registry): registry.add('phase', 'taken', 'b:C')\n",
+    "recipe 'taken'": "@hookimpl\ndef recipes(): return {'taken': 'somewhere'}\n",
+    "command 'taken'": "@hookimpl\ndef commands(): return {'taken': 'somewhere'}\n",
+    "export format 'taken'": "@hookimpl\ndef export_formats(): return {'taken': 'somewhere'}\n",
+}
 
 
-@pytest.mark.parametrize("hook", ["recipes", "commands", "export_formats"])
-def test_two_plugins_with_one_recipe_or_command_are_refused(plugin, hook):
-    """A recipe or command never depends on which plugin was loaded last."""
-    source = f"@hookimpl\ndef {hook}(): return {{'taken': 'somewhere'}}\n"
-    with pytest.raises(PluginError, match=f"plugin 'two' offers {hook} that another plugin has: taken"):
-        load_plugins([plugin("one", source), plugin("two", source)])
+@pytest.mark.parametrize("what", CONTESTED)
+def test_what_two_plugins_offer_neither_has(plugin, what):
+    """What a name means never depends on which plugin was loaded last; both are named, since either may give way."""
+    entries = [plugin(name, CONTESTED[what]) for name in ("two", "one")]
+    with pytest.warns(PluginWarning, match=f"^{what} is left out: plugins 'one' and 'two' each offer one of that name"):
+        found = load_plugins(entries)
+    assert not any((*found.registry.entries(), *found.recipes, *found.commands, *found.export_formats))
+    assert list(found.distributions) == ["one", "two"]
+
+
+def test_networks_of_two_kinds_contest_a_name(plugin):
+    """A recipe's ``use`` does not tell them apart."""
+    hook = "@hookimpl\ndef register_components(registry): registry.add('%s', 'taken', 'b:C')\n"
+    with pytest.warns(PluginWarning, match="^network 'taken' is left out"):
+        found = load_plugins([plugin("one", hook % "encoder"), plugin("two", hook % "generator")])
+    assert not list(found.registry.entries())
+
+
+def test_who_needs_what_is_left_out_hears_why(plugin):
+    """A name that is unknown may be one of a plugin that could not be loaded."""
+    with pytest.warns(PluginWarning):
+        found = load_plugins([plugin("theirs", "import gankit_no_such_module\n")])
+    cause = r"; perhaps because plugin 'theirs' .* is left out: .*ModuleNotFoundError: .*theirs\.py:2\)"
+    with pytest.raises(InputError, match=f"no loss named 'hinge'.*{cause}"):
+        found.registry.find("hinge", "loss")
+    with pytest.raises(InputError, match=f"no recipe named 'theirs'.*{cause}"):
+        load_recipe("theirs", (), found)
+
+
+def test_a_contested_name_is_told_from_a_plugin_that_is_left_out(plugin):
+    """Only what has to do with the name is named as the cause."""
+    entries = [plugin(name, CONTESTED["phase 'taken'"]) for name in ("one", "two")]
+    with pytest.warns(PluginWarning):
+        found = load_plugins([*entries, plugin("theirs", "import gankit_no_such_module\n")])
+    with pytest.raises(InputError, match="perhaps because phase 'taken' is left out") as caught:
+        found.registry.find("taken", "phase")
+    assert "theirs" not in str(caught.value)
