@@ -12,8 +12,9 @@ import attrs
 
 from gankit._errors import InputError, Problem, RecipeError, nearest
 from gankit.files.toml_types import key_of
-from gankit.plugin.components import AbstractLoss
+from gankit.plugin.components import AbstractLoss, AbstractPhase, Component
 from gankit.plugin.plugins import Plugins, load_plugins
+from gankit.plugin.registry import Registry
 from gankit.recipe.check import check_recipe
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import Document, structure_recipe
@@ -35,9 +36,16 @@ def load_recipe(
 ) -> Recipe:
     """Read, complete and check a recipe.
 
+    A recipe may extend another, and ``overrides`` lie on top: tables merge key by key, terms and phases by their names,
+    all else is replaced. Where a term or a phase gets another ``use``, it keeps what means the same to both components,
+    the keys of the classes from which both derive: every loss has ``on`` and ``weight``, adversarial losses also
+    ``critic``, ``against`` and ``alongside``, phases have ``terms``, when they run and their learning rates. The old
+    component's own options are dropped, even where the new one has an option of that name. A network, a cohort or a
+    metric with another ``use`` begins anew.
+
     Args:
         recipe: a TOML file or the name of a shipped recipe.
-        overrides: ``"key.path=value"`` texts, as after ``--set``, or a mapping from key path to value.
+        overrides: ``"key.path=value"`` texts or a mapping from key path to value.
         plugins: what is installed; default: load it.
 
     Raises:
@@ -103,7 +111,7 @@ def read_layers(recipe: str | Path, overrides: Iterable[str] | Mapping[str, Any]
     """The document of a recipe with what it extends beneath it and the overrides on top."""
     layers = _read_chain(find_recipe(recipe, plugins), plugins, ())
     source = "an override" if isinstance(overrides, Mapping) else OVERRIDES
-    return _overlay(layers, _parse_overrides(overrides), source)
+    return _overlay(layers, _parse_overrides(overrides), source, plugins.registry)
 
 
 def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Layers:
@@ -120,7 +128,7 @@ def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Lay
     parent = document.pop("extends", None)
     source = plugins.origin_of(path)
     if parent is None:
-        return _overlay(Layers({}, {}), document, source)
+        return _overlay(Layers({}, {}), document, source, plugins.registry)
     if not isinstance(parent, str):
         raise RecipeError(str(path), [Problem("extends", f"must be a recipe name or file, got {parent!r}")])
     try:
@@ -128,13 +136,13 @@ def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Lay
     except InputError as error:
         raise RecipeError(str(path), [Problem("extends", str(error))]) from error
     document = {"name": path.stem, "summary": f"a variant of {beneath.stem}", **document}
-    return _overlay(_read_chain(beneath, plugins, (*children, path.resolve())), document, source)
+    return _overlay(_read_chain(beneath, plugins, (*children, path.resolve())), document, source, plugins.registry)
 
 
 # Layers ---------------------------------------------------------------------------------------------------
 
 
-def _overlay(beneath: Layers, document: Document, source: str) -> Layers:
+def _overlay(beneath: Layers, document: Document, source: str, registry: Registry) -> Layers:
     document = dict(document)
     removals = document.pop("remove", [])
     problems: list[Problem] = []
@@ -142,7 +150,8 @@ def _overlay(beneath: Layers, document: Document, source: str) -> Layers:
         document["phases"] = _keyed_phases(document["phases"], problems)
     if beneath.document:
         problems += [*_empty_lists(document), *_misplaced_removals(document)]
-    merged, origins = _merge(beneath.document, document, "", source, dict(beneath.origins))
+    origins = dict(beneath.origins)
+    merged = _Merge(source, registry, origins)(beneath.document, document)
     if not isinstance(removals, list) or not all(isinstance(path, str) for path in removals):
         problems.append(Problem("remove", f"must be a list of key paths, got {removals!r}"))
     else:
@@ -173,29 +182,69 @@ def _misplaced_removals(document: Document, place: str = "") -> Iterator[Problem
             yield from _misplaced_removals(value, here)
 
 
-def _merge(
-    beneath: Document, above: Document, place: str, source: str, origins: dict[str, str]
-) -> tuple[Document, dict[str, str]]:
-    """Tables merge key by key, all else is replaced; a table that names another ``use`` replaces the old one, of which
-    a term keeps where it is and its weight."""
-    merged = dict(beneath)
-    for key, value in above.items():
-        here = f"{place}.{key}" if place else key
-        old = merged.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping) and place.endswith(".terms"):
-            kept = {name: old[name] for name in _OF_EVERY_TERM if name in old}
-            value = value if value.get("use") in (None, old.get("use")) else {**kept, **value}
-        if isinstance(value, Mapping) and isinstance(old, Mapping) and value.get("use") in (None, old.get("use")):
-            merged[key], _ = _merge(dict(old), dict(value), here, source, origins)
-        else:
-            merged[key] = value
-            for replaced in [place for place in origins if place.startswith(f"{here}.")]:
-                del origins[replaced]
-            origins[here] = source
-    return merged, origins
+@attrs.frozen
+class _Merge:
+    """One layer laid over those beneath it: tables merge key by key, all else is replaced."""
+
+    source: str
+    """The layer."""
+    registry: Registry
+    origins: dict[str, str]
+    """Where each place comes from: of the layers beneath, to which calls add what is this layer's."""
+
+    def __call__(self, beneath: Document, above: Document, place: str = "") -> Document:
+        """The table at a place, of the two that are there."""
+        merged = dict(beneath)
+        for key, value in above.items():
+            here, old = f"{place}.{key}" if place else key, beneath.get(key)
+            if not (isinstance(old, Mapping) and isinstance(value, Mapping)):
+                merged[key] = value
+                self._replace(here)
+            elif value.get("use") in (None, old.get("use")):
+                merged[key] = self(dict(old), dict(value), here)
+            else:  # another component takes the place
+                common = _common_keys(old, value, place, self.registry)
+                kept = {name: old[name] for name in common if name in old and name not in value}
+                merged[key] = {**kept, **value}
+                self._replace(here, kept)
+        return merged
+
+    def _replace(self, place: str, kept: Iterable[str] = ()) -> None:
+        """Bring the origins up to date where this layer replaces all at a place but some keys."""
+        # 1. Look up where what is kept comes from; it may be said of a table around it.
+        still = {f"{place}.{name}": _origin_of(f"{place}.{name}", self.origins) for name in kept}
+        # 2. Forget those of what is gone.
+        for known in [known for known in self.origins if known.startswith(f"{place}.")]:
+            if not f"{known}.".startswith(tuple(f"{name}." for name in still)):
+                del self.origins[known]
+        # 3. The rest is this layer's.
+        self.origins[place] = self.source
+        self.origins.update({name: origin for name, origin in still.items() if origin})
 
 
-_OF_EVERY_TERM = tuple(key_of(field) for field in attrs.fields(AbstractLoss))
+def _common_keys(old: Mapping[str, Any], new: Mapping[str, Any], place: str, registry: Registry) -> Iterable[str]:
+    """Keys that mean the same to the components of two tables at a place: what a term or a phase has of the classes
+    from which both components derive. The options of networks and cohorts mean nothing to others."""
+    match place.split("."):
+        case ["phases"]:
+            base: type[Component] = AbstractPhase
+        case ["phases", _, "terms"]:
+            base = AbstractLoss
+        case _:
+            return ()
+    try:
+        one, other = (registry.find(str(table.get("use")), base.kind) for table in (old, new))
+    except InputError:  # one of them is unknown, which is said when the document is given its types
+        one = other = base
+    ancestors = [each for each in one.__mro__ if attrs.has(each) and issubclass(other, each)]
+    return dict.fromkeys(key_of(field) for each in ancestors for field in attrs.fields(each))
+
+
+def _origin_of(place: str, origins: Mapping[str, str]) -> str | None:
+    """The layer that a place, or the table that it is in, comes from."""
+    parts = place.split(".")
+    found = (origins.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
+    return next(filter(None, found), None)
 
 
 def _remove(document: Document, path: list[str]) -> bool:
@@ -288,11 +337,7 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 def _with_origin(problem: Problem, origins: Mapping[str, str], source: str) -> Problem:
     """Name the layer a problem comes from where it is not the file the user named."""
-    parts = problem.place.split(".")
-    for length in range(len(parts), 0, -1):
-        origin = origins.get(".".join(parts[:length]))
-        if origin is not None:
-            if origin == source or origin.startswith(f"recipe {source} ("):
-                return problem
-            return Problem(problem.place, f"{problem.message} (from {origin})")
-    return problem
+    origin = _origin_of(problem.place, origins)
+    if origin is None or origin == source or origin.startswith(f"recipe {source} ("):
+        return problem
+    return Problem(problem.place, f"{problem.message} (from {origin})")

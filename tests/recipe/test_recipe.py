@@ -8,7 +8,16 @@ import jsonschema
 import pytest
 import tomli_w
 
-from gankit import AbstractTranslator, InputError, ModalitySpec, RecipeError, load_recipe
+from gankit import (
+    AbstractAdversarialLoss,
+    AbstractTranslator,
+    InputError,
+    ModalitySpec,
+    RecipeError,
+    Registry,
+    load_recipe,
+)
+from gankit.plugin.registry import Entry
 from gankit.recipe.check import check_recipe
 from gankit.recipe.file import read_layers
 from gankit.recipe.schema import recipe_schema
@@ -303,6 +312,67 @@ def test_another_loss_in_the_place_of_one_keeps_where_it_is_and_its_weight(writt
     )
     assert one["weight"] != 1
     assert other == {"use": "l1", "on": one["on"], "weight": one["weight"]}
+
+
+@attrs.frozen(kw_only=True)
+class Hinge(AbstractAdversarialLoss):
+    """A stranger's loss, whose penalty is a text."""
+
+    penalty: str = "none"
+
+    def build(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("use", ["gan", "jsd-auxiliary", "hinge"])
+def test_another_adversarial_loss_keeps_its_critic_and_pool(written, plugins, use):
+    """What both have from the abstract kind stays; an option of the same name means another thing in another loss."""
+    registry = Registry([*plugins.registry.entries(), Entry("loss", "hinge", "theirs", Hinge)])
+    term = f'{{ name = "wgan-gp-adc", use = "{use}" }}'
+    phase = '[[phases]]\nname = "unsupervised"\n'
+    written("between.toml", f'extends = "mpmri"\n{phase}terms = [{{ name = "wgan-gp-adc", penalty = 5 }}]')
+    text = f'extends = "between.toml"\n{phase}terms = [{term}]'
+    installed = attrs.evolve(plugins, registry=registry)
+    overrides = {"phases.unsupervised.terms.wgan-gp-adc.weight": 3}
+    old = read_layers("mpmri", {}, plugins).document["phases"]["unsupervised"]["terms"]["wgan-gp-adc"]
+    assert {"use", "critic", "against", "on"} < set(old)
+    new = load_recipe(written("variant.toml", text), overrides, installed).phases[-1].terms[0]
+    assert (new.name, registry.name_of(type(new)), new.weight) == ("wgan-gp-adc", use, 3)
+    assert (new.critic, new.against, new.on) == (old["critic"], old["against"], (old["on"],))
+    assert attrs.evolve(new, name="", weight=1.0) == type(new)(critic=new.critic, against=new.against, on=new.on)
+
+
+def test_what_is_given_with_another_loss_counts(written, plugins):
+    """Only what a variant leaves open is kept."""
+    term = '{ name = "wgan-gp-adc", use = "gan", critic = "t2w_critic", on = "t2w" }'
+    text = f'extends = "mpmri"\n[[phases]]\nname = "unsupervised"\nterms = [{term}]'
+    document = read_layers(written("variant.toml", text), {}, plugins).document
+    new = document["phases"]["unsupervised"]["terms"]["wgan-gp-adc"]
+    assert new == {"use": "gan", "against": "cs", "critic": "t2w_critic", "on": "t2w"}
+
+
+def test_another_phase_keeps_terms_and_schedule(written, plugins):
+    """As losses do: what every phase has stays, options of the old component go."""
+    text = 'extends = "mpmri"\n[[phases]]\nname = "supervised"\nuse = "synthesize"\nevery = 7'
+    old, new = (
+        read_layers(recipe, {}, plugins).document["phases"]["supervised"]
+        for recipe in ("mpmri", written("variant.toml", text))
+    )
+    assert {"encode", "pool", "start", "betas", "terms"} <= set(old)
+    gone = {"encode", "pool", "moves"}
+    assert new == {key: old[key] for key in old if key not in gone} | {"use": "synthesize", "every": 7}
+
+
+def test_what_is_kept_comes_from_where_it_came_from(variant, written):
+    """A problem of a kept key is laid to the layer that has it, one of the new component to the variant."""
+    written("between.toml", 'extends = "small.toml"\nphases.synthesize.terms.wgan-gp-adc.weight = -1')
+    text = 'extends = "between.toml"\nphases.synthesize.terms.wgan-gp-adc = { use = "gan", drift = 1 }'
+    with pytest.raises(RecipeError) as error:
+        variant(text)
+    weight, drift = sorted(map(str, error.value.problems), key=lambda problem: "drift" in problem)
+    assert weight.endswith("between.toml)")
+    assert drift.startswith("phases.synthesize.terms.wgan-gp-adc.drift: unknown key")
+    assert "(from " not in drift
 
 
 def test_remove_within_a_table_says_where_it_stands(variant):
