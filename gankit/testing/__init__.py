@@ -11,7 +11,17 @@
 Each check raises AssertionError with one line that names the component and the promise it breaks.
 """
 
+from gankit.testing._cohorts import check_cohort_source
+from gankit.testing._formats import check_export_format
 from gankit.testing._losses import check_adversarial_loss, check_paired_loss
+from gankit.testing._metrics import check_metric
 from gankit.testing._networks import check_network
 
-__all__ = ["check_adversarial_loss", "check_network", "check_paired_loss"]
+__all__ = [
+    "check_adversarial_loss",
+    "check_cohort_source",
+    "check_export_format",
+    "check_metric",
+    "check_network",
+    "check_paired_loss",
+]

@@ -30,8 +30,9 @@ def _nifti(plane: Plane, synthetic: SyntheticSlice) -> bytes:
     rows_mm, columns_mm = plane.known_spacing_mm()
     image.SetSpacing((columns_mm, rows_mm))
     image.SetOrigin((columns_mm / 2, rows_mm / 2))  # so that the corners of all modalities meet
-    # the header has room for 80 characters; the note beside the file has the whole
-    image.SetMetaData("ITK_FileNotes", f"SYNTHETIC gankit {synthetic.recipe} {synthetic.digest}"[:79])
+    # the header has room for 79 characters, of which the digest takes its own; the note beside the file has the whole
+    room = 79 - len(f"SYNTHETIC gankit  {synthetic.digest}")
+    image.SetMetaData("ITK_FileNotes", f"SYNTHETIC gankit {synthetic.recipe[:room]} {synthetic.digest}")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "plane.nii"
         itk.WriteImage(image, str(file))

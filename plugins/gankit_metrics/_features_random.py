@@ -16,6 +16,8 @@ from gankit_metrics._features_images import convolve, halved
 _SCALES = 3
 _FILTERS = 12
 _TAPS = 3
+SMALLEST = 2 * _TAPS - 1
+"""Pixels along a side that two layers of filters need."""
 
 
 def random_features(x_NCS: np.ndarray, seed: int) -> np.ndarray:

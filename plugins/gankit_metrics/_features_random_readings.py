@@ -12,9 +12,10 @@ import numpy as np
 
 from gankit import Candidate, Cohort, Evaluation, Reading
 from gankit_metrics._features_images import images
-from gankit_metrics._features_random import high_frequency_energy, random_features
+from gankit_metrics._features_random import SMALLEST, high_frequency_energy, random_features
 from gankit_metrics._resampling import drawn, percentiles, weighted_mean
 from gankit_metrics._sides import LEAST, Sides, frechet_reading, neighbour_readings, too_few, without_value
+from gankit_metrics._sizes import unfit
 
 if TYPE_CHECKING:
     from gankit_metrics.features import RandomFrechet
@@ -26,7 +27,8 @@ def measure(spec: RandomFrechet, candidate: Candidate, evaluation: Evaluation) -
     """See ``RandomFrechet``."""
     real = evaluation.pool("train")
     spaces = _spaces(evaluation)
-    if note := too_few(candidate.cohort, real, max(LEAST, spec.neighbours + 1)):
+    note = too_few(candidate.cohort, real, max(LEAST, spec.neighbours + 1)) or unfit(evaluation, least=SMALLEST)
+    if note:
         distances = without_value(note, {f"{name}.fd": "lower" for name in spaces})
         return [*distances, *without_value(note, {f"{next(iter(spaces))}.recall": "higher"})]
     found = {name: _sides(spec, candidate.cohort, real, evaluation, chosen) for name, chosen in spaces.items()}
