@@ -252,7 +252,7 @@ class AbstractCohortSource(Component):
 
     @abstractmethod
     def load(self) -> Cohort:
-        """Read or draw the cohort.
+        """Read or draw the cohort: the same every time, without drawing from a global random generator.
 
         Raises:
             CohortError: it cannot be read; the message says what to do.
@@ -260,6 +260,7 @@ class AbstractCohortSource(Component):
 
     def fresh(self) -> Cohort | None:
         """A cohort of further patients that no training sees, for judging what was trained; None where there is none.
+        It has the modalities, sizes and labels of ``load``, and no patient of it.
 
         Its test split serves as a large test, its train split as real slices to set beside synthetic ones.
         """
@@ -277,7 +278,8 @@ class AbstractMetric(Component):
 
     @abstractmethod
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
-        """Return the metric's readings of one candidate; the same arguments give the same readings.
+        """Return the metric's readings of one candidate; the same arguments give the same readings, whose intervals
+        hold their values. Nothing is drawn from a global random generator, and no array of the arguments is changed.
 
         What cannot be measured here (no ground truth, no model, too few slices, weights that are absent) is a
         reading without value, whose note says why.

@@ -48,9 +48,10 @@ def export_formats() -> Mapping[str, str]:  # type: ignore[empty-body]
     """Return the formats in which this plugin writes synthetic slices: name to ``"module:function"``.
 
     ``{"nifti": "gankit_export._nifti:encode"}`` adds ``gankit sample ... --format nifti``. The function takes one
-    ``gankit.SyntheticSlice``, images with units and provenance, and returns file name to bytes; gankit writes them
-    in a folder for each slice. It must say in each file that the slice is synthetic and by which model, and the
-    same slice must give the same bytes. It raises ``InputError`` for what the format cannot hold.
+    ``gankit.SyntheticSlice``, images with units and provenance, and returns file name, without a folder, to bytes;
+    gankit writes them in a folder for each slice. It must say in each file that the slice is synthetic and by which
+    model, by its digest, and the same slice must give the same bytes. It raises ``InputError`` for what the
+    format cannot hold.
     """
 
 

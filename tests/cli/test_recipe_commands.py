@@ -123,7 +123,7 @@ def test_check_warns_of_phases_that_never_run(gankit):
 def test_a_component_without_a_docstring_has_no_description():
     """That of the abstract kind says nothing about it."""
     from gankit.cli.components import _description
-    from tests.planted import Generator
+    from tests.testing.planted import Generator
 
     class Silent(Generator):
         pass

@@ -6,8 +6,8 @@ import pytest
 from gankit import AbstractPairedLoss, load_plugins
 from gankit.plugin.components import NETWORK_KINDS
 from gankit.testing import check_adversarial_loss, check_network, check_paired_loss
-from tests.planted import Adversarial, Critic, Generator, Paired
-from tests.planted_torch import ImportsTorch
+from tests.testing.planted import Adversarial, Critic, Generator, Paired
+from tests.testing.planted_torch import ImportsTorch
 
 REGISTRY = load_plugins().registry
 NETWORKS = [(entry.kind, entry.name) for entry in REGISTRY.entries(*NETWORK_KINDS)]
@@ -108,7 +108,7 @@ def test_a_planted_defect_of_an_adversarial_loss_is_found(plant, found):
 
 def test_a_spec_that_imports_torch_is_found():
     """Checking a recipe must stay quick, so the module of a spec imports torch inside ``build`` only."""
-    with pytest.raises(AssertionError, match="importing tests.planted_torch imports torch"):
+    with pytest.raises(AssertionError, match="importing tests.testing.planted_torch imports torch"):
         check_paired_loss(ImportsTorch(on=("adc",)))
 
 

@@ -1,4 +1,4 @@
-"""Components that each break one promise, for ``test_testing`` to find."""
+"""Components that each break one promise, for the tests beside it to find."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A component whose module imports torch, which ``test_testing`` must find."""
+"""A component whose module imports torch, which the tests beside it must find."""
 
 import attrs
 import torch
