@@ -22,6 +22,7 @@ from gankit.cohort.cohort import Cohort as Cohort
 from gankit.cohort.cohort import Modality as Modality
 from gankit.cohort.cohort import read_cohort as read_cohort
 from gankit.cohort.cohort import write_cohort as write_cohort
+from gankit.cohort.dataset import SliceDataset as SliceDataset
 from gankit.cohort.fit import area_average as area_average
 from gankit.cohort.split import empty_strata as empty_strata
 from gankit.cohort.split import split_patients as split_patients
@@ -60,6 +61,7 @@ from gankit.processes.ranks import mean_over_ranks as mean_over_ranks
 from gankit.recipe.file import load_recipe as load_recipe
 from gankit.recipe.recipe import Edge as Edge
 from gankit.recipe.recipe import ModalitySpec as ModalitySpec
+from gankit.recipe.recipe import Pool as Pool
 from gankit.recipe.recipe import Recipe as Recipe
 from gankit.run.export import SyntheticSlice as SyntheticSlice
 from gankit.run.model import Model as Model

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
 from gankit._errors import CohortError
 from gankit.files.atomic import write_bytes
+
+if TYPE_CHECKING:
+    from gankit.cohort.dataset import SliceDataset
+    from gankit.recipe.recipe import Pool, Recipe
 
 FORMAT = "gankit-cohort-1"
 SPLITS = ("train", "test")
@@ -102,6 +107,36 @@ class Cohort:
             spacing_mm=None if self.spacing_mm is None else self.spacing_mm[keep],
             truth={name: values[keep] for name, values in self.truth.items()},
         )
+
+    def dataset(
+        self,
+        pool: str | Pool = "train",
+        recipe: Recipe | None = None,
+        *,
+        units: bool = False,
+        modalities: Sequence[str] = (),
+        label: str | None = None,
+    ) -> SliceDataset:
+        """The slices of a pool as a ``torch.utils.data.Dataset`` of {modality: (C, *S) float32, "label": 0 or 1}.
+
+        Slices that lack one of the modalities, or whose label is unknown, are left out. Nothing is augmented.
+
+        Args:
+            pool: name of a pool of the recipe, a ``Pool``, or a split: ``"train"``, ``"test"`` or ``"all"``.
+            recipe: says the modalities, their size, to which larger slices are averaged down, and the range that
+                becomes [-1, 1], as in training; ``model.recipe`` gives slices that go with those of the model.
+            units: values in the modality's unit; without a recipe there are no others, at the cohort's own size.
+            modalities: those wanted; default: all of the recipe, or of the cohort.
+            label: which label; default: the one that the recipe's training approaches, or the only one of the cohort.
+                Items of a cohort without labels have none.
+
+        Raises:
+            CohortError: the cohort does not fit the recipe, has no such label, or no slice is left.
+            InputError: no such pool or modality, or neither ``recipe`` nor ``units``.
+        """
+        from gankit.cohort.dataset import cohort_dataset
+
+        return cohort_dataset(self, pool, recipe, units, modalities, label)
 
 
 def _problems(cohort: Cohort) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from gankit._draws import Draws
 from gankit._errors import CheckpointError, InputError
 from gankit.cohort.cohort import Cohort, Modality
+from gankit.cohort.dataset import SliceDataset, chosen_modalities
 from gankit.files.tensor_file import read_tensors, write_tensors
 from gankit.networks.synthesizer import Networks, build_networks
 from gankit.plugin.plugins import Plugins, load_plugins
@@ -49,15 +50,17 @@ class Model:
     @torch.inference_mode()
     def synthesize(self, latent_NZ: Tensor, advance: Callable[[int], None] = lambda done: None) -> dict[str, Tensor]:
         """Latents (N, Z) to each modality (N, C, *S) in the modality's unit; ``advance`` is told how many are done."""
+        made = self._network_values(latent_NZ, advance)
+        return {name: spec.to_units(made[name]) for name, spec in self.recipe.modalities.items()}
+
+    def _network_values(self, latent_NZ: Tensor, advance: Callable[[int], None]) -> dict[str, Tensor]:
+        """The same in [-1, 1], as networks make them."""
         device = next(self.networks.parameters()).device
         chunks = []
         for number, chunk in enumerate(latent_NZ.split(CHUNK)):
             chunks.append(self.networks.synthesize(chunk.to(device)))
             advance(number * CHUNK + len(chunk))
-        return {
-            name: spec.to_units(torch.cat([chunk[name] for chunk in chunks]).float().cpu())
-            for name, spec in self.recipe.modalities.items()
-        }
+        return {name: torch.cat([chunk[name] for chunk in chunks]).float().cpu() for name in self.recipe.modalities}
 
     @torch.inference_mode()
     def encode(self, images: Mapping[str, Tensor]) -> Tensor:
@@ -82,9 +85,40 @@ class Model:
         Raises:
             InputError: ``n`` is below 1.
         """
-        if n < 1:
-            raise InputError(f"the number of samples must be at least 1, got {n}")
+        _require_some(n)
         return self.synthesize(self.latents(n, seed), advance)
+
+    def dataset(
+        self,
+        n: int,
+        seed: int = 0,
+        *,
+        units: bool = False,
+        modalities: Sequence[str] = (),
+        advance: Callable[[int], None] = lambda done: None,
+    ) -> SliceDataset:
+        """``n`` synthetic slices as a ``torch.utils.data.Dataset`` of {modality: (C, *S) float32, "label": 0 or 1}.
+
+        They are those of ``sample(n, seed)``, made at once and kept in memory. A slice does not depend on how many
+        there are, but for rounding, since networks run on batches. The label is the one that training approached, of
+        which all slices have the value; where pools have none, or differ, items are without. Joined to real slices,
+        ``torch.utils.data.ConcatDataset([model.dataset(500), cohort.dataset("train", model.recipe)])``.
+
+        Args:
+            units: values in the modality's unit; default: in [-1, 1], as networks see them.
+            modalities: those wanted; default: all.
+            advance: is told how many slices are made.
+
+        Raises:
+            InputError: ``n`` is below 1, or there is no such modality.
+        """
+        names = chosen_modalities(modalities, self.recipe.modalities)
+        _require_some(n)
+        with torch.no_grad():  # tensors made in inference mode may not be used in training
+            made = self._network_values(self.latents(n, seed), advance)
+        images = {name: self.recipe.modalities[name].to_units(made[name]) if units else made[name] for name in names}
+        value = next(iter(self.recipe.approached_label().values()), None)
+        return SliceDataset(images, None if value is None else torch.full((n,), value))
 
     def cohort(self, n: int, seed: int = 0, advance: Callable[[int], None] = lambda done: None) -> Cohort:
         """``n`` synthetic slices as a cohort marked synthetic, each its own patient."""
@@ -102,6 +136,11 @@ class Model:
             synthetic=True,
             source=f"synthetic: recipe {self.recipe.name!r}, {self.step} steps, seed {seed}",
         )
+
+
+def _require_some(n: int) -> None:
+    if n < 1:
+        raise InputError(f"the number of samples must be at least 1, got {n}")
 
 
 def save_model(

@@ -1,0 +1,127 @@
+"""Slices as a dataset of torch, for programs that train on them; ``Model.dataset`` makes synthetic ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from gankit._errors import CohortError, InputError, nearest
+from gankit.cohort.cohort import Cohort
+from gankit.cohort.fit import area_average, network_values, require_fit, select_pool
+from gankit.recipe.recipe import Pool, Recipe
+
+LABEL = "label"
+"""Key of the label in an item."""
+SPLIT_POOLS = {"train": Pool(split="train"), "test": Pool(split="test"), "all": Pool(split="all")}
+"""What the name of a split selects."""
+
+
+class SliceDataset(Dataset[dict[str, Tensor]]):
+    """Slices by index: {modality: (C, *S) float32, "label": int64 scalar, 1 yes or 0 no}.
+
+    All slices lie in memory, so that worker processes of a ``DataLoader``, forked or spawned, need neither a network
+    nor a file. Items are views: copy them before changing them in place. A slice of indices, or a list, gives the
+    same mapping with the slices stacked along a first axis.
+    """
+
+    def __init__(self, images: Mapping[str, Tensor], label_N: Tensor | None = None):
+        """
+        Args:
+            images: modality to (N, C, *S).
+            label_N: the label of each slice, (N,); None where there is none, and items are without.
+
+        Raises:
+            InputError: a modality is called ``label``.
+        """
+        if LABEL in images:
+            raise InputError(f"a modality is called {LABEL!r}, which is the key of the label in an item; rename it")
+        self.parts = dict(images) if label_N is None else {**images, LABEL: label_N}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.parts.values())))
+
+    def __getitem__(self, index: int | slice | Sequence[int]) -> dict[str, Tensor]:
+        """One slice, or several stacked. Raises IndexError beyond the last."""
+        return {name: part[index] for name, part in self.parts.items()}
+
+
+def cohort_dataset(
+    cohort: Cohort, pool: str | Pool, recipe: Recipe | None, units: bool, modalities: Sequence[str], label: str | None
+) -> SliceDataset:
+    """See ``Cohort.dataset``."""
+    if recipe is None and not units:
+        raise InputError("`units`: a cohort has no ranges to map to [-1, 1]; give `recipe`, or units=True")
+    names = chosen_modalities(modalities, cohort.modalities if recipe is None else recipe.modalities)
+    if recipe is not None:
+        require_fit(
+            attrs.evolve(recipe, modalities={name: recipe.modalities[name] for name in names}, pools={}), cohort
+        )
+    label = label if label is not None else _default_label(cohort, recipe)
+    slices = _selected(cohort, _pool(pool, cohort, recipe), names, label)
+    images = {name: torch.from_numpy(_values(slices, name, recipe, units)) for name in names}
+    return SliceDataset(images, None if label is None else torch.from_numpy(slices.labels[label].astype(np.int64)))
+
+
+def chosen_modalities(wanted: Sequence[str], known: Mapping[str, object]) -> tuple[str, ...]:
+    """The modalities that are wanted, or all. Raises InputError: one is not known."""
+    for name in wanted:
+        if name not in known:
+            raise InputError(f"`modalities`: no modality {name!r}{nearest(name, known)}; known: {', '.join(known)}")
+    return tuple(wanted or known)
+
+
+def _default_label(cohort: Cohort, recipe: Recipe | None) -> str | None:
+    """The label that training approaches, or else the only one of the cohort."""
+    named = tuple(recipe.approached_label()) if recipe is not None else ()
+    names = named or tuple(cohort.labels)
+    if len(names) > 1:
+        raise CohortError(f"`label`: the cohort has labels {', '.join(names)}; choose one")
+    return names[0] if names else None
+
+
+def _pool(pool: str | Pool, cohort: Cohort, recipe: Recipe | None) -> Pool:
+    """The selection that a name or a pool means."""
+    pools = {} if recipe is None else dict(recipe.pools)
+    known = SPLIT_POOLS | pools
+    if isinstance(pool, str) and pool not in known:
+        raise InputError(f"`pool`: no pool or split {pool!r}{nearest(pool, known)}; known: {', '.join(known)}")
+    chosen = known[pool] if isinstance(pool, str) else pool
+    if chosen.label is not None:
+        _require_label(cohort, chosen.label, "pool")
+    return chosen
+
+
+def _require_label(cohort: Cohort, label: str, parameter: str) -> None:
+    if label not in cohort.labels:
+        near, known = nearest(label, cohort.labels), ", ".join(cohort.labels) or "none"
+        raise CohortError(f"`{parameter}`: the cohort has no label {label!r}{near}; it has {known}")
+
+
+def _selected(cohort: Cohort, pool: Pool, names: Sequence[str], label: str | None) -> Cohort:
+    """The slices of a pool that have every one of these modalities, and whose label is known."""
+    chosen_N = select_pool(pool, cohort)
+    for name in names:
+        chosen_N = chosen_N & cohort.modalities[name].present
+    if label is not None:
+        _require_label(cohort, label, "label")
+        chosen_N = chosen_N & (cohort.labels[label] >= 0)
+    if not chosen_N.any():
+        known = "" if label is None else f", and label {label!r} known"
+        raise CohortError(f"`pool`: none of the cohort's {len(cohort)} slices is in it with {', '.join(names)}{known}")
+    return cohort.select(chosen_N)
+
+
+def _values(slices: Cohort, name: str, recipe: Recipe | None, units: bool) -> np.ndarray:
+    """(N, C, *S) float32: in [-1, 1] or in units, at the recipe's size where there is one."""
+    modality = slices.modalities[name]
+    if recipe is None:
+        return modality.values
+    spec = recipe.modalities[name]
+    if not units:
+        return network_values(name, spec, modality).astype(np.float32, copy=False)
+    return area_average(modality.values, spec.shape, name)
