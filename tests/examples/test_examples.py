@@ -1,7 +1,10 @@
 """What the README and the examples show is what works."""
 
+import os
 import re
 import runpy
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -87,7 +90,17 @@ def test_the_digits_train(plugins, tmp_path, monkeypatch):
     assert made.labels["loop"].tolist() == [1, 1, 1]
 
 
-@pytest.mark.parametrize("folder", ["gankit_dce", "digits"])
+def test_a_classifier_trains_on_real_plus_synthetic_slices(trained, tiny_cohort_file):
+    """From a run and a cohort file to both figures."""
+    call = [sys.executable, ROOT / "examples/classifier/train.py", trained, tiny_cohort_file]
+    done = subprocess.run(call, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120)
+    real, both = done.stdout.splitlines()
+    assert re.fullmatch(r"real: 18 slices, area under the curve [01]\.\d{3}", real)
+    assert re.fullmatch(r"real plus synthetic: 27 slices, area under the curve [01]\.\d{3}", both)
+    assert float(real.split()[-1]) == 1  # the cohort's cancer is easy to see
+
+
+@pytest.mark.parametrize("folder", ["gankit_dce", "digits", "classifier"])
 def test_every_example_folder_is_listed(folder):
     """With a README that says how to run it."""
     assert f"| `{folder}/` |" in (ROOT / "examples/README.md").read_text(encoding="utf-8")
