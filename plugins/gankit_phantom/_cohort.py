@@ -85,7 +85,7 @@ def fresh_cohort(spec: Phantom) -> Cohort | None:
     )
     if spec.anatomy is None:
         return _further_patients(spec, further)
-    return _patients_left(spec, further, read_anatomy(spec.anatomy))
+    return _patients_left(spec, further, read_anatomy(spec.anatomy), spec.anatomy.name)
 
 
 def _further_patients(spec: Phantom, further: Phantom) -> Cohort:
@@ -102,14 +102,14 @@ def _further_patients(spec: Phantom, further: Phantom) -> Cohort:
     return attrs.evolve(cohort, patient=np.char.add("fresh-", cohort.patient))
 
 
-def _patients_left(spec: Phantom, further: Phantom, anatomy: Anatomy) -> Cohort | None:
+def _patients_left(spec: Phantom, further: Phantom, anatomy: Anatomy, name: str) -> Cohort | None:
     left = anatomy.without(phantom_plan(spec.seed, spec.size, _counts(spec), anatomy).patient)
     classes = map_classes(left)
     test = min(FRESH_TEST, int((classes == 1).sum()) // 2, int((classes == 0).sum()))
     if test < max(spec.test_cs, spec.test_noncs):
         return None
     further = attrs.evolve(further, test_cs=test, test_noncs=test)
-    source = f"digital prostate phantom, patients that seed {spec.seed} leaves of those of {spec.anatomy.name}"
+    source = f"digital prostate phantom, patients that seed {spec.seed} leaves of those of {name}"
     return _drawn(further, left, source, at_most=True)
 
 

@@ -60,7 +60,7 @@ class Plan:
     def select(self, chosen: slice) -> Plan:
         """Some of the slices."""
         fields = attrs.asdict(self, recurse=False)
-        return Plan(**{name: None if value is None else value[chosen] for name, value in fields.items()})
+        return attrs.evolve(self, **{name: value[chosen] for name, value in fields.items() if value is not None})
 
 
 def procedural_plan(counts: SliceCounts, generator: np.random.Generator, spacing_mm: float) -> Plan:
@@ -124,10 +124,10 @@ def anatomy_plan(
         for label in (1, 0):
             room = wanted[label, split] - len(taken[label, split])
             taken[label, split] += maps[classes[maps] == label][:room].tolist()
-    for (label, split), maps in taken.items():
-        if len(maps) < wanted[label, split] and not at_most:
+    for (label, split), found in taken.items():
+        if len(found) < wanted[label, split] and not at_most:
             raise ValueError(
-                f"the anatomy has {len(maps)} usable {'CS' if label else 'other'} slices for {split},"
+                f"the anatomy has {len(found)} usable {'CS' if label else 'other'} slices for {split},"
                 f" {wanted[label, split]} are asked for; lower the count"
             )
     order = [(1, "train"), (1, "test"), (0, "train"), (0, "test")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import attrs
 import click
@@ -51,7 +52,7 @@ _DEFAULT = Phantom()
     show_default=True,
     help="Other slices for testing.",
 )
-def phantom(out: Path, **options: object) -> None:
+def phantom(out: Path, **options: Any) -> None:
     """Draw the digital prostate phantom to a cohort file.
 
     \b
