@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import re
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from gankit_dicom._modes import lenient_pydicom
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
@@ -71,14 +70,10 @@ def read_header(file: Path) -> Header:
         Refused: not a file of DICOM, not one MR image, damaged, or without a place in space.
     """
     import pydicom
-    from pydicom import config
     from pydicom.errors import InvalidDicomError
 
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    config.settings.reading_validation_mode = config.IGNORE
     _refuse_foreign(file)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with lenient_pydicom():
         try:
             tags: list[Any] = [*TAGS, *B_VALUE_TAGS]
             dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags)

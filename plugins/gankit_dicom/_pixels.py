@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gankit_dicom._headers import Header
+from gankit_dicom._modes import lenient_pydicom, silent_itk
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
@@ -29,9 +28,7 @@ def read_pixels(header: Header) -> np.ndarray:
     """
     import pydicom
 
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with lenient_pydicom():
         try:
             dataset = pydicom.dcmread(header.file)
             _refuse_wrong_length(header.file, dataset)
@@ -88,7 +85,8 @@ def _decoded_by_itk(file: Path, dataset: Dataset) -> np.ndarray:
     """JPEG families, which pydicom decodes only with further packages."""
     import SimpleITK as sitk
 
-    rescaled = sitk.GetArrayFromImage(sitk.ReadImage(str(file)))[0].astype(np.float64)
+    with silent_itk():
+        rescaled = sitk.GetArrayFromImage(sitk.ReadImage(str(file)))[0].astype(np.float64)
     slope, intercept = float(dataset.get("RescaleSlope") or 1), float(dataset.get("RescaleIntercept") or 0)
     return np.rint((rescaled - intercept) / slope)
 

@@ -19,6 +19,7 @@ from gankit_dicom._labels import NO, UNKNOWN, YES, from_case, from_findings, fro
 from gankit_dicom._log import Log, Row
 from gankit_dicom._masks import Mask, MaskFile, read_mask
 from gankit_dicom._modalities import Chosen, choose
+from gankit_dicom._modes import silent_itk, single_threaded_itk
 from gankit_dicom._options import Options
 from gankit_dicom._part import Part, key_of, read_part, write_part
 from gankit_dicom._place import crop_by_findings, crop_by_locator, crop_by_mask, holds, locator_error, shows
@@ -68,12 +69,12 @@ def import_study(task: StudyTask) -> tuple[str, bool]:
 
     Returns: the name of the part file, and whether it was there.
     """
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     name = f"{task.key()}.npz"
     kept = read_part(task.parts / name)
     if kept is not None and ("sheet" not in kept.record or (task.sheets / kept.record["sheet"]).is_file()):
         return name, True
-    write_part(study_part(task), task.parts / name)
+    with single_threaded_itk(), silent_itk():
+        write_part(study_part(task), task.parts / name)
     return name, False
 
 

@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from gankit_dicom._headers import Header
+from gankit_dicom._modes import silent_itk
 from gankit_dicom._pixels import read_pixels
 from gankit_dicom._refused import Refused
 
@@ -144,9 +145,9 @@ def read_volume(file: Path) -> Volume:
     """
     import SimpleITK as sitk
 
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        image = sitk.ReadImage(str(file))
+        with silent_itk():
+            image = sitk.ReadImage(str(file))
     except RuntimeError as error:
         raise Refused("cannot be read: damaged, cut short or of an unknown kind") from error
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
@@ -183,11 +184,11 @@ def file_corners(file: Path) -> np.ndarray:
     """
     import SimpleITK as sitk
 
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(file))
     try:
-        reader.ReadImageInformation()
+        with silent_itk():
+            reader.ReadImageInformation()
     except RuntimeError as error:
         raise Refused("cannot be read: damaged, cut short or of an unknown kind") from error
     if reader.GetDimension() != 3:
