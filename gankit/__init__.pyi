@@ -33,6 +33,7 @@ from gankit.evaluation.intervals import bootstrap as bootstrap
 from gankit.files.atomic import write_bytes as write_bytes
 from gankit.files.toml_types import structure_table as structure_table
 from gankit.networks.batch_norm import BatchNorm as BatchNorm
+from gankit.networks.layers import NEGATIVE_SLOPE as NEGATIVE_SLOPE
 from gankit.networks.layers import PixelNorm as PixelNorm
 from gankit.networks.layers import convolution as convolution
 from gankit.networks.layers import doubling as doubling

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+NEGATIVE_SLOPE = 0.2
+"""Of every leaky ReLU of the shipped networks, as torch names it: what a value below zero is multiplied by."""
 _Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -19,7 +21,7 @@ class PixelNorm(nn.Module):
         return x_BCS * torch.rsqrt(x_BCS.square().mean(dim=1, keepdim=True) + 1e-6)
 
 
-def he_weights(layer: _Layer, slope: float = 0.2) -> _Layer:
+def he_weights(layer: _Layer, slope: float = NEGATIVE_SLOPE) -> _Layer:
     """Draw weights anew for a leaky ReLU of this slope (He et al. 2015); biases stay torch's, small and random.
 
     Args:
@@ -46,7 +48,8 @@ def doubling(inputs: int, outputs: int, rank: int) -> nn.Module:
         rank: spatial dimensions, one to three.
     """
     enlarge = nn.Upsample(scale_factor=2, mode="nearest")
-    return nn.Sequential(enlarge, he_weights(convolution(inputs, outputs, rank)), PixelNorm(), nn.LeakyReLU(0.2))
+    convolved = he_weights(convolution(inputs, outputs, rank))
+    return nn.Sequential(enlarge, convolved, PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
 
 
 def halving(inputs: int, outputs: int, sides: Sequence[int]) -> tuple[nn.Module, list[int]]:

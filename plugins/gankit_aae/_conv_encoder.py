@@ -5,9 +5,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gankit import BatchNorm, PixelNorm, halving, halvings, he_weights
-
-_SLOPE = 0.2
+from gankit import NEGATIVE_SLOPE, BatchNorm, PixelNorm, halving, halvings, he_weights
 
 
 class ConvEncoderNetwork(nn.Module):
@@ -38,7 +36,7 @@ class ConvEncoderNetwork(nn.Module):
         for layer in range(depth or halvings(max(sides))):
             outputs = width * min(2**layer, 8)
             convolution, sides = halving(inputs, outputs, sides)
-            layers += [convolution, *([PixelNorm()] if layer else []), nn.LeakyReLU(_SLOPE)]
+            layers += [convolution, *([PixelNorm()] if layer else []), nn.LeakyReLU(NEGATIVE_SLOPE)]
             inputs = outputs
         self.layers = nn.Sequential(*layers)
         biased = latent_norm != "batch"  # a norm over the batch would take it out again

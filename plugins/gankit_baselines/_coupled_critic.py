@@ -4,9 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from gankit import Shapes, halving, he_weights
-
-_SLOPE = 0.2
+from gankit import NEGATIVE_SLOPE, Shapes, halving, he_weights
 
 
 class CoupledCriticNetwork(nn.Module):
@@ -39,5 +37,5 @@ def _layers(size: list[int], widths: list[int]) -> tuple[list[nn.Module], list[i
     layers: list[nn.Module] = []
     for i in range(len(widths) - 1):
         convolution, size = halving(widths[i], widths[i + 1], size)
-        layers += [convolution, nn.LeakyReLU(_SLOPE)]
+        layers += [convolution, nn.LeakyReLU(NEGATIVE_SLOPE)]
     return layers, size

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from gankit import PixelNorm, convolution, doubling, he_weights
-
-_SLOPE = 0.2
+from gankit import NEGATIVE_SLOPE, PixelNorm, convolution, doubling, he_weights
 
 
 class CoupledGeneratorNetwork(nn.Module):
@@ -40,7 +38,7 @@ class CoupledGeneratorNetwork(nn.Module):
         first = he_weights(nn.Linear(latent, widths[0] * math.prod(first_map)))
         unfold = nn.Unflatten(1, (widths[0], *first_map))
         blocks = [doubling(widths[i], widths[i + 1], rank) for i in range(shared)]
-        self.shared = nn.Sequential(first, unfold, PixelNorm(), nn.LeakyReLU(_SLOPE), *blocks)
+        self.shared = nn.Sequential(first, unfold, PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE), *blocks)
         self.heads = nn.ModuleList(_head(rank, widths[shared:], count, gain) for count in channels)
 
     def forward(self, z_BZ: Tensor) -> Tensor:

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gankit import Evaluation, PixelNorm, convolution
+from gankit import NEGATIVE_SLOPE, Evaluation, PixelNorm, convolution
 from gankit_metrics._training import (
-    SLOPE,
     Schedule,
     applied,
     drawn,
@@ -28,7 +27,11 @@ class TwoLayer(nn.Sequential):
 
     def __init__(self, shape: tuple[int, ...], hidden: int):
         super().__init__(
-            nn.Flatten(), nn.Linear(math.prod(shape), hidden), nn.LeakyReLU(SLOPE), nn.Linear(hidden, 1), nn.Flatten(0)
+            nn.Flatten(),
+            nn.Linear(math.prod(shape), hidden),
+            nn.LeakyReLU(NEGATIVE_SLOPE),
+            nn.Linear(hidden, 1),
+            nn.Flatten(0),
         )
 
 
@@ -39,10 +42,10 @@ class Convolutional(nn.Sequential):
         channels, *sides = shape
         rank, seen = len(sides), 3 * width * math.prod(side // 8 for side in sides)
         super().__init__(
-            *(convolution(channels, width, rank, stride=2), nn.LeakyReLU(SLOPE)),
-            *(convolution(width, 2 * width, rank, stride=2), PixelNorm(), nn.LeakyReLU(SLOPE)),
-            *(convolution(2 * width, 3 * width, rank, stride=2), PixelNorm(), nn.LeakyReLU(SLOPE)),
-            *(nn.Flatten(), nn.Linear(seen, 32), nn.LeakyReLU(SLOPE), nn.Linear(32, 1), nn.Flatten(0)),
+            *(convolution(channels, width, rank, stride=2), nn.LeakyReLU(NEGATIVE_SLOPE)),
+            *(convolution(width, 2 * width, rank, stride=2), PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE)),
+            *(convolution(2 * width, 3 * width, rank, stride=2), PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE)),
+            *(nn.Flatten(), nn.Linear(seen, 32), nn.LeakyReLU(NEGATIVE_SLOPE), nn.Linear(32, 1), nn.Flatten(0)),
         )
 
 

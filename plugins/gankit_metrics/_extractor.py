@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, leaky_relu, linear
 
-from gankit import Cohort, Evaluation
+from gankit import NEGATIVE_SLOPE, Cohort, Evaluation
 from gankit_metrics._features_images import convolve, images
 
 FEATURES = 64
 _WIDTHS = (16, 32, 48, 64)
-_SLOPE = 0.2
 _STEPS = 400
 _HALF_BATCH = 32
 _LEARNING_RATE = 4e-3
@@ -116,7 +115,7 @@ def _initial(shape: tuple[int, ...], generator: np.random.Generator) -> dict[str
     """Weights by He et al. 2015 (arXiv:1502.01852): one convolution for each halving of the shortest side to 4."""
 
     def normal(*size: int) -> Tensor:
-        spread = np.sqrt(2 / (1 + _SLOPE**2) / np.prod(size[1:]))
+        spread = np.sqrt(2 / (1 + NEGATIVE_SLOPE**2) / np.prod(size[1:]))
         return torch.from_numpy(spread * generator.standard_normal(size, dtype=np.float32)).float().requires_grad_()
 
     channels, *sides = shape
@@ -135,8 +134,8 @@ def _initial(shape: tuple[int, ...], generator: np.random.Generator) -> dict[str
 def _hidden(weights: Weights, x_BCS: Tensor) -> Tensor:
     for layer in range(sum(name.startswith("conv") for name in weights) // 2):
         x_BCS = convolve(x_BCS, weights[f"conv{layer}.weight"], weights[f"conv{layer}.bias"], stride=2, padding=1)
-        x_BCS = leaky_relu(x_BCS, _SLOPE)
-    return leaky_relu(linear(x_BCS.flatten(1), weights["hidden.weight"], weights["hidden.bias"]), _SLOPE)
+        x_BCS = leaky_relu(x_BCS, NEGATIVE_SLOPE)
+    return leaky_relu(linear(x_BCS.flatten(1), weights["hidden.weight"], weights["hidden.bias"]), NEGATIVE_SLOPE)
 
 
 def _logits(weights: Weights, x_BCS: Tensor) -> Tensor:

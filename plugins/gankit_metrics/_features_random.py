@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
-from gankit import Draws
+from gankit import NEGATIVE_SLOPE, Draws
 from gankit_metrics._features_images import convolve, halved
 
 _SCALES = 3
@@ -44,7 +44,7 @@ def _filters(channels: int, rank: int, seed: int) -> tuple[Tensor, Tensor]:
 def _pooled(x_BCS: Tensor, first: Tensor, second: Tensor) -> Tensor:
     pooled = []
     for _ in range(_SCALES):
-        response_BFS = leaky_relu(convolve(leaky_relu(convolve(x_BCS, first), 0.2), second), 0.2)
+        response_BFS = leaky_relu(convolve(leaky_relu(convolve(x_BCS, first), NEGATIVE_SLOPE), second), NEGATIVE_SLOPE)
         deviation_BF, mean_BF = torch.std_mean(response_BFS.flatten(2), dim=2, correction=0)
         pooled += [mean_BF, deviation_BF]
         if min(x_BCS.shape[2:]) // 2 < 2 * _TAPS:

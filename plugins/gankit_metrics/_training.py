@@ -14,8 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-SLOPE = 0.2
-"""Of every leaky ReLU."""
 CHUNK = 256
 """Slices that go through a trained network at a time."""
 _Module = TypeVar("_Module", bound=nn.Module)

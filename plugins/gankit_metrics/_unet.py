@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gankit import PixelNorm, convolution
-from gankit_metrics._training import SLOPE
+from gankit import NEGATIVE_SLOPE, PixelNorm, convolution
 
 
 class SmallUNet(nn.Module):
@@ -29,7 +28,7 @@ class SmallUNet(nn.Module):
 
 
 def _block(inputs: int, outputs: int, rank: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(convolution(inputs, outputs, rank, stride), PixelNorm(), nn.LeakyReLU(SLOPE))
+    return nn.Sequential(convolution(inputs, outputs, rank, stride), PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
 
 
 def _doubled(x_BCS: Tensor) -> Tensor:

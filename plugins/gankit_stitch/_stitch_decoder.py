@@ -5,10 +5,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gankit import PixelNorm, convolution, doubling, he_weights
+from gankit import NEGATIVE_SLOPE, PixelNorm, convolution, doubling, he_weights
 from gankit_stitch._stitch import StitchLayer
 
-_SLOPE = 0.2
 _ENLARGING = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
@@ -45,7 +44,7 @@ class StitchDecoderNetwork(nn.Module):
         rank = len(first_map)
         widths = _widths(width, blocks)
         self.first = he_weights(nn.Linear(latent, widths[0] * math.prod(first_map)))
-        self.map = nn.Sequential(nn.Unflatten(1, (widths[0], *first_map)), PixelNorm(), nn.LeakyReLU(_SLOPE))
+        self.map = nn.Sequential(nn.Unflatten(1, (widths[0], *first_map)), PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
         self.blocks = nn.Sequential(*[doubling(widths[i], widths[i + 1], rank) for i in range(blocks)])
         self.last = _equal_kernels(rank, widths[-1], channels, factor**rank, gain)
         self.stitch = StitchLayer(factor)

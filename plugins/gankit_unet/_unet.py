@@ -5,9 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gankit import PixelNorm, convolution, he_weights
+from gankit import NEGATIVE_SLOPE, PixelNorm, convolution, he_weights
 
-_SLOPE = 0.2
 _OUTPUT_GAIN = 0.25
 
 
@@ -29,7 +28,7 @@ class UNetNetwork(nn.Module):
         widths = [width * min(2**level, 4) for level in range(depth + 1)]
         rising = [width, *widths[:-2], widths[-1]]  # each block on the way up prepares the width of the next
         levels = range(depth)
-        self.enter = nn.Sequential(_convolution(rank, inputs, width), nn.LeakyReLU(_SLOPE))
+        self.enter = nn.Sequential(_convolution(rank, inputs, width), nn.LeakyReLU(NEGATIVE_SLOPE))
         self.down = nn.ModuleList(_halving(rank, widths[i], widths[i + 1]) for i in levels)
         self.enlarge = nn.Upsample(scale_factor=2, mode="nearest")
         self.up = nn.ModuleList(_block(rank, rising[i + 1] + widths[i], rising[i]) for i in reversed(levels))
@@ -49,11 +48,11 @@ class UNetNetwork(nn.Module):
 def _halving(rank: int, inputs: int, outputs: int) -> nn.Module:
     """Halve the sides; no grid comes from here (see ``convolution``)."""
     halve = he_weights(convolution(inputs, outputs, rank, stride=2))
-    return nn.Sequential(halve, PixelNorm(), nn.LeakyReLU(_SLOPE))
+    return nn.Sequential(halve, PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
 
 
 def _block(rank: int, inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(_convolution(rank, inputs, outputs), PixelNorm(), nn.LeakyReLU(_SLOPE))
+    return nn.Sequential(_convolution(rank, inputs, outputs), PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
 
 
 def _last(rank: int, inputs: int, outputs: int) -> nn.Module:

@@ -5,10 +5,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gankit import BatchNorm, halving, halvings, he_weights
+from gankit import NEGATIVE_SLOPE, BatchNorm, halving, halvings, he_weights
 from gankit_wgan_gp._leaky_relu import LeakyReLU
-
-_SLOPE = 0.2
 
 
 class ConvCriticNetwork(nn.Module):
@@ -27,7 +25,7 @@ class ConvCriticNetwork(nn.Module):
         for layer in range(halvings(max(sides))):
             outputs = width * min(2**layer, 8)
             convolution, sides = halving(inputs, outputs, sides)
-            layers += [convolution, *(_norm(norm, outputs) if layer else []), LeakyReLU(_SLOPE)]
+            layers += [convolution, *(_norm(norm, outputs) if layer else []), LeakyReLU(NEGATIVE_SLOPE)]
             inputs = outputs
         self.layers = nn.Sequential(*layers)
         self.score = he_weights(nn.Linear(inputs * math.prod(sides), 1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from gankit import he_weights
+from gankit import NEGATIVE_SLOPE, he_weights
 
 if TYPE_CHECKING:
     from gankit_dce.translator import Tofts
@@ -34,7 +34,7 @@ class ToftsNetwork(nn.Module):
         layers: list[nn.Module] = []
         for dilation in DILATIONS:
             layers += [he_weights(nn.Conv2d(inputs, spec.width, 3, padding=dilation, dilation=dilation))]
-            layers += [nn.LeakyReLU(0.2)]
+            layers += [nn.LeakyReLU(NEGATIVE_SLOPE)]
             inputs = spec.width
         self.tissue = nn.Sequential(*layers, nn.Conv2d(inputs, 2, 1))
 
