@@ -5,16 +5,19 @@ Letters: N slices, B batch, C channels, S space, D features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator
+from functools import partial
 
 import attrs
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, leaky_relu, linear
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, leaky_relu
 
-from gankit import NEGATIVE_SLOPE, Cohort, Evaluation
-from gankit_metrics._features_images import convolve, images
+from gankit import NEGATIVE_SLOPE, Cohort, Evaluation, convolution
+from gankit_metrics._features_images import images
+from gankit_metrics._training import applied, drawn, minimise, weights, with_weights
 
 FEATURES = 64
 _WIDTHS = (16, 32, 48, 64)
@@ -34,7 +37,30 @@ _SETTINGS = {
     "augmentation": [_SHIFT, _GAIN, _NOISE],
 }
 
-Weights = Mapping[str, Tensor]
+
+class _Network(nn.Module):
+    """(B, C, *S) to one logit (B,): a convolution for each halving of the shortest side to 4, then two fully connected
+    layers."""
+
+    def __init__(self, shape: tuple[int, ...]):
+        super().__init__()
+        channels, *sides = shape
+        self._convolutions = [f"conv{layer}" for layer in range(min(len(_WIDTHS), max(0, min(sides).bit_length() - 3)))]
+        for name, width in zip(self._convolutions, _WIDTHS, strict=False):
+            self.add_module(name, convolution(channels, width, len(sides), stride=2))
+            channels, sides = width, [side // 2 for side in sides]
+        self.hidden = nn.Linear(channels * math.prod(sides), FEATURES)
+        self.logit = nn.Linear(FEATURES, 1)
+
+    def features(self, x_BCS: Tensor) -> Tensor:
+        """(B, D), after the last hidden layer."""
+        for name in self._convolutions:
+            x_BCS = leaky_relu(self.get_submodule(name)(x_BCS), NEGATIVE_SLOPE)
+        return leaky_relu(self.hidden(x_BCS.flatten(1)), NEGATIVE_SLOPE)
+
+    def forward(self, x_BCS: Tensor) -> Tensor:
+        logit_B: Tensor = self.logit(self.features(x_BCS))[:, 0]
+        return logit_B
 
 
 @attrs.frozen(eq=False)
@@ -45,13 +71,13 @@ class TaskExtractor:
     over those is 1 on average: a Frechet distance of 1 is one such variance.
     """
 
-    weights: Weights
+    network: _Network
     mean_D: np.ndarray
     scale: float
 
     def __call__(self, cohort: Cohort, evaluation: Evaluation) -> np.ndarray:
         """(N, D) float64."""
-        return (_hidden_features(self.weights, images(cohort, evaluation)) - self.mean_D) / self.scale
+        return (_features(self.network, images(cohort, evaluation)) - self.mean_D) / self.scale
 
 
 def task_extractor(evaluation: Evaluation) -> TaskExtractor:
@@ -60,41 +86,50 @@ def task_extractor(evaluation: Evaluation) -> TaskExtractor:
     Raises:
         InputError: the real training slices lack one of the two label values.
     """
-    arrays = evaluation.kept("task-features", _SETTINGS, lambda: _made(evaluation))
-    weights = {name: torch.from_numpy(array) for name, array in arrays.items() if name not in ("mean", "scale")}
-    return TaskExtractor(weights, arrays["mean"], float(arrays["scale"][0]))
+    specs = list(evaluation.modalities.values())
+    shape = (sum(spec.shape[0] for spec in specs), *specs[0].shape[1:])
+    arrays = dict(evaluation.kept("task-features", _SETTINGS, lambda: _made(evaluation)))
+    mean_D, scale = arrays.pop("mean"), arrays.pop("scale")
+    return TaskExtractor(with_weights(partial(_Network, shape), arrays), mean_D, float(scale[0]))
 
 
 def _made(evaluation: Evaluation) -> dict[str, np.ndarray]:
     wanted = images(evaluation.pool("train"), evaluation)
     others = images(evaluation.pool("train", wanted=False), evaluation)
-    weights = _trained(wanted, others, evaluation.draws("task-extractor"))
-    features_ND = np.concatenate([_hidden_features(weights, wanted), _hidden_features(weights, others)])
+    network = _trained(wanted, others, evaluation.draws("task-extractor"))
+    features_ND = np.concatenate([_features(network, wanted), _features(network, others)])
     scale = np.sqrt(features_ND.var(axis=0).mean(keepdims=True))
-    return {
-        "mean": features_ND.mean(axis=0),
-        "scale": np.maximum(scale, 1e-12),
-        **{name: weight.detach().numpy() for name, weight in weights.items()},
-    }
+    return {"mean": features_ND.mean(axis=0), "scale": np.maximum(scale, 1e-12), **weights(network)}
 
 
-def _trained(wanted: np.ndarray, others: np.ndarray, generator: np.random.Generator) -> Weights:
+def _features(network: _Network, x_NCS: np.ndarray) -> np.ndarray:
+    return applied(network.features, x_NCS).astype(np.float64)
+
+
+def _trained(wanted: np.ndarray, others: np.ndarray, generator: np.random.Generator) -> _Network:
     """Binary cross-entropy on balanced batches of changed slices; Adam with decoupled weight decay, whose step size
     falls to zero along a half cosine. Without the changes the features would tell training slices from other real
     slices: the Frechet distance between the two was 26 instead of 3 with 400 slices of the phantom."""
-    weights = _initial(wanted.shape[1:], generator)
-    optimizer = torch.optim.AdamW(weights.values(), lr=_LEARNING_RATE, weight_decay=_DECAY)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _STEPS)
+    network = drawn(partial(_Network, wanted.shape[1:]), generator, _first_values)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_DECAY)
+    rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _STEPS)
     label_B = torch.cat([torch.ones(_HALF_BATCH), torch.zeros(_HALF_BATCH)])
-    with torch.enable_grad():
+
+    def batches() -> Iterator[tuple[Tensor]]:
         for _ in range(_STEPS):
             halves = [side[generator.integers(len(side), size=_HALF_BATCH)] for side in (wanted, others)]
-            logit_B = _logits(weights, torch.from_numpy(_augmented(np.concatenate(halves), generator)))
-            optimizer.zero_grad(set_to_none=True)
-            binary_cross_entropy_with_logits(logit_B, label_B).backward()
-            optimizer.step()
-            schedule.step()
-    return {name: weight.detach() for name, weight in weights.items()}
+            yield (torch.from_numpy(_augmented(np.concatenate(halves), generator)),)
+
+    minimise(lambda x_BCS: binary_cross_entropy_with_logits(network(x_BCS), label_B), batches(), optimizer, rates)
+    return network.eval()
+
+
+def _first_values(name: str, parameter: Tensor, generator: np.random.Generator) -> Tensor:
+    """Weights by He et al. 2015 (arXiv:1502.01852) for a leaky ReLU, biases zero."""
+    if parameter.ndim < 2:
+        return torch.zeros(parameter.shape)
+    spread = np.sqrt(2 / (1 + NEGATIVE_SLOPE**2) / np.prod(parameter.shape[1:]))
+    return torch.from_numpy(spread * generator.standard_normal(tuple(parameter.shape), dtype=np.float32))
 
 
 def _augmented(x_BCS: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -109,40 +144,3 @@ def _augmented(x_BCS: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     ]
     gain = 1 + _GAIN * generator.standard_normal((*x_BCS.shape[:2], *[1] * len(axes)), dtype=np.float32)
     return np.stack(changed) * gain + _NOISE * generator.standard_normal(x_BCS.shape, dtype=np.float32)
-
-
-def _initial(shape: tuple[int, ...], generator: np.random.Generator) -> dict[str, Tensor]:
-    """Weights by He et al. 2015 (arXiv:1502.01852): one convolution for each halving of the shortest side to 4."""
-
-    def normal(*size: int) -> Tensor:
-        spread = np.sqrt(2 / (1 + NEGATIVE_SLOPE**2) / np.prod(size[1:]))
-        return torch.from_numpy(spread * generator.standard_normal(size, dtype=np.float32)).float().requires_grad_()
-
-    channels, *sides = shape
-    weights: dict[str, Tensor] = {}
-    for layer, width in enumerate(_WIDTHS[: max(0, min(sides).bit_length() - 3)]):
-        weights[f"conv{layer}.weight"] = normal(width, channels, *[4] * len(sides))
-        weights[f"conv{layer}.bias"] = torch.zeros(width, requires_grad=True)
-        channels, sides = width, [side // 2 for side in sides]
-    weights["hidden.weight"] = normal(FEATURES, channels * int(np.prod(sides)))
-    weights["hidden.bias"] = torch.zeros(FEATURES, requires_grad=True)
-    weights["logit.weight"] = normal(1, FEATURES)
-    weights["logit.bias"] = torch.zeros(1, requires_grad=True)
-    return weights
-
-
-def _hidden(weights: Weights, x_BCS: Tensor) -> Tensor:
-    for layer in range(sum(name.startswith("conv") for name in weights) // 2):
-        x_BCS = convolve(x_BCS, weights[f"conv{layer}.weight"], weights[f"conv{layer}.bias"], stride=2, padding=1)
-        x_BCS = leaky_relu(x_BCS, NEGATIVE_SLOPE)
-    return leaky_relu(linear(x_BCS.flatten(1), weights["hidden.weight"], weights["hidden.bias"]), NEGATIVE_SLOPE)
-
-
-def _logits(weights: Weights, x_BCS: Tensor) -> Tensor:
-    return linear(_hidden(weights, x_BCS), weights["logit.weight"], weights["logit.bias"])[:, 0]
-
-
-def _hidden_features(weights: Weights, x_NCS: np.ndarray) -> np.ndarray:
-    with torch.no_grad():
-        batches = [_hidden(weights, x_BCS) for x_BCS in torch.from_numpy(x_NCS).split(256)]
-    return torch.cat(batches).double().numpy()

@@ -6,7 +6,8 @@ All randomness comes from the generator that is given: the first weights, the ba
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TypeVar
 
 import attrs
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 CHUNK = 256
 """Slices that go through a trained network at a time."""
+FirstValues = Callable[[str, Tensor, np.random.Generator], Tensor]
 _Module = TypeVar("_Module", bound=nn.Module)
 
 
@@ -41,8 +43,16 @@ class Schedule:
         return 0.5 + 0.5 * math.cos(math.pi * (step - rise) / max(1, self.steps - rise))
 
 
-def drawn(build: Callable[[], _Module], generator: np.random.Generator) -> _Module:
-    """Build a module with weights by He et al. 2015 for ReLU, biases zero and scales one."""
+def drawn(
+    build: Callable[[], _Module], generator: np.random.Generator, first_values: FirstValues | None = None
+) -> _Module:
+    """Build a module whose parameters are drawn in the order in which it registers them.
+
+    Args:
+        first_values: (name, parameter, generator) -> its values; default: weights by He et al. 2015 for ReLU, biases
+            zero and scales one.
+    """
+    values = first_values or _first_values
     with torch.device("meta"):
         network = build()
     network = network.to_empty(device="cpu")
@@ -51,7 +61,7 @@ def drawn(build: Callable[[], _Module], generator: np.random.Generator) -> _Modu
             module.reset_running_stats()
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            parameter.copy_(_first_values(name, parameter, generator))
+            parameter.copy_(values(name, parameter, generator))
     return network
 
 
@@ -78,17 +88,36 @@ def fit(
         groups: indices of slices; each batch takes equally many of every group.
     """
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.decay)
+    rates = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.rate)
     network.train()
-    streams = [_epochs(group, max(1, schedule.batch // len(groups)), generator) for group in groups]
-    for step in range(schedule.steps):
-        for settings in optimizer.param_groups:
-            settings["lr"] = schedule.learning_rate * schedule.rate(step)
-        chosen_B = torch.from_numpy(np.concatenate([next(stream) for stream in streams]))
-        batch = _varied([tensor[chosen_B] for tensor in tensors], schedule, generator)
-        optimizer.zero_grad(set_to_none=True)
-        loss(*batch).backward()
-        optimizer.step()
+    minimise(loss, islice(_batches(tensors, groups, schedule, generator), schedule.steps), optimizer, rates)
     network.eval()
+
+
+def minimise(
+    loss: Callable[..., Tensor],
+    batches: Iterable[Sequence[Tensor]],
+    optimizer: torch.optim.Optimizer,
+    rates: torch.optim.lr_scheduler.LRScheduler,
+) -> None:
+    """One step of the optimizer, and one of its step size, for each batch; ``loss`` is called with the batch's parts
+    and returns the scalar to minimise."""
+    with torch.enable_grad():
+        for batch in batches:
+            optimizer.zero_grad(set_to_none=True)
+            loss(*batch).backward()
+            optimizer.step()
+            rates.step()
+
+
+def _batches(
+    tensors: Sequence[Tensor], groups: Sequence[np.ndarray], schedule: Schedule, generator: np.random.Generator
+) -> Iterator[list[Tensor]]:
+    """Batches of ``fit`` without end."""
+    streams = [_epochs(group, max(1, schedule.batch // len(groups)), generator) for group in groups]
+    while True:
+        chosen_B = torch.from_numpy(np.concatenate([next(stream) for stream in streams]))
+        yield _varied([tensor[chosen_B] for tensor in tensors], schedule, generator)
 
 
 def _epochs(group: np.ndarray, batch: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
@@ -115,8 +144,8 @@ def _varied(batch: list[Tensor], schedule: Schedule, generator: np.random.Genera
 
 
 @torch.inference_mode()
-def applied(network: nn.Module, images: np.ndarray) -> np.ndarray:
-    """A trained network's output for slices (N, C, *S)."""
+def applied(network: Callable[[Tensor], Tensor], images: np.ndarray) -> np.ndarray:
+    """What a trained network makes of slices (N, C, *S), chunk by chunk."""
     return torch.cat([network(chunk) for chunk in torch.from_numpy(images).split(CHUNK)]).numpy()
 
 

@@ -22,6 +22,7 @@ from gankit_metrics._inception import three_channels
 from gankit_metrics._manifold import Neighbourhoods, distances
 from gankit_metrics._resampling import centred, drawn
 from gankit_metrics._sides import Dealt, Sides, kernel_reading
+from gankit_metrics._training import applied
 
 METRICS = [
     features.Inception,
@@ -248,8 +249,8 @@ def test_task_features_tell_the_label_of_patients_never_seen(evaluation):
 def test_feature_networks_take_slices_of_any_rank_and_size(shape):
     """The task extractor's last layer and the random filters fit the shape."""
     x_NCS = Draws(0).uniform("images", 12, *shape)
-    weights = _extractor._initial(shape, np.random.default_rng(0))
-    assert _extractor._hidden_features(weights, x_NCS).shape == (12, 64)
+    network = _extractor._Network(shape)
+    assert applied(network.features, x_NCS).shape == (12, 64)
     assert len(random_features(x_NCS, 0)) == 12
 
 
