@@ -1,4 +1,4 @@
-"""Where things are: the gland with its zones, procedural or from real label maps, and what lies around it."""
+"""Where the gland is, with its zones: procedural, or from real label maps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 import attrs
 import numpy as np
 
-from gankit_phantom._masks import Array, coordinates, ellipse, soft
+from gankit_phantom._masks import Array, coordinates, ellipse, near
 
 
 @attrs.frozen(eq=False)
@@ -65,25 +65,20 @@ def procedural_gland(generator: np.random.Generator, size: int, bulk_N: Array, l
     """
     count = len(level_N)
 
-    near = partial(_near, generator, count)
+    varied = partial(near, generator, count)
 
     taper_N = 1 - 0.55 * np.clip(np.abs(level_N - 0.42), 0, 0.6) ** 1.5
-    half_width = near(0.57, 0.03) * taper_N * (1 + 0.08 * (bulk_N - 0.5))
-    half_height = near(0.43, 0.03) * taper_N * (1 + 0.22 * (bulk_N - 0.5))
-    x, y = near(0, 0.02), near(0, 0.03)
+    half_width = varied(0.57, 0.03) * taper_N * (1 + 0.08 * (bulk_N - 0.5))
+    half_height = varied(0.43, 0.03) * taper_N * (1 + 0.22 * (bulk_N - 0.5))
+    x, y = varied(0, 0.02), varied(0, 0.03)
     wave = generator.normal(0, [0.035, 0.015, 0.03, 0.012, 0.012, 0.012], (count, 6))
     whole = ellipse(size, x, y, half_width, half_height, wave_NK=wave)
-    share_N = np.clip(0.52 + 0.34 * bulk_N - 0.28 * np.maximum(level_N - 0.55, 0) + near(0, 0.03), 0.34, 0.9)
+    share_N = np.clip(0.52 + 0.34 * bulk_N - 0.28 * np.maximum(level_N - 0.55, 0) + varied(0, 0.03), 0.34, 0.9)
     tz_height = half_height * np.clip(share_N + 0.06, 0, 0.92)
     tz_y = y - 0.86 * (half_height - tz_height)
     wave = generator.normal(0, 0.03, (count, 6))
-    transition = ellipse(size, x + near(0, 0.01), tz_y, half_width * share_N, tz_height, wave_NK=wave)
+    transition = ellipse(size, x + varied(0, 0.01), tz_y, half_width * share_N, tz_height, wave_NK=wave)
     return Gland(whole, transition * whole, None, x, y, half_width, half_height)
-
-
-def _near(generator: np.random.Generator, count: int, mean: float, spread: float) -> Array:
-    """One normal draw a slice, at most 3 ``spread`` from the mean, so that no size turns negative."""
-    return mean + spread * generator.standard_normal(count).clip(-3, 3)
 
 
 def labelled_gland(labels_NHW: Array, size: int) -> Gland:
@@ -122,51 +117,3 @@ def softening(source: int, target: int) -> Array:
     width = 0.7 * max(1.0, source / target)
     weights = np.exp(-0.5 * ((at[:, None] - np.arange(source)[None, :]) / width) ** 2)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def surroundings(generator: np.random.Generator, size: int, gland: Gland, level_N: Array) -> list[tuple[str, Array]]:
-    """What lies around the gland, in the order in which it is painted over fat: (tissue, mask (N, S, S))."""
-    count = len(level_N)
-    x, y = coordinates(size)
-
-    near = partial(_near, generator, count)
-
-    def wide(values_N: Array) -> Array:
-        return values_N.astype(np.float32)[:, None, None]
-
-    top, bottom = gland.y - gland.half_height, gland.y + gland.half_height
-    slope = wide(near(0.18, 0.04))
-    wall = soft(
-        (np.abs(x - wide(gland.x)) - wide(np.maximum(gland.half_width + 0.24, near(0.80, 0.03))) - slope * y) / 0.04
-    )
-    outer = soft((np.abs(x - wide(gland.x)) - wide(near(1.06, 0.04)) - slope * y) / 0.05)
-    levator_x = gland.half_width + near(0.11, 0.015)
-    thick = wide(near(0.035, 0.006))
-    curve = wide(levator_x) * np.sqrt(np.clip(1 - ((y - wide(gland.y)) / 1.5) ** 2, 0.05, 1)) - 0.30 * np.clip(
-        y - wide(gland.y + 0.15), 0, 2
-    )
-    levator = soft((thick - np.abs(np.abs(x - wide(gland.x)) - curve)) / 0.03) * soft((y - wide(top + 0.1)) / 0.1)
-    symphysis = ellipse(size, near(0, 0.03), near(-1.02, 0.05), near(0.32, 0.05), near(0.26, 0.06)) * wide(
-        soft((level_N - 0.45) / 0.2)
-    )
-    bladder_y = top - near(0.16, 0.05)
-    full = wide((level_N < 0.33) & (generator.random(count) < 0.85))
-    bladder = ellipse(size, near(0, 0.04), bladder_y - 0.25, near(0.52, 0.08), near(0.36, 0.05)) * full
-    bladder_wall = ellipse(size, near(0, 0.04), bladder_y - 0.25, near(0.58, 0.06), near(0.42, 0.04)) * full
-    veins = soft((np.abs(np.abs(x - wide(gland.x)) - wide(gland.half_width * 0.85)) * -1 + 0.07) / 0.04)
-    veins = veins * soft((0.07 - np.abs(y - wide(bottom - 0.08))) / 0.04) * 0.7
-    rectum_y, rectum_x = bottom + near(0.27, 0.03), near(0, 0.04)
-    rectum_w, rectum_h = near(0.33, 0.05), near(0.22, 0.04)
-    rectum = ellipse(size, rectum_x, rectum_y, rectum_w, rectum_h)
-    lumen = ellipse(size, rectum_x, rectum_y, rectum_w - 0.08, np.maximum(rectum_h - 0.08, 0.05))
-    return [
-        ("bone", outer),
-        ("muscle", wall * (1 - outer)),
-        ("bone", symphysis),
-        ("muscle", levator),
-        ("muscle", bladder_wall),
-        ("bladder", bladder),
-        ("periprostatic veins", veins),
-        ("rectal wall", rectum),
-        ("rectal content", lumen),
-    ]

@@ -13,11 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 import attrs
 import numpy as np
 
-from gankit_phantom._anatomy import Anatomy, Gland, labelled_gland, procedural_gland, surroundings
+from gankit_phantom._anatomy import Anatomy, Gland, labelled_gland, procedural_gland
 from gankit_phantom._findings import benign, diffuse, focus
 from gankit_phantom._masks import Array, smooth_noise
 from gankit_phantom._plan import Plan, SliceCounts, anatomy_plan, procedural_plan
 from gankit_phantom._signals import adc_map, bias_field, enhancement_map, t2w_image
+from gankit_phantom._surroundings import surroundings
 from gankit_phantom._tissue import TABLE, TISSUES, index
 
 CHUNK = 64

@@ -57,6 +57,11 @@ def soft(distance: Array) -> Array:
     return np.clip(0.5 + 0.5 * distance, 0, 1).astype(np.float32)
 
 
+def near(generator: np.random.Generator, count: int, mean: float, spread: float) -> Array:
+    """One normal draw a slice, at most 3 ``spread`` from the mean, so that no size turns negative."""
+    return mean + spread * generator.standard_normal(count).clip(-3, 3)
+
+
 def smooth_noise(generator: np.random.Generator, count: int, size: int, wavelength: float) -> Array:
     """Gaussian noise of unit variance (N, S, S), low-passed by FFT at ``wavelength`` pixels."""
     white = generator.standard_normal((count, size, size), dtype=np.float32)
