@@ -12,6 +12,8 @@ from gankit_dicom._volume import Volume, same_grid
 
 MAX_ADC = 4000.0
 """1e-6 mm2/s; free water at body temperature is near 3000."""
+APART_S_MM2 = 300.0
+"""How far two b-values must be apart to make an ADC without a third, in s/mm2."""
 
 
 def checked_adc(volume: Volume, rule: AdcRule) -> Volume:
@@ -47,10 +49,7 @@ def computed_adc(by_b: Mapping[float, Volume], rule: DwiRule) -> tuple[Volume, t
     Raises:
         Refused: fewer than two b-values in the rule's range, or volumes on several grids.
     """
-    chosen = sorted(b for b in by_b if rule.b_range[0] <= b <= rule.b_range[1])
-    above = [b for b in chosen if b >= rule.skip_b_below]
-    if len(above) >= 3 or (len(above) == 2 and above[1] - above[0] >= 300):
-        chosen = above
+    chosen = _without_perfusion([b for b in sorted(by_b) if rule.b_range[0] <= b <= rule.b_range[1]], rule)
     if len(chosen) < 2:
         low, high = rule.b_range
         raise Refused(f"{len(chosen)} b-values between {low:.4g} and {high:.4g} s/mm2; an ADC needs two")
@@ -58,6 +57,13 @@ def computed_adc(by_b: Mapping[float, Volume], rule: DwiRule) -> tuple[Volume, t
     if not all(same_grid(volumes[0].image, volume.image) for volume in volumes):
         raise Refused("its b-values are on several grids")
     return volumes[0].like(fit_adc(np.array(chosen), np.stack([volume.array for volume in volumes]))), tuple(chosen)
+
+
+def _without_perfusion(b_values: list[float], rule: DwiRule) -> list[float]:
+    """Ascending b-values from ``skip_b_below`` on, where three are left, or two that are far enough apart; else all."""
+    left = [b for b in b_values if b >= rule.skip_b_below]
+    enough = len(left) >= 3 or (len(left) == 2 and left[1] - left[0] >= APART_S_MM2)
+    return left if enough else b_values
 
 
 def fit_adc(b_B: np.ndarray, signal_BZYX: np.ndarray) -> np.ndarray:

@@ -54,6 +54,21 @@ def test_b_values_beyond_the_range_and_of_perfusion_are_left_out():
         computed_adc({b: by_b[b] for b in (0.0, 1400.0)}, PROTOCOL.dwi)
 
 
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ((0, 100, 400), (100, 400)),
+        ((0, 100, 399), (0, 100, 399)),
+        ((0, 100, 200, 300), (100, 200, 300)),
+        ((0, 800), (0, 800)),
+    ],
+)
+def test_b_values_of_perfusion_are_left_out_where_enough_remain(given, used):
+    """Three others, or two that are 300 s/mm2 apart: closer ones would make noise of the slope."""
+    by_b = {float(b): volume(np.full((3, 4, 4), 1000 * np.exp(-b / 1000))) for b in given}
+    assert computed_adc(by_b, PROTOCOL.dwi)[1] == used
+
+
 def test_enhancement_is_signal_over_baseline_minus_one():
     """Never below 0, and 0 where the baseline is noise."""
     values = relative(np.array([300.0, 90.0, 100.0, 8.0]), np.array([100.0, 100.0, 100.0, 1.0]))
