@@ -9,12 +9,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
 
 from gankit._errors import CohortError
+from gankit.cohort.channels import channels_first
 from gankit.files.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -37,12 +38,28 @@ class Modality:
     """(N,) bool: whether the slice has this modality."""
 
     @classmethod
-    def of(cls, values: np.ndarray, unit: str = "1", present: np.ndarray | None = None) -> Modality:
-        """A modality from (N, H, W) numbers, one channel, or (N, C, *S) of two spatial axes or more; present everywhere
-        unless told otherwise."""
-        values = np.asarray(values, dtype=np.float32)
-        if values.ndim == 3:
-            values = values[:, None]
+    def of(
+        cls,
+        values: np.ndarray,
+        unit: str = "1",
+        present: np.ndarray | None = None,
+        *,
+        channels: Literal["none", "first", "last"] | None = None,
+    ) -> Modality:
+        """A modality from an array of N slices: signals, images or volumes, with channels or without.
+
+        Args:
+            values: numbers in ``unit``: (N, *S), (N, C, *S) or (N, *S, C), with one to three spatial axes.
+            unit: UCUM-like text, "1" for arbitrary units.
+            present: (N,) whether the slice has this modality; default: all have.
+            channels: "none", "first" or "last": where the axis of channels is. Needed where the shape alone does not
+                tell. It tells for (N, L), (N, H, W), (N, C, H, W) with at most 3 channels, and (N, C, D, H, W); not for
+                (N, D, H, W), nor where the last axis, or the second of three, has at most 3 elements.
+
+        Raises:
+            CohortError: the shape can be read in several ways, or is none of ``channels``.
+        """
+        values = channels_first(np.asarray(values, dtype=np.float32), channels)
         if present is None:
             present = np.ones(len(values), dtype=bool)
         return cls(values=np.ascontiguousarray(values), unit=unit, present=np.asarray(present, dtype=bool))

@@ -188,7 +188,9 @@ def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str)
     chosen = cohort.select(present_N)
     try:
         averaged = {
-            name: Modality.of(area_average(chosen.modalities[name].values, spec.shape, name), spec.unit)
+            name: Modality.of(
+                area_average(chosen.modalities[name].values, spec.shape, name), spec.unit, channels="first"
+            )
             for name, spec in modalities.items()
         }
     except CohortError as error:

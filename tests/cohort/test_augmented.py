@@ -129,7 +129,7 @@ def test_volumes_are_augmented_too():
 
 def test_lines_have_no_augmented_row(tmp_path):
     """There is no plane to turn them in; the row of real ones stays."""
-    real = cohort_of(np.zeros((4, 1, 16), dtype=np.float32))
+    real = cohort_of(np.zeros((4, 16), dtype=np.float32))
     real = attrs.evolve(real, truth={}, split=np.array(["train", "train", "test", "test"]))
     evaluation = Evaluation(
         real=real, modalities={"adc": ModalitySpec(shape=(1, 16), range=(0, 1))}, label="cs", cache=tmp_path
