@@ -9,7 +9,7 @@ import click
 
 from gankit._errors import RunError
 from gankit.cli._group import plugins, set_option
-from gankit.cli.evaluate import judging_options, show
+from gankit.cli._judging import judging_options, show
 
 if TYPE_CHECKING:
     from gankit.comparison.plan import Plan
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     show_default=True,
     help="training.seed of each method's first training; the others count up from it.",
 )
-@click.option("--sets", type=click.IntRange(min=1), default=5, show_default=True, help="Sets sampled from each run.")
-@click.option("--per-set", type=click.IntRange(min=1), default=1942, show_default=True, help="Slices in a set.")
 @judging_options
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes at a time.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan and stop.")
@@ -52,7 +50,7 @@ def compare(
     out: Path,
     jobs: int,
     dry_run: bool,
-    **options: Any,
+    **planned: Any,
 ) -> None:
     """Train every RECIPE, judge what comes out, and test the differences.
 
@@ -63,46 +61,41 @@ def compare(
     Ctrl-C stops it; to go on, run the same command again. Writes report.html, and comparison.json, .md and .tex.
     A finished run of another machine counts when its directory is copied to runs/ in the folder.
     """
-    from gankit.comparison.compare import Stopped, failures, plan_comparison
-    from gankit.comparison.compare import compare as run
+    from gankit.comparison.compare import Stopped, carry_out, failures, plan_comparison
     from gankit.comparison.comparison import Comparison
+    from gankit.evaluation.tables import comparison_lines
 
-    plan = plan_comparison(
-        recipes,
-        out,
-        plugins=plugins(),
-        **options,
-    )
+    plan = plan_comparison(recipes, out, plugins=plugins(), **planned)
     if dry_run:
-        if plan.cohort or plan.fresh or plan.label:
+        if plan.judging.cohort or plan.judging.fresh or plan.judging.label:
             Comparison.of(plan, plugins())  # what is named here is looked at now
         click.echo("\n".join(_planned(plan)))
         return
     try:
-        document = run(plan, jobs=jobs, plugins=plugins())
+        result = carry_out(plan, jobs=jobs, plugins=plugins())
     except (Stopped, KeyboardInterrupt) as stop:
         number = stop.signal if isinstance(stop, Stopped) else 2
         click.echo("stopped; what is finished is kept. To go on, run the same command again", err=True)
         raise SystemExit(128 + number) from stop
-    show([*document["methods"], *(row for row in document["rows"] if row["kind"] != "model")], document)
-    click.echo(f"{document['note']}")
+    show(comparison_lines(result), result)
+    click.echo(f"{result.note}")
     click.echo(f"{out / 'report.html'}; tables alone in comparison.md, .tex and .json")
-    if (failed := failures(document)) is not None:
+    if (failed := failures(result)) is not None:
         raise RunError(failed)
 
 
 def _planned(plan: Plan) -> list[str]:
-    """What is trained, what is to train and what is measured."""
-    lines = []
+    """What is trained, what is to train and what is measured, and what of it is seldom meant."""
+    lines = [f"warning: {warning}" for warning in plan.warnings()]
     for run in plan.runs:
         standing = plan.standing(run)
         word = "trained" if standing.trained else f"to train from step {standing.steps}"
         lines.append(f"{run.name}: {word}, {standing.wanted} steps")
-    sets = plan.settings.sets
+    sets = plan.judging.sample_sets
     rows = len(plan.runs)
     counted = [
         f"{number} {what if number == 1 else what + 's'}" for number, what in ((rows, "row"), (sets.count, "set"))
     ]
     lines.append(f"{' of '.join(counted)} of {sets.size} slices to measure, and rows of real slices beside")
-    lines.append(f"metrics: {', '.join(plan.settings.metrics)}")
+    lines.append(f"metrics: {', '.join(plan.metrics)}")
     return lines

@@ -36,8 +36,7 @@ def interpolate(model: Path, out: Path, between: int, pair: tuple[int, int] | No
     MODEL is a run directory, a model.safetensors or one of 'gankit models', whose recipe has an encoder. The picture
     shows the two real slices at the ends and what the synthesizer makes on the way.
     """
-    from gankit.processes.device import choose_device
-    from gankit.run.interpolate import write_interpolation
+    from gankit.run.interpolate import interpolate as run
 
-    shown = write_interpolation(model, out, between, pair, choose_device(device), plugins())
-    click.echo(f"{out}: from slice {shown[0]} to slice {shown[1]} of the cohort, {between} latents between")
+    found = run(model, out, between=between, pair=pair, device=device, plugins=plugins())
+    click.echo(f"{out}: from slice {found.ends[0]} to slice {found.ends[1]} of the cohort, {between} latents between")

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from gankit._errors import InputError
-
 
 @click.command
 @click.argument("path", type=click.Path(path_type=Path))
@@ -28,8 +26,6 @@ def report(path: Path, out: Path | None, evaluation: Path | None) -> None:
 
     One file that opens offline: real and synthetic pairs, interpolation, curves, metrics, provenance.
     """
-    if out is not None and out.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"-o {out}: is written as HTML, so its name must end in .html")
     from gankit.cli._group import plugins
     from gankit.report.report import write_report
 

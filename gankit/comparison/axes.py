@@ -16,8 +16,6 @@ from gankit.plugin.plugins import Plugins
 from gankit.recipe.file import load_recipe, parse_override, read_layers
 from gankit.recipe.recipe import Recipe
 
-AXIS = "--axis"
-
 
 @attrs.frozen(kw_only=True)
 class Method:
@@ -34,28 +32,39 @@ class Method:
 
 
 def methods_of(
-    recipes: Sequence[str], overrides: Iterable[str], axes: Iterable[str], steps: int | None, plugins: Plugins
+    recipes: Sequence[str],
+    overrides: Mapping[str, Any] | Iterable[str],
+    axes: Mapping[str, Sequence[Any]] | Iterable[str],
+    steps: int | None,
+    plugins: Plugins,
 ) -> list[Method]:
     """Every recipe with every combination of values along the axes.
+
+    Args:
+        overrides: key path to value, or texts ``KEY=VALUE``.
+        axes: key path to values, or texts ``KEY=VALUE,VALUE,...``.
+        steps: training steps of every recipe; default: the recipe's.
 
     Raises:
         InputError: an axis cannot be read, two methods have one name, or a recipe has problems.
     """
-    common = dict(parse_override(text) for text in overrides) | ({} if steps is None else {"training.steps": steps})
-    parsed = [_axis(text) for text in axes]
-    for option, keys in (("--set", common), (AXIS, dict(parsed))):
+    given = overrides if isinstance(overrides, Mapping) else dict(parse_override(text) for text in overrides)
+    common = {**given, **({} if steps is None else {"training.steps": steps})}
+    parsed = list(axes.items() if isinstance(axes, Mapping) else map(_axis, axes))
+    for parameter, keys in (("overrides", common), ("axes", dict(parsed))):
         if "training.seed" in keys:
             raise InputError(
-                f"{option} training.seed: a comparison counts seeds up; give --seeds, their number, and --first-seed"
+                f"`{parameter}` training.seed: a comparison counts seeds up; give `seeds`, their number, and"
+                " `first_seed`"
             )
     methods = []
     for source in recipes:
         networks = read_layers(source, common, plugins).document.get("networks", {})
-        points = [[(_full(key, networks), value) for value in values] for key, values in parsed]
-        for point in itertools.product(*points):
-            given = {**common, **dict(point)}
-            name = load_recipe(source, given, plugins).name
-            methods.append(Method(name=" ".join([name, *_labels(point)]), source=source, overrides=given))
+        values_of = [[(_full(key, networks), value) for value in values] for key, values in parsed]
+        for point in itertools.product(*values_of):
+            overridden = {**common, **dict(point)}
+            name = load_recipe(source, overridden, plugins).name
+            methods.append(Method(name=" ".join([name, *_labels(point)]), source=source, overrides=overridden))
     _refuse_twins(methods)
     return methods
 
@@ -79,7 +88,7 @@ def _axis(text: str) -> tuple[str, list[Any]]:
     """``"KEY=V1,V2"``; values are TOML, or text where they are not."""
     key, equals, values = text.partition("=")
     if not equals or not all(key.strip().split(".")) or not values.strip():
-        raise InputError(f"{AXIS} {text}: must be KEY=VALUE,VALUE,..., as in {AXIS} training.batch=8,16")
+        raise InputError(f"`axes` {text}: must be KEY=VALUE,VALUE,..., as in training.batch=8,16")
     try:
         found = tomllib.loads(f"values = [{values}]")["values"]
     except tomllib.TOMLDecodeError:

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from gankit._errors import InputError
 from gankit.comparison.differences import tested
 from gankit.comparison.plan import Plan, PlannedRun
-from gankit.evaluation.evaluate import real_cohorts, wanted_of
 from gankit.evaluation.evaluation import Evaluation
-from gankit.evaluation.real_side import Wanted, chosen_modalities, only_label, prepare, refuse_tested, trains_on_tests
+from gankit.evaluation.real_side import (
+    Wanted,
+    chosen_modalities,
+    only_label,
+    prepare,
+    real_cohorts,
+    refuse_tested,
+    trains_on_tests,
+    wanted_of,
+)
+from gankit.evaluation.results import MethodResult, Row
 from gankit.evaluation.subjects import REAL, Subject, model_subject, references
-from gankit.evaluation.summary import Entry, headline, over_rows
+from gankit.evaluation.summary import headline, over_trainings
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import ModalitySpec
-from gankit.run.targets import about_run, cohort_note
+from gankit.run.targets import cohort_note
 
 ALONE = (
     "Samples are sample sets of one training of each method: this shows the noise of sampling alone, not that another"
-    " training would give the same. Use --seeds 5 for a claim."
+    " training would give the same. Train five seeds of each method for a claim."
 )
 SEEDS = "Samples are training seeds: one value a seed, the mean over its sample sets."
 
@@ -48,20 +57,20 @@ class Comparison:
         """
         _same_cohort(plan)
         first = plan.runs[0].recipe
-        modalities = chosen_modalities(common_modalities(plan), plan.modalities)
+        judging = plan.judging
+        modalities = chosen_modalities(common_modalities(plan), judging.modalities)
         wanted = _wanted(plan)
-        real, fresh = real_cohorts(first, plan.cohort, plan.fresh)
-        settings = plan.settings
+        real, fresh = real_cohorts(first, judging)
         evaluation = prepare(
             real,
             fresh,
             modalities,
             wanted or only_label(real),
-            seed=settings.sets.seed,
-            replicates=settings.replicates,
+            seed=judging.seed,
+            replicates=judging.replicates,
             cache=plan.folder / "cache",
         )
-        own = real.digest() if plan.cohort is None else None
+        own = real.digest() if plan.judging.cohort is None else None
         return cls(plan, evaluation, _notes(plan, evaluation), own)
 
     def subjects(self, plugins: Plugins) -> list[Subject]:
@@ -69,23 +78,15 @@ class Comparison:
         trained = [run for run in self.plan.runs if self.plan.standing(run).trained]
         return [
             *(self._subject(run, plugins) for run in trained),
-            *references(self.evaluation, self.plan.settings.sets),
+            *references(self.evaluation, self.plan.judging.sample_sets),
         ]
 
     def _subject(self, run: PlannedRun, plugins: Plugins) -> Subject:
         directory = self.plan.run_directory(run)
-
-        def load() -> Any:
-            from gankit.processes.device import choose_device
-            from gankit.run.model import load_model
-
-            return load_model(directory.model, choose_device(self.plan.device), plugins)
-
-        about = about_run(directory.path, directory.model)
         changed = cohort_note(directory.path, self.own) if self.own else ""
-        about["note"] = self.notes.get(run.name, changed)
+        note = self.notes.get(run.name, changed)
         return model_subject(
-            run.name, directory.path, directory.model, load, self.evaluation, self.plan.settings.sets, **about
+            run.name, directory.path, directory.model, self.evaluation, self.plan.judging, plugins, note
         )
 
 
@@ -94,7 +95,7 @@ def _notes(plan: Plan, evaluation: Evaluation) -> dict[str, str]:
     found: dict[str, str] = {}
     notes = {}
     for run in plan.runs:
-        if plan.cohort is None and not trains_on_tests(run.recipe):
+        if plan.judging.cohort is None and not trains_on_tests(run.recipe):
             continue
         source = json.dumps([run.document["cohort"], run.document["pools"]])
         if source not in found:
@@ -104,13 +105,13 @@ def _notes(plan: Plan, evaluation: Evaluation) -> dict[str, str]:
 
 
 def _same_cohort(plan: Plan) -> None:
-    if plan.cohort is not None:
+    if plan.judging.cohort is not None:
         return
     first, *others = plan.runs
     for run in others:
         if run.document["cohort"] != first.document["cohort"]:
             raise InputError(
-                f"{first.method} and {run.method} train on different cohorts; say which slices are real with --cohort"
+                f"{first.method} and {run.method} train on different cohorts; say which slices are real with `cohort`"
             )
 
 
@@ -126,7 +127,7 @@ def common_modalities(plan: Plan) -> dict[str, ModalitySpec]:
         specs = run.recipe.modalities
         shared = {name: spec for name, spec in shared.items() if name in specs}
         for name, spec in shared.items():
-            if plan.modalities and name not in plan.modalities:
+            if plan.judging.modalities and name not in plan.judging.modalities:
                 continue
             for key in ("shape", "unit", "range"):
                 if (one := getattr(spec, key)) != (other := getattr(specs[name], key)):
@@ -142,12 +143,12 @@ def common_modalities(plan: Plan) -> dict[str, ModalitySpec]:
 def _wanted(plan: Plan) -> Wanted | None:
     found = {run.method: wanted_of(run.recipe) for run in plan.runs}
     said = {method: wanted for method, wanted in found.items() if wanted is not None}
-    if plan.label is not None:
-        asked = Wanted.parse(plan.label)
+    if plan.judging.label is not None:
+        asked = Wanted.parse(plan.judging.label)
         for method, wanted in said.items():
             if wanted != asked:
                 raise InputError(
-                    f"{method} makes slices with {wanted}, asked for are slices with {asked}; choose with --label"
+                    f"{method} makes slices with {wanted}, asked for are slices with {asked}; choose with `label`"
                 )
         return asked
     if len(set(said.values())) > 1:
@@ -159,33 +160,36 @@ def _wanted(plan: Plan) -> Wanted | None:
 # Results --------------------------------------------------------------------------------------------------
 
 
-def compared(plan: Plan, rows: Sequence[Entry]) -> dict[str, Any]:
-    """``unit``, ``note``, ``methods`` and ``tests`` of comparison.json."""
+def compared(plan: Plan, rows: Sequence[Row]) -> dict[str, Any]:
+    """The parts of a ``ComparisonResult`` that follow from its rows."""
     by_seed = plan.seeds > 1
-    by_name = {row["name"]: row for row in rows}
-    methods = []
-    for name in plan.methods:
-        own = [by_name[run.name] for run in plan.runs if run.method == name and run.name in by_name]
-        if own:
-            methods.append(_method(name, own, by_seed))
-    real = {entry["id"]: entry["mean"] for entry in by_name[REAL]["summary"]} if REAL in by_name else {}
+    by_name = {row.name: row for row in rows}
+    trained = {
+        name: [by_name[run.name] for run in plan.runs if run.method == name and run.name in by_name]
+        for name in plan.methods
+    }
+    methods = tuple(_method(name, own, by_seed) for name, own in trained.items() if own)
+    real = {summary.id: summary.mean for summary in by_name[REAL].summary} if REAL in by_name else {}
+    shown = headline(rows, plan.headline)
+    unit: Literal["training seed", "sample set"] = "training seed" if by_seed else "sample set"
     return {
-        "unit": "training seed" if by_seed else "sample set",
+        "headline": shown,
+        "unit": unit,
         "note": (SEEDS if by_seed else ALONE) + " Welch's t-test, Holm's correction over all tests of this table.",
         "methods": methods,
-        "tests": tested(methods, headline(rows, plan.settings.headline), real),
+        "tests": tested(methods, shown, real),
     }
 
 
-def _method(name: str, rows: Sequence[Entry], by_seed: bool) -> Entry:
-    times = [row["wall_s"] for row in rows if row["wall_s"] is not None]
-    devices = dict.fromkeys(row["device"] for row in rows if row["device"])
-    return {
-        "name": name,
-        "rows": [row["name"] for row in rows],
-        "seeds": [row["seed"] for row in rows],
-        "steps": rows[0]["steps"],
-        "wall_s": sum(times) / len(times) if times else None,
-        "device": ", ".join(devices) or None,
-        "summary": over_rows(rows, by_seed),
-    }
+def _method(name: str, rows: Sequence[Row], by_seed: bool) -> MethodResult:
+    times = [row.wall_s for row in rows if row.wall_s is not None]
+    devices = dict.fromkeys(row.device for row in rows if row.device)
+    return MethodResult(
+        name=name,
+        rows=tuple(row.name for row in rows),
+        seeds=tuple(row.seed for row in rows),
+        steps=rows[0].steps,
+        wall_s=sum(times) / len(times) if times else None,
+        device=", ".join(devices) or None,
+        summary=over_trainings(rows, by_seed),
+    )

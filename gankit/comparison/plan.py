@@ -11,20 +11,20 @@ import attrs
 import tomli_w
 
 from gankit._errors import InputError
-from gankit.evaluation.evaluate import Settings
-from gankit.evaluation.subjects import Sets
+from gankit.evaluation.judging import Judging
+from gankit.evaluation.metrics import headline_patterns
 from gankit.files.atomic import write_text
 from gankit.files.json_file import read_document
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.plugins import Plugins
+from gankit.recipe.check import recipe_warnings
 from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import Document, plain, structure_named, to_document
 from gankit.run.directory import RunDirectory, differences
 from gankit.run.targets import header
 
-KIND = "gankit-comparison-plan-"
-FORMAT = f"{KIND}1"
+FORMAT = "gankit-comparison-plan-1"
 REMEDY = "restore it, or compare in another place"
 SHOWN = 3
 """Differing keys that a message names."""
@@ -61,12 +61,9 @@ class Plan:
 
     folder: Path
     runs: tuple[PlannedRun, ...]
-    settings: Settings
-    cohort: str | None = None
-    fresh: str | None = None
-    modalities: tuple[str, ...] = ()
-    label: str | None = None
-    device: str = "auto"
+    judging: Judging
+    metrics: Mapping[str, AbstractMetric]
+    """Those that ``judging`` asks for, by name, with their options."""
 
     @property
     def methods(self) -> list[str]:
@@ -77,6 +74,16 @@ class Plan:
     def seeds(self) -> int:
         """Training seeds of each method."""
         return len(self.runs) // len(self.methods)
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """Patterns of the readings in the short table."""
+        return headline_patterns(self.judging, self.metrics)
+
+    def warnings(self) -> list[str]:
+        """A sentence for each thing in the recipes that can be meant, but seldom is; once for each method."""
+        first = {run.method: run.recipe for run in reversed(self.runs)}
+        return [f"{method}: {warning}" for method in self.methods for warning in recipe_warnings(first[method])]
 
     def run_directory(self, run: PlannedRun) -> RunDirectory:
         return RunDirectory(self.folder / "runs" / run.name)
@@ -99,13 +106,13 @@ class Plan:
         ):
             raise InputError(
                 f"{there.path}: holds a run of another recipe ({_some(found)}); move it away, or compare in another"
-                " place with -o"
+                " place with `out`"
             )
         steps = header(there.model).get("step", 0) if there.model.exists() else 0
         if steps > wanted:
             raise InputError(
-                f"{there.path}: was trained for {steps} steps, this comparison asks for {wanted}; give --steps {steps},"
-                " or compare in another place with -o"
+                f"{there.path}: was trained for {steps} steps, this comparison asks for {wanted}; give `steps` {steps},"
+                " or compare in another place with `out`"
             )
         return Standing(steps=steps, wanted=wanted)
 
@@ -113,22 +120,22 @@ class Plan:
 
     def document(self, plugins: Plugins) -> dict[str, Any]:
         """The plan as JSON."""
-        sets = self.settings.sets
+        judging, sets = self.judging, self.judging.sample_sets
         return {
             "format": FORMAT,
             "judging": {
                 "per_set": sets.size,
                 "seed": sets.seed,
-                "replicates": self.settings.replicates,
-                "cohort": self.cohort,
-                "fresh": self.fresh,
-                "modalities": list(self.modalities),
-                "label": self.label,
+                "replicates": judging.replicates,
+                "cohort": None if judging.cohort is None else str(judging.cohort),
+                "fresh": None if judging.fresh is None else str(judging.fresh),
+                "modalities": list(judging.modalities),
+                "label": judging.label,
             },
             "sets": sets.count,
-            "headline": list(self.settings.headline),
-            "device": self.device,
-            "metrics": {name: plain(metric, plugins.registry) for name, metric in self.settings.metrics.items()},
+            "headline": list(self.headline),
+            "device": judging.device,
+            "metrics": {name: plain(metric, plugins.registry) for name, metric in self.metrics.items()},
             "runs": {run.name: {"method": run.method, "seed": run.seed, "recipe": run.document} for run in self.runs},
         }
 
@@ -147,11 +154,11 @@ class Plan:
         """
         path = self.folder / "plan.json"
         if path.is_file():
-            found = list(_changes(read_document(path, KIND, REMEDY), self.document(plugins)))
+            found = list(_changes(read_document(path, FORMAT, REMEDY), self.document(plugins)))
             if found:
                 raise InputError(
                     f"{self.folder}: holds another comparison ({_some(found)}); give the same values, or another place"
-                    " with -o"
+                    " with `out`"
                 )
 
 
@@ -186,24 +193,15 @@ def planned_run(method: str, slug: str, seed: int, recipe: Recipe, plugins: Plug
 
 def read_plan(folder: Path, plugins: Plugins) -> Plan:
     """The plan that ``write`` left in a folder."""
-    document = read_document(folder / "plan.json", KIND, REMEDY)
-    judging = document["judging"]
+    document = read_document(folder / "plan.json", FORMAT, REMEDY)
     metrics, _ = structure_named(document["metrics"], AbstractMetric, plugins.registry)
     assert metrics is not None
+    asked = {key: document[key] for key in ("sets", "headline", "device")}
     return Plan(
         folder=folder,
         runs=tuple(_run(name, run, plugins) for name, run in document["runs"].items()),
-        settings=Settings(
-            metrics=metrics,
-            sets=Sets(count=document["sets"], size=judging["per_set"], seed=judging["seed"]),
-            replicates=judging["replicates"],
-            headline=tuple(document["headline"]),
-        ),
-        cohort=judging["cohort"],
-        fresh=judging["fresh"],
-        modalities=tuple(judging["modalities"]),
-        label=judging["label"],
-        device=document["device"],
+        judging=Judging(metrics=tuple(metrics), **document["judging"], **asked),
+        metrics=metrics,
     )
 
 

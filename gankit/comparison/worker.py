@@ -11,7 +11,7 @@ import attrs
 from gankit._errors import GankitError
 from gankit.comparison.comparison import Comparison
 from gankit.comparison.plan import read_plan
-from gankit.evaluation.evaluate import judge_in, measured
+from gankit.evaluation.rows import judge_in, measured
 from gankit.plugin.plugins import load_plugins
 from gankit.processes.progress import say
 
@@ -21,7 +21,7 @@ def work(folder: Path) -> None:
     plugins = load_plugins()
     plan = read_plan(folder, plugins)
     comparison = Comparison.of(plan, plugins)
-    judge = judge_in(folder, comparison.evaluation, plan.settings.metrics, plugins)
+    judge = judge_in(folder, comparison.evaluation, plan.metrics, plugins)
     judge = attrs.evolve(judge, say=partial(say, quiet=False))
     for subject in comparison.subjects(plugins):
         for number in range(subject.sets):

@@ -1,4 +1,4 @@
-"""What metrics see: a candidate, the real slices it is judged against, and the readings they return."""
+"""What metrics see: a candidate, and the real slices that it is judged against."""
 
 from __future__ import annotations
 
@@ -24,23 +24,6 @@ if TYPE_CHECKING:
     from gankit.run.model import Model
 
 Split = Literal["train", "test"]
-
-
-@attrs.frozen(kw_only=True)
-class Reading:
-    """One figure of a metric."""
-
-    name: str
-    """What it is of, within its metric, as in ``"pairs.accuracy"``."""
-    value: float | None
-    """None where it could not be measured; ``note`` says why."""
-    interval: tuple[float, float] | None = None
-    """The 95% confidence interval."""
-    unit: str = "1"
-    better: Literal["higher", "lower", "real"]
-    """Which way is better; ``"real"``: the nearer to the value that real slices have."""
-    note: str = ""
-    """How it was measured where that may differ, or why it was not."""
 
 
 @attrs.frozen(eq=False, kw_only=True)

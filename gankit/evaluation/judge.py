@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
+import cattrs
 import filelock
 
 from gankit._errors import PluginError, RunError
-from gankit.evaluation.evaluation import Candidate, Evaluation, Reading
+from gankit.evaluation.evaluation import Candidate, Evaluation
+from gankit.evaluation.result_files import converter
+from gankit.evaluation.results import Reading
 from gankit.files.atomic import write_text
 from gankit.plugin.components import AbstractMetric
-
-Measured = list[dict[str, Any]]
-"""Readings as JSON; see ``_evaluate``."""
 
 FEWEST = 5
 """Patients of a candidate below which drawing them again shows no spread; each synthetic slice counts as one."""
@@ -28,19 +28,32 @@ def _say_nothing(text: str) -> None:
     pass
 
 
+@attrs.frozen(kw_only=True)
+class Kept:
+    """The readings of one set by one metric, as a file keeps them."""
+
+    key: str
+    """Digest of everything that the readings follow from."""
+    readings: tuple[Reading, ...]
+
+
 @attrs.frozen(eq=False, kw_only=True)
 class Judge:
     """Metrics, the real slices they judge against, and the folder that keeps what they found."""
 
     evaluation: Evaluation
     metrics: Mapping[str, AbstractMetric]
+    plugins: Mapping[str, str]
+    """Metric name to the plugin that has it."""
     versions: Mapping[str, str]
     """Metric name to what ships it, as in ``"gankit 0.1.0"``: figures of other code are measured anew."""
     folder: Path
     """Folder of the files."""
     say: Callable[[str], None] = _say_nothing
 
-    def measure(self, name: str, identity: Any, make: Callable[[], Candidate], wait: bool = True) -> Measured | None:
+    def measure(
+        self, name: str, identity: Any, make: Callable[[], Candidate], wait: bool = True
+    ) -> tuple[Reading, ...] | None:
         """The readings of one set of slices by every metric, from the file where it has them.
 
         Args:
@@ -50,6 +63,10 @@ class Judge:
             wait: for another process that measures the same set.
 
         Returns: None where another process is at it and ``wait`` is False.
+
+        Raises:
+            PluginError: a metric returns something else than readings, or two of one name.
+            RunError: the folder cannot be written.
         """
         path = self.folder / f"{name}.json"
         try:
@@ -58,39 +75,44 @@ class Judge:
         except filelock.Timeout:
             return None
         except OSError as error:
-            raise RunError(f"{self.folder}: cannot be written: {error.strerror or error}; choose another -o") from error
+            why = error.strerror or error
+            raise RunError(f"{self.folder}: cannot be written: {why}; choose another `out`") from error
         with lock:
             kept = _read(path)
-            lacking = self._lacking(kept, identity)
-            candidate = make() if lacking else None
-            for metric, key in lacking.items():
-                assert candidate is not None
-                self.say(f"{name}: {metric}")
-                kept[metric] = {"key": key, "readings": self._readings(metric, candidate)}
-                write_text(path, json.dumps({"metrics": kept}, indent=1, allow_nan=False))
-        return [reading for metric in self.metrics for reading in kept[metric]["readings"]]
+            if lacking := self._lacking(kept, identity):
+                candidate = make()
+                for metric, key in lacking.items():
+                    self.say(f"{name}: {metric}")
+                    kept[metric] = Kept(key=key, readings=self._readings(metric, candidate))
+                    _write(path, kept)
+        return tuple(reading for metric in self.metrics for reading in kept[metric].readings)
 
     def lacks(self, name: str, identity: Any) -> bool:
         """Whether a metric has not measured a set yet."""
         return bool(self._lacking(_read(self.folder / f"{name}.json"), identity))
 
-    def _lacking(self, kept: Mapping[str, Any], identity: Any) -> dict[str, str]:
+    def _lacking(self, kept: Mapping[str, Kept], identity: Any) -> dict[str, str]:
         """Metrics of which a file has no readings, with the key that theirs will have."""
         keys = {metric: self._key(metric, identity) for metric in self.metrics}
-        return {metric: key for metric, key in keys.items() if kept.get(metric, {}).get("key") != key}
+        return {metric: key for metric, key in keys.items() if metric not in kept or kept[metric].key != key}
 
     def _key(self, metric: str, identity: Any) -> str:
         chosen = self.metrics[metric]
         depends = [self._real_side, metric, chosen.options(), self.versions.get(metric, ""), identity, chosen.files()]
         return hashlib.blake2b(json.dumps(depends, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
-    def _readings(self, metric: str, candidate: Candidate) -> Measured:
+    def _readings(self, metric: str, candidate: Candidate) -> tuple[Reading, ...]:
+        """What a metric measures, and that it is what a metric may return."""
         enough = len(set(candidate.cohort.patient)) >= FEWEST
-        measured = self.metrics[metric].measure(candidate, self.evaluation)
-        readings = [_plain(metric, reading if enough else _without_interval(reading)) for reading in measured]
-        names = [reading["id"] for reading in readings]
+        whose = f"metric {metric!r} of plugin {self.plugins.get(metric, '?')!r}"
+        measured = _checked(lambda: self.metrics[metric].measure(candidate, self.evaluation), whose)
+        readings = tuple(
+            attrs.evolve(_finite(reading if enough else _without_interval(reading)), metric=metric)
+            for reading in measured
+        )
+        names = [reading.id for reading in readings]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise PluginError(f"metric {metric!r} returned reading {twice[0]!r} twice; give each a name of its own")
+            raise PluginError(f"{whose} returned reading {twice[0]!r} twice; give each a name of its own")
         return readings
 
     _real_side: Any = attrs.field(init=False)
@@ -104,6 +126,30 @@ class Judge:
         return [evaluation.digest, fresh, sizes, settings]
 
 
+# What a metric returns ------------------------------------------------------------------------------------
+
+
+def _checked(measure: Callable[[], Iterable[Reading]], whose: str) -> Iterator[Reading]:
+    """The readings of a metric. Raises PluginError: it returns something else; the message says whose it is."""
+    expected = "a metric's `measure` returns an iterable of gankit.Reading"
+    try:
+        measured = measure()
+        if not isinstance(measured, Iterable) or isinstance(measured, Reading | str | Mapping):
+            raise PluginError(f"returned {_short(measured)}; {expected}")
+        for reading in measured:
+            if not isinstance(reading, Reading):
+                raise PluginError(f"returned {_short(reading)} among its readings; {expected}")
+            yield reading
+    except PluginError as error:
+        raise PluginError(f"{whose}: {error}") from error
+
+
+def _short(value: object) -> str:
+    """A value of another kind in few words."""
+    shown = repr(value).replace("\n", " ")
+    return f"{type(value).__name__} {shown if len(shown) <= 60 else shown[:57] + '...'}"
+
+
 def _without_interval(reading: Reading) -> Reading:
     if reading.interval is None:
         return reading
@@ -111,26 +157,31 @@ def _without_interval(reading: Reading) -> Reading:
     return attrs.evolve(reading, interval=None, note=f"{reading.note}; {why}" if reading.note else why)
 
 
-def _plain(metric: str, reading: Reading) -> dict[str, Any]:
-    value = None if reading.value is None or not math.isfinite(reading.value) else float(reading.value)
-    ends = reading.interval if value is not None else None
-    interval = [float(end) for end in ends] if ends is not None and all(map(math.isfinite, ends)) else None
-    return {
-        "id": f"{metric}.{reading.name}",
-        "metric": metric,
-        "name": reading.name,
-        "value": value,
-        "interval": interval,
-        "unit": reading.unit,
-        "better": reading.better,
-        "note": reading.note or ("not finite" if value is None and reading.value is not None else ""),
-    }
+def _finite(reading: Reading) -> Reading:
+    """A reading as JSON can hold it: None for a value that is not finite, and for an interval with such an end."""
+    finite = reading.value is not None and math.isfinite(reading.value)
+    lost = reading.value is not None and not finite
+    bounded = finite and reading.interval is not None and all(map(math.isfinite, reading.interval))
+    return attrs.evolve(
+        reading,
+        value=reading.value if finite else None,
+        interval=reading.interval if bounded else None,
+        note=reading.note or ("not finite" if lost else ""),
+    )
 
 
-def _read(path: Path) -> dict[str, Any]:
+# Files ----------------------------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> dict[str, Kept]:
     """What a file holds by metric; nothing where there is none or it is damaged, for it can be measured again."""
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))["metrics"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return converter().structure(metrics, dict[str, Kept])
+    except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError):
         return {}
-    return metrics if isinstance(metrics, dict) else {}
+
+
+def _write(path: Path, kept: Mapping[str, Kept]) -> None:
+    metrics = converter().unstructure(kept, dict[str, Kept])
+    write_text(path, json.dumps({"metrics": metrics}, indent=1, allow_nan=False))

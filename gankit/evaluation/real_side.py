@@ -10,8 +10,9 @@ import numpy as np
 
 from gankit._errors import CohortError, InputError, nearest
 from gankit._shapes import shape_text
-from gankit.cohort.cohort import Cohort
+from gankit.cohort.cohort import Cohort, read_cohort
 from gankit.evaluation.evaluation import Evaluation, complete
+from gankit.evaluation.judging import Judging
 from gankit.recipe.recipe import ModalitySpec, Recipe
 
 RANGE = (0.1, 99.9)
@@ -30,11 +31,35 @@ class Wanted:
         """``"cs"`` or ``"cs=0"``. Raises InputError for another value."""
         label, equals, value = text.partition("=")
         if not label or (equals and value not in ("0", "1")):
-            raise InputError(f"--label {text}: must be NAME, NAME=1 or NAME=0")
+            raise InputError(f"`label` {text}: must be NAME, NAME=1 or NAME=0")
         return cls(label=label, value=int(value or 1))
 
     def __str__(self) -> str:
         return f"{self.label!r} = {self.value}"
+
+
+def real_cohorts(recipe: Recipe | None, judging: Judging) -> tuple[Cohort, Cohort | None]:
+    """The real cohort and the fresh one: files that are named, else those of the recipe.
+
+    Raises:
+        InputError: neither a file nor a recipe says what is real.
+        CohortError: a cohort cannot be read.
+    """
+    if judging.cohort is not None:
+        real, offered = read_cohort(judging.cohort), None
+    elif recipe is not None:
+        real, offered = recipe.cohort.load(), recipe.cohort.fresh
+    else:
+        raise InputError("which slices are real? give their cohort file as `cohort`, or a recipe as `recipe`")
+    if judging.fresh is not None:
+        return real, read_cohort(judging.fresh)
+    return real, None if offered is None else offered()
+
+
+def wanted_of(recipe: Recipe) -> Wanted | None:
+    """The label that a recipe's samples are meant to have; None where it does not say."""
+    made = recipe.approached_label()
+    return next((Wanted(label=label, value=value) for label, value in made.items()), None)
 
 
 def prepare(
@@ -84,7 +109,7 @@ def _require_one_size(modalities: Mapping[str, ModalitySpec]) -> None:
     if len({spec.shape[1:] for spec in modalities.values()}) > 1:
         sizes = ", ".join(f"{name} {shape_text(spec.shape)}" for name, spec in modalities.items())
         raise InputError(
-            f"modalities are judged together at one size, found {sizes}; choose those of one size with --modalities"
+            f"modalities are judged together at one size, found {sizes}; choose those of one size with `modalities`"
         )
 
 
@@ -94,14 +119,14 @@ def require_label(cohort: Cohort, wanted: Wanted, whose: str) -> None:
         known = ", ".join(cohort.labels) or "none"
         raise CohortError(
             f"{whose}: no label {wanted.label!r}{nearest(wanted.label, cohort.labels)}; it has {known};"
-            " choose with --label"
+            " choose with `label`"
         )
 
 
 def only_label(real: Cohort) -> Wanted:
     """The label to judge by where neither a recipe nor the user names one. Raises CohortError: there are several."""
     if len(real.labels) != 1:
-        raise CohortError(f"the real cohort has labels {', '.join(real.labels) or 'none'}; choose with --label NAME")
+        raise CohortError(f"the real cohort has labels {', '.join(real.labels) or 'none'}; choose one with `label`")
     return Wanted(label=next(iter(real.labels)))
 
 
@@ -122,13 +147,13 @@ def shared_modalities(
             known = ", ".join(real.modalities)
             raise CohortError(
                 f"{whose}: has modality {name!r}, the real cohort has {known}{nearest(name, real.modalities)};"
-                " choose those to judge with --modalities"
+                " choose those to judge with `modalities`"
             )
         other = real.modalities[name]
         if not other.present.any():
             raise CohortError(
                 f"{whose}: has modality {name!r}, which no slice of the real cohort has; choose those to judge with"
-                " --modalities"
+                " `modalities`"
             )
         low, high = (float(end) for end in np.percentile(other.values[other.present], RANGE))
         specs[name] = ModalitySpec(
@@ -141,7 +166,7 @@ def chosen_modalities(specs: Mapping[str, ModalitySpec], names: Iterable[str]) -
     """These modalities alone, or all where none is named. Raises InputError: there is no such modality."""
     for name in names:
         if name not in specs:
-            raise InputError(f"--modalities {name}: no such modality{nearest(name, specs)}; known: {', '.join(specs)}")
+            raise InputError(f"`modalities` {name}: no such modality{nearest(name, specs)}; known: {', '.join(specs)}")
     return {name: specs[name] for name in names} or dict(specs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -14,30 +14,32 @@ from gankit._errors import CohortError, InputError
 from gankit.cohort.augmented import augmented
 from gankit.cohort.cohort import Cohort
 from gankit.evaluation.evaluation import Candidate, Evaluation, complete
-
-if TYPE_CHECKING:
-    from gankit.run.model import Model
+from gankit.evaluation.judging import Judging, Sets
+from gankit.evaluation.results import Kind
+from gankit.plugin.plugins import Plugins
+from gankit.run.targets import about_run
 
 
 @attrs.frozen(kw_only=True)
-class Sets:
-    """How many sets of slices are judged, how large they are, and the seed that they come from."""
+class Origin:
+    """Where slices come from, as their row says it; see ``Row``."""
 
-    count: int = 5
-    size: int = 1942
-    seed: int = 0
-
-    def draws_seed(self, name: str, number: int) -> int:
-        """A seed for one set."""
-        return Draws(self.seed, number).torch_seed(f"evaluation/sets/{name}")
+    source: str
+    note: str = ""
+    path: str | None = None
+    recipe: str | None = None
+    seed: int | None = None
+    steps: int | None = None
+    wall_s: float | None = None
+    device: str | None = None
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Subject:
-    """One row: sets of slices and where they come from."""
+    """What a row is of: sets of slices and where they come from."""
 
     name: str
-    kind: str
+    kind: Kind
     identity: Any
     """What the slices follow from, as JSON, besides the number of the set."""
     sets: int
@@ -45,29 +47,27 @@ class Subject:
     """In each set."""
     make: Callable[[int], Candidate]
     """The slices of a set, counted from 0."""
-    about: dict[str, Any]
-    """What the row says of them; see ``_evaluate``."""
-
-
-UNKNOWN = dict.fromkeys(("path", "recipe", "seed", "steps", "wall_s", "device"))
+    origin: Origin
 
 
 def model_subject(
-    name: str, path: Path, file: Path, load: Callable[[], Model], evaluation: Evaluation, sets: Sets, **about: Any
+    name: str, path: Path, file: Path, evaluation: Evaluation, judging: Judging, plugins: Plugins, note: str
 ) -> Subject:
-    """Sets sampled from a model.
+    """Sets sampled from a model, which is loaded for each set: not every model of a comparison stays in memory.
 
     Args:
         path: the run or file that the user named.
         file: the model file.
-        load: loads it; called for each set, so that not every model of a comparison stays in memory.
-        about: what else the row says.
+        note: a caution that belongs to the row.
     """
+    sets = judging.sample_sets
 
     def make(number: int) -> Candidate:
-        model = load()
+        from gankit.run.model import load_model
+
+        model = load_model(file, judging.device, plugins)
         try:
-            cohort = model.cohort(sets.size, sets.draws_seed("latents", number))
+            cohort = model.cohort(sets.size, latents_seed(sets, number))
         except CohortError as error:
             raise CohortError(f"{path}: the model makes slices that cannot be judged: {error}") from error
         return Candidate(name=name, cohort=complete(cohort, evaluation.modalities, str(path)), model=model)
@@ -79,8 +79,13 @@ def model_subject(
         sets=sets.count,
         slices=sets.size,
         make=make,
-        about=UNKNOWN | {"source": f"sampled from {path}", "note": "", "path": str(path)} | about,
+        origin=Origin(source=f"sampled from {path}", note=note, path=str(path), **about_run(path, file)),
     )
+
+
+def latents_seed(sets: Sets, number: int) -> int:
+    """The seed of the latents of one set."""
+    return Draws(sets.seed, number).torch_seed("evaluation/sets/latents")
 
 
 def file_digest(path: Path) -> str:
@@ -89,7 +94,9 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
-def slices_subject(name: str, kind: str, slices: Cohort, sets: Sets, note: str = "", **about: Any) -> Subject:
+def slices_subject(
+    name: str, kind: Kind, slices: Cohort, sets: Sets, note: str = "", path: str | None = None
+) -> Subject:
     """Disjoint sets drawn from slices at hand.
 
     Raises:
@@ -99,7 +106,7 @@ def slices_subject(name: str, kind: str, slices: Cohort, sets: Sets, note: str =
     if len(slices) < needed:
         raise InputError(
             f"{name}: {len(slices)} slices can be judged, {sets.count} disjoint sets of {sets.size} need {needed};"
-            " lower --sets or --per-set"
+            " lower `sets` or `per_set`"
         )
     order = Draws(sets.seed).generator("evaluation/sets/order").permutation(len(slices))
 
@@ -114,7 +121,7 @@ def slices_subject(name: str, kind: str, slices: Cohort, sets: Sets, note: str =
         sets=sets.count,
         slices=sets.size,
         make=make,
-        about=UNKNOWN | {"source": slices.source, "note": note} | about,
+        origin=Origin(source=slices.source, note=note, path=path),
     )
 
 
@@ -168,5 +175,5 @@ def augmented_subject(evaluation: Evaluation, sets: Sets) -> Subject:
         sets=sets.count,
         slices=sets.size,
         make=make,
-        about=UNKNOWN | {"source": f"{len(slices)} real training slices, augmented", "note": ""},
+        origin=Origin(source=f"{len(slices)} real training slices, augmented"),
     )

@@ -1,105 +1,123 @@
-"""Readings of several sets, and of several runs, to one mean, spread and interval each; see ``_evaluate``."""
+"""Readings of several sets, and of several runs, to one mean, spread and interval each; see ``results``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+import attrs
+
+from gankit.evaluation.results import MethodResult, MethodSummary, Reading, Row, Summary
 from gankit.evaluation.statistics import mean_and_sd, student_interval
 
-Entry = dict[str, Any]
-"""A reading or a summary of readings, as JSON."""
+
+class _Identified(Protocol):
+    """A reading or a summary."""
+
+    @property
+    def id(self) -> str: ...
 
 
-def by_id(groups: Iterable[Sequence[Entry]]) -> dict[str, list[Entry]]:
-    """Entries of several groups by id, in the order in which ids first appear."""
-    gathered: dict[str, list[Entry]] = {}
+Each = TypeVar("Each", bound=_Identified)
+
+
+def by_id(groups: Iterable[Sequence[Each]]) -> dict[str, list[Each]]:
+    """Readings or summaries of several groups by id, in the order in which ids first appear."""
+    gathered: dict[str, list[Each]] = {}
     for group in groups:
-        for entry in group:
-            gathered.setdefault(entry["id"], []).append(entry)
+        for each in group:
+            gathered.setdefault(each.id, []).append(each)
     return gathered
 
 
-def over_sets(sets: Iterable[Sequence[Entry]]) -> list[Entry]:
+def over_sets(sets: Iterable[Sequence[Reading]]) -> tuple[Summary, ...]:
     """One summary a reading over the sets of a row."""
-    return [_over_sets(readings) for readings in by_id(sets).values()]
+    return tuple(_over_sets(readings) for readings in by_id(sets).values())
 
 
-def _over_sets(readings: list[Entry]) -> Entry:
-    measured = [reading for reading in readings if reading["value"] is not None]
-    values = [reading["value"] for reading in measured]
-    intervals = [reading["interval"] for reading in measured if reading["interval"] is not None]
-    summary = _summary(readings, values, "sets")
-    if values and len(intervals) == len(values):
-        ends = [mean_and_sd([interval[end] for interval in intervals])[0] for end in (0, 1)]
-        summary |= {"interval": ends, "interval_of": "patients"}
-    return summary
+def _over_sets(readings: list[Reading]) -> Summary:
+    measured = [reading for reading in readings if reading.value is not None]
+    notes = [reading.note for reading in readings]
+    summary = Summary(**_described(readings[0], notes), **_spread([reading.value for reading in measured], "sets"))
+    intervals = [reading.interval for reading in measured if reading.interval is not None]
+    if not measured or len(intervals) < len(measured):
+        return summary
+    low, high = (mean_and_sd(ends)[0] for ends in zip(*intervals, strict=True))
+    return attrs.evolve(summary, interval=(low, high), interval_of="patients")
 
 
-def over_rows(rows: Sequence[Entry], by_seed: bool) -> list[Entry]:
+def over_trainings(rows: Sequence[Row], by_seed: bool) -> tuple[MethodSummary, ...]:
     """One summary a reading over the rows of a method, with the values it is made of.
 
     Args:
         by_seed: the values are the rows' means, one a training seed; else those of the sets of the only row.
     """
     if by_seed:
-        return [_over_rows(entries) for entries in by_id(row["summary"] for row in rows).values()]
+        return tuple(_over_seeds(summaries) for summaries in by_id(row.summary for row in rows).values())
     (row,) = rows
-    readings = by_id(judged["readings"] for judged in row["sets"])
-    return [{**entry, "values": _values(readings[entry["id"]], "value")} for entry in row["summary"]]
+    readings = by_id(judged.readings for judged in row.sets)
+    return tuple(
+        MethodSummary(
+            **attrs.asdict(summary, recurse=False),
+            values=tuple(reading.value for reading in readings[summary.id] if reading.value is not None),
+        )
+        for summary in row.summary
+    )
 
 
-def _over_rows(entries: list[Entry]) -> Entry:
-    values = _values(entries, "mean")
-    summary = {**_summary(entries, values, "seeds"), "values": values}
-    if len(values) == 1:  # other seeds are missing
-        only = next(entry for entry in entries if entry["mean"] is not None)
-        summary |= {"interval": only["interval"], "interval_of": only["interval_of"]}
-    return summary
+def _over_seeds(summaries: list[Summary]) -> MethodSummary:
+    measured = [summary for summary in summaries if summary.mean is not None]
+    values = [summary.mean for summary in summaries if summary.mean is not None]
+    notes = [note for summary in summaries for note in summary.notes]
+    spread = _spread(values, "seeds")
+    if len(measured) == 1:  # other seeds are missing
+        spread |= {"interval": measured[0].interval, "interval_of": measured[0].interval_of}
+    return MethodSummary(**_described(summaries[0], notes), **spread, values=tuple(values))
 
 
-def _values(entries: list[Entry], key: str) -> list[float]:
-    return [entry[key] for entry in entries if entry[key] is not None]
+def _described(first: Reading | Summary, notes: Iterable[str]) -> dict[str, Any]:
+    """What a summary has of its readings; each note once."""
+    known = tuple(dict.fromkeys(note for note in notes if note))
+    return {"metric": first.metric, "name": first.name, "unit": first.unit, "better": first.better, "notes": known}
 
 
-def _summary(entries: list[Entry], values: list[float], of: str) -> Entry:
+def _spread(values: Sequence[Any], of: str) -> dict[str, Any]:
+    """Mean, spread and Student's interval of values; ``of`` says what they are over."""
     mean, sd = mean_and_sd(values) if values else (None, None)
     interval = student_interval(values) if values else None
-    first = entries[0]
-    notes = [note for entry in entries for note in (entry["notes"] if "notes" in entry else [entry["note"]]) if note]
-    return {
-        **{key: first[key] for key in ("id", "metric", "name", "unit", "better")},
-        "notes": list(dict.fromkeys(notes)),
-        "n": len(values),
-        "mean": mean,
-        "sd": sd,
-        "interval": interval and list(interval),
-        "interval_of": of if interval else None,
-    }
+    return {"n": len(values), "mean": mean, "sd": sd, "interval": interval, "interval_of": of if interval else None}
 
 
-def headline(rows: Iterable[Entry], patterns: Sequence[str]) -> list[str]:
-    """Ids of the readings that the short table shows: those that match a pattern such as ``"frechet.*"``, in the order
-    of the patterns; without patterns the first reading of each metric that was measured in any row."""
-    rows = list(rows)
-    entries = by_id(row["summary"] for row in rows)
-    measured = [name for name, found in entries.items() if any(entry["mean"] is not None for entry in found)]
+# Over rows ------------------------------------------------------------------------------------------------
+
+Line = Row | MethodResult
+"""What a table has a line of."""
+
+
+def headline(rows: Iterable[Row], patterns: Sequence[str]) -> tuple[str, ...]:
+    """Ids of the readings that the short table shows.
+
+    With patterns such as ``"frechet.*"``: the readings that match one, in the order of the patterns. Without: the first
+    reading of each metric. Readings that were measured in no row are left out.
+    """
+    found = by_id(row.summary for row in rows)
+    measured = [name for name, each in found.items() if any(summary.mean is not None for summary in each)]
     if patterns:
-        return list(dict.fromkeys(name for pattern in patterns for name in measured if fnmatchcase(name, pattern)))
+        return tuple(dict.fromkeys(name for pattern in patterns for name in measured if fnmatchcase(name, pattern)))
     first: dict[str, str] = {}
     for name in measured:
-        first.setdefault(entries[name][0]["metric"], name)
-    return list(first.values())
+        first.setdefault(found[name][0].metric, name)
+    return tuple(first.values())
 
 
-def unmeasured(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Why, by metric, for those that no row has a value of."""
+def unmeasured(lines: Iterable[Line]) -> Mapping[str, str]:
+    """The metrics of which no line has a value, each with the reason."""
     reasons: dict[str, list[str]] = {}
     measured = set()
-    for entry in (entry for row in rows for entry in row["summary"]):
-        reasons.setdefault(entry["metric"], []).extend(entry["notes"])
-        if entry["mean"] is not None:
-            measured.add(entry["metric"])
+    for summary in (summary for line in lines for summary in line.summary):
+        reasons.setdefault(summary.metric, []).extend(summary.notes)
+        if summary.mean is not None:
+            measured.add(summary.metric)
     said = {metric: "; ".join(dict.fromkeys(notes)) for metric, notes in reasons.items() if metric not in measured}
     return {metric: reason or "the metric does not say why" for metric, reason in said.items()}

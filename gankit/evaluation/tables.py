@@ -1,16 +1,29 @@
-"""The tables of an evaluation and of a comparison, from their JSON; see ``_evaluate`` and ``_compare``."""
+"""The tables of an evaluation and of a comparison, from their results."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from gankit.evaluation.summary import by_id, unmeasured
+from gankit.evaluation.results import (
+    ComparisonResult,
+    Difference,
+    EvaluationResult,
+    MethodResult,
+    Reading,
+    Result,
+    Row,
+    Settings,
+    Summary,
+)
+from gankit.evaluation.summary import Line, by_id, unmeasured
 from gankit.files.tables import Table
 
 ABSENT = "–"
-ARROWS = {"higher": "↑", "lower": "↓", "real": "≈ real"}
+ARROWS: Mapping[str, str] = {"higher": "↑", "lower": "↓", "real": "≈ real"}
+
+
+# Cells ----------------------------------------------------------------------------------------------------
 
 
 def number(value: float | None) -> str:
@@ -18,12 +31,15 @@ def number(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.4g}"
 
 
-def figure(entry: Mapping[str, Any] | None) -> str:
-    """``0.931 ± 0.012 [0.916, 0.946]``: mean, SD where there are several, interval where there is one; as many decimals
-    as give the SD, or else half the interval, two significant digits."""
-    if entry is None or entry["mean"] is None:
+def figure(summary: Summary | None) -> str:
+    """``0.931 ± 0.012 [0.916, 0.946]``: mean, SD where there are several values, interval where there is one.
+
+    Mean, SD and ends have as many decimals as give the SD two significant digits, or, where there is no SD or it is 0,
+    half the interval.
+    """
+    if summary is None or summary.mean is None:
         return ABSENT
-    mean, sd, interval = entry["mean"], entry["sd"], entry["interval"]
+    mean, sd, interval = summary.mean, summary.sd, summary.interval
     uncertainty = sd or (0 if interval is None else (interval[1] - interval[0]) / 2)
     decimals = max(1 - math.floor(math.log10(uncertainty)), 0) if 1e-5 <= uncertainty < math.inf else None
     shown = number if decimals is None else f"{{:.{decimals}f}}".format
@@ -46,123 +62,107 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def headed(name: str, entry: Mapping[str, Any]) -> str:
+def text_or_dash(value: object) -> str:
+    """A value as text; a dash where there is none."""
+    return ABSENT if value in (None, "") else str(value)
+
+
+def headed(name: str, reading: Summary | Reading) -> str:
     """A reading as a column head: its id, unit and which way is better."""
-    unit = "" if entry["unit"] == "1" else f" ({entry['unit']})"
-    return f"{name}{unit} {ARROWS[entry['better']]}"
+    unit = "" if reading.unit == "1" else f" ({reading.unit})"
+    return f"{name}{unit} {ARROWS[reading.better]}"
 
 
-def headline_table(title: str, lines: Sequence[Mapping[str, Any]], shown: Sequence[str], notes: Sequence[str]) -> Table:
+# Tables ---------------------------------------------------------------------------------------------------
+
+
+def evaluation_tables(result: EvaluationResult) -> tuple[Table, Table]:
+    """The short table and all readings of an evaluation."""
+    judged = judged_by(result.settings)
+    notes = [f"Mean ± SD over sets of slices, 95% interval in brackets. {judged}", *absent_rows(result)]
+    return headline_table("Evaluation", result.rows, result.headline, notes), full_table(result.rows)
+
+
+def comparison_tables(result: ComparisonResult) -> tuple[list[Table], Table]:
+    """The short tables of a comparison, of methods and of tests where there are any, and that of all readings."""
+    by_seed = result.unit == "training seed"
+    lines = comparison_lines(result)
+    settings = result.settings
+    spread = "training seeds (not over test patients)" if by_seed else "sample sets of one training"
+    notes = [
+        f"Mean ± SD over {spread}, 95% interval in brackets; {settings.sets} sets of {settings.per_set} slices"
+        f" from each training, over which its readings are averaged. {judged_by(settings)}",
+        *absent_rows(result),
+        *[f"Training of {failed.name} failed: {failed.reason}." for failed in result.failed],
+        *[f"Warning: {warning}." for warning in result.warnings],
+    ]
+    short = headline_table("Methods", lines, result.headline, notes)
+    tests = [tests_table(result.tests, result.note)] if result.tests else []
+    trainings = [row for row in result.rows if row.kind == "model" and by_seed]  # where methods have several
+    return [short, *tests], full_table([*lines, *trainings])
+
+
+def comparison_lines(result: ComparisonResult) -> list[Line]:
+    """The methods, and the rows of real slices to read them by."""
+    return [*result.methods, *(row for row in result.rows if row.kind != "model")]
+
+
+def headline_table(title: str, lines: Sequence[Line], shown: Sequence[str], notes: Sequence[str]) -> Table:
     """Rows or methods down, headline readings across, then seeds, steps, time and device; below, why a metric has no
     figure."""
-    entries = {name: found[0] for name, found in by_id(line["summary"] for line in lines).items()}
+    readings = {name: found[0] for name, found in by_id(line.summary for line in lines).items()}
     rows = []
     for line in lines:
-        by_name = {entry["id"]: entry for entry in line["summary"]}
+        by_name = {summary.id: summary for summary in line.summary}
         figures = [figure(by_name.get(name)) for name in shown]
-        rows.append((line["name"], *figures, *_provenance(line)))
-    columns = ("", *[headed(name, entries[name]) for name in shown], "seeds", "steps", "training", "device")
-    cautions = [f"{line['name']}: {line['note']}." for line in lines if line.get("note")]
+        rows.append((line.name, *figures, *_provenance(line)))
+    columns = ("", *[headed(name, readings[name]) for name in shown], "seeds", "steps", "training", "device")
+    cautions = [f"{line.name}: {line.note}." for line in lines if isinstance(line, Row) and line.note]
     lacking = [f"{metric}: not measured: {reason}." for metric, reason in unmeasured(lines).items()]
     return Table(title=title, columns=columns, rows=tuple(rows), notes=(*notes, *cautions, *lacking))
 
 
-def _provenance(line: Mapping[str, Any]) -> tuple[str, ...]:
-    seeds = line.get("seeds", [line.get("seed")])
-    shown = ", ".join(str(seed) for seed in seeds if seed is not None) or ABSENT
-    steps = ABSENT if line.get("steps") is None else str(line["steps"])
-    return shown, steps, duration(line.get("wall_s")), line.get("device") or ABSENT
+def _provenance(line: Line) -> tuple[str, ...]:
+    seeds = line.seeds if isinstance(line, MethodResult) else (line.seed,)
+    shown = ", ".join(str(seed) for seed in seeds if seed is not None)
+    return text_or_dash(shown), text_or_dash(line.steps), duration(line.wall_s), text_or_dash(line.device)
 
 
-def full_table(lines: Sequence[Mapping[str, Any]]) -> Table:
+def full_table(lines: Sequence[Line]) -> Table:
     """Every reading of every row, with its notes."""
     rows = [
         (
-            entry["id"],
-            line["name"],
-            figure(entry),
-            ABSENT if entry["mean"] is None else str(entry["n"]),
-            entry["interval_of"] or ABSENT,
-            entry["unit"],
-            ARROWS[entry["better"]],
-            "; ".join(entry["notes"]),
+            summary.id,
+            line.name,
+            figure(summary),
+            ABSENT if summary.mean is None else str(summary.n),
+            text_or_dash(summary.interval_of),
+            summary.unit,
+            ARROWS[summary.better],
+            "; ".join(summary.notes),
         )
-        for name in by_id(line["summary"] for line in lines)
+        for name in by_id(line.summary for line in lines)
         for line in lines
-        for entry in line["summary"]
-        if entry["id"] == name
+        for summary in line.summary
+        if summary.id == name
     ]
     columns = ("reading", "row", "mean ± SD [95% interval]", "n", "interval over", "unit", "better", "note")
     return Table(title="All readings", columns=columns, rows=tuple(rows))
 
 
-def comparison_tables(document: Mapping[str, Any]) -> tuple[list[Table], Table]:
-    """The short tables of a comparison, of methods and of tests where there are any, and that of all readings."""
-    by_seed = document["unit"] == "training seed"
-    references = [{**row, "seeds": []} for row in document["rows"] if row["kind"] != "model"]
-    lines = [*document["methods"], *references]
-    settings = document["settings"]
-    spread = "training seeds (not over test patients)" if by_seed else "sample sets of one training"
-    notes = [
-        f"Mean ± SD over {spread}, 95% interval in brackets; {settings['sets']} sets of {settings['per_set']} slices"
-        f" from each training, over which its readings are averaged. {judged_by(settings)}",
-        *absent_rows(document),
-        *[f"Training of {entry['name']} failed: {entry['reason']}." for entry in document["failed"]],
-    ]
-    short = headline_table("Methods", lines, document["headline"], notes)
-    tests = [tests_table(document["tests"], document["note"])] if document["tests"] else []
-    return [short, *tests], full_table([*lines, *_single(document)])
-
-
-def _single(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Rows of single trainings, where methods have several."""
-    if document["unit"] != "training seed":
-        return []
-    return [row for row in document["rows"] if row["kind"] == "model"]
-
-
-def judged_by(settings: Mapping[str, Any]) -> str:
-    """One sentence on the real side."""
-    real, fresh = settings["real"], settings["fresh"]
-    beside = "no fresh patients" if fresh is None else f"{fresh['slices']} slices of {fresh['patients']} fresh patients"
-    return (
-        f"{', '.join(settings['modalities'])} judged against {real['slices']} real slices of {real['patients']}"
-        f" patients ({real['source']}) and {beside}; candidates are meant to have {settings['label']}"
-        f" = {settings['value']}."
-    )
-
-
-def absent_rows(document: Mapping[str, Any]) -> list[str]:
-    """A sentence where there is no row of real slices."""
-    if any(row["kind"] == "real" for row in document["rows"]):
-        return []
-    label, value = document["settings"]["label"], document["settings"]["value"]
-    return [f"No row of real slices: none with {label} = {value} is in the test split or of fresh patients."]
-
-
-def evaluation_tables(document: Mapping[str, Any]) -> tuple[Table, Table]:
-    """The short table and all readings of an evaluation."""
-    notes = [
-        f"Mean ± SD over sets of slices, 95% interval in brackets. {judged_by(document['settings'])}",
-        *absent_rows(document),
-    ]
-    rows = document["rows"]
-    return headline_table("Evaluation", rows, document["headline"], notes), full_table(rows)
-
-
-def tests_table(tests: Sequence[Mapping[str, Any]], note: str) -> Table:
+def tests_table(tests: Sequence[Difference], note: str) -> Table:
     """One line a pair of methods and reading."""
     rows = [
         (
-            test["id"],
-            f"{test['a']} − {test['b']}",
-            number(test["difference"]),
-            number(test["t"]),
-            number(test["df"]),
-            _chance(test["p"]),
-            _chance(test["p_holm"]),
-            {"a": test["a"], "b": test["b"], None: ABSENT}[test["better"]],
-            test["note"],
+            test.id,
+            f"{test.a} − {test.b}",
+            number(test.difference),
+            number(test.t),
+            number(test.df),
+            _chance(test.p),
+            _chance(test.p_holm),
+            {"a": test.a, "b": test.b, None: ABSENT}[test.better],
+            test.note,
         )
         for test in tests
     ]
@@ -174,3 +174,24 @@ def _chance(p: float | None) -> str:
     if p is None:
         return ABSENT
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+# Sentences ------------------------------------------------------------------------------------------------
+
+
+def judged_by(settings: Settings) -> str:
+    """One sentence on the real side."""
+    real, fresh = settings.real, settings.fresh
+    beside = "no fresh patients" if fresh is None else f"{fresh.slices} slices of {fresh.patients} fresh patients"
+    return (
+        f"{', '.join(settings.modalities)} judged against {real.slices} real slices of {real.patients}"
+        f" patients ({real.source}) and {beside}; candidates are meant to have {settings.label} = {settings.value}."
+    )
+
+
+def absent_rows(result: Result) -> list[str]:
+    """A sentence where there is no row of real slices."""
+    if any(row.kind == "real" for row in result.rows):
+        return []
+    wanted = f"{result.settings.label} = {result.settings.value}"
+    return [f"No row of real slices: none with {wanted} is in the test split or of fresh patients."]

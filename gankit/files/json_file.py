@@ -9,11 +9,12 @@ from typing import Any
 from gankit._errors import InputError
 
 
-def read_document(file: Path, kind: str, remedy: str = "make it again") -> dict[str, Any]:
-    """A JSON file whose format begins with ``kind``.
+def read_document(file: Path, accepted: str, remedy: str) -> dict[str, Any]:
+    """A JSON file of this format.
 
     Args:
-        remedy: what to do where it is damaged or missing.
+        accepted: its format, as in ``"gankit-evaluation-1"``.
+        remedy: what to do where it is missing, damaged or of another format, as in ``"make it again"``.
 
     Raises:
         InputError: it cannot be read, is damaged or of another format.
@@ -24,7 +25,7 @@ def read_document(file: Path, kind: str, remedy: str = "make it again") -> dict[
         raise InputError(f"{file}: cannot be read ({error.strerror}); {remedy}") from error
     except ValueError as error:
         raise InputError(f"{file}: damaged ({error}); {remedy}") from error
-    found = document.get("format", "") if isinstance(document, dict) else ""
-    if not str(found).startswith(kind):
-        raise InputError(f"{file}: format {found!r}; accepted: {kind}1")
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != accepted:
+        raise InputError(f"{file}: format {found!r}; accepted: {accepted!r}; {remedy}")
     return document

@@ -1,4 +1,4 @@
-"""Tables as Markdown and LaTeX; as HTML they are in ``report.html``."""
+"""Tables as Markdown, as LaTeX and on a terminal; as HTML they are in ``report.html``."""
 
 from __future__ import annotations
 
@@ -67,3 +67,20 @@ def _latex(table: Table) -> str:
 
 def _latex_text(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
+
+
+def print_table(table: Table) -> None:
+    """Print a table to the terminal, columns of figures to the right."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid(title=table.title or None, box=None, header_style="bold")
+    for number, head in enumerate(table.columns):
+        grid.add_column(Text(head), justify="right" if number else "left")
+    for row in table.rows:
+        grid.add_row(*map(Text, row))
+    console = Console()
+    console.print(grid)
+    for note in table.notes:
+        console.print(Text(note))

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from gankit.cohort.cohort import Cohort
-    from gankit.evaluation.evaluation import Candidate, Evaluation, Reading
+    from gankit.evaluation.evaluation import Candidate, Evaluation
+    from gankit.evaluation.results import Reading
     from gankit.networks.synthesizer import Networks
     from gankit.recipe.recipe import Recipe
     from gankit.training.phases import BatchSource

@@ -8,25 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import numpy as np
 
 from gankit.cohort.cohort import Cohort
+from gankit.evaluation.result_files import COMPARISON, read_comparison
+from gankit.evaluation.results import ComparisonResult, MethodResult, RealSlices
 from gankit.evaluation.summary import by_id
-from gankit.evaluation.tables import ABSENT, comparison_tables, duration, figure, headed
-from gankit.files.json_file import read_document
+from gankit.evaluation.tables import comparison_tables, duration, figure, headed, text_or_dash
 from gankit.files.tables import Table
 from gankit.plugin.components import AbstractCohortSource
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import ModalitySpec, Recipe
 from gankit.report.figures import colour_bars, sheet_row
-from gankit.report.page import Facts, Figures, Page, Panel, Pictures, Section, Text, joined_sentence, missing
-from gankit.report.run import (
-    interpolated,
-    interpolation_caption,
-    readable_cohort,
-    readable_model,
-    real_slices,
-)
+from gankit.report.page import Absent, Facts, Page, Panel, Pictures, Section, TableBlock, Text, joined_sentence, missing
+from gankit.report.run import interpolated, interpolation_caption, readable_cohort, readable_model, real_slices
+from gankit.run.interpolate import Interpolation
 from gankit.run.model import Model
 
 SAMPLES = 8
@@ -46,10 +41,30 @@ AXIS = re.compile(r"(?P<base>.+?) (?P<point>[^\s=]+=.*)")
 class Shown:
     """A method as the pictures show it, by the model of its first training."""
 
-    name: str
-    run: str
-    model: Model | str
-    cohort: Cohort | str
+    label: str
+    """The method, and the run where its name is another."""
+    model: Model
+    cohort: Cohort | Absent
+
+    def row(self, images: Mapping[str, Any]) -> Panel:
+        """Slices of the method as a row of the sheet."""
+        return sheet_row(self.label, images, self.model.recipe.modalities)
+
+
+@attrs.frozen(eq=False)
+class Methods:
+    """The methods that can be shown, and why the others cannot."""
+
+    shown: tuple[Shown, ...]
+    lacking: tuple[str, ...]
+    """A sentence for each method without a model."""
+
+    def pictures(self, panels: Iterable[Panel]) -> Pictures:
+        """Rows of a sheet, with the window of every modality that a method makes."""
+        specs: dict[str, ModalitySpec] = {}
+        for method in reversed(self.shown):
+            specs |= method.model.recipe.modalities
+        return Pictures(colour_bars(specs), tuple(panels))
 
 
 def comparison_page(folder: Path, plugins: Plugins) -> Page:
@@ -58,40 +73,31 @@ def comparison_page(folder: Path, plugins: Plugins) -> Page:
     Raises:
         InputError: comparison.json is damaged.
     """
-    document = read_document(folder / "comparison.json", "gankit-comparison-")
-    shown = _methods(folder, document, plugins)
-    tables = [Figures(table) for table in axis_tables(document)]
-    short, full = comparison_tables(document)
-    alone = "one method alone was judged" if len(document["methods"]) == 1 else "no reading of the short table has any"
-    untested = [] if document["tests"] else [Text(f"No tests: {alone}.")]
-    sections = (
-        Section("Metrics", (*tables, *map(_figures, short), *untested, Figures(full, folded=True))),
-        _samples(shown),
-        _interpolations(shown),
-        _trainings(document),
-        _provenance(document),
-    )
-    names = ", ".join(method["name"] for method in document["methods"])
-    return Page("Comparison", names, sections, f"Made from {folder.resolve().name}/comparison.json.")
+    result = read_comparison(folder)
+    methods = _methods(folder, result, plugins)
+    sections = (_metrics(result), _samples(methods), _interpolations(methods), _trainings(result), _provenance(result))
+    names = ", ".join(method.name for method in result.methods)
+    return Page("Comparison", names, sections, f"Made from {folder.resolve().name}/{COMPARISON}.")
 
 
-def _methods(folder: Path, document: Mapping[str, Any], plugins: Plugins) -> list[Shown]:
-    paths = {row["name"]: row["path"] for row in document["rows"]}
-    loaded: list[tuple[AbstractCohortSource, Cohort | str]] = []
-    shown = []
-    for method in document["methods"]:
-        run = method["rows"][0]
-        path = folder / "runs" / run
-        model = readable_model(path if path.is_dir() else Path(paths.get(run) or path), plugins)
-        cohort: Cohort | str = "No real slices: there is no model to say of which cohort."
-        if isinstance(model, Model):
-            cohort = _cohort_of(model.recipe, loaded)
-        shown.append(Shown(method["name"], run, model, cohort))
-    return shown
+def _methods(folder: Path, result: ComparisonResult, plugins: Plugins) -> Methods:
+    """The methods with their models and cohorts, each cohort loaded once for all that have the same."""
+    paths = {row.name: row.path for row in result.rows}
+    loaded: list[tuple[AbstractCohortSource, Cohort | Absent]] = []
+    shown, lacking = [], []
+    for method in result.methods:
+        run = method.rows[0]
+        here = folder / "runs" / run
+        model = readable_model(here if here.is_dir() else Path(paths.get(run) or here), plugins)
+        if isinstance(model, Absent):
+            lacking.append(f"{method.name}: {model.why}")
+            continue
+        label = method.name if run == method.name else f"{method.name} ({run})"
+        shown.append(Shown(label, model, _cohort_of(model.recipe, loaded)))
+    return Methods(tuple(shown), tuple(lacking))
 
 
-def _cohort_of(recipe: Recipe, loaded: list[tuple[AbstractCohortSource, Cohort | str]]) -> Cohort | str:
-    """The cohort of a recipe, loaded once for all that have the same."""
+def _cohort_of(recipe: Recipe, loaded: list[tuple[AbstractCohortSource, Cohort | Absent]]) -> Cohort | Absent:
     for source, cohort in loaded:
         if source == recipe.cohort:
             return cohort
@@ -102,138 +108,120 @@ def _cohort_of(recipe: Recipe, loaded: list[tuple[AbstractCohortSource, Cohort |
 # Tables ---------------------------------------------------------------------------------------------------
 
 
-def _figures(table: Table) -> Figures:
-    return Figures(table, folded=len(table.rows) > LONG)
+def _metrics(result: ComparisonResult) -> Section:
+    short, full = comparison_tables(result)
+    tables = [TableBlock(table) for table in axis_tables(result.methods, result.headline)]
+    tables += [TableBlock(table, folded=len(table.rows) > LONG) for table in short]
+    alone = "one method alone was judged" if len(result.methods) == 1 else "no reading of the short table has any"
+    untested = [] if result.tests else [Text(f"No tests: {alone}.")]
+    return Section("Metrics", (*tables, *untested, TableBlock(full, folded=True)))
 
 
-def axis_tables(document: Mapping[str, Any]) -> list[Table]:
-    """A table for each recipe that was compared along an axis: its values across, headline readings down (Table I)."""
-    groups: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
-    for method in document["methods"]:
-        if found := AXIS.fullmatch(method["name"]):
-            groups.setdefault(found["base"], []).append((found["point"], method))
-    return [_axis_table(base, points, document["headline"]) for base, points in groups.items() if len(points) > 1]
+def axis_tables(methods: Iterable[MethodResult], shown: Sequence[str]) -> list[Table]:
+    """A table for each recipe that was compared along an axis: its values across, readings down (Table I).
+
+    Args:
+        shown: ids of the readings.
+    """
+    groups: dict[str, dict[str, MethodResult]] = {}
+    for method in methods:
+        if found := AXIS.fullmatch(method.name):
+            groups.setdefault(found["base"], {})[found["point"]] = method
+    return [_axis_table(base, points, shown) for base, points in groups.items() if len(points) > 1]
 
 
-def _axis_table(base: str, points: Sequence[tuple[str, Mapping[str, Any]]], shown: Iterable[str]) -> Table:
-    found = by_id(method["summary"] for _, method in points)
-    summaries = [{entry["id"]: entry for entry in method["summary"]} for _, method in points]
+def _axis_table(base: str, points: Mapping[str, MethodResult], shown: Iterable[str]) -> Table:
+    found = by_id(method.summary for method in points.values())
+    summaries = [{summary.id: summary for summary in method.summary} for method in points.values()]
     rows = tuple(
-        (headed(name, found[name][0]), *[figure(summary.get(name)) for summary in summaries])
+        (headed(name, found[name][0]), *[figure(by_name.get(name)) for by_name in summaries])
         for name in shown
         if name in found
     )
-    return Table(title=f"{base} along the axis", columns=("", *[point for point, _ in points]), rows=rows)
+    return Table(title=f"{base} along the axis", columns=("", *points), rows=rows)
 
 
-def _trainings(document: Mapping[str, Any]) -> Section:
+def _trainings(result: ComparisonResult) -> Section:
     rows = tuple(
         (
-            row["name"],
-            row["recipe"] or ABSENT,
-            ABSENT if row["seed"] is None else str(row["seed"]),
-            ABSENT if row["steps"] is None else str(row["steps"]),
-            duration(row["wall_s"]),
-            row["device"] or ABSENT,
+            row.name,
+            text_or_dash(row.recipe),
+            text_or_dash(row.seed),
+            text_or_dash(row.steps),
+            duration(row.wall_s),
+            text_or_dash(row.device),
         )
-        for row in document["rows"]
-        if row["kind"] == "model"
+        for row in result.rows
+        if row.kind == "model"
     )
-    failed = [Text(f"Training of {entry['name']} failed: {entry['reason']}") for entry in document["failed"]]
+    failed = [Text(f"Training of {run.name} failed: {run.reason}") for run in result.failed]
+    warnings = [Text(f"Warning: {warning}.") for warning in result.warnings]
     columns = ("run", "recipe", "seed", "steps", "training took", "device")
-    return Section("Trainings", (Figures(Table(title="Runs", columns=columns, rows=rows)), *failed))
+    table = TableBlock(Table(title="Runs", columns=columns, rows=rows))
+    return Section("Trainings", (table, *failed, *warnings))
 
 
-def _provenance(document: Mapping[str, Any]) -> Section:
-    settings = document["settings"]
-    facts = [
-        ("slices judged", f"{settings['sets']} sets of {settings['per_set']} from each run, seed {settings['seed']}"),
-        ("meant to have", f"{settings['label']} = {settings['value']}"),
-        ("bootstrap draws", str(settings["replicates"])),
-        ("real slices", _real(settings["real"])),
-        ("fresh patients", _real(settings["fresh"])),
-        *[(name, str(version)) for name, version in settings["versions"].items()],
-    ]
-    return Section("Provenance", (Facts(tuple(facts)),))
+def _provenance(result: ComparisonResult) -> Section:
+    settings = result.settings
+    facts = (
+        ("slices judged", f"{settings.sets} sets of {settings.per_set} from each run, seed {settings.seed}"),
+        ("meant to have", f"{settings.label} = {settings.value}"),
+        ("bootstrap draws", str(settings.replicates)),
+        ("real slices", _real(settings.real)),
+        ("fresh patients", "none" if settings.fresh is None else _real(settings.fresh)),
+        *settings.versions.items(),
+    )
+    return Section("Provenance", (Facts(facts),))
 
 
-def _real(side: Mapping[str, Any] | None) -> str:
-    if side is None:
-        return "none"
-    return f"{side['source']} ({side['slices']} slices of {side['patients']} patients), digest {side['digest']}"
+def _real(side: RealSlices) -> str:
+    return f"{side.source} ({side.slices} slices of {side.patients} patients), digest {side.digest}"
 
 
 # Pictures -------------------------------------------------------------------------------------------------
 
 
-def _samples(shown: Sequence[Shown]) -> Section:
+def _samples(methods: Methods) -> Section:
     title = "Random samples"
-    models = [method.model for method in shown if isinstance(method.model, Model)]
-    notes = [f"{method.name}: {method.model}" for method in shown if isinstance(method.model, str)]
-    if not models:
-        return missing(title, *notes)
-    real = _real_panel(shown)
-    panels = [] if isinstance(real, str) else [real]
-    panels += [
-        sheet_row(_label(method), method.model.sample(SAMPLES, SEED), method.model.recipe.modalities)
-        for method in shown
-        if isinstance(method.model, Model)
-    ]
-    dimensions = {model.recipe.latent.dim for model in models}
+    if not methods.shown:
+        return missing(title, *methods.lacking)
+    real = _real_panel(methods.shown)
+    synthetic = [method.row(method.model.sample(SAMPLES, SEED)) for method in methods.shown]
+    panels = synthetic if isinstance(real, Absent) else [real, *synthetic]
+    absent = real.why if isinstance(real, Absent) else ""
+    said = joined_sentence((_samples_caption(methods.shown), absent, *methods.lacking))
+    return Section(title, (Text(said), methods.pictures(panels)))
+
+
+def _samples_caption(shown: Sequence[Shown]) -> str:
     same = f"Every method is shown on the same {SAMPLES} latents, seed {SEED}; nothing was picked"
-    said = (
-        f"{same} (Wang et al., Figs. 7 and 9)."
-        if len(dimensions) == 1
-        else f"{same}, but the latents of the methods differ in dimension, so only those of one dimension are the same."
-    )
-    absent = real if isinstance(real, str) else ""
-    return Section(title, (Text(joined_sentence((said, absent, *notes))), *_sheets(panels, models)))
+    if len({method.model.recipe.latent.dim for method in shown}) == 1:
+        return f"{same} (Wang et al., Figs. 7 and 9)."
+    return f"{same}, but the latents of the methods differ in dimension, so only those of one dimension are the same."
 
 
-def _sheets(panels: Iterable[Panel], models: Iterable[Model]) -> tuple[Pictures, ...]:
-    return (Pictures(colour_bars(_specs(models)), tuple(panels)),)
+def _real_panel(shown: Sequence[Shown]) -> Panel | Absent:
+    """Real slices of the method that makes the most modalities, among those whose cohort can be read."""
+    readable = [method for method in shown if isinstance(method.cohort, Cohort)]
+    richest = max(readable or shown[:1], key=lambda method: len(method.model.recipe.modalities))
+    recipe = richest.model.recipe
+    images = real_slices(richest.cohort, recipe, SAMPLES)
+    return images if isinstance(images, Absent) else sheet_row("real", images, recipe.modalities)
 
 
-def _specs(models: Iterable[Model]) -> dict[str, ModalitySpec]:
-    """Every modality that a method makes, with the window in which it is shown."""
-    return {name: spec for model in reversed(list(models)) for name, spec in model.recipe.modalities.items()}
-
-
-def _label(method: Shown) -> str:
-    return method.name if method.run == method.name else f"{method.name} ({method.run})"
-
-
-def _real_panel(shown: Sequence[Shown]) -> Panel | str:
-    """Real slices of the method that makes the most modalities."""
-    able = [method for method in shown if isinstance(method.model, Model) and isinstance(method.cohort, Cohort)]
-    if not able:
-        return next(str(method.cohort) for method in shown if isinstance(method.model, Model))
-    richest = max(able, key=lambda method: len(_model(method).recipe.modalities))
-    recipe = _model(richest).recipe
-    assert isinstance(richest.cohort, Cohort)
-    images: dict[str, np.ndarray] | str = real_slices(richest.cohort, recipe, SAMPLES)
-    return images if isinstance(images, str) else sheet_row("real", images, recipe.modalities)
-
-
-def _model(method: Shown) -> Model:
-    assert isinstance(method.model, Model)
-    return method.model
-
-
-def _interpolations(shown: Sequence[Shown]) -> Section:
+def _interpolations(methods: Methods) -> Section:
     title = "Interpolation"
-    panels, strips, notes = [], [], []
-    for method in shown:
-        if not isinstance(method.model, Model) or not isinstance(method.cohort, Cohort):
+    panels, shown, notes = [], [], []
+    for method in methods.shown:
+        if isinstance(method.cohort, Absent):
             continue
-        strip = interpolated(method.model, method.cohort)
-        if isinstance(strip, str):
-            notes.append(strip)
+        found = interpolated(method.model, method.cohort)
+        if isinstance(found, Interpolation):
+            shown.append(found)
+            panels.append(method.row(found.images))
         else:
-            strips.append(strip)
-            panels.append(sheet_row(_label(method), strip.images, method.model.recipe.modalities))
+            notes += [absent.why for absent in found]
+    said = list(dict.fromkeys(notes))
     if not panels:
-        return missing(title, *(dict.fromkeys(notes) or ["No interpolation: no model and cohort can be read."]))
-    models = [_model(method) for method in shown if isinstance(method.model, Model)]
-    said = joined_sentence((interpolation_caption(strips), *dict.fromkeys(notes)))
-    return Section(title, (Text(said), *_sheets(panels, models)))
+        return missing(title, *(said or ["No interpolation: no model and cohort can be read."]))
+    return Section(title, (Text(joined_sentence((interpolation_caption(shown), *said))), methods.pictures(panels)))

@@ -38,7 +38,7 @@ class Listing:
 
 
 @attrs.frozen
-class Figures:
+class TableBlock:
     """A table, folded where it is long."""
 
     block: ClassVar[str] = "table"
@@ -108,7 +108,7 @@ class Curves:
     curves: tuple[Curve, ...]
 
 
-Block = Text | Facts | Listing | Figures | Pictures | Curves
+Block = Text | Facts | Listing | TableBlock | Pictures | Curves
 
 
 @attrs.frozen
@@ -143,6 +143,13 @@ def rendered(page: Page) -> bytes:
     template = environment.get_template("report.html.j2")
     size = len(template.render(page=page, size="0.00 MB").encode())
     return template.render(page=page, size=f"{size / MEGABYTE:.2f} MB").encode()
+
+
+@attrs.frozen
+class Absent:
+    """What could not be read or made, with a sentence that says why, for its place on the page."""
+
+    why: str
 
 
 def missing(title: str, *sentences: str) -> Section:

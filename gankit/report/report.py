@@ -7,13 +7,13 @@ from pathlib import Path
 
 from gankit._errors import InputError
 from gankit.cohort.cohort import Cohort
+from gankit.evaluation.result_files import COMPARISON
 from gankit.files.atomic import write_bytes
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.report.page import Page, rendered
 from gankit.run.directory import RunDirectory
 
 REPORT = "report.html"
-COMPARISON = "comparison.json"
 
 
 def write_report(
@@ -34,10 +34,12 @@ def write_report(
     Returns: the file. What is absent (model, cohort, encoder, metrics) is said in its place.
 
     Raises:
-        InputError: neither a run nor a comparison, or a file of it is damaged.
+        InputError: neither a run nor a comparison, a file of it is damaged, or ``out`` is no name of an HTML file.
         RecipeError: the recipe does not fit the installed plugins.
         RunError: the place cannot be written.
     """
+    if out is not None and Path(out).suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"`out` {out}: is written as HTML, so its name must end in .html")
     folder = Path(path)
     page = _page(folder, None if evaluation is None else Path(evaluation), cohort, plugins or load_plugins())
     file = folder / REPORT if out is None else Path(out)
@@ -60,7 +62,7 @@ def _page(folder: Path, evaluation: Path | None, cohort: Cohort | None, plugins:
         from gankit.report.comparison import comparison_page
 
         if evaluation is not None:
-            raise InputError(f"--evaluation {evaluation}: {folder} is a comparison, which holds its own metrics")
+            raise InputError(f"`evaluation` {evaluation}: {folder} is a comparison, which holds its own metrics")
         return comparison_page(folder, plugins)
     if not RunDirectory(folder).recipe.is_file():
         raise InputError(f"{folder}: neither a run directory (recipe.lock.toml) nor a comparison ({COMPARISON})")

@@ -12,8 +12,8 @@ import numpy as np
 from gankit._errors import GankitError, InputError
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.sheet import real_pairs
+from gankit.evaluation.result_files import EVALUATION, read_evaluation
 from gankit.evaluation.tables import ABSENT, duration, evaluation_tables
-from gankit.files.json_file import read_document
 from gankit.files.tables import Table
 from gankit.plugin.components import AbstractAdversarialLoss
 from gankit.plugin.plugins import Plugins
@@ -21,27 +21,28 @@ from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Recipe
 from gankit.report.figures import colour_bars, curve, pair_blocks, series, unit_text
 from gankit.report.page import (
+    Absent,
     Block,
     Curve,
     Curves,
     Facts,
-    Figures,
     Listing,
     Page,
+    Panel,
     Pictures,
     Section,
+    TableBlock,
     Text,
     joined_sentence,
     missing,
 )
 from gankit.run.directory import RunDirectory
-from gankit.run.interpolate import Strip, interpolation
+from gankit.run.interpolate import Interpolation, interpolate
 from gankit.run.model import Model, load_model
 
 PAIRS = 16
 """Real and synthetic slices shown."""
 
-EVALUATION = "evaluation.json"
 CRITIC = ".critic"
 PACE = ("step", "steps_per_s", "wall_s")
 """What a row of metrics.jsonl has besides the scalars of phases."""
@@ -49,15 +50,15 @@ PACE = ("step", "steps_per_s", "wall_s")
 
 @attrs.frozen(eq=False)
 class RunView:
-    """A run with what could be read of it; a text in the place of what could not says why."""
+    """A run with what could be read of it."""
 
     directory: RunDirectory
     recipe: Recipe
     rows: list[dict[str, Any]]
-    model: Model | str
-    cohort: Cohort | str
+    model: Model | Absent
+    cohort: Cohort | Absent
     changed: str = ""
-    """Digest of the cohort, where it is not that with which the run began."""
+    """Digest of the cohort, where it is not the one with which the run began."""
 
 
 def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | None, plugins: Plugins) -> Page:
@@ -72,12 +73,15 @@ def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | 
         RecipeError: the recipe does not fit the installed plugins.
     """
     recipe = check_document(Layers(directory.locked_recipe(), {}), str(directory.recipe), plugins)
-    model = readable_model(directory.path, plugins)
-    if cohort is not None:
-        view = RunView(directory, recipe, directory.read_metrics(), model, cohort)
-    else:
-        found = readable_cohort(recipe)
-        view = RunView(directory, recipe, directory.read_metrics(), model, found, _changed(found, directory))
+    view = RunView(
+        directory,
+        recipe,
+        directory.read_metrics(),
+        readable_model(directory.path, plugins),
+        readable_cohort(recipe) if cohort is None else cohort,
+    )
+    if cohort is None:
+        view = attrs.evolve(view, changed=_changed(view.cohort, directory))
     sections = (
         _pairs(view),
         _interpolation(view),
@@ -89,24 +93,25 @@ def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | 
     return Page(f"Run {recipe.name}", recipe.summary, sections, f"Made from {directory.path.resolve().name}/.")
 
 
-def readable_model(path: Path, plugins: Plugins) -> Model | str:
+def readable_model(path: Path, plugins: Plugins) -> Model | Absent:
     """The model of a run, or why there is none."""
     try:
         return load_model(path, "cpu", plugins)
     except GankitError as error:
-        return f"No samples: {error}."
+        return Absent(f"No samples: {error}.")
 
 
-def readable_cohort(recipe: Recipe) -> Cohort | str:
+def readable_cohort(recipe: Recipe) -> Cohort | Absent:
     """The cohort of a recipe, or why it cannot be read."""
     try:
         return recipe.cohort.load()
     except GankitError as error:
-        return f"No real slices: the cohort cannot be read ({error})."
+        return Absent(f"No real slices: the cohort cannot be read ({error}).")
 
 
-def _changed(cohort: Cohort | str, directory: RunDirectory) -> str:
-    if isinstance(cohort, str):
+def _changed(cohort: Cohort | Absent, directory: RunDirectory) -> str:
+    """The digest of a cohort that is not the one with which a run began; else nothing."""
+    if isinstance(cohort, Absent):
         return ""
     now = cohort.digest()
     return "" if directory.provenance().get("cohort", now) == now else now
@@ -116,55 +121,62 @@ def _changed(cohort: Cohort | str, directory: RunDirectory) -> str:
 
 
 def _pairs(view: RunView) -> Section:
+    real = _real_panel(view)
+    synthetic = _synthetic_panel(view)
+    panels = tuple(panel for panel, _ in (real, synthetic) if panel is not None)
     specs = view.recipe.modalities
-    panels, notes = [], []
-    real = view.cohort if isinstance(view.cohort, str) else real_slices(view.cohort, view.recipe, PAIRS)
-    if isinstance(real, str):
-        notes.append(real)
-    else:
-        panels.append(pair_blocks("real", real, specs))
-        if any(np.isnan(images).any() for images in real.values()):
-            notes.append("Real slices are left empty where they lack a modality.")
-    if isinstance(view.model, str):
-        notes.append(view.model)
-    else:
-        seed = view.recipe.training.seed
-        panels.append(pair_blocks("synthetic", view.model.sample(PAIRS, seed), specs))
-        notes.append(f"Synthetic: random latents of seed {seed}, after {view.model.step} steps, averaged weights.")
-    order = " above ".join(specs)
-    if panels:
-        notes.insert(0, f"Each column is one slice, {order}; nothing was picked." if len(specs) > 1 else "")
-    blocks: list[Block] = [Pictures(colour_bars(specs), tuple(panels), beside=True)] if panels else []
-    return Section("Real and synthetic pairs", (*blocks, Text(joined_sentence(notes))))
+    notes = [*real[1], *synthetic[1]]
+    if panels and len(specs) > 1:
+        notes.insert(0, f"Each column is one slice, {' above '.join(specs)}; nothing was picked.")
+    pictures = [Pictures(colour_bars(specs), panels, beside=True)] if panels else []
+    return Section("Real and synthetic pairs", (*pictures, Text(joined_sentence(notes))))
 
 
-def real_slices(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarray] | str:
-    """Real slices that samples are drawn to, or why there are none."""
+def _real_panel(view: RunView) -> tuple[Panel | None, list[str]]:
+    """Real slices, where there are any, and what is to be said of them."""
+    real = real_slices(view.cohort, view.recipe, PAIRS)
+    if isinstance(real, Absent):
+        return None, [real.why]
+    lacking = any(np.isnan(images).any() for images in real.values())
+    notes = ["Real slices are left empty where they lack a modality."] if lacking else []
+    return pair_blocks("real", real, view.recipe.modalities), notes
+
+
+def _synthetic_panel(view: RunView) -> tuple[Panel | None, list[str]]:
+    """Samples, where there is a model, and what is to be said of them."""
+    if isinstance(view.model, Absent):
+        return None, [view.model.why]
+    seed = view.recipe.training.seed
+    note = f"Synthetic: random latents of seed {seed}, after {view.model.step} steps, averaged weights."
+    return pair_blocks("synthetic", view.model.sample(PAIRS, seed), view.recipe.modalities), [note]
+
+
+def real_slices(cohort: Cohort | Absent, recipe: Recipe, count: int) -> dict[str, np.ndarray] | Absent:
+    """Real slices that samples are drawn to."""
+    if isinstance(cohort, Absent):
+        return cohort
     try:
         images = real_pairs(cohort, recipe, count)
     except GankitError as error:
-        return f"No real slices: the cohort does not fit the recipe ({error})."
-    return images if len(next(iter(images.values()))) else "No real slices: the cohort has none that fit the recipe."
+        return Absent(f"No real slices: the cohort does not fit the recipe ({error}).")
+    if not len(next(iter(images.values()))):
+        return Absent("No real slices: the cohort has none that fit the recipe.")
+    return images
 
 
 def _interpolation(view: RunView) -> Section:
     title = "Interpolation"
-    if absent := [found for found in (view.model, view.cohort) if isinstance(found, str)]:
-        return missing(title, *absent)
-    assert isinstance(view.model, Model)
-    assert isinstance(view.cohort, Cohort)
-    strip = interpolated(view.model, view.cohort)
-    if isinstance(strip, str):
-        return missing(title, strip)
-    panel = pair_blocks(
-        "interpolation", strip.images, view.recipe.modalities, columns=len(next(iter(strip.images.values())))
-    )
-    return Section(title, (Pictures((), (attrs.evolve(panel, title=""),)), Text(interpolation_caption([strip]))))
+    found = interpolated(view.model, view.cohort)
+    if not isinstance(found, Interpolation):
+        return missing(title, *(absent.why for absent in found))
+    count = len(next(iter(found.images.values())))
+    panel = pair_blocks("interpolation", found.images, view.recipe.modalities, columns=count)
+    return Section(title, (Pictures((), (attrs.evolve(panel, title=""),)), Text(interpolation_caption([found]))))
 
 
-def interpolation_caption(strips: Sequence[Strip]) -> str:
-    """What strips show."""
-    tested = all(strip.of_test for strip in strips)
+def interpolation_caption(shown: Sequence[Interpolation]) -> str:
+    """What interpolations show."""
+    tested = all(each.of_test for each in shown)
     ends = "two real test slices" if tested else "two real slices, since fewer than two of the test split fit"
     return (
         f"Ends: {ends}. Beside each: what the synthesizer makes of its encoding. Between: equal steps on the sphere"
@@ -172,14 +184,17 @@ def interpolation_caption(strips: Sequence[Strip]) -> str:
     )
 
 
-def interpolated(model: Model, cohort: Cohort) -> Strip | str:
-    """A model's strip, or why there is none."""
+def interpolated(model: Model | Absent, cohort: Cohort | Absent) -> Interpolation | tuple[Absent, ...]:
+    """A model's interpolation between slices of a cohort, or everything that hinders it."""
+    if isinstance(model, Absent) or isinstance(cohort, Absent):
+        return tuple(each for each in (model, cohort) if isinstance(each, Absent))
     if model.recipe.encoder() is None:
-        return f"No interpolation: recipe {model.recipe.name!r} has no encoder, so real slices have no latents."
+        why = f"No interpolation: recipe {model.recipe.name!r} has no encoder, so real slices have no latents."
+        return (Absent(why),)
     try:
-        return interpolation(model, cohort)
+        return interpolate(model, cohort=cohort)
     except GankitError as error:
-        return f"No interpolation: {error}."
+        return (Absent(f"No interpolation: {error}."),)
 
 
 # Curves ---------------------------------------------------------------------------------------------------
@@ -254,11 +269,11 @@ def _evaluation(view: RunView, named: Path | None) -> Section:
     found = evaluation_file(run, named)
     if found is None:
         return missing(title, "Not judged yet: run 'gankit evaluate RUN -o RUN/evaluation', then 'gankit report RUN'.")
-    document = read_document(found, "gankit-evaluation-")
-    short, full = evaluation_tables(document)
-    stale = [row for row in document["rows"] if row["kind"] == "model" and row["steps"] != _step(view)]
-    notes = [Text(f"Row {row['name']} was judged after {row['steps']} steps.") for row in stale]
-    return Section(title, (Figures(short), *notes, Figures(full, folded=True)))
+    result = read_evaluation(found)
+    short, full = evaluation_tables(result)
+    stale = [row for row in result.rows if row.kind == "model" and row.steps != _step(view)]
+    notes = [Text(f"Row {row.name} was judged after {row.steps} steps.") for row in stale]
+    return Section(title, (TableBlock(short), *notes, TableBlock(full, folded=True)))
 
 
 def evaluation_file(run: Path, named: Path | None) -> Path | None:
@@ -270,7 +285,7 @@ def evaluation_file(run: Path, named: Path | None) -> Path | None:
     if named is not None:
         file = named / EVALUATION if named.is_dir() else named
         if not file.is_file():
-            raise InputError(f"--evaluation {named}: no {EVALUATION} there; make one with 'gankit evaluate'")
+            raise InputError(f"`evaluation` {named}: no {EVALUATION} there; make one with 'gankit evaluate'")
         return file
     return next((file for file in (run / EVALUATION, run / "evaluation" / EVALUATION) if file.is_file()), None)
 
@@ -297,12 +312,12 @@ def _provenance(view: RunView) -> Section:
         *_cohort_facts(view, str(said.get("cohort", ABSENT))),
     ]
     recipe = Listing("recipe.lock.toml", view.directory.recipe.read_text(encoding="utf-8"))
-    return Section("Provenance", (Facts(tuple(facts)), Figures(modality_table(view.recipe)), recipe))
+    return Section("Provenance", (Facts(tuple(facts)), TableBlock(modality_table(view.recipe)), recipe))
 
 
 def _cohort_facts(view: RunView, digest: str) -> list[tuple[str, str]]:
-    if isinstance(view.cohort, str):
-        return [("cohort digest", digest), ("cohort", view.cohort)]
+    if isinstance(view.cohort, Absent):
+        return [("cohort digest", digest), ("cohort", view.cohort.why)]
     cohort = view.cohort
     changed = f"; the cohort shown here has another content, {view.changed}" if view.changed else ""
     size = f"{len(cohort)} slices of {len(np.unique(cohort.patient))} patients"

@@ -15,6 +15,7 @@ from gankit.cohort.fit import area_average, require_fit
 from gankit.cohort.sheet import sheet_png
 from gankit.files.atomic import write_bytes
 from gankit.plugin.plugins import Plugins
+from gankit.processes.device import choose_device
 from gankit.recipe.recipe import Recipe
 from gankit.run.model import Model, load_model
 
@@ -34,7 +35,7 @@ def slerp(start_Z: Tensor, end_Z: Tensor, fractions_T: Tensor) -> Tensor:
 
 
 @attrs.frozen(eq=False)
-class Strip:
+class Interpolation:
     """Two real slices at the ends and what the synthesizer makes on the way between their encodings."""
 
     ends: tuple[int, int]
@@ -45,13 +46,47 @@ class Strip:
     """Modality to (between + 4, C, *S) in the modality's unit: slice, its encoding, between, encoding, slice."""
 
 
-def interpolation(model: Model, cohort: Cohort, between: int = 6, pair: tuple[int, int] | None = None) -> Strip:
-    """Interpolate between two test slices that have every modality and the label that the synthesizer makes, the first
-    and the last unless ``pair`` numbers others among them; between slices of any split where fewer than two are.
+def interpolate(
+    model: Model | str | Path,
+    out: str | Path | None = None,
+    *,
+    between: int = 6,
+    pair: tuple[int, int] | None = None,
+    cohort: Cohort | None = None,
+    device: str = "auto",
+    plugins: Plugins | None = None,
+) -> Interpolation:
+    """Interpolate on the sphere between the encodings of two real slices (Wang et al., Fig. 6).
+
+    The slices are two test slices that have every modality and the label that the synthesizer makes. Where the test
+    split has fewer than two, they are of any split.
+
+    Args:
+        model: a model, or what ``load_model`` takes: a run directory, a model file, or the name of a shipped model.
+        out: PNG to write; default: none.
+        between: latents between the two.
+        pair: the two slices, counted from 0 among such slices; default: the first and the last.
+        cohort: where the slices are from; default: the cohort of the model's recipe.
+        device: "auto", "cpu", "cuda" or "cuda:N", for a model that is loaded here.
+        plugins: what is installed; default: load it.
 
     Raises:
-        InputError: the recipe has no encoder, the cohort does not fit it, or the slices do not exist.
+        InputError: neither a run nor a model, it has no encoder, the cohort does not fit, the slices do not exist, or
+            the file's name is not that of a PNG.
+        RunError: the file cannot be written.
     """
+    if out is not None and Path(out).suffix.lower() != ".png":
+        raise InputError(f"`out` {out}: is written as PNG, so its name must end in .png")
+    if between < 1:
+        raise InputError(f"`between` must be a whole number of at least 1, got {between!r}")
+    loaded = model if isinstance(model, Model) else load_model(model, choose_device(device), plugins)
+    found = _interpolated(loaded, cohort or loaded.recipe.cohort.load(), between, pair)
+    if out is not None:
+        write_bytes(Path(out), _sheet(found, loaded.recipe))
+    return found
+
+
+def _interpolated(model: Model, cohort: Cohort, between: int, pair: tuple[int, int] | None) -> Interpolation:
     recipe = model.recipe
     require_fit(recipe, cohort)
     ends = _chosen(cohort, recipe, pair)
@@ -61,32 +96,24 @@ def interpolation(model: Model, cohort: Cohort, between: int = 6, pair: tuple[in
     }
     start_Z, end_Z = model.encode({name: torch.from_numpy(images) for name, images in real.items()})
     made = model.synthesize(slerp(start_Z, end_Z, torch.linspace(0, 1, between + 2)))
-    return Strip(
+    return Interpolation(
         ends,
         bool((cohort.split[list(ends)] == "test").all()),
         {name: np.concatenate([real[name][:1], image.numpy(), real[name][1:]]) for name, image in made.items()},
     )
 
 
-def write_interpolation(
-    path: Path, out: Path, between: int, pair: tuple[int, int] | None, device: torch.device, plugins: Plugins
-) -> tuple[int, int]:
-    """Write the strip of a run or model as PNG; returns which two slices of its recipe's cohort it joins.
-
-    Raises:
-        InputError: neither a run nor a model, it has no encoder, its cohort does not fit, or the slices do not exist.
-    """
-    model = load_model(path, device, plugins)
-    strip = interpolation(model, model.recipe.cohort.load(), between, pair)
-    first, last = strip.ends
+def _sheet(found: Interpolation, recipe: Recipe) -> bytes:
+    """The slices as a PNG: the real ones in panels of their own."""
+    first, last = found.ends
+    between = len(next(iter(found.images.values()))) - 4
     parts = {
         f"real {first}": slice(None, 1),
         f"encoding of {first}, {between} between, encoding of {last}": slice(1, -1),
         f"real {last}": slice(-1, None),
     }
-    panels = {title: {name: images[part] for name, images in strip.images.items()} for title, part in parts.items()}
-    write_bytes(out, sheet_png(panels, model.recipe.modalities, columns=between + 2))
-    return strip.ends
+    panels = {title: {name: images[part] for name, images in found.images.items()} for title, part in parts.items()}
+    return sheet_png(panels, recipe.modalities, columns=between + 2)
 
 
 def _chosen(cohort: Cohort, recipe: Recipe, pair: tuple[int, int] | None) -> tuple[int, int]:

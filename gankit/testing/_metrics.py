@@ -13,7 +13,8 @@ import attrs
 import numpy as np
 
 from gankit.cohort.cohort import Cohort, Modality
-from gankit.evaluation.evaluation import Candidate, Evaluation, Reading
+from gankit.evaluation.evaluation import Candidate, Evaluation
+from gankit.evaluation.results import Reading
 from gankit.plugin.components import AbstractMetric
 from gankit.recipe.recipe import ModalitySpec
 from gankit.testing._promises import check_imports, no_global_draws, promise, require

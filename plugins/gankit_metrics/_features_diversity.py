@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from gankit import Candidate, Cohort, Evaluation, Reading
+from gankit import Candidate, Cohort, Evaluation, Reading, percentiles
 from gankit_metrics._extra import extra
 from gankit_metrics._features_images import images
 from gankit_metrics._frechet import mean_of_pairs
-from gankit_metrics._resampling import drawn, percentiles
+from gankit_metrics._resampling import drawn
 
 if TYPE_CHECKING:
     from gankit_metrics.features import Diversity

@@ -11,12 +11,12 @@ import attrs
 import numpy as np
 import torch
 
-from gankit import Candidate, Cohort, Evaluation, InputError, Reading
+from gankit import Candidate, Cohort, Evaluation, InputError, Reading, percentiles
 from gankit_metrics._extractor import task_extractor
 from gankit_metrics._features_images import halved, images
 from gankit_metrics._features_task import no_extractor
 from gankit_metrics._manifold import distances
-from gankit_metrics._resampling import drawn, percentiles, weighted_mean
+from gankit_metrics._resampling import drawn, weighted_mean
 from gankit_metrics._sides import too_few, without_value
 
 SPACES = ("features", "pixels")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gankit import Candidate, Cohort, Evaluation, Reading
+from gankit import Candidate, Cohort, Evaluation, Reading, percentiles
 from gankit_metrics._features_images import images
 from gankit_metrics._features_random import SMALLEST, high_frequency_energy, random_features
-from gankit_metrics._resampling import drawn, percentiles, weighted_mean
+from gankit_metrics._resampling import drawn, weighted_mean
 from gankit_metrics._sides import LEAST, Sides, frechet_reading, neighbour_readings, too_few, without_value
 from gankit_metrics._sizes import unfit
 

@@ -7,26 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from gankit import Cohort, Evaluation
+from gankit import Cohort, Evaluation, percentiles, resampled
 
 
 def drawn(cohort: Cohort, evaluation: Evaluation, stream: str) -> np.ndarray:
-    """How often each slice is in each replicate, (R, N) float64; patients are drawn with replacement, all slices of a
-    drawn patient together (cluster bootstrap, Field and Welsh 2007, J. R. Stat. Soc. B 69, 369)."""
-    patients, index_N = np.unique(cohort.patient, return_inverse=True)
-    shape = evaluation.replicates, len(patients)
-    chosen_RP = evaluation.draws(f"bootstrap/{stream}").integers(len(patients), size=shape)
-    counts_RP = np.stack([np.bincount(row, minlength=len(patients)) for row in chosen_RP])
-    return counts_RP[:, index_N].astype(np.float64)
-
-
-def percentiles(values_R: np.ndarray) -> tuple[float, float] | None:
-    """The 95% percentile interval; replicates on which the statistic is not defined (NaN) are left out."""
-    values_R = values_R[~np.isnan(values_R)]
-    if not len(values_R):
-        return None
-    low, high = np.quantile(values_R, [0.025, 0.975])
-    return float(low), float(high)
+    """How often each slice is in each replicate, (R, N) float64; patients are drawn, see ``gankit.resampled``."""
+    generator = evaluation.draws(f"bootstrap/{stream}")
+    draws = resampled(cohort.patient, replicates=evaluation.replicates, generator=generator)
+    return np.stack([np.bincount(index, minlength=len(cohort)) for (index,) in draws]).astype(np.float64)
 
 
 def centred(values_R: np.ndarray, value: float) -> tuple[float, float] | None:

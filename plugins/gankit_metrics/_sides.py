@@ -11,10 +11,10 @@ from typing import Literal
 import attrs
 import numpy as np
 
-from gankit import Cohort, Evaluation, Reading
+from gankit import Cohort, Evaluation, Reading, percentiles
 from gankit_metrics._frechet import Fitted, KernelDistance, frechet
 from gankit_metrics._manifold import Neighbourhoods
-from gankit_metrics._resampling import centred, drawn, percentiles, weighted_mean
+from gankit_metrics._resampling import centred, drawn, weighted_mean
 
 Better = Literal["higher", "lower", "real"]
 

@@ -7,7 +7,8 @@ import pytest
 from gankit import Cohort, Evaluation, Modality, ModalitySpec
 from gankit.cohort import augmented as module
 from gankit.cohort.augmented import augmented
-from gankit.evaluation.subjects import Sets, references
+from gankit.evaluation.judging import Sets
+from gankit.evaluation.subjects import references
 
 
 def cohort_of(values, size=None, **others):

@@ -1,6 +1,5 @@
 """``gankit compare``: the plan, what is trained and measured, going on after a stop, tests and tables."""
 
-import json
 import shutil
 
 import attrs
@@ -9,18 +8,25 @@ import pytest
 import tomli_w
 from click.testing import CliRunner
 
-from gankit import InputError, RunError, load_recipe, train, write_cohort
+from gankit import InputError, Judging, RunError, load_recipe, read_comparison, train, write_cohort
 from gankit.cli import main
 from gankit.comparison.axes import methods_of, slug
-from gankit.comparison.compare import by_round, compare, failures, plan_comparison
+from gankit.comparison.compare import by_round, carry_out, failures, plan_comparison
 from gankit.comparison.comparison import common_modalities
 from gankit.evaluation.statistics import holm, welch
 from gankit.processes.jobs import Ended
 from gankit.recipe.structure import to_document
 from tests.toy import MEASURED
 
-SMALL = {"metrics": ("brightness",), "sets": 2, "per_set": 10, "replicates": 4, "steps": 2}
+JUDGING = {field.name for field in attrs.fields(Judging)}
+SMALL = {"metrics": ("brightness",), "sets": 2, "per_set": 10, "replicates": 20, "steps": 2}
 BRIGHT, DARK = "bright", "dark"
+
+
+def planned_comparison(recipes, out, plugins, **options):
+    """A plan; options are those of ``plan_comparison`` and fields of ``Judging``."""
+    asked = {name: options.pop(name) for name in JUDGING & set(options)}
+    return plan_comparison(recipes, out, judging=Judging(**asked), plugins=plugins, **options)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +57,7 @@ def plan(recipes, measuring, tmp_path):
 
     def make(*names, **options):
         files = [str(recipes / f"{name}.toml") for name in names or (BRIGHT, DARK)]
-        return plan_comparison(files, tmp_path / "out", plugins=measuring, **{**SMALL, **options})
+        return planned_comparison(files, tmp_path / "out", plugins=measuring, **{**SMALL, **options})
 
     return make
 
@@ -62,13 +68,13 @@ def done(plan, runs, measuring, tmp_path):
     shutil.copytree(runs, tmp_path / "out/runs")
 
     def run(*names, **options):
-        return compare(plan(*names, **options), plugins=measuring, quiet=True)
+        return carry_out(plan(*names, **options), plugins=measuring, quiet=True)
 
     return run
 
 
 def entry(line, name="brightness.mean"):
-    return next(entry for entry in line["summary"] if entry["id"] == name)
+    return next(entry for entry in line.summary if entry.id == name)
 
 
 def test_without_test_slices_methods_are_compared_without_a_row_of_real_slices(done, tiny_cohort, tmp_path):
@@ -78,8 +84,8 @@ def test_without_test_slices_methods_are_compared_without_a_row_of_real_slices(d
     document = done(
         cohort=tmp_path / "real.safetensors", seeds=2, metrics=("high-frequency", "random-frechet"), headline=("*",)
     )
-    assert [row["name"] for row in document["rows"] if row["kind"] != "model"] == ["augmented real"]
-    better = {test["id"]: test["better"] for test in document["tests"]}
+    assert [row.name for row in document.rows if row.kind != "model"] == ["augmented real"]
+    better = {test.id: test.better for test in document.tests}
     assert better["high-frequency.adc.energy"] is None
     assert better["random-frechet.adc.fd"] in ("a", "b")
 
@@ -114,11 +120,11 @@ def test_axes_multiply_and_keys_need_not_be_of_networks(plugins):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"axes": ["adc_decoder.factor"]}, "--axis adc_decoder.factor: must be KEY=VALUE,VALUE"),
+        ({"axes": ["adc_decoder.factor"]}, "`axes` adc_decoder.factor: must be KEY=VALUE,VALUE"),
         ({"axes": ["adc_decoder.factor=3"]}, "factor"),
         ({"axes": ["adc_decoders.factor=2"]}, "adc_decoders: unknown key"),
-        ({"overrides": ["training.seed=3"]}, "--set training.seed: a comparison counts seeds up"),
-        ({"axes": ["training.seed=0,1"]}, "--axis training.seed: a comparison counts seeds up"),
+        ({"overrides": ["training.seed=3"]}, "`overrides` training.seed: a comparison counts seeds up"),
+        ({"axes": ["training.seed=0,1"]}, "`axes` training.seed: a comparison counts seeds up"),
         ({"axes": ["training.batch=8,8"]}, "are both named 'adc-only batch=8' here"),
     ],
 )
@@ -141,12 +147,12 @@ def test_runs_of_another_machine_are_taken_and_judged(done, tmp_path):
     """Trained runs that are copied in are not trained: every row says seed, steps, time and device."""
     document = done(seeds=2)
     names = ["bright-seed0", "bright-seed1", "dark-seed0", "dark-seed1", "real", "augmented real"]
-    assert [row["name"] for row in document["rows"]] == names
+    assert [row.name for row in document.rows] == names
     assert not (tmp_path / "out/logs").exists()
-    for row in document["rows"][:4]:
-        assert (row["steps"], row["seed"], row["device"]) == (2, int(row["name"][-1]), "cpu")
-        assert row["wall_s"] > 0
-    assert json.loads((tmp_path / "out/comparison.json").read_text()) == document
+    for row in document.rows[:4]:
+        assert (row.steps, row.seed, row.device) == (2, int(row.name[-1]), "cpu")
+        assert row.wall_s > 0
+    assert read_comparison(tmp_path / "out") == document
 
 
 def test_seeds_may_begin_anywhere_and_are_trained_round_by_round(plan):
@@ -168,40 +174,40 @@ def test_a_folder_of_other_seeds_is_refused(plan, measuring):
 def test_with_several_seeds_the_unit_is_the_seed(done):
     """A method's values are the means of its rows; the test is Welch's on them."""
     document = done(seeds=2)
-    assert document["unit"] == "training seed"
-    bright, dark = document["methods"]
-    means = {row["name"]: entry(row)["mean"] for row in document["rows"]}
-    assert entry(bright)["values"] == [means["bright-seed0"], means["bright-seed1"]]
-    assert (entry(bright)["n"], entry(bright)["interval_of"]) == (2, "seeds")
-    (test,) = document["tests"]
-    found = welch(entry(bright)["values"], entry(dark)["values"])
-    assert (test["a"], test["b"], test["t"], test["p"]) == (BRIGHT, DARK, found.t, found.p)
-    nearer = min((bright, dark), key=lambda method: abs(entry(method)["mean"] - means["real"]))
-    assert {"a": BRIGHT, "b": DARK}[test["better"]] == nearer["name"]
+    assert document.unit == "training seed"
+    bright, dark = document.methods
+    means = {row.name: entry(row).mean for row in document.rows}
+    assert entry(bright).values == (means["bright-seed0"], means["bright-seed1"])
+    assert (entry(bright).n, entry(bright).interval_of) == (2, "seeds")
+    (test,) = document.tests
+    found = welch(entry(bright).values, entry(dark).values)
+    assert (test.a, test.b, test.t, test.p) == (BRIGHT, DARK, found.t, found.p)
+    nearer = min((bright, dark), key=lambda method: abs(entry(method).mean - means["real"]))
+    assert {"a": BRIGHT, "b": DARK}[test.better] == nearer.name
 
 
 def test_with_one_seed_the_unit_is_the_set_and_it_is_said(done, tmp_path):
     """In the JSON and in every table."""
     document = done()
-    assert document["unit"] == "sample set"
-    (test,) = document["tests"]
-    sets = [[judged["readings"][0]["value"] for judged in row["sets"]] for row in document["rows"][:2]]
-    assert test["p"] == welch(*sets).p
+    assert document.unit == "sample set"
+    (test,) = document.tests
+    sets = [[judged.readings[0].value for judged in row.sets] for row in document.rows[:2]]
+    assert test.p == welch(*sets).p
     for file in ("comparison.md", "comparison.tex", "report.html"):
         assert "the noise of sampling alone" in (tmp_path / "out" / file).read_text()
 
 
 def test_holm_corrects_over_every_test_of_the_table(done):
     """Two readings of one pair."""
-    tests = done(seeds=2, headline=("brightness.*",))["tests"]
-    assert [test["id"] for test in tests] == ["brightness.mean", "brightness.error"]  # none was measured of the third
-    assert [test["p_holm"] for test in tests] == holm([test["p"] for test in tests])
+    tests = done(seeds=2, headline=("brightness.*",)).tests
+    assert [test.id for test in tests] == ["brightness.mean", "brightness.error"]  # none was measured of the third
+    assert [test.p_holm for test in tests] == holm([test.p for test in tests])
 
 
 def test_one_set_of_one_seed_cannot_be_tested(done):
     """No p is made up."""
-    (test,) = done(sets=1)["tests"]
-    assert (test["p"], test["p_holm"], test["note"]) == (None, None, "needs two values of each method")
+    (test,) = done(sets=1).tests
+    assert (test.p, test.p_holm, test.note) == (None, None, "needs two values of each method")
 
 
 def test_a_run_that_fails_is_named_and_the_others_are_compared(plan, runs, measuring, monkeypatch, tmp_path):
@@ -209,14 +215,14 @@ def test_a_run_that_fails_is_named_and_the_others_are_compared(plan, runs, measu
     failing = [Ended(name="dark-seed0", code=1, last="Error: the loss is nan")]
     monkeypatch.setattr("gankit.comparison.compare.run_jobs", lambda *_: (failing, None))
     shutil.copytree(runs / "bright-seed0", tmp_path / "out/runs/bright-seed0")
-    document = compare(plan(), plugins=measuring, quiet=True)
-    assert [row["name"] for row in document["rows"]] == ["bright-seed0", "real", "augmented real"]
-    assert document["failed"] == [{"name": "dark-seed0", "reason": "Error: the loss is nan"}]
+    document = carry_out(plan(), plugins=measuring, quiet=True)
+    assert [row.name for row in document.rows] == ["bright-seed0", "real", "augmented real"]
+    assert [(run.name, run.reason) for run in document.failed] == [("dark-seed0", "Error: the loss is nan")]
     assert "Training of dark-seed0 failed: Error: the loss is nan" in (tmp_path / "out/comparison.md").read_text()
     assert failures(document).startswith("training of dark-seed0 failed: Error: the loss is nan; see logs/dark-seed0")
     shutil.rmtree(tmp_path / "out")
     with pytest.raises(RunError, match="training of dark-seed0 failed"):
-        compare(plan(DARK), plugins=measuring, quiet=True)
+        carry_out(plan(DARK), plugins=measuring, quiet=True)
 
 
 # Going on -------------------------------------------------------------------------------------------------
@@ -235,7 +241,7 @@ def test_a_comparison_grows(done):
     done(BRIGHT, sets=1)
     MEASURED.clear()
     document = done(BRIGHT, DARK, seeds=2, sets=2)
-    assert [method["name"] for method in document["methods"]] == [BRIGHT, DARK]
+    assert [method.name for method in document.methods] == [BRIGHT, DARK]
     assert sorted(name for name, _ in MEASURED if "real" not in name) == sorted(
         ["bright-seed0", *["bright-seed1", "dark-seed0", "dark-seed1"] * 2]
     )
@@ -257,7 +263,7 @@ def test_another_comparison_is_refused_and_nothing_is_lost(done, plan, tmp_path,
     done()
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     with pytest.raises(
-        InputError, match=f"holds another comparison \\(.*{message}.*or another place with -o"
+        InputError, match=f"holds another comparison \\(.*{message}.*or another place with `out`"
     ) as caught:
         plan(*names, **options)
     assert "\n" not in str(caught.value)
@@ -284,7 +290,7 @@ def test_a_model_without_its_recipe_is_refused(plan, runs, tmp_path):
 def test_a_run_trained_for_longer_is_refused(plan, runs, tmp_path):
     """Its last steps cannot be taken back."""
     shutil.copytree(runs, tmp_path / "out/runs")
-    with pytest.raises(InputError, match="was trained for 2 steps, this comparison asks for 1; give --steps 2"):
+    with pytest.raises(InputError, match="was trained for 2 steps, this comparison asks for 1; give `steps` 2"):
         plan(steps=1)
 
 
@@ -297,7 +303,7 @@ def test_two_processes_do_not_share_a_folder(plan, measuring, tmp_path):
         filelock.FileLock(tmp_path / "out/.lock"),
         pytest.raises(RunError, match="another process is at this comparison"),
     ):
-        compare(plan(), plugins=measuring, quiet=True)
+        carry_out(plan(), plugins=measuring, quiet=True)
 
 
 def test_modalities_that_are_not_judged_may_differ(measuring, tmp_path):
@@ -305,8 +311,8 @@ def test_modalities_that_are_not_judged_may_differ(measuring, tmp_path):
     (tmp_path / "odd.toml").write_text('extends = "mpmri-quick"\nname = "odd"\n[modalities.t2w]\nunit = "s"\n')
     recipes = ["mpmri-quick", str(tmp_path / "odd.toml")]
     with pytest.raises(InputError, match="modalities.t2w.unit: 1 in mpmri-quick, s in odd"):
-        common_modalities(plan_comparison(recipes, tmp_path / "out", plugins=measuring))
-    adc_alone = plan_comparison(recipes, tmp_path / "out", modalities=("adc",), plugins=measuring)
+        common_modalities(planned_comparison(recipes, tmp_path / "out", plugins=measuring))
+    adc_alone = planned_comparison(recipes, tmp_path / "out", modalities=("adc",), plugins=measuring)
     assert "adc" in common_modalities(adc_alone)
 
 
@@ -315,19 +321,19 @@ def test_methods_must_be_comparable(plan, recipes, measuring, tmp_path):
     document = load_recipe(recipes / f"{DARK}.toml", {"modalities.adc.range": [0, 9], "name": "odd"}, measuring)
     (recipes / "odd.toml").write_text(tomli_w.dumps(to_document(document, measuring.registry)))
     with pytest.raises(InputError, match=r"modalities.adc.range: \(0.0, 3000.0\) in bright, \(0.0, 9.0\) in odd"):
-        compare(plan(BRIGHT, "odd"), plugins=measuring, quiet=True)
+        carry_out(plan(BRIGHT, "odd"), plugins=measuring, quiet=True)
     assert not (tmp_path / "out/plan.json").exists()  # mended, it may begin here
     other = load_recipe(recipes / f"{DARK}.toml", {"cohort.path": "other.safetensors", "name": "far"}, measuring)
     (recipes / "far.toml").write_text(tomli_w.dumps(to_document(other, measuring.registry)))
     with pytest.raises(InputError, match="bright and far train on different cohorts"):
-        compare(plan_comparison([str(recipes / f"{name}.toml") for name in (BRIGHT, "far")], tmp_path / "two",
+        carry_out(planned_comparison([str(recipes / f"{name}.toml") for name in (BRIGHT, "far")], tmp_path / "two",
                                 plugins=measuring, **SMALL), plugins=measuring, quiet=True)  # fmt: skip
 
 
 def test_methods_of_another_label_than_asked_for_are_refused(plan, measuring):
     """They would be judged as what they are not."""
     with pytest.raises(InputError, match="bright makes slices with 'cs' = 1, asked for are slices with 'cs' = 0"):
-        compare(plan(label="cs=0"), plugins=measuring, quiet=True)
+        carry_out(plan(label="cs=0"), plugins=measuring, quiet=True)
 
 
 def test_rows_say_where_a_training_cohort_was_not_looked_at(
@@ -338,11 +344,11 @@ def test_rows_say_where_a_training_cohort_was_not_looked_at(
     file = tmp_path / "far.toml"
     file.write_text(tomli_w.dumps(to_document(recipe, measuring.registry)))
     out = tmp_path / "out"
-    planned = plan_comparison([str(file)], out, cohort=tiny_cohort_file, plugins=measuring, **SMALL)
+    planned = planned_comparison([str(file)], out, cohort=tiny_cohort_file, plugins=measuring, **SMALL)
     (run,) = planned.runs
     train(run.recipe, planned.run_directory(run).path, cohort=tiny_cohort, plugins=plugins, quiet=True)
-    document = compare(planned, plugins=measuring, quiet=True)
-    assert document["rows"][0]["note"].startswith("its training cohort is not at hand")
+    document = carry_out(planned, plugins=measuring, quiet=True)
+    assert document.rows[0].note.startswith("its training cohort is not at hand")
 
 
 # The command ----------------------------------------------------------------------------------------------
@@ -370,7 +376,7 @@ def test_tables_show_methods_real_slices_and_p_values(done, tmp_path):
     from gankit.evaluation.tables import figure
 
     document = done(seeds=2)
-    shown = figure(entry(document["methods"][0])).split()[0]
+    shown = figure(entry(document.methods[0])).split()[0]
     for file in ("comparison.md", "comparison.tex", "report.html"):
         text = (tmp_path / "out" / file).read_text()
         assert shown in text

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gankit import Summary
 from gankit.evaluation.tables import figure
 from gankit.files.tables import Table, latex, markdown
 
@@ -45,4 +46,6 @@ def test_latex_has_no_special_character_bare():
 )
 def test_a_figure_has_two_digits_of_its_uncertainty(mean, sd, interval, shown):
     """Of the SD, or where there is none or it is 0 of half the interval; mean and ends have as many decimals."""
-    assert figure({"mean": mean, "sd": sd, "interval": interval}) == shown
+    of = None if interval is None else "sets"
+    values = {"n": 1, "mean": mean, "sd": sd, "interval": interval, "interval_of": of}
+    assert figure(Summary(metric="m", name="r", unit="1", better="higher", notes=(), **values)) == shown

@@ -13,14 +13,22 @@ import pytest
 import tomli_w
 from click.testing import CliRunner
 
-from gankit import InputError, load_recipe, train, write_cohort
+from gankit import (
+    InputError,
+    Judging,
+    MethodResult,
+    MethodSummary,
+    evaluate,
+    load_recipe,
+    train,
+    write_cohort,
+    write_report,
+)
 from gankit.cli import main
-from gankit.comparison.compare import compare, plan_comparison
-from gankit.evaluation.evaluate import evaluate
+from gankit.comparison.compare import carry_out, plan_comparison
 from gankit.recipe.structure import to_document
 from gankit.report.comparison import axis_tables
 from gankit.report.figures import POINTS, curve, decimated, ticks
-from gankit.report.report import write_report
 from gankit.report.run import estimates
 from gankit.run.directory import RunDirectory
 
@@ -204,7 +212,8 @@ def test_a_recipe_without_encoder_has_no_interpolation(tiny_recipe, tiny_cohort,
 def test_an_evaluation_of_the_run_is_shown(copy, plugins):
     """Figures with SD and interval, found in the run directory; one that is older than the model is named so."""
     metrics = ("high-frequency",)
-    evaluate(copy, copy / "evaluation", sets=2, per_set=10, replicates=4, metrics=metrics, plugins=plugins, quiet=True)
+    judging = Judging(sets=2, per_set=10, replicates=20, metrics=metrics)
+    evaluate(copy, copy / "evaluation", judging=judging, plugins=plugins, quiet=True)
     page = read(write_report(copy, plugins=plugins))
     assert re.search(r"\d ± [\d.e-]+ \[[−\d.e, -]+\]", page.words)
     assert "high-frequency" in page.words
@@ -250,12 +259,15 @@ def comparison(tiny_recipe, tiny_cohort, plugins, tmp_path_factory):
         files.append(folder / f"{name}.toml")
         files[-1].write_text(tomli_w.dumps(to_document(recipe, plugins.registry)))
     plan = plan_comparison(
-        list(map(str, files)), folder / "out", axes=("training.batch=2,4",), sets=2, per_set=10, replicates=4,
-        metrics=("high-frequency",), modalities=("adc",), plugins=plugins,
-    )  # fmt: skip
+        files,
+        folder / "out",
+        judging=Judging(sets=2, per_set=10, replicates=20, metrics="high-frequency", modalities="adc"),
+        axes={"training.batch": [2, 4]},
+        plugins=plugins,
+    )
     for planned in plan.runs:
         train(planned.recipe, plan.run_directory(planned).path, cohort=tiny_cohort, plugins=plugins, quiet=True)
-    compare(plan, plugins=plugins, quiet=True)
+    carry_out(plan, plugins=plugins, quiet=True)
     return folder / "out"
 
 
@@ -288,12 +300,18 @@ def test_a_comparison_stands_without_its_runs(comparison, plugins, tmp_path):
     assert "p (Holm)" in page.words
 
 
+def method(name, mean):
+    """A method with one reading, ``m.r``."""
+    values = {"n": 1, "mean": mean, "sd": None, "interval": None, "interval_of": None, "values": (mean,)}
+    summary = MethodSummary(metric="m", name="r", unit="1", better="higher", notes=(), **values)
+    return MethodResult(name=name, rows=(name,), seeds=(0,), steps=1, wall_s=None, device=None, summary=(summary,))
+
+
 def test_an_axis_is_a_table_with_its_values_across():
     """As Table I: one column a value, one line a reading; methods off the axis are left out."""
-    entry = {"id": "m.r", "mean": 1.0, "sd": None, "interval": None, "unit": "1", "better": "higher"}
     names = ("net factor=1", "net factor=2", "plain")
-    methods = [{"name": name, "summary": [{**entry, "mean": float(at)}]} for at, name in enumerate(names)]
-    (table,) = axis_tables({"methods": methods, "headline": ["m.r"]})
+    methods = [method(name, mean=float(at)) for at, name in enumerate(names)]
+    (table,) = axis_tables(methods, ["m.r"])
     assert table.columns == ("", "factor=1", "factor=2")
     assert table.rows == (("m.r ↑", "0", "1"),)
 

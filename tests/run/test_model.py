@@ -11,14 +11,14 @@ from click.testing import CliRunner
 from matplotlib.image import imread
 
 import gankit
-from gankit import CheckpointError, CohortError, InputError, load_model, load_recipe, read_cohort, train
+from gankit import CheckpointError, CohortError, InputError, interpolate, load_model, load_recipe, read_cohort, train
 from gankit.cli import main
 from gankit.cohort.sheet import sheet_png
 from gankit.files.tensor_file import read_tensors, write_tensors
 from gankit.networks.synthesizer import build_networks
 from gankit.recipe.structure import to_document
 from gankit.run.directory import RunDirectory
-from gankit.run.interpolate import interpolation, slerp
+from gankit.run.interpolate import slerp
 from gankit.run.model import Model, save_model
 
 
@@ -269,25 +269,43 @@ def test_interpolate_refuses_slices_there_are_not(run, tmp_path):
     """There are three test slices with cancer, so number 3 does not exist."""
     result = command("interpolate", run, "-o", tmp_path / "i.png", "--pair", 0, 3)
     assert result.exit_code == 2
-    assert "--pair 0 3: there are 3 complete test slices with 'cs' = 1, counted from 0" in result.output
+    assert "0 3: there are 3 complete test slices with 'cs' = 1, counted from 0" in result.output
+
+
+def test_interpolate_returns_images_and_writes_where_it_is_asked_to(run, tiny_cohort, tmp_path):
+    """Real slice, its encoding, two between, encoding, real slice; the ends are the cohort's slices, in units."""
+    found = interpolate(run, between=2)
+    assert found.ends == (18, 20)
+    assert {name: images.shape for name, images in found.images.items()} == dict.fromkeys(
+        ("adc", "t2w"), (6, 1, 16, 16)
+    )
+    for position, number in ((0, 18), (-1, 20)):
+        np.testing.assert_allclose(
+            found.images["adc"][position], tiny_cohort.modalities["adc"].values[number], rtol=1e-5
+        )
+    assert list(tmp_path.iterdir()) == []
+    interpolate(run, tmp_path / "i.png", between=2)
+    assert imread(tmp_path / "i.png").std() > 0.05
+    with pytest.raises(InputError, match=r"`out` i.jpg: is written as PNG"):
+        interpolate(run, "i.jpg")
 
 
 def test_without_two_test_slices_an_interpolation_joins_others(model, tiny_cohort):
     """And says of which split they are; a single slice with cancer is not enough."""
-    assert interpolation(model, tiny_cohort).of_test
-    assert not interpolation(model, attrs.evolve(tiny_cohort, split=np.full(24, "train"))).of_test
+    assert interpolate(model, cohort=tiny_cohort).of_test
+    assert not interpolate(model, cohort=attrs.evolve(tiny_cohort, split=np.full(24, "train"))).of_test
     single = {"cs": np.where(np.arange(24) == 20, tiny_cohort.labels["cs"], 0)}
     with pytest.raises(InputError, match="two complete slices with 'cs' = 1 are needed, the cohort has 1"):
-        interpolation(model, attrs.evolve(tiny_cohort, labels=single))
+        interpolate(model, cohort=attrs.evolve(tiny_cohort, labels=single))
 
 
 def test_interpolate_refuses_a_cohort_that_fits_no_longer(model, tiny_cohort):
     """Imported anew without T2w, or without the label."""
     alone = {"adc": tiny_cohort.modalities["adc"]}
     with pytest.raises(CohortError, match="modalities.t2w: the cohort has no such modality; it has adc"):
-        interpolation(model, attrs.evolve(tiny_cohort, modalities=alone))
+        interpolate(model, cohort=attrs.evolve(tiny_cohort, modalities=alone))
     with pytest.raises(CohortError, match="the cohort has no label 'cs'; it has none"):
-        interpolation(model, attrs.evolve(tiny_cohort, labels={}))
+        interpolate(model, cohort=attrs.evolve(tiny_cohort, labels={}))
 
 
 def test_samples_of_signals_keep_their_channels(plugins):

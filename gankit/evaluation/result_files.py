@@ -1,0 +1,116 @@
+"""Results as JSON files and back. A file has the keys of its class in ``results``, ``format``, and an ``id`` beside the
+``metric`` and ``name`` of every reading and summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+
+from gankit._errors import GankitError, InputError
+from gankit.evaluation.results import ComparisonResult, EvaluationResult, MethodSummary, Reading, Result, Summary
+from gankit.files.atomic import write_text
+from gankit.files.json_file import read_document
+
+EVALUATION = "evaluation.json"
+COMPARISON = "comparison.json"
+"""Names of the files."""
+
+FORMATS: dict[type[Result], str] = {
+    EvaluationResult: "gankit-evaluation-1",
+    ComparisonResult: "gankit-comparison-1",
+}
+
+REMEDIES: dict[type[Result], str] = {
+    EvaluationResult: "run 'gankit evaluate' again, which keeps what is measured",
+    ComparisonResult: "run 'gankit compare' again, which keeps what is trained and measured",
+}
+
+WITH_ID = (Reading, Summary, MethodSummary)
+"""Classes whose JSON has their ``id``."""
+
+R = TypeVar("R", EvaluationResult, ComparisonResult)
+
+
+def write_result(path: Path, result: Result) -> None:
+    """Write a result as strict JSON, without NaN.
+
+    Raises:
+        RunError: the place cannot be written.
+    """
+    write_text(path, json.dumps(to_document(result), indent=1, allow_nan=False, default=str) + "\n")
+
+
+def to_document(result: Result) -> dict[str, Any]:
+    """A result as JSON."""
+    return {"format": FORMATS[type(result)], **converter().unstructure(result)}
+
+
+def read_evaluation(path: Path) -> EvaluationResult:
+    """An evaluation from its folder or its ``evaluation.json``.
+
+    Raises:
+        InputError: there is none, it is damaged or of another format; the message says how to make it anew.
+    """
+    return _read(path / EVALUATION if path.is_dir() else path, EvaluationResult)
+
+
+def read_comparison(path: Path) -> ComparisonResult:
+    """A comparison from its folder or its ``comparison.json``.
+
+    Raises:
+        InputError: there is none, it is damaged or of another format; the message says how to make it anew.
+    """
+    return _read(path / COMPARISON if path.is_dir() else path, ComparisonResult)
+
+
+def _read(file: Path, kind: type[R]) -> R:
+    document = read_document(file, FORMATS[kind], REMEDIES[kind])
+    try:
+        return converter().structure(document, kind)
+    except Exception as error:
+        (first, *_) = cattrs.transform_error(error, path="", format_exception=_said)
+        raise InputError(f"{file}: damaged ({first.replace(' @ .', ' at ')}); {REMEDIES[kind]}") from error
+
+
+def _said(error: BaseException, kind: type | None) -> str:
+    """A problem in words, for cattrs to add its place."""
+    if isinstance(error, KeyError):
+        return f"required: {error.args[0]}"
+    return str(error) if isinstance(error, GankitError) else f"must be {getattr(kind, '__name__', kind)}"
+
+
+# The converter --------------------------------------------------------------------------------------------
+
+
+@cache
+def converter() -> cattrs.Converter:
+    """What turns results to JSON and back."""
+    made = cattrs.Converter()
+    made.register_structure_hook(str, _exactly(str))
+    made.register_structure_hook(int, _exactly(int))
+    made.register_structure_hook(float, _exactly(int, float, then=float))
+    for kind in WITH_ID:
+        made.register_unstructure_hook(kind, _with_id(made, kind))
+    return made
+
+
+def _exactly(*kinds: type, then: Callable[[Any], Any] = lambda value: value) -> Callable[[Any, Any], Any]:
+    """Take values of these types alone: no text is a number, and no truth value is."""
+
+    def structure(value: Any, _: Any) -> Any:
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise TypeError(value)
+        return then(value)
+
+    return structure
+
+
+def _with_id(made: cattrs.Converter, kind: type[attrs.AttrsInstance]) -> Callable[[Any], dict[str, Any]]:
+    fields = cattrs.gen.make_dict_unstructure_fn(kind, made)
+    return lambda value: {"id": value.id, **fields(value)}

@@ -1,0 +1,373 @@
+"""What an evaluation and a comparison find, as values that cannot be other than they should be.
+
+``evaluate`` returns an ``EvaluationResult``, ``compare`` a ``ComparisonResult``; tables and reports take them. Their
+JSON (``evaluation.json``, ``comparison.json``; see ``result_files``) has a key for each field named here.
+
+Means and spreads (standard deviation, n - 1) are over the sets of a row, or over the training seeds of a method. An
+interval is a 95% interval. Where the metric gives one for every set (``interval_of`` "patients"), it is the mean of
+their lower and of their upper ends, since all sets share the real slices; else it is Student's interval of the mean.
+None stands for what could not be measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
+from typing import Any, Literal, get_args
+
+import attrs
+
+from gankit._errors import InputError, PluginError
+
+Better = Literal["higher", "lower", "real"]
+"""Which way is better; "real": the nearer to the value that real slices have."""
+
+Interval = tuple[float, float]
+"""Lower and upper end."""
+
+Kind = Literal["model", "cohort", "real", "augmented real"]
+"""What a row's slices are."""
+
+
+# Checks ---------------------------------------------------------------------------------------------------
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _as_float(value: Any) -> Any:
+    """A number as float, whatever made it; anything else as it is, for the check to refuse."""
+    return float(value) if _is_number(value) else value
+
+
+def _as_interval(value: Any) -> Any:
+    return tuple(map(_as_float, value)) if isinstance(value, tuple | list) else value
+
+
+def _number_problems(field: str, value: object) -> Iterator[str]:
+    if value is not None and not _is_number(value):
+        yield f"`{field}` must be a number or None, got {value!r}"
+
+
+def _interval_problems(field: str, value: object) -> Iterator[str]:
+    if value is None:
+        return
+    if not (isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))):
+        yield f"`{field}` must be two numbers, lower and upper end, or None, got {value!r}"
+    elif value[0] > value[1]:
+        yield f"`{field}` must have its lower end first, got {value!r}"
+
+
+def _better_problems(field: str, value: object) -> Iterator[str]:
+    if value not in (known := get_args(Better)):
+        yield f"`{field}` must be one of {', '.join(map(repr, known))}, got {value!r}"
+
+
+def _text_problems(field: str, value: object) -> Iterator[str]:
+    if not isinstance(value, str):
+        yield f"`{field}` must be a text, got {value!r}"
+
+
+Check = Callable[[str, object], Iterator[str]]
+
+
+def _problems(value: Any, checks: Mapping[str, Check]) -> list[str]:
+    return [problem for field, check in checks.items() for problem in check(field, getattr(value, field))]
+
+
+# Readings -------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class Reading:
+    """One figure of a metric.
+
+    Raises:
+        PluginError: a field is not what it must be; all that are wrong are named, with what is accepted.
+    """
+
+    metric: str = ""
+    """The metric that measured it; filled in by the evaluation."""
+    name: str
+    """What it is of, within its metric, as in ``"pairs.accuracy"``."""
+    value: float | None = attrs.field(converter=_as_float)
+    """None where it could not be measured; ``note`` says why."""
+    interval: Interval | None = attrs.field(default=None, converter=_as_interval)
+    """The 95% confidence interval."""
+    unit: str = "1"
+    better: Better
+    """Which way is better; ``"real"``: the nearer to the value that real slices have."""
+    note: str = ""
+    """How it was measured where that may differ, or why it was not."""
+
+    @property
+    def id(self) -> str:
+        """``"METRIC.READING"``."""
+        return f"{self.metric}.{self.name}"
+
+    def __attrs_post_init__(self) -> None:
+        if problems := _problems(self, _OF_READING):
+            raise PluginError(f"reading {self.name!r}: {'; '.join(problems)}")
+        if not self.name:
+            raise PluginError("a reading's `name` must say what it is of, got ''")
+
+
+_OF_READING: dict[str, Check] = {
+    "name": _text_problems,
+    "value": _number_problems,
+    "interval": _interval_problems,
+    "unit": _text_problems,
+    "better": _better_problems,
+    "note": _text_problems,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Summary:
+    """One reading over the sets of a row."""
+
+    metric: str
+    name: str
+    unit: str
+    better: Better
+    notes: tuple[str, ...]
+    """Those of its readings, each once."""
+    n: int
+    """Values that were measured."""
+    mean: float | None = attrs.field(converter=_as_float)
+    sd: float | None = attrs.field(converter=_as_float)
+    """None for one value."""
+    interval: Interval | None = attrs.field(converter=_as_interval)
+    interval_of: Literal["patients", "sets", "seeds"] | None
+    """What the interval is over."""
+
+    @property
+    def id(self) -> str:
+        """``"METRIC.READING"``."""
+        return f"{self.metric}.{self.name}"
+
+    def __attrs_post_init__(self) -> None:
+        problems = _problems(self, _OF_SUMMARY)
+        if (self.interval is None) != (self.interval_of is None):
+            problems.append("`interval` and `interval_of` must be given together, or neither")
+        if (self.mean is None) != (self.n == 0):
+            problems.append(f"`mean` must be None where `n` is 0 and a number elsewhere, got {self.mean!r}, {self.n!r}")
+        if problems:
+            raise InputError(f"summary of {self.id}: {'; '.join(problems)}")
+
+
+_OF_SUMMARY: dict[str, Check] = {
+    "mean": _number_problems,
+    "sd": _number_problems,
+    "interval": _interval_problems,
+    "better": _better_problems,
+}
+
+
+@attrs.frozen(kw_only=True)
+class MethodSummary(Summary):
+    """One reading over the trainings of a method, or over the sets of its only training."""
+
+    values: tuple[float, ...]
+    """What mean and spread are of, and the samples of the tests: one value a training seed, or one a set."""
+
+    def __attrs_post_init__(self) -> None:
+        Summary.__attrs_post_init__(self)
+        if len(self.values) != self.n:
+            raise InputError(f"summary of {self.id}: `values` must be {self.n}, got {len(self.values)}")
+
+
+# Rows -----------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class JudgedSet:
+    """The readings of one set of slices."""
+
+    set: int
+    """Its number, from 0."""
+    readings: tuple[Reading, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """Slices of one origin, judged in one or more sets."""
+
+    name: str
+    """Unique among the rows; also the stem of its files in readings/."""
+    kind: Kind
+    path: str | None = None
+    """The run, model file or cohort file that was judged; this and what follows is None where unknown."""
+    recipe: str | None = None
+    seed: int | None = None
+    """Of the training."""
+    steps: int | None = None
+    wall_s: float | None = None
+    """Seconds that the training took."""
+    device: str | None = None
+    source: str
+    """What the slices are, in one sentence."""
+    note: str = ""
+    """A caution that belongs to the row."""
+    slices: int
+    """In each set."""
+    sets: tuple[JudgedSet, ...]
+    summary: tuple[Summary, ...]
+    """One for each reading, over the sets."""
+
+
+# How slices were judged -----------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class JudgedModality:
+    """A modality as it was judged."""
+
+    shape: tuple[int, ...]
+    """Channels and spatial size, (C, *S)."""
+    unit: str
+    range: tuple[float, float]
+    """Values, in the unit, to which images were clipped."""
+
+
+@attrs.frozen(kw_only=True)
+class RealSlices:
+    """A cohort of real slices, as it was when it served."""
+
+    source: str
+    digest: str
+    slices: int
+    patients: int
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How slices were judged: what was asked for, with everything filled in."""
+
+    label: str
+    value: int
+    """Candidates are meant to have this value of the label."""
+    sets: int
+    per_set: int
+    """Slices in a set."""
+    seed: int
+    replicates: int
+    """Draws of each bootstrap interval."""
+    modalities: dict[str, JudgedModality]
+    metrics: dict[str, dict[str, Any]]
+    """Metric to its options."""
+    real: RealSlices
+    """The cohort that training saw, with its test split."""
+    fresh: RealSlices | None
+    """Patients that no training saw."""
+    versions: dict[str, str]
+    """Of gankit, torch and every plugin."""
+
+
+@attrs.frozen(kw_only=True)
+class EvaluationResult:
+    """What an evaluation found: the content of ``evaluation.json``."""
+
+    settings: Settings
+    headline: tuple[str, ...]
+    """Ids of the readings in the short table."""
+    rows: tuple[Row, ...]
+
+    def row(self, name: str) -> Row:
+        """The row of this name. Raises InputError: there is none."""
+        return _named(name, self.rows, "row")
+
+
+# Comparisons ----------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class MethodResult:
+    """A recipe, or one point along the axes, over its trainings."""
+
+    name: str
+    rows: tuple[str, ...]
+    """Names of the rows of its trainings."""
+    seeds: tuple[int | None, ...]
+    """Those of its trainings."""
+    steps: int | None
+    wall_s: float | None
+    """Seconds that a training took, on average."""
+    device: str | None
+    summary: tuple[MethodSummary, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Difference:
+    """Welch's test of two methods on one reading; None where it cannot be tested, and ``note`` says why."""
+
+    id: str
+    """``"METRIC.READING"``."""
+    a: str
+    b: str
+    """Names of the methods."""
+    n: tuple[int, int]
+    """Samples of each."""
+    difference: float | None = None
+    """Mean of a less mean of b."""
+    t: float | None = None
+    df: float | None = None
+    """Degrees of freedom."""
+    p: float | None = None
+    """Two-sided."""
+    p_holm: float | None = None
+    """With Holm's correction over all tests of the comparison."""
+    better: Literal["a", "b"] | None = None
+    """Which mean is better, whether or not the difference could be chance."""
+    note: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class FailedTraining:
+    """A training that came to no model."""
+
+    name: str
+    """Of its run."""
+    reason: str
+    """The last line of its log."""
+
+
+@attrs.frozen(kw_only=True)
+class ComparisonResult:
+    """What a comparison found: the content of ``comparison.json``."""
+
+    settings: Settings
+    headline: tuple[str, ...]
+    """Ids of the readings in the short table, which are those that are tested."""
+    rows: tuple[Row, ...]
+    """One for each training, and rows of real slices."""
+    unit: Literal["training seed", "sample set"]
+    """What the samples of the tests are. With one training of each method, the means, spreads and tests are over sample
+    sets: they show the noise of sampling, and not that another training would give the same."""
+    note: str
+    """The same in words, and which test it is."""
+    methods: tuple[MethodResult, ...]
+    tests: tuple[Difference, ...]
+    """Every pair of methods on every headline reading."""
+    failed: tuple[FailedTraining, ...]
+    warnings: tuple[str, ...] = ()
+    """What can be meant by the recipes that were trained, but seldom is."""
+
+    def row(self, name: str) -> Row:
+        """The row of this name. Raises InputError: there is none."""
+        return _named(name, self.rows, "row")
+
+    def method(self, name: str) -> MethodResult:
+        """The method of this name. Raises InputError: there is none."""
+        return _named(name, self.methods, "method")
+
+
+Result = EvaluationResult | ComparisonResult
+
+
+def _named(name: str, candidates: tuple[Any, ...], what: str) -> Any:
+    found = next((each for each in candidates if each.name == name), None)
+    if found is None:
+        raise InputError(f"no {what} {name!r}; there are {', '.join(each.name for each in candidates)}")
+    return found

@@ -1,0 +1,116 @@
+"""Subjects to the rows of a result: what is missing is measured, the rest read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from importlib.metadata import version
+from pathlib import Path
+
+import attrs
+
+from gankit._errors import nearest
+from gankit.cohort.cohort import Cohort
+from gankit.evaluation.evaluation import Evaluation
+from gankit.evaluation.judge import Judge
+from gankit.evaluation.judging import Sets
+from gankit.evaluation.metrics import metric_plugins, metric_versions
+from gankit.evaluation.results import JudgedModality, JudgedSet, Reading, RealSlices, Row, Settings
+from gankit.evaluation.subjects import Subject
+from gankit.evaluation.summary import by_id, over_sets
+from gankit.plugin.components import AbstractMetric
+from gankit.plugin.plugins import Plugins
+from gankit.processes.progress import Progress, say
+from gankit.recipe.structure import plain
+
+
+def judge_in(folder: Path, evaluation: Evaluation, metrics: Mapping[str, AbstractMetric], plugins: Plugins) -> Judge:
+    """A judge that keeps its readings in ``folder / "readings"``."""
+    return Judge(
+        evaluation=evaluation,
+        metrics=metrics,
+        plugins=metric_plugins(metrics, plugins),
+        versions=metric_versions(metrics, plugins),
+        folder=folder / "readings",
+    )
+
+
+def judged_rows(subjects: Sequence[Subject], judge: Judge, quiet: bool) -> tuple[Row, ...]:
+    """A row for each subject."""
+    with Progress(sum(subject.sets for subject in subjects), quiet, "sets") as progress:
+        judge = attrs.evolve(judge, say=progress.say)
+        rows: list[Row] = []
+        for subject in subjects:
+            rows.append(_judged(subject, judge, progress, sum(len(row.sets) for row in rows)))
+        return tuple(rows)
+
+
+def _judged(subject: Subject, judge: Judge, progress: Progress, before: int) -> Row:
+    """The row of a subject; ``before`` sets of others are done."""
+    sets = []
+    for number in range(subject.sets):
+        readings = measured(subject, number, judge)
+        assert readings is not None  # it waits for others
+        sets.append(JudgedSet(set=number, readings=readings))
+        progress.advance(before + len(sets))
+    return Row(
+        name=subject.name,
+        kind=subject.kind,
+        **attrs.asdict(subject.origin),
+        slices=subject.slices,
+        sets=tuple(sets),
+        summary=over_sets(each.readings for each in sets),
+    )
+
+
+def measured(subject: Subject, number: int, judge: Judge, wait: bool = True) -> tuple[Reading, ...] | None:
+    """The readings of a set; None where another process is at it and ``wait`` is False."""
+    identity = [subject.identity, number]
+    return judge.measure(_set_name(subject, number), identity, lambda: subject.make(number), wait)
+
+
+def lacking(subject: Subject, judge: Judge) -> int:
+    """Sets of a subject that are not measured yet."""
+    return sum(judge.lacks(_set_name(subject, number), [subject.identity, number]) for number in range(subject.sets))
+
+
+def _set_name(subject: Subject, number: int) -> str:
+    return f"{subject.name.replace(' ', '-')}-set{number}"
+
+
+def say_without_reading(rows: Sequence[Row], patterns: Iterable[str], quiet: bool) -> None:
+    """Warn of patterns of the short table that fit no reading."""
+    known = list(by_id(row.summary for row in rows))
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            metric = pattern.partition(".")[0]
+            own = [name for name in known if fnmatchcase(name.partition(".")[0], metric)]
+            near = nearest(pattern, own)
+            say(f"warning: `headline` {pattern}: no such reading{near}; there are {', '.join(own)}", quiet)
+
+
+def settings_of(
+    evaluation: Evaluation, sets: Sets, metrics: Mapping[str, AbstractMetric], plugins: Plugins
+) -> Settings:
+    """How the slices of an evaluation were judged."""
+    return Settings(
+        label=evaluation.label,
+        value=evaluation.value,
+        sets=sets.count,
+        per_set=sets.size,
+        seed=sets.seed,
+        replicates=evaluation.replicates,
+        modalities={
+            name: JudgedModality(shape=spec.shape, unit=spec.unit, range=spec.range)
+            for name, spec in evaluation.modalities.items()
+        },
+        metrics={name: plain(metric.options(), plugins.registry) for name, metric in metrics.items()},
+        real=_real_slices(evaluation.real),
+        fresh=None if evaluation.fresh is None else _real_slices(evaluation.fresh),
+        versions={name: version(name) for name in ("gankit", "torch")} | plugins.distributions,
+    )
+
+
+def _real_slices(cohort: Cohort) -> RealSlices:
+    patients = len(set(cohort.patient))
+    return RealSlices(source=cohort.source, digest=cohort.digest(), slices=len(cohort), patients=patients)

@@ -1,0 +1,111 @@
+"""What an evaluation is of: a model, or the slices of a cohort file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+
+from gankit._errors import CohortError, InputError
+from gankit.cohort.cohort import Cohort, read_cohort
+from gankit.evaluation.evaluation import Evaluation
+from gankit.evaluation.judging import Judging, Sets
+from gankit.evaluation.real_side import judged_slices, refuse_tested, shared_modalities, trains_on_tests
+from gankit.evaluation.subjects import REFERENCES, Subject, model_subject, slices_subject
+from gankit.plugin.plugins import Plugins
+from gankit.recipe.recipe import ModalitySpec, Recipe
+from gankit.run.targets import cohort_note, header, model_file, recipe_of
+
+
+@attrs.frozen(eq=False)
+class ModelTarget:
+    """A run directory, a model file or a shipped model."""
+
+    path: Path
+    """What the user named."""
+    file: Path
+    """The model file."""
+    recipe: Recipe
+
+    def modalities(self, recipe: Recipe | None, real: Cohort, names: Sequence[str]) -> dict[str, ModalitySpec]:
+        """Those of the recipe that the evaluation goes by."""
+        return dict((recipe or self.recipe).modalities)
+
+    def subject(self, evaluation: Evaluation, judging: Judging, own: Cohort | None, plugins: Plugins) -> Subject:
+        """Sets sampled from the model.
+
+        Args:
+            own: the cohort of the model's recipe, where that is the real one.
+
+        Raises:
+            InputError: the model makes slices of another label.
+            CohortError: it was trained on test slices of the real side.
+        """
+        from gankit.processes.device import choose_device
+
+        choose_device(judging.device)  # one that is absent is refused before any work
+        self._refuse_another_label(evaluation)
+        note = cohort_note(self.path, own.digest()) if own is not None else ""
+        if own is None or trains_on_tests(self.recipe):
+            note = refuse_tested(self.recipe, evaluation, str(self.path))
+        name = self.path.resolve().name if self.path.is_dir() else self.path.stem
+        return model_subject(_row_name(name), self.path, self.file, evaluation, judging, plugins, note)
+
+    def _refuse_another_label(self, evaluation: Evaluation) -> None:
+        made = self.recipe.approached_label()
+        if made and made != {evaluation.label: evaluation.value}:
+            ((label, value),) = made.items()
+            raise InputError(
+                f"{self.path}: its recipe makes slices with {label!r} = {value}, asked for are slices with"
+                f" {evaluation.label!r} = {evaluation.value}; choose with `label`"
+            )
+
+
+@attrs.frozen(eq=False)
+class CohortTarget:
+    """A cohort file."""
+
+    path: Path
+    cohort: Cohort
+    recipe: None = None
+
+    def modalities(self, recipe: Recipe | None, real: Cohort, names: Sequence[str]) -> dict[str, ModalitySpec]:
+        """Those of the recipe that the evaluation goes by, else what the cohort shares with the real one."""
+        return dict(recipe.modalities) if recipe else shared_modalities(self.cohort, real, str(self.path), names)
+
+    def subject(self, evaluation: Evaluation, judging: Judging, own: Cohort | None, plugins: Plugins) -> Subject:
+        """Disjoint sets of the cohort's slices; one of all of them unless sets are asked for.
+
+        Raises:
+            CohortError: no slice can be judged, or test patients are among them.
+            InputError: there are too few slices.
+        """
+        slices = judged_slices(self.cohort, evaluation, str(self.path))
+        asked = judging.sets or judging.per_set
+        sets = judging.sample_sets if asked else Sets(count=1, size=len(slices), seed=judging.seed)
+        return slices_subject(_row_name(self.path.stem), "cohort", slices, sets, path=str(self.path))
+
+
+Target = ModelTarget | CohortTarget
+
+
+def find_target(path: Path, plugins: Plugins) -> Target:
+    """What is at a path, or goes by the name of a shipped model.
+
+    Raises:
+        InputError: nothing is there, the run has no model yet, or it is neither a model nor a cohort.
+    """
+    if (file := model_file(path, plugins)) is not None:
+        return ModelTarget(path, file, recipe_of(file, plugins))
+    try:
+        return CohortTarget(path, read_cohort(path))
+    except CohortError as error:
+        if header(path):  # a cohort, whose content is at fault
+            raise
+        raise CohortError(f"{error}; a target is a run directory, a model file or a cohort file") from error
+
+
+def _row_name(name: str) -> str:
+    """The name of a target's row, which the rows of real slices must not share."""
+    return f"{name} (judged)" if name in REFERENCES else name
