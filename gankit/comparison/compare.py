@@ -194,11 +194,12 @@ def _held(folder: Path) -> Iterator[None]:
 # Processes ------------------------------------------------------------------------------------------------
 
 
-def _train(plan: Plan, jobs: int, quiet: bool) -> dict[str, str]:
+def _train(plan: Plan, processes: int, quiet: bool) -> dict[str, str]:
     """Train the runs that are not trained. Returns those that failed, with the reason."""
     waiting = [run for run in by_round(plan.runs) if not plan.standing(run).trained]
-    at_once = max(1, min(jobs, len(waiting)))
-    ended, stopped = run_jobs([_training(plan, run) for run in waiting], at_once, threads(at_once), quiet)
+    at_once = max(1, min(processes, len(waiting)))
+    jobs = [_training(plan, run) for run in waiting]
+    ended, stopped = run_jobs(jobs, at_once, threads(at_once), quiet, f"steps of {len(jobs)} trainings")
     if stopped is not None:
         raise Stopped(stopped)
     return {job.name: job.last for job in ended if job.code != 0}
@@ -218,20 +219,25 @@ def _training(plan: Plan, run: PlannedRun) -> Job:
     )
 
 
-def _measure(plan: Plan, jobs: int, total: int, quiet: bool) -> None:
-    """Measure what is missing in several processes; what one of them cannot, the caller meets again."""
-    _, stopped = run_jobs([_measuring(plan, number, jobs) for number in range(jobs)], jobs, threads(jobs), quiet)
+def _measure(plan: Plan, processes: int, total: int, quiet: bool) -> None:
+    """Measure what is missing, ``total`` sets by metrics, in several processes; what one of them cannot measure the
+    caller meets again."""
+    shares = [total // processes + (number < total % processes) for number in range(processes)]
+    jobs = [_measuring(plan, number, shares) for number in range(processes)]
+    _, stopped = run_jobs(jobs, processes, threads(processes), quiet, "sets by metrics")
     if stopped is not None:
         raise Stopped(stopped)
 
 
-def _measuring(plan: Plan, number: int, jobs: int) -> Job:
+def _measuring(plan: Plan, number: int, shares: Sequence[int]) -> Job:
+    """A process that measures what no other is at: about its share, a line in its log for each."""
     log = plan.folder / "logs" / f"measuring-{number}.log"
     before = _lines(log)
     return Job(
-        name=f"measuring {number + 1}/{jobs}",
+        name=f"measuring {number + 1}/{len(shares)}",
         module=("gankit.comparison.worker", str(plan.folder)),
         log=log,
+        total=shares[number],
         done=lambda: _lines(log) - before,
     )
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from gankit.processes.interrupt import handled
-from gankit.processes.progress import say
+from gankit.processes.progress import Progress, say
 
 POLL_S, SHOW_S = 0.1, 0.5
 """Seconds between looks at the processes, and between those at how far they are."""
@@ -58,9 +58,9 @@ def threads(at_once: int) -> dict[str, str]:
 
 
 def run_jobs(
-    jobs: Sequence[Job], at_once: int, environment: Mapping[str, str], quiet: bool = False
+    jobs: Sequence[Job], at_once: int, environment: Mapping[str, str], quiet: bool = False, what: str = "steps"
 ) -> tuple[list[Ended], signal.Signals | None]:
-    """Run every job, ``at_once`` at a time.
+    """Run every job, ``at_once`` at a time, and show how far they are; ``what`` says what their totals count.
 
     Ctrl-C or SIGTERM is passed on to those that run, and no other starts; a second one kills them.
 
@@ -70,7 +70,7 @@ def run_jobs(
     received, told = list[signal.Signals](), 0
     with ExitStack() as held:
         held.enter_context(handled(received.append))
-        lines = held.enter_context(JobLines(quiet))
+        lines = held.enter_context(JobLines(jobs, quiet, what))
         held.callback(_kill, running)
         while waiting or running:
             if len(received) > told:
@@ -122,13 +122,18 @@ def _last_line(log: Path) -> str:
 
 
 class JobLines:
-    """One line a job: a bar on a terminal, a line at its start and its end elsewhere."""
+    """A bar for each job on a terminal; elsewhere a line at the start and the end of each, and one from time to time on
+    how far all of them together are."""
 
-    def __init__(self, quiet: bool):
+    def __init__(self, jobs: Sequence[Job], quiet: bool, what: str):
         self._quiet = quiet
         self._bars: Any = None
         self._tasks: dict[Job, Any] = {}
         self._shown = 0.0
+        self._total = sum(job.total for job in jobs)
+        self._done = {job: job.done() for job in jobs}
+        self._together = Progress(self._total, quiet, what)
+        self._together.begin(sum(self._done.values()))
 
     def __enter__(self) -> JobLines:
         if sys.stderr.isatty() and not self._quiet:
@@ -152,12 +157,17 @@ class JobLines:
         else:
             say(f"{job.name}: started", self._quiet)
 
-    def show(self, running: Mapping[Job, Any]) -> None:
-        """Bring the bars up to date."""
-        if self._bars is not None and time.monotonic() - self._shown > SHOW_S:
-            self._shown = time.monotonic()
-            for job in running:
-                self._bars.update(self._tasks[job], completed=job.done())
+    def show(self, running: Iterable[Job]) -> None:
+        """Bring the bars, or the line, up to date."""
+        if time.monotonic() - self._shown <= SHOW_S:
+            return
+        self._shown = time.monotonic()
+        for job in running:
+            self._done[job] = job.done()
+            if self._bars is not None:
+                self._bars.update(self._tasks[job], completed=self._done[job])
+        if self._bars is None and (done := sum(self._done.values())) < self._total:
+            self._together.advance(done)
 
     def ended(self, job: Job, how: Ended) -> None:
         word = "done" if how.code == 0 else f"ended with code {how.code}: {how.last}"

@@ -371,6 +371,18 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(recipes, runs, measuring, 
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_dry_run_warns_of_phases_that_never_start(plan):
+    """As training does, before any of it."""
+    from gankit.cli.compare import _planned
+
+    lines = _planned(plan(overrides={"phases.unsupervised.start": 5}, seeds=2))
+    said = (
+        "phases.unsupervised starts at step 5, but training ends at step 2 (training.steps), so this phase never runs"
+    )
+    assert lines[:2] == [f"warning: bright: {said}", f"warning: dark: {said}"]
+    assert lines[2].startswith("bright-seed0: to train")
+
+
 def test_tables_show_methods_real_slices_and_p_values(done, tmp_path):
     """In Markdown, LaTeX and HTML, the same figures."""
     from gankit.evaluation.tables import figure

@@ -1,5 +1,6 @@
 """``gankit evaluate``: rows, figures, what is kept, and what is refused before any work."""
 
+import json
 import shutil
 
 import attrs
@@ -133,6 +134,24 @@ def test_what_is_measured_is_not_measured_again(judge, trained):
     assert entry(row(doubled, "run"), "brightness.mean").mean == pytest.approx(
         2 * entry(row(first, "run"), "brightness.mean").mean
     )
+
+
+def test_what_a_plugin_of_another_version_measures_is_measured_anew(trained, measuring, tmp_path):
+    """Its code may be another; readings of other plugins stay."""
+    judging = Judging(metrics=["brightness", "high-frequency"], sets=1, per_set=12, replicates=20)
+
+    def evaluated(plugins):
+        return evaluate(trained, tmp_path, judging=judging, plugins=plugins, quiet=True)
+
+    evaluated(measuring)
+    kept = (tmp_path / "readings/run-set0.json").read_text()
+    count = len(MEASURED)
+    evaluated(attrs.evolve(measuring, distributions={**measuring.distributions, "toy": "toy 2.0"}))
+    assert len(MEASURED) == 2 * count
+    texts = kept, (tmp_path / "readings/run-set0.json").read_text()
+    before, after = (json.loads(text)["metrics"] for text in texts)
+    assert before["brightness"]["key"] != after["brightness"]["key"]
+    assert before["high-frequency"] == after["high-frequency"]
 
 
 def test_an_interrupted_evaluation_keeps_what_is_finished(judge, trained, monkeypatch):

@@ -1,6 +1,7 @@
 """Processes of a comparison: so many at a time, told once to stop, none left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -45,6 +46,22 @@ def test_no_more_run_at_a_time_than_asked_for(job, tmp_path):
     assert [each.code for each in ended] == [0] * 4
     spans = [tuple(map(float, (tmp_path / name).read_text().split())) for name in "abcd"]
     assert max(sum(low <= began < high for low, high in spans) for began, _ in spans) <= 2
+
+
+def test_without_a_terminal_lines_say_how_far_all_are(tmp_path, monkeypatch, capsys):
+    """With rate and time left: 30 of one job's 100 steps were done before, 20 follow; the other job's are to come."""
+    monkeypatch.setattr("gankit.processes.progress.LINE_EVERY_S", 0)
+    monkeypatch.setattr("gankit.processes.jobs.SHOW_S", 0)
+    steps = iter([30, *[50] * 10_000])
+    module = ("tests.processes.stub", "quick")
+    first = Job(
+        name="a", module=(*module, str(tmp_path / "a")), log=tmp_path / "a.log", total=100, done=lambda: next(steps)
+    )
+    second = Job(name="b", module=(*module, str(tmp_path / "b")), log=tmp_path / "b.log", total=60)
+    run_jobs([first, second], 1, os.environ, what="steps of 2 trainings")
+    said = capsys.readouterr().err
+    assert re.search(r"^steps of 2 trainings 50/160  [\d.]+/s  \d+ s left$", said, re.MULTILINE)
+    assert "a: done" in said
 
 
 def test_a_job_that_fails_leaves_its_last_line_and_the_others_run(job):

@@ -80,6 +80,25 @@ def test_sca_falls_where_there_is_nothing_to_learn(sca, control):
         assert sca[control][name].value < sca["right"][name].value - 0.08
 
 
+def test_sca_trains_on_as_many_real_slices_without_the_label_as_there_are_candidates(
+    controls, first_alone, monkeypatch
+):
+    """Of 240, each at most once; a classifier that saw more of one side would lean to it."""
+    trained, seen = SliceClassificationAccuracy._trained, []
+
+    def watched(self, wanted, other, *rest):
+        seen.append((wanted, other))
+        return trained(self, wanted, other, *rest)
+
+    monkeypatch.setattr(SliceClassificationAccuracy, "_trained", watched)
+    read(SliceClassificationAccuracy(steps=1), controls["right"].select(np.arange(100)), first_alone)
+    ((wanted, other),) = seen
+    assert len(wanted) == len(other) == 100
+    assert set(other.labels["cs"]) == {0}
+    assert set(other.split) == {"train"}
+    assert len({image.tobytes() for image in other.modalities["t2w"].values}) == 100
+
+
 def test_sca_collapses_when_synthetic_can_be_told_from_real(controls, first_alone):
     """Its known weakness: real slices with a faint grid teach the grid, and accuracy falls more than AUC."""
     clean, spoiled = (read(SCA, controls[name], first_alone) for name in ("right", "with a grid"))
