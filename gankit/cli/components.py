@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -36,6 +37,9 @@ def components(name: str | None) -> None:
             if rows := [(entry.name, _summary(entry)) for entry in found if entry.kind == kind]:
                 with formatter.section(kind):
                     formatter.write_dl(rows)
+        if rows := [(tracker, _tracker_summary(tracker)) for tracker in plugins().trackers]:
+            with formatter.section("tracker, for training.track"):
+                formatter.write_dl(rows)
     for entry in found if name is not None else ():
         _write_component(formatter, entry)
     click.echo(formatter.getvalue().rstrip() or "no plugin has components")
@@ -46,12 +50,19 @@ def _class(entry: Entry) -> type:
 
 
 def _summary(entry: Entry) -> str:
+    return _first_paragraph(lambda: _description(_class(entry)))
+
+
+def _tracker_summary(name: str) -> str:
+    return _first_paragraph(lambda: inspect.getdoc(plugins().tracker(name)) or "no description")
+
+
+def _first_paragraph(described: Callable[[], str]) -> str:
+    """Of what a plugin says of its part; a broken one is shown beside the others."""
     try:
-        component = _class(entry)
+        return " ".join(described().split("\n\n")[0].split())
     except PluginError as error:
         return f"(broken) {error}"
-    first = _description(component).split("\n\n")[0]
-    return " ".join(first.split())
 
 
 def _description(component: type) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -19,6 +20,13 @@ from gankit.recipe.structure import to_document
 @set_option
 @click.option("--steps", type=click.IntRange(min=1), help="Training steps; short for --set training.steps=N.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of all randomness; short for --set training.seed=N.")
+@click.option(
+    "--track",
+    multiple=True,
+    metavar="NAME",
+    help="Tracker that gets curves and sheets, as in --track tensorboard; short for --set training.track=[NAME, ...]."
+    " May be given many times.",
+)
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the completed recipe and stop.")
 def train(
@@ -27,6 +35,7 @@ def train(
     overrides: tuple[str, ...],
     steps: int | None,
     seed: int | None,
+    track: tuple[str, ...],
     device: str,
     dry_run: bool,
 ) -> None:
@@ -41,6 +50,7 @@ def train(
     """
     given = [*overrides]
     given += [f"training.{key}={value}" for key, value in (("steps", steps), ("seed", seed)) if value is not None]
+    given += [f"training.track={json.dumps(track)}"] if track else []
     loaded = load_recipe(recipe, given, plugins())
     if dry_run:
         click.echo(tomli_w.dumps(to_document(loaded, plugins().registry)), nl=False)

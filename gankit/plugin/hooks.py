@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import torch
 
     from gankit.plugin.registry import Registry
+    from gankit.training.observers import Run
+    from gankit.training.train import RunResult
 
 PROJECT = "gankit"
 
@@ -53,6 +55,43 @@ def export_formats() -> Mapping[str, str]:  # type: ignore[empty-body]
     model, by its digest, and the same slice must give the same bytes. It raises ``InputError`` for what the
     format cannot hold.
     """
+
+
+@hookspec
+def trackers() -> Mapping[str, str]:  # type: ignore[empty-body]
+    """Return what this plugin's observers can do for a run that asks for it: name to ``"module:function"``.
+
+    ``{"tensorboard": "gankit_tracking.tensorboard:tensorboard"}`` lets a recipe say ``track = ["tensorboard"]`` in
+    ``[training]``. The first paragraph of the function's docstring says what the tracker does. gankit calls it,
+    without arguments, before a training that names it begins; it raises ``InputError`` where the tracker cannot work
+    here, as without its package. The observers below read ``run.recipe.training.track`` and do the tracking.
+    """
+
+
+# Observers: on the first process of a training, between its steps. They cannot change it: each plugin gets copies,
+# what they draw and set is put back, and one that raises is named and not called again in this run. Training waits
+# until they return.
+
+
+@hookspec
+def run_started(run: Run) -> None:
+    """A run starts, or goes on: everything is loaded and checked, the first step follows."""
+
+
+@hookspec
+def row_logged(run: Run, row: Mapping[str, float]) -> None:
+    """A row was added to ``metrics.jsonl``: ``step``, ``steps_per_s``, ``wall_s`` and the newest ``phase.term``\\ s."""
+
+
+@hookspec
+def sheet_written(run: Run, path: Path) -> None:
+    """A sample sheet was written, a PNG; its name ends in the step, as in ``samples/step-000500.png``."""
+
+
+@hookspec
+def run_ended(run: Run, result: RunResult) -> None:
+    """The run ended: done, interrupted (``result.interrupted_by``) or failed (``result.failure``). Called once after
+    each ``run_started``, and after the report is written."""
 
 
 @hookspec

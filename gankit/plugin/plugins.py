@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pluggy
 
-from gankit._errors import PluginError, PluginWarning
+from gankit._errors import InputError, PluginError, PluginWarning, nearest
 from gankit.plugin import hooks
 from gankit.plugin.failures import Failure, described, perhaps
 from gankit.plugin.registry import Entry, Registry
+from gankit.plugin.targets import imported
 
 if TYPE_CHECKING:
     import torch
 
-NAMED = ("recipes", "models", "commands", "export_formats")
+NAMED = ("recipes", "models", "commands", "export_formats", "trackers")
 """Hooks that return names with what they stand for, asked when plugins are loaded."""
 
 
@@ -34,6 +35,7 @@ class Plugins:
     models: dict[str, Path]
     commands: dict[str, str]
     export_formats: dict[str, str]
+    trackers: dict[str, str]
     distributions: dict[str, str]
     """Plugin name to ``"distribution version"``, for the locked recipe."""
     failures: tuple[Failure, ...]
@@ -46,7 +48,7 @@ class Plugins:
         return perhaps(name, self.failures)
 
     def owner_of(self, hook: str, name: str) -> str:
-        """The plugin that offers a recipe, model, command or export format."""
+        """The plugin that offers a recipe, model, command, export format or tracker."""
         owners = (offer.plugin for offer in self._offers if name in offer.named[hook])
         return next(owners, "unnamed plugin")
 
@@ -64,6 +66,28 @@ class Plugins:
     def kernels(self, device: torch.device) -> dict[str, Callable[[], Mapping[str, Callable[[], object]]]]:
         """Title to a function that prepares calls to time side by side on this device."""
         return self._asked("kernels", device=device)
+
+    def tracker(self, name: str) -> Callable[[], object]:
+        """The function of a tracker; see hook ``trackers``.
+
+        Raises:
+            InputError: no plugin offers the tracker.
+            PluginError: it cannot be imported.
+        """
+        if name not in self.trackers:
+            known = (", ".join(sorted(self.trackers)) or "none") + self.perhaps(name)
+            raise InputError(f"training.track: no tracker {name!r}{nearest(name, self.trackers)}; known: {known}")
+        return imported(self.trackers[name], f"plugin {self.owner_of('trackers', name)!r}: tracker {name!r}")
+
+    def implementing(self, *hooks: str) -> list[str]:
+        """Names of the plugins that implement one of these hooks."""
+        implementations = (each for hook in hooks for each in getattr(self._manager.hook, hook).get_hookimpls())
+        named = {each.plugin_name for each in implementations}
+        return [name for name in self.distributions if name in named]
+
+    def call(self, plugin: str, hook: str, **arguments: Any) -> None:
+        """Call a hook of one plugin alone, if it implements it. Raises PluginError, with the place, if it fails."""
+        _call(self._manager, plugin, hook, **arguments)
 
     def _asked(self, hook: str, **arguments: Any) -> dict[str, Any]:
         """What all plugins return for a hook that is not asked when they are loaded; one that fails is left out with

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from gankit._errors import Problem, nearest
 from gankit._shapes import LATENT, SCORE, Shapes, joined, shape_text
 from gankit.plugin.components import AbstractAdversarialLoss, AbstractLoss, AbstractPairedLoss
+from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import Edge, Recipe, coupled, critics
 
 GRAPH = "synthesizer"
@@ -23,6 +24,13 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         return problems  # phases below need a graph to walk
     problems += _check_phases(recipe)
     return problems or [*_check_updates(recipe)]
+
+
+def check_trackers(recipe: Recipe, plugins: Plugins) -> Iterator[Problem]:
+    """The names in ``training.track`` that no plugin knows."""
+    for name in recipe.training.track or ():
+        if name not in plugins.trackers:
+            yield Problem("training.track", _unknown("tracker", name, plugins.trackers) + plugins.perhaps(name))
 
 
 def recipe_warnings(recipe: Recipe) -> Iterator[str]:

@@ -15,7 +15,7 @@ from gankit.files.toml_types import key_of
 from gankit.plugin.components import AbstractLoss, AbstractPhase, Component
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.plugin.registry import Registry
-from gankit.recipe.check import check_recipe
+from gankit.recipe.check import check_recipe, check_trackers
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import Document, structure_recipe
 
@@ -65,7 +65,8 @@ def check_document(layers: Layers, source: str, plugins: Plugins) -> Recipe:
     rest = typed if typed is not None else _without(layers.document, problems, plugins)
     if rest is not None and not layers.problems:
         faulty = tuple(problem.place for problem in problems)
-        problems += [problem for problem in check_recipe(rest) if not problem.place.startswith(faulty)]
+        found = [*check_recipe(rest), *check_trackers(rest, plugins)]
+        problems += [problem for problem in found if not problem.place.startswith(faulty)]
     known = {problem.place for problem in layers.problems}
     problems = [*layers.problems, *(problem for problem in problems if problem.place not in known)]
     if typed is None or problems:

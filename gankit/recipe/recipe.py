@@ -87,6 +87,9 @@ class Training:
     checkpoint_every: int = option(500, ge=1, help="training steps between checkpoints")
     keep_checkpoints: int = option(2, ge=1, help="newest checkpoints kept")
     sample_every: int = option(500, ge=1, help="training steps between sample sheets")
+    track: tuple[str, ...] | None = option(
+        None, help="trackers that get curves and sheets, as in ['tensorboard']; default: none"
+    )
 
 
 @attrs.frozen(kw_only=True)

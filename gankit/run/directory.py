@@ -26,6 +26,7 @@ MAY_CHANGE = {
     "training.checkpoint_every",
     "training.keep_checkpoints",
     "training.sample_every",
+    "training.track",
 }
 """Keys that may differ when a run goes on: they change what is kept, or how it is computed, not what."""
 

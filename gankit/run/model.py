@@ -150,7 +150,10 @@ def save_model(
     step: int,
     spacing_mm: Mapping[str, tuple[float, float]] = {},
 ) -> None:
-    """Write the synthesizer and the encoder, with the recipe and the pixels' sizes in the metadata."""
+    """Write the synthesizer and the encoder, with the recipe and the pixels' sizes in the metadata; which trackers
+    watched the training leaves no trace in it."""
+    training = {key: value for key, value in document["training"].items() if key != "track"}
+    document = {**document, "training": training}
     names = _stored(networks.recipe)
     tensors = {f"{name}.{key}": value for name in names for key, value in networks[name].state_dict().items()}
     write_tensors(path, tensors, {"format": FORMAT, "step": step, "recipe": document, "spacing_mm": spacing_mm})

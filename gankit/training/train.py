@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +32,7 @@ from gankit.run.directory import RunDirectory
 from gankit.run.model import Model, save_model
 from gankit.training.engine import CudaCapture, EagerEngine, Engine, GraphEngine, proven, wants_graph
 from gankit.training.memory import within_memory
+from gankit.training.observers import Observers, Run, require_trackers
 from gankit.training.phases import Batch, PhaseStep, Scalars
 from gankit.training.resident import ResidentCohort, resident_cohort
 from gankit.training.scalars import Readings, after_divergence
@@ -53,6 +54,8 @@ class RunResult:
     """Training steps done in all."""
     interrupted_by: signal.Signals | None = None
     """The signal that ended it early, after the step was finished and saved."""
+    failure: str | None = None
+    """What ended it where it failed; ``train`` raises it, so that observers alone see such a result."""
 
 
 def train(
@@ -75,7 +78,8 @@ def train(
         quiet: print nothing.
 
     Raises:
-        InputError: the directory holds a run of another recipe, or the device, engine or cohort does not fit.
+        InputError: the directory holds a run of another recipe, or the device, engine or cohort does not fit, or a
+            tracker cannot work here.
         RunError: a loss is not finite, or the directory cannot be written.
     """
     if not isinstance(recipe, Recipe):
@@ -83,6 +87,7 @@ def train(
     plugins = plugins or load_plugins()
     run = RunDirectory(Path(out) if out is not None else Path("runs") / recipe.name)
     chosen = choose_device(device)
+    require_trackers(recipe, plugins)
     document = to_document(recipe, plugins.registry)
     run.refuse_other(document)
     with within_memory(recipe, chosen), joined_ranks(chosen, recipe.training.batch) as ranks, ExitStack() as held:
@@ -112,10 +117,25 @@ def train(
         if ranks.first:
             run.lock_recipe(document, provenance)
             run.rewind_metrics(trainer.state.step)
-        result = _run(run, trainer, cohort, document, progress)
-        if ranks.first:
-            report_if_possible(run.path, progress.say, cohort=cohort, plugins=plugins)
+        seen = Run(path=run.path, recipe=recipe, document=document, step=trainer.state.step, provenance=provenance)
+        observers = Observers(plugins, seen, progress.say, ranks.first)
+        with _told_of_failure(observers, run, trainer.state):
+            observers.tell("run_started")
+            result = _run(run, trainer, cohort, document, progress, observers)
+            if ranks.first:
+                report_if_possible(run.path, progress.say, cohort=cohort, plugins=plugins)
+        observers.tell("run_ended", result=result)
         return result
+
+
+@contextmanager
+def _told_of_failure(observers: Observers, run: RunDirectory, state: TrainingState) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        failure = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        observers.tell("run_ended", result=RunResult(run.path, state.step, failure=failure))
+        raise
 
 
 class Trainer:
@@ -161,7 +181,12 @@ class Trainer:
 
 
 def _run(
-    run: RunDirectory, trainer: Trainer, cohort: Cohort, document: dict[str, Any], progress: Progress
+    run: RunDirectory,
+    trainer: Trainer,
+    cohort: Cohort,
+    document: dict[str, Any],
+    progress: Progress,
+    observers: Observers,
 ) -> RunResult:
     recipe, state, ranks = trainer.recipe, trainer.state, trainer.ranks
     settings = recipe.training
@@ -179,6 +204,7 @@ def _run(
         model = Model(recipe, state.averages, state.step)
         real = real_pairs(cohort, recipe, SHEET_PAIRS)
         write_sheet(run.sample(state.step), recipe, real, model.sample(SHEET_PAIRS, settings.seed))
+        observers.tell("sheet_written", path=run.sample(state.step))
 
     began, first, before_s = time.monotonic(), state.step, run.wall_s() or 0.0
     readings = Readings(run, READ_EVERY if device.type == "cuda" else 1)
@@ -196,7 +222,9 @@ def _run(
             if log:
                 wall_s = time.monotonic() - began
                 pace = {"steps_per_s": round((state.step - first) / wall_s, 3), "wall_s": round(before_s + wall_s, 2)}
-                run.append_metrics({"step": state.step, **pace, **numbers})
+                row = {"step": state.step, **pace, **numbers}
+                run.append_metrics(row)
+                observers.tell("row_logged", row=row)
                 readings.begin_row()
             if checkpoint:
                 save()
