@@ -88,6 +88,12 @@ def test_the_first_samples_do_not_depend_on_how_many_follow(model):
     assert len(np.unique(many["adc"].flatten(1).numpy(), axis=0)) == 70
 
 
+def test_no_two_seeds_share_a_latent(model):
+    """Samples of another seed are others, not the same ones further on."""
+    latents = torch.cat([model.latents(8, seed) for seed in range(4)])
+    assert len(latents.unique(dim=0)) == 32
+
+
 def test_no_samples_are_refused(model):
     """Zero samples is a mistake, not an empty answer."""
     with pytest.raises(InputError, match="at least 1, got 0"):
