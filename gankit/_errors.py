@@ -12,7 +12,6 @@ A ``GankitError`` is a message for a person: where, what was found, what is acce
 Anything else that escapes gankit is a bug and keeps its traceback.
 """
 
-import difflib
 from collections.abc import Iterable
 
 import attrs
@@ -77,6 +76,8 @@ class CheckpointError(RunError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'stitch'?"`` where a known name begins so or is near, else an empty string."""
+    import difflib  # for messages alone
+
     known = list(known)
     begun = [each for each in known if len(name) >= 3 and each.startswith(name)]
     matches = sorted(begun, key=len) or difflib.get_close_matches(name, known, n=1, cutoff=0.6)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from gankit.cli._collecting import collecting_later
 
-import click
+with collecting_later():
+    import click
 
-from gankit.cli._group import PluginGroup
+    from gankit.cli._group import PluginGroup
 
 COMMANDS = {
     "train": "gankit.cli.train:train",
@@ -23,9 +24,27 @@ COMMANDS = {
     "import": "gankit.cli.imports:imports",
 }
 
+SUMMARIES = {
+    "train": "Train a recipe.",
+    "sample": "Draw synthetic slices from a model.",
+    "interpolate": "Show what lies between two real slices in the latent space.",
+    "evaluate": "Judge what a model makes against real slices.",
+    "compare": "Train recipes, judge what comes out, and test the differences.",
+    "report": "Write an HTML report of a run or a comparison.",
+    "models": "List the trained models that are shipped, or show one.",
+    "recipe": "List, check and show recipes.",
+    "components": "List the installed components, or show one with its options.",
+    "bench": "Time kernels, or the components that fit one place of a recipe.",
+    "cohort": "Look at cohort files.",
+    "import": "Make a cohort file from other data.",
+}
+"""What ``gankit --help`` says of each, which so need not import it."""
+
 
 def _print_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
     if asked:
+        from importlib.metadata import version
+
         click.echo(f"gankit {version('gankit')}")
         ctx.exit()
 
@@ -33,6 +52,7 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, asked: bool) 
 main = PluginGroup(
     name="gankit",
     commands_at=COMMANDS,
+    summaries=SUMMARIES,
     help="""Train synthesizers of paired multi-modality images from a recipe file.
 
 \b

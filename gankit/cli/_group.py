@@ -16,6 +16,7 @@ import click
 
 from gankit._errors import GankitError, InputError, PluginError, PluginWarning, nearest
 from gankit._wording import command_line, speak_flags, worded
+from gankit.cli._collecting import collecting_later
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.plugin.targets import imported
 from gankit.processes.progress import say
@@ -24,7 +25,8 @@ from gankit.processes.progress import say
 @functools.cache
 def plugins() -> Plugins:
     """What is installed, loaded once a process."""
-    return load_plugins()
+    with collecting_later():
+        return load_plugins()
 
 
 class _Shown(click.ClickException):
@@ -61,9 +63,19 @@ def _show_warning(others: Callable[..., None], message: Warning, category: type[
 class PluginGroup(click.Group):
     """A group of lazily loaded commands, those of plugins among them."""
 
-    def __init__(self, *, commands_at: Mapping[str, str] = {}, words: str = "", **settings: Any):
+    def __init__(
+        self,
+        *,
+        commands_at: Mapping[str, str] = {},
+        summaries: Mapping[str, str] = {},
+        words: str = "",
+        **settings: Any,
+    ):
+        """``commands_at`` says where each command is, ``summaries`` what help says of some without importing them,
+        ``words`` how the user calls the group."""
         super().__init__(**settings)
         self._commands_at = commands_at
+        self._summaries = summaries
         self._words = words
 
     def _targets(self) -> dict[str, str]:
@@ -87,6 +99,19 @@ class PluginGroup(click.Group):
             return getattr(importlib.import_module(module), name)
         words = f"{self._words} {cmd_name}".strip()
         return _plugins_command(words, target)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = self.list_commands(ctx)
+        room = formatter.width - 6 - max(map(len, names), default=0)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._summary(ctx, name, room)) for name in names] or [("none", "")])
+
+    def _summary(self, ctx: click.Context, name: str, room: int) -> str:
+        words = f"{self._words} {name}".strip()
+        if summary := self._summaries.get(name) or plugins().summaries.get(words):
+            return summary
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(room) if command else ""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -12,7 +12,7 @@ import click
 from gankit._errors import InputError, PluginError, nearest
 from gankit.cli._group import plugins
 from gankit.files.toml_types import key_of
-from gankit.plugin.components import KINDS
+from gankit.plugin.kinds import KIND_NAMES
 from gankit.plugin.registry import Entry
 
 
@@ -33,7 +33,7 @@ def components(name: str | None) -> None:
         raise InputError(f"no component named {name!r}{nearest(name, names)}; known: {known}{plugins().perhaps(name)}")
     formatter = click.HelpFormatter(width=100)
     if name is None:
-        for kind in KINDS:
+        for kind in KIND_NAMES:
             if rows := [(entry.name, _summary(entry)) for entry in found if entry.kind == kind]:
                 with formatter.section(kind):
                     formatter.write_dl(rows)

@@ -308,5 +308,3 @@ KINDS: dict[str, type[Component]] = {
     )
 }
 """Every kind a plugin may register under, in the order they are listed to people."""
-
-NETWORK_KINDS = tuple(kind for kind, base in KINDS.items() if issubclass(base, AbstractNetwork))

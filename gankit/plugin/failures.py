@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import traceback
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,6 +44,8 @@ def described(error: BaseException) -> str:
 
 def _raised_at(error: BaseException) -> str:
     """``"file:line"``, innermost, of code that is not ours; empty where there is none."""
+    import traceback  # for messages alone
+
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

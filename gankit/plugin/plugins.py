@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import pluggy
@@ -22,11 +23,17 @@ from gankit.plugin.targets import imported
 if TYPE_CHECKING:
     import torch
 
-NAMED = ("recipes", "models", "commands", "export_formats", "trackers")
-"""Hooks that return names with what they stand for, asked when plugins are loaded."""
+NAMED: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "recipes": ("a path", lambda value: isinstance(value, Path)),
+    "models": ("a path", lambda value: isinstance(value, Path)),
+    "commands": ("'module:command', or that and a sentence", lambda value: all(map(_is_text, _pair(value)))),
+    "export_formats": ("'module:function'", lambda value: _is_text(value)),
+    "trackers": ("'module:function'", lambda value: _is_text(value)),
+}
+"""Hooks that are asked when plugins are loaded for names with what they stand for: what that must be."""
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Plugins:
     """What all installed plugins offer."""
 
@@ -34,14 +41,19 @@ class Plugins:
     recipes: dict[str, Path]
     models: dict[str, Path]
     commands: dict[str, str]
+    summaries: dict[str, str]
+    """What lists of commands say of each, so that it need not be imported; empty where its plugin does not say."""
     export_formats: dict[str, str]
     trackers: dict[str, str]
-    distributions: dict[str, str]
-    """Plugin name to ``"distribution version"``, for the locked recipe."""
     failures: tuple[Failure, ...]
     """What is left out, and why."""
     _manager: pluggy.PluginManager
     _offers: tuple[_Offer, ...]
+
+    @property
+    def distributions(self) -> dict[str, str]:
+        """Plugin name to ``"distribution version"``, for the locked recipe."""
+        return {offer.plugin: _origin(offer.entry) for offer in self._offers}
 
     def perhaps(self, name: str) -> str:
         """The possible cause of a name that nobody offers, to add to a message: a plugin that is left out."""
@@ -104,12 +116,11 @@ class Plugins:
         return collected
 
 
-@attrs.frozen(kw_only=True)
-class _Offer:
+class _Offer(NamedTuple):
     """What one plugin offers."""
 
     plugin: str
-    distribution: str
+    entry: EntryPoint
     components: tuple[Entry, ...]
     named: Mapping[str, Mapping[str, Any]]
     """By hook, those of ``NAMED``."""
@@ -152,7 +163,14 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
 
 
 def _origin(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+    return _named_version(entry.dist) if entry.dist else entry.value
+
+
+@functools.cache
+def _named_version(distribution: Distribution) -> str:
+    """As in ``"gankit 0.1.0"``. Its metadata are parsed once for all of its plugins, and once only."""
+    metadata = distribution.metadata
+    return f"{metadata['Name']} {metadata['Version']}"
 
 
 # One plugin -----------------------------------------------------------------------------------------------
@@ -171,9 +189,9 @@ def _offer(manager: pluggy.PluginManager, entry: EntryPoint) -> _Offer:
         _call(manager, entry.name, "register_components", registry=registry)
         return _Offer(
             plugin=entry.name,
-            distribution=_origin(entry),
+            entry=entry,
             components=tuple(registry.entries()),
-            named={hook: _named(manager, entry.name, hook) for hook in NAMED},
+            named={hook: _checked(hook, _named(manager, entry.name, hook)) for hook in NAMED},
         )
     except PluginError:
         if manager.has_plugin(entry.name):
@@ -211,6 +229,23 @@ def _named(manager: pluggy.PluginManager, plugin: str, hook: str, **arguments: A
     return named
 
 
+def _checked(hook: str, named: dict[str, Any]) -> dict[str, Any]:
+    wanted, fits = NAMED[hook]
+    for name, value in named.items():
+        if not _is_text(name) or not fits(value):
+            raise PluginError(f"hook {hook}: {name!r} must stand for {wanted}, got {value!r}")
+    return named
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _pair(command: Any) -> tuple[Any, ...]:
+    """Target and summary of a command; empty where it has none."""
+    return command if isinstance(command, tuple) and len(command) == 2 else (command, "")
+
+
 def _call(manager: pluggy.PluginManager, plugin: str, hook: str, **arguments: Any) -> list[Any]:
     """Call one plugin's hook alone, so that what goes wrong is blamed on it."""
     own = [each for each in getattr(manager.hook, hook).get_hookimpls() if each.plugin_name == plugin]
@@ -238,13 +273,18 @@ def _together(manager: pluggy.PluginManager, offers: list[_Offer], failures: lis
         }
         for hook in NAMED
     }
+    commands = {words: _pair(command) for words, command in named["commands"].items()}
     return Plugins(
         registry=Registry(kept, failures),
-        distributions={offer.plugin: offer.distribution for offer in offers},
         failures=tuple(failures),
         manager=manager,
         offers=tuple(offers),
-        **named,
+        recipes=named["recipes"],
+        models=named["models"],
+        commands={words: target for words, (target, _) in commands.items()},
+        summaries={words: summary for words, (_, summary) in commands.items()},
+        export_formats=named["export_formats"],
+        trackers=named["trackers"],
     )
 
 

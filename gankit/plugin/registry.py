@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import attrs
 
 from gankit._errors import InputError, PluginError, nearest
-from gankit.plugin.components import KINDS, NETWORK_KINDS, Component
 from gankit.plugin.failures import Failure, perhaps
+from gankit.plugin.kinds import KIND_NAMES, NETWORK_KINDS
 from gankit.plugin.targets import imported
+
+if TYPE_CHECKING:
+    from gankit.plugin.components import Component
 
 
 @attrs.frozen
@@ -46,17 +50,17 @@ class Registry:
         """Register a component.
 
         Args:
-            kind: one of ``KINDS``.
+            kind: one of ``KIND_NAMES``.
             name: what recipes write after ``use``.
             target: the class, or ``"module:Class"`` to import it only when a recipe uses it.
 
         Raises:
             PluginError: unknown kind, or the name is taken.
         """
-        if kind not in KINDS:
-            known = ", ".join(KINDS)
+        if kind not in KIND_NAMES:
+            known = ", ".join(KIND_NAMES)
             raise PluginError(
-                f"plugin {self._plugin!r} registers {name!r} under unknown kind {kind!r}{nearest(kind, KINDS)};"
+                f"plugin {self._plugin!r} registers {name!r} under unknown kind {kind!r}{nearest(kind, KIND_NAMES)};"
                 f" known: {known}"
             )
         for taken in NETWORK_KINDS if kind in NETWORK_KINDS else (kind,):
@@ -70,8 +74,7 @@ class Registry:
 
     def entries(self, *kinds: str) -> Iterator[Entry]:
         """Entries of these kinds, or of all, sorted by kind and name."""
-        order = list(KINDS)
-        for entry in sorted(self._entries.values(), key=lambda entry: (order.index(entry.kind), entry.name)):
+        for entry in sorted(self._entries.values(), key=lambda entry: (KIND_NAMES.index(entry.kind), entry.name)):
             if not kinds or entry.kind in kinds:
                 yield entry
 
@@ -104,6 +107,8 @@ class Registry:
 
 
 def _load(entry: Entry) -> type[Component]:
+    from gankit.plugin.components import KINDS  # many classes, which help and listings of commands do not need
+
     component = entry.target
     if isinstance(component, str):
         component = imported(component, f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r}")

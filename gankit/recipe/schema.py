@@ -14,7 +14,8 @@ import attrs
 
 from gankit._errors import PluginError, PluginWarning
 from gankit.files.toml_types import key_of
-from gankit.plugin.components import KINDS, NETWORK_KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
+from gankit.plugin.components import KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
+from gankit.plugin.kinds import NETWORK_KINDS
 from gankit.plugin.registry import Registry
 from gankit.recipe.recipe import Recipe
 

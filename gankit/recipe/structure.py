@@ -12,7 +12,8 @@ import cattrs
 
 from gankit._errors import InputError, Problem, nearest
 from gankit.files.toml_types import KeyProblem, key_of, structured, table_converter
-from gankit.plugin.components import KINDS, NETWORK_KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
+from gankit.plugin.components import KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
+from gankit.plugin.kinds import NETWORK_KINDS
 from gankit.plugin.registry import Registry
 from gankit.recipe.recipe import Recipe
 

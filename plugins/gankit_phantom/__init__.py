@@ -11,5 +11,5 @@ def register_components(registry: Registry) -> None:
 
 
 @hookimpl
-def commands() -> Mapping[str, str]:
-    return {"phantom": "gankit_phantom.command:phantom"}
+def commands() -> Mapping[str, tuple[str, str]]:
+    return {"phantom": ("gankit_phantom.command:phantom", "Draw the digital prostate phantom to a cohort file.")}

@@ -102,6 +102,29 @@ LIGHT = [
     ["train", "mpmri-quick", "--dry-run"],
 ]
 
+HEAVY = ("numpy", "filelock", "torch", "matplotlib", "scipy", "jinja2", "rich", "cattrs", "safetensors")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["trian"]])
+def test_the_first_screen_loads_no_more_than_click_attrs_and_pluggy(words):
+    """Neither arrays nor locks nor tables: it lists commands, and imports none of them, whoever ships it."""
+    program = f"import sys\nfrom gankit.cli import main\nmain({words}, standalone_mode=False)"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", program], capture_output=True, text=True, check=False
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "gankit.cli._group" in loaded
+    assert not loaded & {*HEAVY, "gankit.plugin.components", "gankit.recipe.recipe", "gankit_phantom.command"}
+
+
+def test_help_says_of_every_command_what_it_does():
+    """A list of its own, so that help need not import the commands."""
+    context = click.Context(main, terminal_width=100)
+    lines = main.get_help(context).split("Commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in lines] == main.list_commands(context)
+    assert all(line.endswith(".") and len(line) <= 80 for line in lines)
+
+
 PROGRAM = """
 import contextlib, io, json, sys
 import gankit

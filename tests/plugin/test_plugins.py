@@ -82,6 +82,11 @@ BROKEN = {
     "a hook without the marker": ("def register_components(registry): pass\n", "implements no hook"),
     "a hook that fails": ("@hookimpl\ndef recipes():\n    return {}['mpmri']\n", r"recipes failed: KeyError: .*:4\)"),
     "a hook that returns the wrong thing": ("@hookimpl\ndef commands(): return ['mine']\n", "hook commands.*mapping"),
+    "a recipe that is no path": ("@hookimpl\ndef recipes(): return {'a': 'b'}\n", "'a' must stand for a path, got 'b'"),
+    "a command that is no text": (
+        "@hookimpl\ndef commands(): return {'a': ('b', 'c', 'd')}\n",
+        r"'a' must stand for 'module:command', or that and a sentence, got \('b', 'c', 'd'\)",
+    ),
     "an unknown kind": (
         "@hookimpl\ndef register_components(registry): registry.add('los', 'a', 'b:C')\n",
         r"unknown kind 'los'; did you mean 'loss'.*:3\)",
@@ -98,7 +103,7 @@ BROKEN = {
 def test_a_broken_plugin_is_named_and_left_out(plugin, fault):
     """One line with plugin, distribution, what went wrong and where; its neighbours are there, nothing of it is."""
     source, message = BROKEN[fault]
-    good = "@hookimpl\ndef recipes(): return {'%s': None}\n"
+    good = "from pathlib import Path\n@hookimpl\ndef recipes(): return {'%s': Path()}\n"
     entries = [plugin("before", good % "a"), plugin("culprit", source), plugin("innocent", good % "b")]
     match = rf"^plugin 'culprit' \({entries[1].value}, from {entries[1].value}\) is left out: .*{message}"
     with pytest.warns(PluginWarning, match=match) as warned:
@@ -119,7 +124,7 @@ def test_two_plugins_with_one_name_are_both_left_out(plugin):
 
 CONTESTED = {
     "phase 'taken'": "@hookimpl\ndef register_components(registry): registry.add('phase', 'taken', 'b:C')\n",
-    "recipe 'taken'": "@hookimpl\ndef recipes(): return {'taken': 'somewhere'}\n",
+    "recipe 'taken'": "from pathlib import Path\n@hookimpl\ndef recipes(): return {'taken': Path()}\n",
     "command 'taken'": "@hookimpl\ndef commands(): return {'taken': 'somewhere'}\n",
     "export format 'taken'": "@hookimpl\ndef export_formats(): return {'taken': 'somewhere'}\n",
 }

@@ -3,7 +3,17 @@
 import attrs
 import pytest
 
-from gankit import AbstractCohortSource, AbstractEncoder, AbstractTranslator, InputError, PluginError, Registry
+from gankit import (
+    AbstractCohortSource,
+    AbstractEncoder,
+    AbstractNetwork,
+    AbstractTranslator,
+    InputError,
+    PluginError,
+    Registry,
+)
+from gankit.plugin.components import KINDS
+from gankit.plugin.kinds import KIND_NAMES, NETWORK_KINDS
 
 
 @attrs.frozen(kw_only=True)
@@ -19,6 +29,12 @@ def registry():
     registry = Registry()
     registry.registering("ours")
     return registry
+
+
+def test_every_kind_has_its_name_and_its_class():
+    """Names are listed apart, so that help need not import the classes."""
+    assert tuple(KINDS) == KIND_NAMES
+    assert tuple(kind for kind, base in KINDS.items() if issubclass(base, AbstractNetwork)) == NETWORK_KINDS
 
 
 def test_finds_a_component_by_name_among_kinds(registry):

@@ -295,7 +295,7 @@ def test_another_phase_keeps_terms_and_schedule(written, plugins):
 
 def test_what_is_kept_comes_from_where_it_came_from(variant, written):
     """A problem of a kept key is laid to the layer that has it, one of the new component to the variant."""
-    written("between.toml", 'extends = "small.toml"\nphases.synthesize.terms.wgan-gp-adc.weight = -1')
+    written("between.toml", ADC_ONLY.replace('on = "adc"', 'on = "adc", weight = -1'))
     text = 'extends = "between.toml"\nphases.synthesize.terms.wgan-gp-adc = { use = "gan", drift = 1 }'
     with pytest.raises(RecipeError) as error:
         variant(text)

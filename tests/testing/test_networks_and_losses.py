@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from gankit import AbstractPairedLoss, load_plugins
-from gankit.plugin.components import NETWORK_KINDS
+from gankit.plugin.kinds import NETWORK_KINDS
 from gankit.testing import check_adversarial_loss, check_network, check_paired_loss
 from tests.testing.planted import Adversarial, Critic, Generator, Paired
 from tests.testing.planted_torch import ImportsTorch
