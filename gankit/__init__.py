@@ -11,7 +11,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_LISTED = re.compile(r"^from (gankit\.\S+) import (\w+) as \2$", re.MULTILINE)
+_LISTED = re.compile(r"^from (gankit\S*) import (\w+) as \2$", re.MULTILINE)
 _HOME_OF = {
     name: home for home, name in _LISTED.findall(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8"))
 }
@@ -22,7 +22,9 @@ __all__ = sorted([*_HOME_OF, "__version__"])
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'gankit' has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_HOME_OF[name]), name)
+    if (home := _HOME_OF[name]) == __name__:  # a module
+        return importlib.import_module(f"{home}.{name}")
+    value = globals()[name] = getattr(importlib.import_module(home), name)
     return value
 
 

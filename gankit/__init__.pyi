@@ -1,5 +1,6 @@
 """The public names of gankit, each once: what type checkers see and what ``gankit/__init__.py`` loads on first use."""
 
+from gankit import imports as imports
 from gankit._draws import Draws as Draws
 from gankit._errors import CheckpointError as CheckpointError
 from gankit._errors import CohortError as CohortError

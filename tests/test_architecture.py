@@ -85,7 +85,7 @@ WINGS = (
     {"_errors", "_shapes", "_draws", "_wording"},
     {"files", "processes", "plugin"},
     {"recipe"},
-    {"cohort", "networks"},
+    {"cohort", "networks", "imports"},
     {"run"},
     {"evaluation"},
     {"report"},

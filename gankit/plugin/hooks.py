@@ -48,6 +48,15 @@ def commands() -> Mapping[str, str | tuple[str, str]]:  # type: ignore[empty-bod
 
 
 @hookspec
+def importers() -> Mapping[str, str]:  # type: ignore[empty-body]
+    """Return the functions by which this plugin makes a cohort of other data: name to ``"module:function"``.
+
+    ``{"arrays": "gankit_arrays:import_arrays"}`` adds ``gankit.imports.arrays``. The function returns a
+    ``gankit.Cohort``; where it is given ``out``, it writes the cohort file as well.
+    """
+
+
+@hookspec
 def export_formats() -> Mapping[str, str]:  # type: ignore[empty-body]
     """Return the formats in which this plugin writes synthetic slices: name to ``"module:function"``.
 

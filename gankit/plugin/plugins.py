@@ -28,6 +28,7 @@ NAMED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "models": ("a path", lambda value: isinstance(value, Path)),
     "commands": ("'module:command', or that and a sentence", lambda value: all(map(_is_text, _pair(value)))),
     "export_formats": ("'module:function'", lambda value: _is_text(value)),
+    "importers": ("'module:function'", lambda value: _is_text(value)),
     "trackers": ("'module:function'", lambda value: _is_text(value)),
 }
 """Hooks that are asked when plugins are loaded for names with what they stand for: what that must be."""
@@ -44,6 +45,7 @@ class Plugins:
     summaries: dict[str, str]
     """What lists of commands say of each, so that it need not be imported; empty where its plugin does not say."""
     export_formats: dict[str, str]
+    importers: dict[str, str]
     trackers: dict[str, str]
     failures: tuple[Failure, ...]
     """What is left out, and why."""
@@ -60,7 +62,7 @@ class Plugins:
         return perhaps(name, self.failures)
 
     def owner_of(self, hook: str, name: str) -> str:
-        """The plugin that offers a recipe, model, command, export format or tracker."""
+        """The plugin that offers a recipe, model, command, importer, export format or tracker."""
         owners = (offer.plugin for offer in self._offers if name in offer.named[hook])
         return next(owners, "unnamed plugin")
 
@@ -284,6 +286,7 @@ def _together(manager: pluggy.PluginManager, offers: list[_Offer], failures: lis
         commands={words: target for words, (target, _) in commands.items()},
         summaries={words: summary for words, (_, summary) in commands.items()},
         export_formats=named["export_formats"],
+        importers=named["importers"],
         trackers=named["trackers"],
     )
 

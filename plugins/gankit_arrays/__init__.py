@@ -1,8 +1,18 @@
 """Cohort files as the source of a recipe, and the import of plain arrays."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gankit import Registry, hookimpl
+
+if TYPE_CHECKING:
+    from gankit import Cohort
+
+TEST_FRACTION = 0.2
+"""Share of patients in the test split, where nothing else is asked for."""
 
 
 @hookimpl
@@ -12,4 +22,74 @@ def register_components(registry: Registry) -> None:
 
 @hookimpl
 def commands() -> Mapping[str, str]:
-    return {"import arrays": "gankit_arrays.command:import_arrays"}
+    return {"import arrays": "gankit_arrays.command:arrays"}
+
+
+@hookimpl
+def importers() -> Mapping[str, str]:
+    return {"arrays": "gankit_arrays:import_arrays"}
+
+
+def import_arrays(
+    file: str | Path,
+    *,
+    modality: Mapping[str, str],
+    patient: str,
+    label: Mapping[str, str] = {},
+    unit: Mapping[str, str] = {},
+    channels: Mapping[str, str] = {},
+    present: Mapping[str, str] = {},
+    spacing: str | None = None,
+    split: str | None = None,
+    test_fraction: float = TEST_FRACTION,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> Cohort:
+    """Make a cohort from a .npz of arrays that are aligned along their first axis, the slices (N).
+
+    Names on the left of a mapping are the cohort's, those on the right are arrays of the file::
+
+        gankit.imports.arrays("pairs.npz", modality={"adc": "adc"}, label={"cs": "is_cs"}, patient="patient_id")
+
+    Args:
+        file: the .npz; arrays of Python objects are refused.
+        modality: name to array: signals (N, L), images (N, H, W) or volumes (N, D, H, W), with channels or without.
+        patient: array of patient ids (N,).
+        label: name to array (N,): 1 or true yes, 0 or false no, negative unknown.
+        unit: modality to the unit of its values, which are not converted; default: 1e-6 mm2/s for adc, 1 (arbitrary)
+            for others.
+        channels: modality to where its axis of channels is: "none", "first" or "last". Needed where the shape alone
+            does not tell, as for volumes (N, D, H, W); see ``gankit.Modality.of``.
+        present: modality to array (N,): whether the slice has it; default: where it is not wholly NaN.
+        spacing: array (N,) of pixel spacings in mm.
+        split: array (N,) of "train" and "test"; default: drawn by patient, stratified by the first label.
+        test_fraction: share of patients in the test split that is drawn, at least 0 and below 1.
+        seed: of the split that is drawn.
+        out: cohort file to write, ending with .safetensors; default: none.
+
+    Returns: the cohort. Ids of patients are as they are in the file.
+
+    Raises:
+        InputError: a parameter cannot be used.
+        CohortError: the file cannot be read, lacks an array, or the arrays do not fit together.
+        RunError: ``out`` cannot be written.
+    """
+    from gankit import InputError, write_cohort
+    from gankit_arrays._arrays import Names, read_arrays
+
+    if out is not None and Path(out).suffix != ".safetensors":
+        raise InputError(f"`out` {out}: a cohort file ends with .safetensors")
+    names = Names(
+        modality=modality,
+        unit=unit,
+        channels=channels,
+        present=present,
+        label=label,
+        patient=patient,
+        spacing=spacing,
+        split=split,
+    )
+    cohort = read_arrays(Path(file), names, test_fraction, seed)
+    if out is not None:
+        write_cohort(cohort, out)
+    return cohort

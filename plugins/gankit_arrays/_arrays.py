@@ -11,22 +11,43 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from gankit import Cohort, CohortError, Modality, split_patients
+from gankit import Cohort, CohortError, InputError, Modality, split_patients
 
 DEFAULT_UNITS = {"adc": "1e-6 mm2/s"}
+UNKNOWN = -1
+"""A label that nobody knows."""
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Names:
-    """Which array is what."""
+    """Which array is what; the parameters of ``import_arrays``.
 
-    modality: dict[str, str]
-    unit: dict[str, str]
-    present: dict[str, str]
-    label: dict[str, str]
+    Raises:
+        InputError: no modality, a name that no recipe could have, or an option of a modality that is not there.
+    """
+
+    modality: Mapping[str, str]
+    unit: Mapping[str, str]
+    channels: Mapping[str, str]
+    present: Mapping[str, str]
+    label: Mapping[str, str]
     patient: str
     spacing: str | None
     split: str | None
+
+    def __attrs_post_init__(self) -> None:
+        if not self.modality:
+            raise InputError("`modality`: none is given; a cohort needs at least one")
+        for parameter in ("modality", "label"):
+            for name in getattr(self, parameter):
+                if not name.replace("_", "").replace("-", "").isalnum():
+                    raise InputError(
+                        f"`{parameter}` {name}: a name has letters, digits, '_' and '-' only, got {name!r}"
+                    )
+        for parameter in ("unit", "channels", "present"):
+            if unknown := sorted(set(getattr(self, parameter)) - set(self.modality)):
+                known = ", ".join(self.modality)
+                raise InputError(f"`{parameter}` {unknown[0]}: no such `modality`; given: {known}")
 
 
 def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Cohort:
@@ -35,62 +56,67 @@ def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Co
     Raises:
         CohortError: the file cannot be read, lacks an array, or the arrays do not fit together.
     """
-    arrays = _load(file)
-
-    def take(option: str, name: str) -> np.ndarray:
-        if name not in arrays:
-            near = get_close_matches(name, arrays, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise CohortError(f"{file}: --{option}: no array {name!r}{hint}; it has {', '.join(arrays)}")
-        return arrays[name]
-
-    patient = take("patient", names.patient)
-    if patient.ndim != 1:
-        raise CohortError(f"{file}: --patient {names.patient}: needs one id a slice, got shape {patient.shape}")
-    try:
-        patient = patient.astype(str)
-    except UnicodeDecodeError as error:
-        raise CohortError(
-            f"{file}: --patient {names.patient}: bytes that are not ASCII; store the ids as text"
-        ) from error
-    modalities = {}
-    for name, array in names.modality.items():
-        present = None
-        if name in names.present:
-            where = f"{file}: --present {name}={names.present[name]}"
-            present = _numbers(where, take("present", names.present[name])).astype(bool)
-        unit = names.unit.get(name, DEFAULT_UNITS.get(name, "1"))
-        modalities[name] = _modality(f"{file}: --modality {name}={array}", take("modality", array), unit, present)
-    labels = {
-        name: _label(f"{file}: --label {name}={array}", take("label", array)) for name, array in names.label.items()
-    }
-    for option, given in (("unit", names.unit), ("present", names.present)):
-        if unknown := sorted(set(given) - set(names.modality)):
-            raise CohortError(f"--{option} {unknown[0]}: no such --modality; given: {', '.join(names.modality)}")
-    first = next(iter(labels.values()), np.full(len(patient), -1))
-    if names.split is not None:
-        split = take("split", names.split).astype(str)
-        if split.ndim != 1:
-            raise CohortError(f"{file}: --split {names.split}: needs one value a slice, got shape {split.shape}")
-    elif len(first) == len(patient):
-        split = split_patients(patient, first, test_fraction, seed)
-    else:
-        raise CohortError(f"{file}: the first label has {len(first)} slices, but there are {len(patient)} patient ids")
-    spacing = None
+    stored = _Stored(file, _load(file))
+    patient_N = _patients(stored, names.patient)
+    modalities = {name: _modality(stored, names, name) for name in names.modality}
+    labels = {name: _label(stored, f"{name}={array}", array) for name, array in names.label.items()}
+    spacing_N = None
     if names.spacing is not None:
-        where = f"{file}: --spacing {names.spacing}"
-        spacing = _numbers(where, take("spacing", names.spacing)).astype(np.float32)
+        spacing_N = stored.numbers("spacing", names.spacing).astype(np.float32)
     try:
         return Cohort(
             modalities=modalities,
             labels=labels,
-            patient=patient,
-            split=split,
-            spacing_mm=spacing,
+            patient=patient_N,
+            split=_split(stored, names.split, patient_N, labels, test_fraction, seed),
+            spacing_mm=spacing_N,
             source=f"arrays of {file.name}",
         )
     except CohortError as error:
         raise CohortError(f"{file}: {error}") from error
+
+
+# The file -------------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class _Stored:
+    """The arrays of a file, taken by the parameter that names them, for messages."""
+
+    file: Path
+    arrays: Mapping[str, np.ndarray]
+
+    def take(self, parameter: str, array: str) -> np.ndarray:
+        if array not in self.arrays:
+            near = get_close_matches(array, self.arrays, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            known = ", ".join(self.arrays)
+            raise CohortError(f"{self.file}: `{parameter}`: no array {array!r}{hint}; it has {known}")
+        return self.arrays[array]
+
+    def texts(self, parameter: str, array: str, what: str) -> np.ndarray:
+        """(N,) as text."""
+        values = self.take(parameter, array)
+        if values.ndim != 1:
+            raise CohortError(f"{self._where(parameter, array)}: needs one {what} a slice, got shape {values.shape}")
+        try:
+            return values.astype(str)
+        except UnicodeDecodeError as error:
+            where = self._where(parameter, array)
+            raise CohortError(f"{where}: bytes that are not ASCII; store the {what}s as text") from error
+
+    def numbers(self, parameter: str, array: str, said: str = "") -> np.ndarray:
+        """(N,) numbers; ``said`` is what the user wrote, where that is more than the array's name."""
+        values = self.take(parameter, array)
+        if values.dtype.kind not in "biuf" or values.ndim != 1:
+            raise CohortError(
+                f"{self._where(parameter, said or array)}: needs one number a slice,"
+                f" got {values.dtype} of shape {values.shape}"
+            )
+        return values
+
+    def _where(self, parameter: str, said: str) -> str:
+        return f"{self.file}: `{parameter}` {said}"
 
 
 def _load(file: Path) -> dict[str, np.ndarray]:
@@ -118,32 +144,65 @@ def _plain(name: str, stored: Mapping[str, np.ndarray]) -> np.ndarray:
         ) from error
 
 
-def _modality(where: str, values: np.ndarray, unit: str, present: np.ndarray | None) -> Modality:
-    if values.ndim < 3 or values.dtype.kind not in "biuf":
+# Its arrays -----------------------------------------------------------------------------------------------
+
+
+def _patients(stored: _Stored, array: str) -> np.ndarray:
+    return stored.texts("patient", array, "id")
+
+
+def _modality(stored: _Stored, names: Names, name: str) -> Modality:
+    array = names.modality[name]
+    where = f"{stored.file}: `modality` {name}={array}"
+    values = stored.take("modality", array)
+    if values.ndim < 2 or values.dtype.kind not in "biuf":
         raise CohortError(
             f"{where}: needs numbers of shape (slices, *space), got {values.dtype} of shape {values.shape}"
         )
-    if present is None:
-        present = ~np.isnan(values).all(axis=tuple(range(1, values.ndim)))
-    if len(present) != len(values):
-        raise CohortError(f"{where}: has {len(values)} slices, but its --present has {len(present)}")
-    if len(present) and not present.any():
-        raise CohortError(f"{where}: no slice has it; all are NaN, or absent by --present")
-    modality = Modality.of(values, unit, present)
-    absent = ~modality.present
-    if absent.any():
-        modality.values[absent] = 0
+    present_N = _presence(stored, names, name, values)
+    if len(present_N) != len(values):
+        raise CohortError(f"{where}: has {len(values)} slices, but its `present` has {len(present_N)}")
+    if len(present_N) and not present_N.any():
+        raise CohortError(f"{where}: no slice has it; all are NaN, or absent by `present`")
+    unit = names.unit.get(name, DEFAULT_UNITS.get(name, "1"))
+    try:
+        modality = Modality.of(values, unit, present_N, channels=names.channels.get(name))  # type: ignore[arg-type]
+    except CohortError as error:
+        example = "" if name in names.channels else f" {name}=WHERE"
+        raise CohortError(f"{where}: {error}{example}") from error
+    modality.values[~modality.present] = 0
     return modality
 
 
-def _numbers(where: str, values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind not in "biuf" or values.ndim != 1:
-        raise CohortError(f"{where}: needs one number a slice, got {values.dtype} of shape {values.shape}")
-    return values
+def _presence(stored: _Stored, names: Names, name: str, values: np.ndarray) -> np.ndarray:
+    """(N,) bool: as an array says, else where the modality is not wholly NaN."""
+    if name not in names.present:
+        return ~np.isnan(values).all(axis=tuple(range(1, values.ndim)))
+    array = names.present[name]
+    return stored.numbers("present", array, f"{name}={array}").astype(bool)
 
 
-def _label(where: str, values: np.ndarray) -> np.ndarray:
-    signed = _numbers(where, values).astype(np.float64)
+def _label(stored: _Stored, said: str, array: str) -> np.ndarray:
+    signed = stored.numbers("label", array, said).astype(np.float64)
     if wrong := sorted(set(np.unique(signed[~(signed < 0)]).tolist()) - {0.0, 1.0}):
-        raise CohortError(f"{where}: has values {wrong[:5]}; accepted: 1 yes, 0 no, negative unknown")
-    return np.where(signed < 0, -1, signed).astype(np.int8)
+        raise CohortError(
+            f"{stored.file}: `label` {said}: has values {wrong[:5]}; accepted: 1 yes, 0 no, negative unknown"
+        )
+    return np.where(signed < 0, UNKNOWN, signed).astype(np.int8)
+
+
+def _split(
+    stored: _Stored,
+    array: str | None,
+    patient_N: np.ndarray,
+    labels: Mapping[str, np.ndarray],
+    test_fraction: float,
+    seed: int,
+) -> np.ndarray:
+    """(N,): as an array says, else drawn by patient and stratified by the first label."""
+    if array is not None:
+        return stored.texts("split", array, "value")
+    first_N = next(iter(labels.values()), np.full(len(patient_N), UNKNOWN))
+    if len(first_N) != len(patient_N):
+        raise CohortError(f"the first label has {len(first_N)} slices, but there are {len(patient_N)} patient ids")
+    return split_patients(patient_N, first_N, test_fraction, seed)

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from gankit import InputError
+from gankit_arrays import TEST_FRACTION, import_arrays
 
 
 def _pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
     pairs = {}
     for text in texts:
-        name, equals, array = text.partition("=")
-        if not (name and equals and array):
-            raise InputError(f"--{parameter.name} {text}: must be NAME=ARRAY, as in --{parameter.name} adc=adc")
-        if not name.replace("_", "").replace("-", "").isalnum():
-            raise InputError(f"--{parameter.name} {text}: a name has letters, digits, '_' and '-' only, got {name!r}")
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            form = f"{parameter.make_metavar(ctx)}, as in `{parameter.name}` {_EXAMPLES[parameter.name or '']}"
+            raise InputError(f"`{parameter.name}` {text}: must be {form}")
         if name in pairs:
-            raise InputError(f"--{parameter.name} {text}: {name!r} is given twice")
-        pairs[name] = array
+            raise InputError(f"`{parameter.name}` {text}: {name!r} is given twice")
+        pairs[name] = value
     return pairs
+
+
+_EXAMPLES = {
+    "modality": "adc=adc",
+    "unit": "adc=mm2/s",
+    "channels": "dce=first",
+    "present": "t2w=has_t2w",
+    "label": "cs=is_cs",
+}
 
 
 @click.command("arrays")
@@ -28,6 +38,9 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...
 @click.option("--modality", multiple=True, required=True, callback=_pairs, metavar="NAME=ARRAY", help="A modality.")
 @click.option("--unit", multiple=True, callback=_pairs, metavar="NAME=UNIT",
               help="Unit of a modality.  [default: 1e-6 mm2/s for adc, 1 (arbitrary) for others]")  # fmt: skip
+@click.option("--channels", multiple=True, callback=_pairs, metavar="NAME=WHERE",
+              help="Where a modality has its channels: none, as in (slices, depth, height, width), first after the"
+              " slices, or last.  [default: as the shape tells; refused if that is ambiguous]")  # fmt: skip
 @click.option("--present", multiple=True, callback=_pairs, metavar="NAME=ARRAY",
               help="Which slices have a modality.  [default: those not wholly NaN]")  # fmt: skip
 @click.option("--label", multiple=True, callback=_pairs, metavar="NAME=ARRAY",
@@ -35,7 +48,9 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...
 @click.option("--patient", required=True, metavar="ARRAY", help="Patient id of each slice.")
 @click.option("--spacing", metavar="ARRAY", help="Pixel spacing of each slice in mm.")
 @click.option("--split", metavar="ARRAY", help="'train' or 'test' for each slice.  [default: drawn by patient]")
-@click.option("--test-fraction", type=float, default=0.2, show_default=True, help="Share of patients in test.")
+@click.option(
+    "--test-fraction", type=float, default=TEST_FRACTION, show_default=True, help="Share of patients in test."
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the drawn split.")
 @click.option(
     "-o",
@@ -44,20 +59,8 @@ def _pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...
     required=True,
     help="Cohort file to write.",
 )
-def import_arrays(
-    file: Path,
-    modality: dict[str, str],
-    unit: dict[str, str],
-    present: dict[str, str],
-    label: dict[str, str],
-    patient: str,
-    spacing: str | None,
-    split: str | None,
-    test_fraction: float,
-    seed: int,
-    out: Path,
-) -> None:
-    """Make a cohort from FILE, a .npz of aligned arrays: images (slices, *space) or (slices, channels, *space).
+def arrays(file: Path, out: Path, **options: Any) -> None:
+    """Make a cohort from FILE, a .npz of aligned arrays: images (slices, *space), or with an axis of channels.
 
     \b
         gankit import arrays pairs.npz --modality adc=adc --modality t2w=t2w \\
@@ -66,15 +69,10 @@ def import_arrays(
     A patient-level split, stratified by the first label, is drawn unless --split is given. Ids of patients and the name
     of FILE are written as they are: where they must not be known, replace them first.
     """
-    if out.suffix != ".safetensors":
-        raise InputError(f"-o {out}: a cohort file ends with .safetensors")
-    from gankit import empty_strata, write_cohort
-    from gankit_arrays._arrays import Names, read_arrays
+    from gankit import empty_strata
     from gankit_arrays._splits import absent_lines, split_lines
 
-    names = Names(modality, unit, present, label, patient, spacing, split)
-    cohort = read_arrays(file, names, test_fraction, seed)
-    write_cohort(cohort, out)
+    cohort = import_arrays(file, out=out, **options)
     click.echo(f"{out}: {len(cohort)} slices of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")
     for line in (*absent_lines(cohort), *split_lines(cohort)):
         click.echo(f"  {line}")

@@ -1,10 +1,11 @@
-"""``gankit import arrays``: named arrays of a .npz to a cohort file."""
+"""``gankit import arrays`` and ``gankit.imports.arrays``: named arrays of a .npz to a cohort."""
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gankit import read_cohort
+import gankit
+from gankit import CohortError, InputError, read_cohort
 from gankit.cli import main
 
 COUNT = 40
@@ -229,3 +230,95 @@ def test_labels_need_one_number_a_slice(refused):
     """The shape that was found is said."""
     said = refused("--label", "cs=wide", wide=np.zeros((COUNT, 2)))
     assert "--label cs=wide: needs one number a slice, got float64 of shape (40, 2)" in said
+
+
+# In Python ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """``ARRAYS`` as a file."""
+    np.savez(tmp_path / "pairs.npz", **ARRAYS)
+    return tmp_path / "pairs.npz"
+
+
+def test_python_gives_the_cohort_that_the_command_writes(imported, pairs, tmp_path):
+    """Returned; written only where a place is given."""
+    _, _, by_command = imported("--label", "cs=is_cs", "--spacing", "size_mm", "--unit", "t2w=ms")
+    asked = {"modality": {"adc": "adc_map", "t2w": "t2"}, "label": {"cs": "is_cs"}, "unit": {"t2w": "ms"}}
+    cohort = gankit.imports.arrays(pairs, **asked, spacing="size_mm", patient="patient_id")
+    assert cohort.digest() == by_command.digest()
+    np.testing.assert_array_equal(cohort.spacing_mm, by_command.spacing_mm)
+    (tmp_path / "cohort.safetensors").unlink()
+    gankit.imports.arrays(str(pairs), **asked, patient="patient_id", out=tmp_path / "again.safetensors")
+    assert read_cohort(tmp_path / "again.safetensors").digest() == by_command.digest()
+    assert not (tmp_path / "cohort.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"modality": {"adc": "adc_mp"}}, "`modality`: no array 'adc_mp'; did you mean 'adc_map'?"),
+        ({"modality": {}}, "`modality`: none is given"),
+        ({"label": {"a b": "is_cs"}}, "`label` a b: a name has letters, digits, '_' and '-' only"),
+        ({"unit": {"dce": "s"}}, "`unit` dce: no such `modality`; given: adc"),
+        ({"channels": {"t2w": "none"}}, "`channels` t2w: no such `modality`; given: adc"),
+        ({"channels": {"adc": "first"}}, None),
+        ({"channels": {"adc": "frist"}}, "`channels` 'frist'; did you mean 'first'?"),
+        ({"out": "cohort.npz"}, "`out` cohort.npz: a cohort file ends with .safetensors"),
+    ],
+)
+def test_python_messages_name_parameters(pairs, asked, message):
+    """As a notebook writes them, without dashes."""
+    asked = {"modality": {"adc": "adc_map"}, "patient": "patient_id", **asked}
+    if message is None:
+        assert gankit.imports.arrays(pairs, **asked).modalities["adc"].values.shape == (COUNT, 8, 8)
+        return
+    with pytest.raises((InputError, CohortError)) as refused:
+        gankit.imports.arrays(pairs, **asked)
+    assert message in str(refused.value)
+    assert "--" not in str(refused.value)
+
+
+# Signals and volumes --------------------------------------------------------------------------------------
+
+
+def test_a_volume_needs_a_word_about_its_channels(refused, imported):
+    """(slices, depth, height, width) is not silently so many channels."""
+    volumes = np.linspace(0, 3000, COUNT * 8**3).reshape(COUNT, 8, 8, 8)
+    said = refused(adc_map=volumes)
+    assert (
+        "--modality adc=adc_map: shape (40, 8, 8, 8) can be 8 channels of 8 x 8 ('first') or 8 x 8 x 8 without" in said
+    )
+    assert said.rstrip().endswith("say which with --channels adc=WHERE")
+    _, _, cohort = imported("--channels", "adc=none", adc_map=volumes)
+    assert cohort.modalities["adc"].values.shape == (COUNT, 1, 8, 8, 8)
+
+
+def test_absent_slices_of_signals_are_known_by_nan(imported):
+    """In one spatial axis as in two."""
+    signals = np.ones((COUNT, 12))
+    signals[5] = np.nan
+    _, _, cohort = imported(adc_map=signals)
+    assert cohort.modalities["adc"].values.shape == (COUNT, 1, 12)
+    assert np.flatnonzero(~cohort.modalities["adc"].present).tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels", "recipes"),
+    [((16,), {}, [1, 16]), ((8, 16, 16), {"adc": "none"}, [1, 8, 16, 16]), ((2, 8, 16, 16), {}, [2, 8, 16, 16])],
+)
+def test_signals_and_volumes_are_trained_on(tmp_path, plugins, shape, channels, recipes):
+    """From arrays to a model that makes them."""
+    numbers = np.random.default_rng(0)
+    values = 3000 * numbers.random((12, *shape))
+    np.savez(tmp_path / "pairs.npz", adc=values, id=np.arange(12), cs=np.arange(12) % 2)
+    file = tmp_path / "cohort.safetensors"
+    named = {"modality": {"adc": "adc"}, "label": {"cs": "cs"}, "patient": "id", "channels": channels}
+    gankit.imports.arrays(tmp_path / "pairs.npz", **named, out=file)
+    small = {"networks.adc_decoder.width": 4, "networks.adc_critic.width": 4}
+    brief = {"training.steps": 2, "training.batch": 2}
+    asked = {"cohort.use": "file", "cohort.path": str(file), "modalities.adc.shape": recipes, **small, **brief}
+    gankit.train(gankit.load_recipe("adc-only", asked, plugins), tmp_path / "run")
+    model = gankit.load_model(tmp_path / "run" / "model.safetensors", "cpu", plugins)
+    assert model.sample(3, seed=0)["adc"].shape == (3, *recipes)
