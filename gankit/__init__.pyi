@@ -11,6 +11,7 @@ from gankit._errors import PluginWarning as PluginWarning
 from gankit._errors import Problem as Problem
 from gankit._errors import RecipeError as RecipeError
 from gankit._errors import RunError as RunError
+from gankit._errors import nearest as nearest
 from gankit._shapes import LATENT as LATENT
 from gankit._shapes import SCORE as SCORE
 from gankit._shapes import Shape as Shape
@@ -74,6 +75,8 @@ from gankit.plugin.options import option as option
 from gankit.plugin.plugins import Plugins as Plugins
 from gankit.plugin.plugins import load_plugins as load_plugins
 from gankit.plugin.registry import Registry as Registry
+from gankit.processes.progress import Progress as Progress
+from gankit.processes.progress import say as say
 from gankit.processes.ranks import mean_over_ranks as mean_over_ranks
 from gankit.recipe.file import load_recipe as load_recipe
 from gankit.recipe.recipe import Edge as Edge

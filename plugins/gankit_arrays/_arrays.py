@@ -5,13 +5,12 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 
 import attrs
 import numpy as np
 
-from gankit import Cohort, CohortError, InputError, Modality, split_patients
+from gankit import Cohort, CohortError, InputError, Modality, nearest, split_patients
 
 DEFAULT_UNITS = {"adc": "1e-6 mm2/s"}
 UNKNOWN = -1
@@ -88,10 +87,9 @@ class _Stored:
 
     def take(self, parameter: str, array: str) -> np.ndarray:
         if array not in self.arrays:
-            near = get_close_matches(array, self.arrays, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             known = ", ".join(self.arrays)
-            raise CohortError(f"{self.file}: `{parameter}`: no array {array!r}{hint}; it has {known}")
+            near = nearest(array, self.arrays)
+            raise CohortError(f"{self.file}: `{parameter}`: no array {array!r}{near}; it has {known}")
         return self.arrays[array]
 
     def texts(self, parameter: str, array: str, what: str) -> np.ndarray:

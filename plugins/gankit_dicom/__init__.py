@@ -1,13 +1,132 @@
 """Import of DICOM and of NIfTI or MetaImage volumes: any scanner's folders to one cohort file and one report."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from gankit import hookimpl
+
+if TYPE_CHECKING:
+    from gankit import Cohort
 
 
 @hookimpl
 def commands() -> Mapping[str, str]:
-    return {
-        "import dicom": "gankit_dicom.command:import_dicom",
-        "import volumes": "gankit_dicom.command:import_volumes",
-    }
+    return {"import dicom": "gankit_dicom.command:dicom", "import volumes": "gankit_dicom.command:volumes"}
+
+
+@hookimpl
+def importers() -> Mapping[str, str]:
+    return {"dicom": "gankit_dicom:import_dicom", "volumes": "gankit_dicom:import_volumes"}
+
+
+def import_dicom(
+    folder: str | Path,
+    *,
+    masks: str | Path | None = None,
+    findings: str | Path | None = None,
+    marksheet: str | Path | None = None,
+    protocol: str | Path = "prostatex",
+    size: int = 64,
+    gland: float = 0.6,
+    register: Literal["none", "rigid", "deformable"] = "none",
+    zeros: Literal["mark", "exclude", "inpaint"] = "mark",
+    dce: Literal["early", "late"] = "early",
+    need: Sequence[str] = ("t2w", "adc"),
+    split: str | Path | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    keep_ids: bool = False,
+    salt: str | Path | None = None,
+    jobs: int = 1,
+    out: str | Path | None = None,
+    quiet: bool = False,
+) -> Cohort:
+    """Make a cohort of all DICOM files below a folder, whatever files and folders are called.
+
+    Headers say which series is what. Everything is resampled to the T2w grid by physical coordinates and cropped around
+    the prostate. No name, date, UID or text of a header is written.
+
+    Args:
+        folder: looked through with all folders below it.
+        masks: folder of gland, zone and lesion masks; matched by the patient's id in their names, else by their place
+            in space.
+        findings: PROSTATEx findings (CSV: ProxID, pos, ClinSig).
+        marksheet: PI-CAI marksheet (CSV: patient_id, study_id, case_csPCa).
+        protocol: rules that choose series: the name of a shipped protocol, or a TOML file.
+        size: pixels along a side, 16 to 1024.
+        gland: part of the crop's width that the gland has, 0.1 to 1.
+        register: how the alignment to T2w is refined; kept only where mutual information improves.
+        zeros: what becomes of ADC voxels that the scanner zeroed for noise: marked by 0; by 0 and left out of every
+            mean ("exclude"); or filled with the nearest measurement ("inpaint").
+        dce: which enhancement is written, relative to the signal before contrast, unitless.
+        need: modalities without which a study is refused: "t2w", the grid of everything, and any of "adc", "dce".
+        split: CSV: patient_id, split ("train" or "test"); default: drawn by patient.
+        test_fraction: share of patients in the test split that is drawn, at least 0 and below 1.
+        seed: of the split and of the refinement.
+        keep_ids: whether patients keep their ids; else they go by salted hashes.
+        salt: file with the secret of the hashes, made where it is missing; default: beside ``out``. Without either, a
+            secret that is forgotten.
+        jobs: studies read at a time, in processes of their own.
+        out: cohort file to write, ending with .safetensors; a report, sheets and the salt go beside it. Default: none
+            of them. The same call with the same ``out`` goes on where it was cut off.
+        quiet: whether to show neither progress nor warnings on stderr.
+
+    Returns: slices (N, 1, size, size) of t2w (arbitrary units), adc (1e-6 mm2/s) and dce (unitless), with label ``cs``,
+        and ground truth where masks tell.
+
+    Raises:
+        InputError: a parameter cannot be used, or a package is missing.
+        CohortError: nothing could be imported; with ``out`` the report says why.
+    """
+    asked = dict(locals())
+    from gankit_dicom._import import imported
+
+    return imported("DICOM", **asked).cohort
+
+
+def import_volumes(
+    folder: str | Path,
+    *,
+    pattern: str | None = None,
+    masks: str | Path | None = None,
+    findings: str | Path | None = None,
+    marksheet: str | Path | None = None,
+    protocol: str | Path = "prostatex",
+    size: int = 64,
+    gland: float = 0.6,
+    register: Literal["none", "rigid", "deformable"] = "none",
+    zeros: Literal["mark", "exclude", "inpaint"] = "mark",
+    dce: Literal["early", "late"] = "early",
+    need: Sequence[str] = ("t2w", "adc"),
+    split: str | Path | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+    keep_ids: bool = False,
+    salt: str | Path | None = None,
+    jobs: int = 1,
+    out: str | Path | None = None,
+    quiet: bool = False,
+) -> Cohort:
+    """Make a cohort of NIfTI or MetaImage files below a folder, named as PI-CAI names them or by a pattern.
+
+    The protocol's ``[files]`` says what a ``{name}`` begins with for each modality and for masks.
+
+    Args:
+        folder: looked through with all folders below it.
+        pattern: how files are called, without ending, by ``{patient}``, ``{study}`` and ``{name}``; default:
+            ``{patient}_{study}_{name}``, ``{patient}/{study}/{name}`` or ``{patient}/{name}``.
+        masks, findings, marksheet, protocol, size, gland, register, zeros, dce, need, split, test_fraction, seed,
+            keep_ids, salt, jobs, out, quiet: as for ``import_dicom``.
+
+    Returns: a cohort as ``import_dicom`` gives.
+
+    Raises:
+        InputError, CohortError: as ``import_dicom`` does.
+    """
+    asked = dict(locals())
+    from gankit_dicom._import import imported
+
+    return imported("volumes", **asked).cohort

@@ -45,7 +45,7 @@ def assemble(
 
 def _given_split(real_N: np.ndarray, given: Mapping[str, str]) -> np.ndarray:
     if missing := len(set(real_N) - set(given)):
-        raise InputError(f"--split: {missing} imported patients are not in the table; each needs train or test")
+        raise InputError(f"`split`: {missing} imported patients are not in the table; each needs train or test")
     return np.array([given[patient] for patient in real_N])
 
 

@@ -2,53 +2,88 @@
 
 from __future__ import annotations
 
-import click
+import importlib.util
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from gankit import Cohort, CohortError, empty_strata, write_bytes, write_cohort
-from gankit_dicom._assemble import assemble
-from gankit_dicom._inputs import Request, find
-from gankit_dicom._part import Part
-from gankit_dicom._report import report_html
-from gankit_dicom._run import forget_parts, mapper, run_studies
+import attrs
+
+from gankit import Cohort, CohortError, InputError, say, write_bytes, write_cohort
+from gankit_dicom._options import Options
+
+if TYPE_CHECKING:
+    from gankit_dicom._inputs import Request
+    from gankit_dicom._part import Part
+
+PACKAGES = ("pydicom", "SimpleITK", "scipy")
+OF_OPTIONS = tuple(field.name for field in attrs.fields(Options))
 
 
-def run_import(request: Request) -> None:
-    """Import a folder to a cohort file, a report and sheets.
+@attrs.frozen(eq=False)
+class Imported:
+    """What an import gave."""
+
+    request: Request
+    cohort: Cohort
+    parts: list[Part]
+
+
+def imported(
+    kind: str, *, folder: str | Path, out: str | Path | None = None, quiet: bool = False, **asked: Any
+) -> Imported:
+    """Import a folder by the parameters of ``import_dicom`` or ``import_volumes``: to a cohort and, where ``out`` is
+    given, to its file, a report and sheets.
+
+    Args:
+        kind: "DICOM" or "volumes".
 
     Raises:
-        InputError: wrong options.
-        CohortError: nothing could be imported; the report is written all the same.
+        InputError: a parameter cannot be used, or a package is missing.
+        CohortError: nothing could be imported; with ``out`` the report is written all the same.
     """
+    for package in PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise InputError(f"an import needs {package}; pip install 'gankit[dicom]'")
+    from gankit_dicom._inputs import Request
+
+    options = Options(**{name: asked.pop(name) for name in OF_OPTIONS if name in asked})
+    kept = out is not None
+    with ExitStack() as stack:
+        if out is None:
+            out = Path(stack.enter_context(TemporaryDirectory(prefix="gankit-import-"))) / "cohort.safetensors"
+        request = Request(kind=kind, folder=folder, out=Path(out), kept=kept, options=options, **asked)
+        return _imported(request, quiet)
+
+
+def _imported(request: Request, quiet: bool) -> Imported:
+    from gankit_dicom._assemble import assemble
+    from gankit_dicom._inputs import find
+    from gankit_dicom._report import report_html
+    from gankit_dicom._run import forget_parts, mapper, run_studies
+
+    # Every study to a part, in a file of its own until all are done.
     with mapper(request.jobs) as mapped:
         inputs = find(request, mapped)
-        parts = run_studies(inputs.tasks, mapped)
-    imported = [part for part in parts if len(part)]
+        parts = run_studies(inputs.tasks, mapped, quiet)
+
+    # The parts to one cohort, if there are any.
     cohort = None
-    if imported:
-        people = len({part.record["patient"] for part in imported})
+    if used := [part for part in parts if len(part)]:
+        people = len({part.record["patient"] for part in used})
         source = f"{request.kind} of {people} patients, import protocol {request.protocol_name}"
         cohort = assemble(parts, inputs.patients, inputs.split, request.test_fraction, request.options.seed, source)
-        write_cohort(cohort, request.out)
-    report = request.beside(".report.html")
-    write_bytes(report, report_html(request, inputs, parts, cohort).encode())
-    forget_parts(request.beside(".parts"))
+
+    # What is kept: the cohort and its report, which is there for what was refused as well.
+    if request.kept:
+        if cohort is not None:
+            write_cohort(cohort, request.out)
+        write_bytes(request.report, report_html(request, inputs, parts, cohort).encode())
+        forget_parts(request.beside(".parts"))
     for note in inputs.notes:
-        click.echo(f"warning: {note}", err=True)
+        say(f"warning: {note}", quiet)
     if cohort is None:
-        raise CohortError(f"{request.folder}: nothing could be imported; {report} says why of each file and series")
-    _say(request, parts, cohort)
-
-
-def _say(request: Request, parts: list[Part], cohort: Cohort) -> None:
-    refused, patients = sum(not len(part) for part in parts), len(set(cohort.patient))
-    click.echo(
-        f"{request.out}: {len(cohort)} slices of {patients} {'patient' if patients == 1 else 'patients'};"
-        f" {refused} of {len(parts)} {'study' if len(parts) == 1 else 'studies'} refused"
-    )
-    click.echo(f"{request.beside('.report.html')}: what was chosen and refused, and why")
-    if not request.options.keep_ids and request.salt is None:
-        click.echo(
-            f"{request.beside('.salt')}: the secret behind the patients' names; keep it, and keep it to yourself"
-        )
-    for warning in empty_strata(cohort):
-        click.echo(f"warning: {warning}; change --test-fraction, --seed or --split", err=True)
+        why = f"{request.report} says why" if request.kept else "with `out` a report says why"
+        raise CohortError(f"{request.folder}: nothing could be imported; {why} of each file and series")
+    return Imported(request, cohort, parts)

@@ -25,24 +25,47 @@ from gankit_dicom._tables import Finding, read_findings, read_marksheet, read_sp
 Table = TypeVar("Table")
 
 
+def _to_path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
 @attrs.frozen(kw_only=True)
 class Request:
-    """One import as asked for."""
+    """One import as asked for.
+
+    Raises:
+        InputError: a value that is not accepted.
+    """
 
     kind: str
     """"DICOM" or "volumes"."""
-    folder: Path
+    folder: Path = attrs.field(converter=Path)
     out: Path
-    protocol: str
+    kept: bool = True
+    """Whether ``out`` and what is beside it are wanted, or are in a place that is forgotten."""
+    protocol: str = attrs.field(converter=str)
     options: Options
-    masks: Path | None = None
-    findings: Path | None = None
-    marksheet: Path | None = None
-    split: Path | None = None
-    salt: Path | None = None
+    masks: Path | None = attrs.field(default=None, converter=_to_path)
+    findings: Path | None = attrs.field(default=None, converter=_to_path)
+    marksheet: Path | None = attrs.field(default=None, converter=_to_path)
+    split: Path | None = attrs.field(default=None, converter=_to_path)
+    salt: Path | None = attrs.field(default=None, converter=_to_path)
     pattern: str | None = None
     test_fraction: float = 0.2
     jobs: int = 1
+
+    def __attrs_post_init__(self) -> None:
+        if self.out.suffix != ".safetensors":
+            raise InputError(f"`out` {self.out}: a cohort file ends with .safetensors")
+        if not 0 <= self.test_fraction < 1:
+            raise InputError(f"`test_fraction` must be at least 0 and below 1, got {self.test_fraction}")
+        if self.jobs < 1:
+            raise InputError(f"`jobs` {self.jobs}: accepted: 1 and more")
+
+    @property
+    def report(self) -> Path:
+        """What was chosen and refused, and why."""
+        return self.beside(".report.html")
 
     def beside(self, ending: str) -> Path:
         """A file or folder named as the cohort with another ending."""
@@ -144,7 +167,7 @@ def _table(file: Path | None, what: str, read: Callable[[Path], Table], without:
         return read(file)
     except Refused as why:
         if what == "split":
-            raise InputError(f"--split {file}: {why}") from why
+            raise InputError(f"`split` {file}: {why}") from why
         notes.append(f"Table of the {what}: not used, {why}.")
         return without
 
@@ -165,7 +188,7 @@ def _masks(request: Request, studies: list[_Study], inputs: Inputs) -> dict[int,
     if request.masks is None:
         return beside
     if not request.masks.is_dir():
-        raise InputError(f"--masks {request.masks}: no such folder")
+        raise InputError(f"`masks` {request.masks}: no such folder")
     assigned, inputs.refused_masks = assign(
         find_masks(request.masks), [(study.number, study.name, study.sources) for study in studies]
     )

@@ -90,7 +90,7 @@ def expression(pattern: str) -> re.Pattern[str]:
         or len(set(fields)) < len(fields)
     ):
         raise InputError(
-            f"--pattern {pattern}: needs {{patient}} and {{name}}, and may have {{study}}, each once;"
+            f"`pattern` {pattern}: needs {{patient}} and {{name}}, and may have {{study}}, each once;"
             " as in {patient}_{study}_{name} or {patient}/{name}"
         )
     bare = re.sub(r"\.(nii\.gz|nii|mha|mhd|nrrd)$", "", pattern)

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
+
+from gankit import InputError, nearest
 
 MODALITIES = ("t2w", "adc", "dce")
 UNITS = {"t2w": "1", "adc": "1e-6 mm2/s", "dce": "1"}
 
+SIZES = (16, 1024)
+"""Pixels along a side, from and to."""
+GLANDS = (0.1, 1.0)
+"""Part of the crop's width that the gland has, from and to."""
+REGISTER = ("none", "rigid", "deformable")
 ZEROS = {
     "mark": "marked by 0, pixels beside them blend with 0",
     "exclude": "marked by 0, pixels beside them are means of what was measured",
     "inpaint": "filled with the nearest measurement",
 }
+DCE = ("early", "late")
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """``"t2w, adc"``, or a list of names, as names."""
+    return tuple(name.strip() for name in given.split(",")) if isinstance(given, str) else tuple(given)
 
 
 @attrs.frozen(kw_only=True)
 class Options:
-    """Everything that changes what is written, apart from the protocol."""
+    """Everything that changes what is written, apart from the protocol.
+
+    Raises:
+        InputError: a value that is not accepted.
+    """
 
     size: int = 64
     gland: float = 0.6
@@ -26,6 +45,20 @@ class Options:
     """What becomes of ADC voxels without a measurement; a key of ``ZEROS``."""
     dce: str = "early"
     """Which enhancement the modality ``dce`` is: early or late."""
-    need: tuple[str, ...] = ("t2w", "adc")
+    need: tuple[str, ...] = attrs.field(default=("t2w", "adc"), converter=_names)
     seed: int = 0
     keep_ids: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        for name, (low, high) in (("size", SIZES), ("gland", GLANDS)):
+            if not low <= (number := getattr(self, name)) <= high:
+                raise InputError(f"`{name}` {number!r}: accepted: {low} to {high}")
+        for name, known in (("register", REGISTER), ("zeros", ZEROS), ("dce", DCE)):
+            if (word := getattr(self, name)) not in known:
+                raise InputError(f"`{name}` {word!r}{nearest(str(word), known)}; accepted: {', '.join(known)}")
+        if "t2w" not in self.need or set(self.need) - set(MODALITIES):
+            raise InputError(
+                f"`need` {','.join(self.need)}: must be t2w, the grid of everything, and any of adc, dce; as in t2w,adc"
+            )
+        if self.seed < 0:
+            raise InputError(f"`seed` {self.seed}: accepted: 0 and more")

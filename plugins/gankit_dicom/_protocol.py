@@ -138,17 +138,17 @@ def load_protocol(name: str) -> Protocol:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"--protocol {name}: no such file; shipped protocols: {', '.join(sorted(shipped))}") from error
+        raise InputError(f"`protocol` {name}: no such file; shipped protocols: {', '.join(sorted(shipped))}") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"--protocol {name}: not a readable TOML file ({error})") from error
+        raise InputError(f"`protocol` {name}: not a readable TOML file ({error})") from error
     try:
         protocol = _converter().structure(table, Protocol)
     except ClassValidationError as error:
         raise InputError(
-            "\n  ".join([f"--protocol {name}: wrong content", *transform_error(error, format_exception=_words)])
+            "\n  ".join([f"`protocol` {name}: wrong content", *transform_error(error, format_exception=_words)])
         ) from error
     if problems := list(_problems(protocol)):
-        raise InputError("\n  ".join([f"--protocol {name}: wrong content", *problems]))
+        raise InputError("\n  ".join([f"`protocol` {name}: wrong content", *problems]))
     return protocol
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import click
-
+from gankit import Progress, say
 from gankit_dicom._part import Part, read_part
 from gankit_dicom._study import StudyTask, import_study
 
@@ -46,19 +44,19 @@ def _in_order(
         yield waiting.popleft().result()
 
 
-def run_studies(tasks: Sequence[StudyTask], mapped: Mapper) -> list[Part]:
+def run_studies(tasks: Sequence[StudyTask], mapped: Mapper, quiet: bool = False) -> list[Part]:
     """Parts of all studies, in order; those that an earlier run kept are taken over."""
     parts: list[Part] = []
     kept = 0
-    with click.progressbar(length=len(tasks), label="studies", file=sys.stderr) as bar:
+    with Progress(len(tasks), quiet, "studies") as progress:
         for task, (name, was_there) in zip(tasks, mapped(import_study, tasks), strict=True):
             part = read_part(task.parts / name)
             assert part is not None, "a part that was just written does not read"
             parts.append(part)
             kept += was_there
-            bar.update(1)
+            progress.advance(len(parts))
     if kept:
-        click.echo(f"{kept} studies were imported by an earlier run", err=True)
+        say(f"{kept} studies were imported by an earlier run", quiet)
     return parts
 
 

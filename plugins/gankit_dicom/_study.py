@@ -98,7 +98,7 @@ def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
     chosen = choose(task.sources, task.protocol, log)
     if missing := [name for name in task.options.need if getattr(chosen, name) is None]:
         others = ",".join(name for name in task.options.need if name not in missing)
-        raise Refused(f"no {missing[0].upper()} that can be used; --need {others} takes patients without")
+        raise Refused(f"no {missing[0].upper()} that can be used; with need = {others} it is taken")
     t2w = chosen.t2w.image
     masks = _masks(task, chosen, log)
     outline, lesion = _outline(masks), _lesion(masks)

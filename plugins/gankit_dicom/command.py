@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gankit import InputError
-from gankit_dicom._options import MODALITIES, ZEROS, Options
+from gankit_dicom._options import DCE, GLANDS, REGISTER, SIZES, ZEROS
+
+if TYPE_CHECKING:
+    from gankit_dicom._import import Imported
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-def _needed(ctx: click.Context, parameter: click.Parameter, text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if "t2w" not in names or set(names) - set(MODALITIES):
-        raise InputError(f"--need {text}: must be t2w, the grid of everything, and any of adc, dce; as in t2w,adc")
-    return names
 
 
 _OPTIONS = (
@@ -31,17 +25,17 @@ _OPTIONS = (
     click.option("--marksheet", type=_FILE, help="PI-CAI marksheet (CSV: patient_id, study_id, case_csPCa)."),
     click.option("--protocol", default="prostatex", show_default=True, metavar="NAME|FILE",
                  help="Rules that choose series: a shipped protocol or a TOML file."),
-    click.option("--size", type=click.IntRange(16, 1024), default=64, show_default=True, help="Pixels along a side."),
-    click.option("--gland", type=click.FloatRange(0.1, 1.0), default=0.6, show_default=True,
+    click.option("--size", type=click.IntRange(*SIZES), default=64, show_default=True, help="Pixels along a side."),
+    click.option("--gland", type=click.FloatRange(*GLANDS), default=0.6, show_default=True,
                  help="Part of the crop's width that the gland has."),
-    click.option("--register", type=click.Choice(["none", "rigid", "deformable"]), default="none", show_default=True,
+    click.option("--register", type=click.Choice(REGISTER), default="none", show_default=True,
                  help="Refine the alignment to T2w; kept only where mutual information improves."),
     click.option("--zeros", type=click.Choice(list(ZEROS)), default="mark", show_default=True,
                  help="ADC voxels that the scanner zeroed for noise: marked by 0; by 0 and left out of every"
                  " mean; or filled with the nearest measurement."),
-    click.option("--dce", type=click.Choice(["early", "late"]), default="early", show_default=True,
+    click.option("--dce", type=click.Choice(DCE), default="early", show_default=True,
                  help="Which enhancement is written, relative to the signal before contrast."),
-    click.option("--need", default="t2w,adc", show_default=True, callback=_needed, metavar="NAMES",
+    click.option("--need", default="t2w,adc", show_default=True, metavar="NAMES",
                  help="Modalities without which a study is refused."),
     click.option("--split", type=_FILE, help="CSV: patient_id, split (train or test).  [default: drawn by patient]"),
     click.option("--test-fraction", type=float, default=0.2, show_default=True, help="Share of patients in test."),
@@ -61,7 +55,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("dicom")
 @_options
-def import_dicom(**given: Any) -> None:
+def dicom(**given: Any) -> None:
     """Make a cohort from all DICOM files below FOLDER, whatever files and folders are called.
 
     \b
@@ -71,7 +65,9 @@ def import_dicom(**given: Any) -> None:
     around the prostate. The report beside the cohort says what was chosen and refused, and why. No name, date, UID or
     text of a header is written. To resume, run the same command again.
     """
-    _run("DICOM", given)
+    from gankit_dicom._import import imported
+
+    _say(imported("DICOM", **given))
 
 
 @click.command("volumes")
@@ -82,7 +78,7 @@ def import_dicom(**given: Any) -> None:
     help="How files are called: {patient}, {study}, {name}, without ending."
     "  [default: {patient}_{study}_{name}, {patient}/{study}/{name} or {patient}/{name}]",
 )
-def import_volumes(**given: Any) -> None:
+def volumes(**given: Any) -> None:
     """Make a cohort from NIfTI or MetaImage files below FOLDER, named as PI-CAI names them or by a pattern.
 
     \b
@@ -91,20 +87,24 @@ def import_volumes(**given: Any) -> None:
 
     The protocol's [files] says what a {name} begins with for each modality and for masks.
     """
-    _run("volumes", given)
+    from gankit_dicom._import import imported
+
+    _say(imported("volumes", **given))
 
 
-def _run(kind: str, given: dict[str, Any]) -> None:
-    for module, package in (("pydicom", "pydicom"), ("SimpleITK", "SimpleITK"), ("scipy", "scipy")):
-        if importlib.util.find_spec(module) is None:
-            raise InputError(f"gankit import needs {package}; pip install 'gankit[dicom]'")
-    if given["out"].suffix != ".safetensors":
-        raise InputError(f"-o {given['out']}: a cohort file ends with .safetensors")
-    if not 0 <= given["test_fraction"] < 1:
-        raise InputError(f"--test-fraction must be at least 0 and below 1, got {given['test_fraction']}")
-    from gankit_dicom._import import run_import
-    from gankit_dicom._inputs import Request
+def _say(done: Imported) -> None:
+    from gankit import empty_strata
 
-    names = ("size", "gland", "register", "zeros", "dce", "need", "seed", "keep_ids")
-    options = Options(**{name: given.pop(name) for name in names})
-    run_import(Request(kind=kind, options=options, **given))
+    request, cohort = done.request, done.cohort
+    refused, patients = sum(not len(part) for part in done.parts), len(set(cohort.patient))
+    click.echo(
+        f"{request.out}: {len(cohort)} slices of {patients} {'patient' if patients == 1 else 'patients'};"
+        f" {refused} of {len(done.parts)} {'study' if len(done.parts) == 1 else 'studies'} refused"
+    )
+    click.echo(f"{request.report}: what was chosen and refused, and why")
+    if not request.options.keep_ids and request.salt is None:
+        click.echo(
+            f"{request.beside('.salt')}: the secret behind the patients' names; keep it, and keep it to yourself"
+        )
+    for warning in empty_strata(cohort):
+        click.echo(f"warning: {warning}; change --test-fraction, --seed or --split", err=True)

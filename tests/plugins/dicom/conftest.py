@@ -56,6 +56,6 @@ def part(study: Path, masks: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def gankit() -> Callable[..., Result]:
-    """``gankit("import", "dicom", ...)`` in this process."""
+def gankit_command() -> Callable[..., Result]:
+    """``gankit_command("import", "dicom", ...)`` in this process."""
     return lambda *words: CliRunner().invoke(main, [str(word) for word in words])

@@ -203,17 +203,17 @@ def test_the_locator_is_judged_where_there_is_a_mask(part):
     assert part.record["locator"]["holds_gland"]
 
 
-def test_several_processes_give_the_same_cohort(gankit, tmp_path):
+def test_several_processes_give_the_same_cohort(gankit_command, tmp_path):
     """And a patient-level split, drawn from real ids, so it does not depend on the salt."""
     for number in range(3):
         write_t2w(tmp_path / "scans" / str(number), patient=f"Planted-{number}")
         write_adc(tmp_path / "scans" / str(number), patient=f"Planted-{number}")
     asked = ("import", "dicom", tmp_path / "scans", "--test-fraction", 0.5, "--keep-ids")
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
-    assert gankit(*asked, "-o", one).exit_code == 0
-    assert gankit(*asked, "-o", two, "--jobs", 2).exit_code == 0
+    assert gankit_command(*asked, "-o", one).exit_code == 0
+    assert gankit_command(*asked, "-o", two, "--jobs", 2).exit_code == 0
     assert read_cohort(one).digest() == read_cohort(two).digest()
     hashed = tmp_path / "hashed.safetensors"
-    assert gankit(*asked[:-1], "-o", hashed).exit_code == 0
+    assert gankit_command(*asked[:-1], "-o", hashed).exit_code == 0
     assert read_cohort(hashed).split.tolist() == read_cohort(one).split.tolist()
     assert set(read_cohort(one).split) == {"train", "test"}

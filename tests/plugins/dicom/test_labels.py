@@ -78,20 +78,20 @@ def test_a_table_that_cannot_be_read_says_why(tmp_path, content, reason):
         read_split(tmp_path / "t.csv")
 
 
-def test_a_patient_in_two_splits_is_refused(gankit, study, tmp_path):
+def test_a_patient_in_two_splits_is_refused(gankit_command, study, tmp_path):
     """Before anything is imported."""
     table = tmp_path / "s.csv"
     table.write_text("patient_id,split\nPlanted-0001,train\nPlanted-0001,test\n")
-    result = gankit("import", "dicom", study, "--split", table, "-o", tmp_path / "c.safetensors")
+    result = gankit_command("import", "dicom", study, "--split", table, "-o", tmp_path / "c.safetensors")
     assert result.exit_code == 2
     assert "a patient in two splits" in result.output
 
 
-def test_a_split_that_lacks_a_patient_is_refused(gankit, study, tmp_path):
+def test_a_split_that_lacks_a_patient_is_refused(gankit_command, study, tmp_path):
     """Each imported patient needs one."""
     table = tmp_path / "s.csv"
     table.write_text("patient_id,split\nother,train\n")
-    result = gankit("import", "dicom", study, "--split", table, "-o", tmp_path / "c.safetensors")
+    result = gankit_command("import", "dicom", study, "--split", table, "-o", tmp_path / "c.safetensors")
     assert result.exit_code == 2
     assert "1 imported patients are not in the table" in result.output
 
@@ -122,7 +122,7 @@ def test_an_id_is_found_in_a_path_as_a_word_of_its_own(text, name, found):
     assert names_it(text, name) is found
 
 
-def test_a_wrong_protocol_says_all_its_problems(gankit, study, tmp_path):
+def test_a_wrong_protocol_says_all_its_problems(gankit_command, study, tmp_path):
     """With the place of each."""
     text = (FOLDER / "prostatex.toml").read_text()
     wrong = text.replace('prefer = ["earlier"]', 'prefer = ["nicer"]').replace('3 = "cs" }', '3 = "bad" }', 1)
@@ -157,9 +157,11 @@ def test_numbers_and_expressions_of_a_protocol_are_checked_before_a_file_is_read
         load_protocol(str(tmp_path / "p.toml"))
 
 
-def test_a_table_that_is_not_used_and_an_empty_split_are_told_on_the_terminal(gankit, study, tmp_path):
+def test_a_table_that_is_not_used_and_an_empty_split_are_told_on_the_terminal(gankit_command, study, tmp_path):
     """Slices without labels do not come as a surprise when training starts."""
-    result = gankit("import", "dicom", study, "--findings", tmp_path / "none.csv", "-o", tmp_path / "c.safetensors")
+    result = gankit_command(
+        "import", "dicom", study, "--findings", tmp_path / "none.csv", "-o", tmp_path / "c.safetensors"
+    )
     assert result.exit_code == 0, result.output
     assert "warning: Table of the findings: not used, no such file" in result.output
     assert "warning: no slice is in split 'test'; change --test-fraction, --seed or --split" in result.output

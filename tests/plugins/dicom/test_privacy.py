@@ -12,7 +12,7 @@ PLANTED = ["planted", "zebediah", "19411207", "20110707", "20110708", "20110709"
 
 
 @pytest.fixture(scope="module")
-def outputs(gankit, tmp_path_factory):
+def outputs(gankit_command, tmp_path_factory):
     """Everything an import writes for two patients, one of whom is refused, with files that cannot be read."""
     tmp_path = tmp_path_factory.mktemp("planting")
     scans = tmp_path / "in" / "SecretFolder"
@@ -30,7 +30,7 @@ def outputs(gankit, tmp_path_factory):
     out = tmp_path / "out"
     asked = ("--masks", tmp_path / "in" / "masks", "--findings", tmp_path / "in" / "findings.csv",
              "--marksheet", tmp_path / "in" / "marks.csv", "-o", out / "cohort.safetensors")  # fmt: skip
-    result = gankit("import", "dicom", scans, *asked)
+    result = gankit_command("import", "dicom", scans, *asked)
     assert result.exit_code == 0, result.output
     return out
 
@@ -63,9 +63,9 @@ def test_patients_go_by_salted_hashes(outputs):
     assert (outputs / "cohort.salt").stat().st_mode & 0o077 == 0
 
 
-def test_ids_are_kept_where_the_user_asks_for_it(gankit, study, tmp_path):
+def test_ids_are_kept_where_the_user_asks_for_it(gankit_command, study, tmp_path):
     """And no salt is made."""
-    assert gankit("import", "dicom", study, "--keep-ids", "-o", tmp_path / "c.safetensors").exit_code == 0
+    assert gankit_command("import", "dicom", study, "--keep-ids", "-o", tmp_path / "c.safetensors").exit_code == 0
     assert set(read_cohort(tmp_path / "c.safetensors").patient) == {"Planted-0001"}
     assert not (tmp_path / "c.salt").exists()
 

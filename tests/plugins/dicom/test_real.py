@@ -15,9 +15,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def cohort(gankit, tmp_path_factory):
+def cohort(gankit_command, tmp_path_factory):
     out = tmp_path_factory.mktemp("real") / "real.safetensors"
-    result = gankit("import", "dicom", DATA / "dicom", "--masks", DATA / "masks", "--keep-ids", "-o", out)
+    result = gankit_command("import", "dicom", DATA / "dicom", "--masks", DATA / "masks", "--keep-ids", "-o", out)
     assert result.exit_code == 0, result.output
     return read_cohort(out)
 

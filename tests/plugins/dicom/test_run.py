@@ -57,10 +57,10 @@ def test_a_part_whose_sheet_is_gone_is_made_again(study, tmp_path):
     assert sheet.is_file()
 
 
-def test_the_report_is_one_file_that_asks_for_nothing_outside(gankit, study, masks, tmp_path):
+def test_the_report_is_one_file_that_asks_for_nothing_outside(gankit_command, study, masks, tmp_path):
     """Pictures are inside, and parts are gone after success."""
     out = tmp_path / "c.safetensors"
-    result = gankit("import", "dicom", study, "--masks", masks, "-o", out)
+    result = gankit_command("import", "dicom", study, "--masks", masks, "-o", out)
     assert result.exit_code == 0, result.output
     html = (tmp_path / "c.report.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!data:)', html)

@@ -27,7 +27,7 @@ def write_patient(stem, ending=".mha", t2w="t2w", adc="adc"):
     write_volume(stem.with_name(stem.name + adc + ending), adc_values(DIFFUSION.places()), DIFFUSION)
 
 
-def test_picai_names_say_patient_study_and_modality(gankit, tmp_path):
+def test_picai_names_say_patient_study_and_modality(gankit_command, tmp_path):
     """``10000_1000000_t2w.mha`` with masks, and a marksheet for a case without."""
     for patient, study in (("10000", "1000000"), ("10000", "1000001"), ("10001", "1000002")):
         write_patient(tmp_path / "scans" / patient / f"{patient}_{study}_")
@@ -36,7 +36,7 @@ def test_picai_names_say_patient_study_and_modality(gankit, tmp_path):
         "patient_id,study_id,case_csPCa\n10000,1000000,YES\n10000,1000001,YES\n10001,1000002,NO\n"
     )
     out = tmp_path / "c.safetensors"
-    result = gankit("import", "volumes", tmp_path / "scans", "--masks", tmp_path / "masks", "--marksheet",
+    result = gankit_command("import", "volumes", tmp_path / "scans", "--masks", tmp_path / "masks", "--marksheet",
                     tmp_path / "marks.csv", "--keep-ids", "-o", out)  # fmt: skip
     assert result.exit_code == 0, result.output
     cohort = read_cohort(out)
