@@ -4,22 +4,87 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
-from cattrs import Converter, transform_error
-from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
-from cattrs.v import format_exception
 
-from gankit import InputError
+from gankit import InputError, nearest, structure_table
 from gankit_dicom._series import Series
 
 FOLDER = Path(__file__).parent / "protocols"
 MEANINGS = ("gland", "peripheral zone", "transition zone", "lesion", "cs")
+ROLES = ("t2w", "adc", "dwi", "dce", "mask")
 Range = tuple[float, float]
-RANGES = ("echo_ms", "pixel_mm", "slices", "median", "b_range", "early_s", "late_s")
+PREFERENCES: dict[str, Callable[[Series], float]] = {
+    "earlier": lambda series: series.number,
+    "later": lambda series: -series.number,
+    "finer pixels": lambda series: round(series.first.spacing_mm[0] * series.first.spacing_mm[1], 2),
+    "more slices": lambda series: -series.places,
+    "no trace": lambda series: "TRACEW" in series.first.types,
+}
+"""What a rule may prefer: name to a number that is smaller for the preferred series."""
+
+
+# What values are accepted ---------------------------------------------------------------------------------
+
+
+def _ascending(rule: Any, field: Any, bounds: Range | None) -> None:
+    if bounds is not None and not bounds[0] < bounds[1]:
+        raise ValueError(f"must be two numbers, the smaller first, got {list(bounds)}")
+
+
+def _percent(rule: Any, field: Any, bounds: Range) -> None:
+    _ascending(rule, field, bounds)
+    if not (bounds[0] >= 0 and bounds[1] <= 100):
+        raise ValueError(f"must be within 0 and 100, got {list(bounds)}")
+
+
+def _positive(rule: Any, field: Any, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"must be > 0, got {value:g}")
+
+
+def _share(rule: Any, field: Any, value: float) -> None:
+    if not 0 < value <= 1:
+        raise ValueError(f"must be > 0 and <= 1, got {value:g}")
+
+
+def _named(accepted: Iterable[str], what: str) -> Callable[[Any, Any, Iterable[str]], None]:
+    known = list(accepted)
+
+    def check(rule: Any, field: Any, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in known:
+                raise ValueError(f"no {what} named {name!r}{nearest(name, known)}; accepted: {', '.join(known)}")
+
+    return check
+
+
+def _meanings(rule: Any, field: Any, values: Mapping[str, str]) -> None:
+    _named(MEANINGS, "meaning")(rule, field, values.values())
+    for value in values:
+        if not value.isdigit():
+            raise ValueError(f"must be whole numbers with what they mean, got {value!r}")
+
+
+def _seconds_in_text(rule: Any, field: Any, pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"must be a regular expression, got {pattern!r}: {error}") from None
+    if pattern and not groups:
+        raise ValueError(f"must have the seconds in its first group, got {pattern!r}, which has no group")
+
+
+def _between(*default: float) -> Any:
+    """Two numbers, the smaller first; without a default, none need be given."""
+    bounds: Any = default or None
+    return attrs.field(default=bounds, validator=_ascending)
+
+
+# Rules ----------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen(kw_only=True)
@@ -32,10 +97,10 @@ class Rule:
     words: tuple[str, ...] = ()
     not_types: tuple[str, ...] = ()
     not_words: tuple[str, ...] = ()
-    echo_ms: Range | None = None
-    pixel_mm: Range = (0.1, 10)
-    slices: Range = (3, 500)
-    prefer: tuple[str, ...] = ("earlier",)
+    echo_ms: Range | None = _between()
+    pixel_mm: Range = _between(0.1, 10)
+    slices: Range = _between(3, 500)
+    prefer: tuple[str, ...] = attrs.field(default=("earlier",), validator=_named(PREFERENCES, "preference"))
 
     def against(self, series: Series) -> str | None:
         """Why a series is not of this modality; none if it may be."""
@@ -63,28 +128,19 @@ class Rule:
         return tuple(PREFERENCES[name](series) for name in self.prefer)
 
 
-PREFERENCES: dict[str, Any] = {
-    "earlier": lambda series: series.number,
-    "later": lambda series: -series.number,
-    "finer pixels": lambda series: round(series.first.spacing_mm[0] * series.first.spacing_mm[1], 2),
-    "more slices": lambda series: -series.places,
-    "no trace": lambda series: "TRACEW" in series.first.types,
-}
-
-
 @attrs.frozen(kw_only=True)
 class AdcRule(Rule):
     """ADC maps."""
 
-    scale: float = 1.0
-    median: Range = (300, 3500)
+    scale: float = attrs.field(default=1.0, validator=_positive)
+    median: Range = _between(300, 3500)
 
 
 @attrs.frozen(kw_only=True)
 class DwiRule(Rule):
     """Diffusion images that ADC can be computed from."""
 
-    b_range: Range = (0, 1000)
+    b_range: Range = _between(0, 1000)
     skip_b_below: float = 40
 
 
@@ -92,10 +148,10 @@ class DwiRule(Rule):
 class DceRule(Rule):
     """Dynamic series."""
 
-    time_in_text: str = ""
+    time_in_text: str = attrs.field(default="", validator=_seconds_in_text)
     phases: int = 3
-    early_s: Range = (10, 40)
-    late_s: Range = (150, 400)
+    early_s: Range = _between(10, 40)
+    late_s: Range = _between(150, 400)
 
 
 @attrs.frozen(kw_only=True)
@@ -103,7 +159,7 @@ class MaskRule:
     """What the values of a mask are."""
 
     words: tuple[str, ...]
-    values: dict[str, str]
+    values: dict[str, str] = attrs.field(validator=_meanings)
 
     def meaning(self) -> dict[int, str]:
         return {int(value): name for value, name in self.values.items()}
@@ -118,13 +174,13 @@ class Protocol:
     adc: AdcRule
     dwi: DwiRule
     dce: DceRule
-    files: dict[str, tuple[str, ...]]
+    files: dict[str, tuple[str, ...]] = attrs.field(validator=_named(ROLES, "role of a file"))
     masks: tuple[MaskRule, ...]
-    gland_mm: float = 55.0
-    gland_share: float = 0.2
+    gland_mm: float = attrs.field(default=55.0, validator=_positive)
+    gland_share: float = attrs.field(default=0.2, validator=_share)
     finding_mm: float = 12.0
-    t2w_range: Range = (0, 700)
-    t2w_percentiles: Range = (0.5, 99.5)
+    t2w_range: Range = _between(0, 700)
+    t2w_percentiles: Range = attrs.field(default=(0.5, 99.5), validator=_percent)
 
 
 def load_protocol(name: str) -> Protocol:
@@ -138,84 +194,16 @@ def load_protocol(name: str) -> Protocol:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"`protocol` {name}: no such file; shipped protocols: {', '.join(sorted(shipped))}") from error
+        raise InputError(
+            f"`protocol` {name}: no such file{nearest(name, shipped)}; shipped protocols: {', '.join(sorted(shipped))}"
+        ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"`protocol` {name}: not a readable TOML file ({error})") from error
-    try:
-        protocol = _converter().structure(table, Protocol)
-    except ClassValidationError as error:
-        raise InputError(
-            "\n  ".join([f"`protocol` {name}: wrong content", *transform_error(error, format_exception=_words)])
-        ) from error
-    if problems := list(_problems(protocol)):
-        raise InputError("\n  ".join([f"`protocol` {name}: wrong content", *problems]))
+    protocol, problems = structure_table(table, Protocol)
+    if protocol is None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise InputError("\n  ".join([f"`protocol` {name}: {count}", *map(str, problems)]))
     return protocol
-
-
-def _converter() -> Converter:
-    """One that does not take a text for the list of its letters."""
-    converter = Converter(forbid_extra_keys=True)
-    converter.register_structure_hook_func(lambda wanted: wanted == tuple[str, ...], _texts)
-    return converter
-
-
-def _texts(found: Any, _: Any) -> tuple[str, ...]:
-    if not isinstance(found, list) or not all(isinstance(item, str) for item in found):
-        raise InputError(f'{found!r}; accepted: a list of texts, as in ["ADC"]')
-    return tuple(found)
-
-
-def _words(error: BaseException, wanted: type[Any] | None) -> str:
-    if isinstance(error, InputError):
-        return str(error)
-    if not isinstance(error, ForbiddenExtraKeysError):
-        return format_exception(error, wanted)
-    known = ", ".join(field.name for field in attrs.fields(error.cl))
-    return f"no such key: {', '.join(sorted(error.extra_fields))}; accepted: {known}"
-
-
-def _problems(protocol: Protocol) -> Iterator[str]:
-    yield from _wrong_names(protocol)
-    yield from _wrong_numbers(protocol)
-    if why := _not_a_time(protocol.dce.time_in_text):
-        yield f"dce.time_in_text: {why}; accepted: a regular expression with the seconds in its first group"
-
-
-def _wrong_names(protocol: Protocol) -> Iterator[str]:
-    for name in ("t2w", "adc", "dwi", "dce"):
-        for wish in getattr(protocol, name).prefer:
-            if wish not in PREFERENCES:
-                yield f"{name}.prefer: no preference {wish!r}; accepted: {', '.join(PREFERENCES)}"
-    for number, mask in enumerate(protocol.masks):
-        for value, meaning in mask.values.items():
-            if not value.isdigit() or meaning not in MEANINGS:
-                yield f"masks[{number}].values: {value} = {meaning!r}; accepted: a number = {', '.join(MEANINGS)}"
-    if unknown := sorted(set(protocol.files) - {"t2w", "adc", "dwi", "dce", "mask"}):
-        yield f"files.{unknown[0]}: accepted: t2w, adc, dwi, dce, mask"
-
-
-def _wrong_numbers(protocol: Protocol) -> Iterator[str]:
-    ranges = {name: getattr(protocol, name) for name in ("t2w_range", "t2w_percentiles")}
-    for name in ("t2w", "adc", "dwi", "dce"):
-        rule = attrs.asdict(getattr(protocol, name), recurse=False)
-        ranges |= {f"{name}.{key}": rule[key] for key in RANGES if rule.get(key) is not None}
-    for name, (low, high) in ranges.items():
-        if not low < high:
-            yield f"{name}: from {low:g} to {high:g}; accepted: the smaller first"
-    if not all(0 <= percent <= 100 for percent in protocol.t2w_percentiles):
-        yield "t2w_percentiles: accepted: 0 to 100"
-    for name, value in {"gland_mm": protocol.gland_mm, "adc.scale": protocol.adc.scale}.items():
-        if not value > 0:
-            yield f"{name}: {value:g}; accepted: more than 0"
-    if not 0 < protocol.gland_share <= 1:
-        yield f"gland_share: {protocol.gland_share:g}; accepted: more than 0, at most 1"
-
-
-def _not_a_time(pattern: str) -> str | None:
-    try:
-        return None if not pattern or re.compile(pattern).groups else "it has no group"
-    except re.error as error:
-        return str(error)
 
 
 def _any(words: tuple[str, ...], text: str) -> bool:

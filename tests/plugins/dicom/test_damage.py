@@ -160,16 +160,16 @@ def test_two_files_that_claim_to_be_one_image_spoil_their_series(parts, tmp_path
     assert "two different files claim to be one image" in why(parts(tmp_path / "scans")[0])
 
 
-def test_nothing_to_import_is_an_error_with_a_report(gankit, tmp_path):
+def test_nothing_to_import_is_an_error_with_a_report(gankit_command, tmp_path):
     """The exit code says that nothing was imported."""
     write_localizer(tmp_path / "scans")
-    result = gankit("import", "dicom", tmp_path / "scans", "-o", tmp_path / "c.safetensors")
+    result = gankit_command("import", "dicom", tmp_path / "scans", "-o", tmp_path / "c.safetensors")
     assert result.exit_code == 2
     assert "nothing could be imported" in result.output
     assert "no usable axial T2w series" in (tmp_path / "c.report.html").read_text()
     (tmp_path / "empty").mkdir()
-    assert gankit("import", "dicom", tmp_path / "empty", "-o", tmp_path / "c.safetensors").exit_code == 2
-    assert gankit("import", "dicom", tmp_path / "nowhere", "-o", tmp_path / "c.safetensors").exit_code == 2
+    assert gankit_command("import", "dicom", tmp_path / "empty", "-o", tmp_path / "c.safetensors").exit_code == 2
+    assert gankit_command("import", "dicom", tmp_path / "nowhere", "-o", tmp_path / "c.safetensors").exit_code == 2
 
 
 SMALL = Grid(size=20, pixel_mm=4.0, slices=5, gap_mm=3.0)
