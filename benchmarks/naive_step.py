@@ -8,13 +8,13 @@ in it, and Adam one parameter at a time.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from gankit import Networks, Recipe
+from gankit.training.batch import Batch
 
 MODALITIES = ("adc", "t2w")
 
@@ -31,12 +31,12 @@ class NaiveStep:
         self.players_adam = self._adam(["adc_decoder", "t2w_translator"], phase.learning_rate, phase.betas)
         self.critics_adam = self._adam(critics, phase.critic_learning_rate, phase.critic_betas)
 
-    def __call__(self, batch: Mapping[str, Tensor]) -> None:
+    def __call__(self, batch: Batch) -> None:
         for number in range(self.critic_steps):
-            fakes = self._synthesize(batch[f"{number}/inputs/latent"])
+            fakes = self._synthesize(batch.sets[number].inputs.values["latent"])
             objective = torch.stack([self._critic_objective(m, fakes[m], batch, number) for m in MODALITIES]).sum()
             self._minimise(self.critics_adam, objective)
-        fakes = self._synthesize(batch[f"{self.critic_steps - 1}/inputs/latent"])
+        fakes = self._synthesize(batch.sets[self.critic_steps - 1].inputs.values["latent"])
         objectives = []
         for m in MODALITIES:
             objectives.append(-self.terms[f"wgan-gp-{m}"].weight * self.networks[f"{m}_critic"](fakes[m]).mean())
@@ -48,15 +48,15 @@ class NaiveStep:
         adc = self.networks["adc_decoder"](latent_BZ)
         return {"adc": adc, "t2w": self.networks["t2w_translator"](adc)}
 
-    def _critic_objective(self, m: str, fake: Tensor, batch: Mapping[str, Tensor], number: int) -> Tensor:
+    def _critic_objective(self, m: str, fake: Tensor, batch: Batch, number: int) -> Tensor:
         term, critic, auxiliary = (
             self.terms[f"wgan-gp-{m}"],
             self.networks[f"{m}_critic"],
             self.networks[f"{m}_auxiliary"],
         )
-        real = batch[f"{number}/reference/{term.name}"]
-        other = batch[f"{number}/reference/jsd-auxiliary-{m}"]
-        mixing = batch[f"{number}/mixing/{term.name}"].view(-1, 1, 1, 1)
+        real = batch.sets[number].references[term.name]
+        other = batch.sets[number].references[f"jsd-auxiliary-{m}"]
+        mixing = batch.sets[number].mixing[term.name].view(-1, 1, 1, 1)
         mix = (mixing * real + (1 - mixing) * fake).detach().requires_grad_()
         (slope,) = torch.autograd.grad(critic(mix).sum(), mix, create_graph=True)
         penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()

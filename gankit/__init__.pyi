@@ -69,6 +69,8 @@ from gankit.plugin.components import AbstractPairedLoss as AbstractPairedLoss
 from gankit.plugin.components import AbstractPhase as AbstractPhase
 from gankit.plugin.components import AbstractTranslator as AbstractTranslator
 from gankit.plugin.components import AdversarialLoss as AdversarialLoss
+from gankit.plugin.components import Inputs as Inputs
+from gankit.plugin.components import NetworkUse as NetworkUse
 from gankit.plugin.components import PairedLoss as PairedLoss
 from gankit.plugin.hooks import hookimpl as hookimpl
 from gankit.plugin.options import option as option
@@ -89,8 +91,8 @@ from gankit.run.interpolate import Interpolation as Interpolation
 from gankit.run.interpolate import interpolate as interpolate
 from gankit.run.model import Model as Model
 from gankit.run.model import load_model as load_model
+from gankit.training.batch import BatchSource as BatchSource
 from gankit.training.observers import Run as Run
-from gankit.training.phases import BatchSource as BatchSource
 from gankit.training.train import RunResult as RunResult
 from gankit.training.train import train as train
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gankit.evaluation.results import Reading
     from gankit.networks.synthesizer import Networks
     from gankit.recipe.recipe import Recipe
-    from gankit.training.phases import BatchSource
+    from gankit.training.batch import BatchSource
 
 
 @attrs.frozen(kw_only=True)
@@ -188,12 +188,44 @@ class AbstractAdversarialLoss(AbstractLoss):
 
 
 @attrs.frozen(kw_only=True)
+class NetworkUse:
+    """A network that a phase runs beside the graph, with the places at its two ends."""
+
+    network: str
+    """Name of the network in the recipe."""
+    from_: tuple[str, ...]
+    """Places that it reads, taken together along channels."""
+    to: tuple[str, ...]
+    """Places that it makes, along channels in this order."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Inputs:
+    """What a phase has drawn for one set of candidates.
+
+    Letters: B the slices of this process, N those of all processes together; with one process B is N.
+    """
+
+    values: Mapping[str, Tensor]
+    """Place to what is drawn there, (B, ...)."""
+    presence: Mapping[str, Tensor] = attrs.field(factory=dict)
+    """Place to (N,), 1 where the slice has the modality and 0 where it lacks it. A paired loss on several places counts
+    a slice where it has all of them. A place that is not named here is present in every slice."""
+    references: Mapping[str, Tensor] = attrs.field(factory=dict)
+    """Place to the reference of each candidate there, (B, ...), for paired losses."""
+
+
+@attrs.frozen(kw_only=True)
 class AbstractPhase(Component):
     """A phase draws a batch, makes candidates, sums terms and updates the networks it names.
 
     One step of a phase is ``critic_steps`` updates of the critics of its adversarial terms, then one update of its
     players. Each step draws ``critic_steps`` sets of inputs; the last set serves the critics' last update and
     the players' update, so its candidates are computed once. Without adversarial terms there is one set.
+
+    A phase says with ``uses``, ``pools``, ``places``, ``counterparts``, ``references`` and ``players`` which parts of
+    the recipe it needs; gankit reads its options for nothing else. These are asked while the recipe is checked,
+    ``uses``, ``pools``, ``places`` and ``counterparts`` before the modality graph is known to be one that runs.
     """
 
     kind: ClassVar[str] = "phase"
@@ -223,23 +255,52 @@ class AbstractPhase(Component):
 
     @abstractmethod
     def places(self, recipe: Recipe) -> Shapes:
-        """Places where the phase makes candidates, so where its terms may be."""
+        """Places where the phase makes candidates, so where its terms may be, with their shapes without batch.
+
+        Beside ``"latent"`` and modalities a phase may have places of its own, such as ``"adc-cycled"``.
+        """
+
+    def counterparts(self, recipe: Recipe) -> Mapping[str, str]:
+        """For places of the phase's own: the modality (or ``"latent"``) whose real slices (or prior) a critic there
+        sees as references. A place of its own that is not named here takes no adversarial terms."""
+        return {}
 
     def references(self, recipe: Recipe) -> tuple[str, ...]:
         """Places where each candidate has a reference of its own, so where paired losses may be."""
         return ()
+
+    def uses(self, recipe: Recipe) -> Mapping[str, tuple[NetworkUse, ...]]:
+        """Option key to the places where the network that the option names runs beside the graph.
+
+        The kind of network follows from the ends: a generator reads ``"latent"``, an encoder makes it, and a translator
+        does neither. A problem with a use is reported at its key.
+        """
+        return {}
+
+    def pools(self) -> Mapping[str, str]:
+        """Option key to the pool of real slices that the option names, for every pool that ``inputs`` draws from.
+
+        What the phase trains to make approaches these slices, so synthetic slices get the label of the pool.
+        """
+        return {}
 
     def check(self, recipe: Recipe) -> Iterator[Problem]:
         """Yield what is wrong with the phase's own keys in this recipe."""
         yield from ()
 
     @abstractmethod
-    def inputs(self, source: BatchSource) -> dict[str, Tensor]:
-        """Draw one set of inputs, all that is random in the candidates; runs before the step."""
+    def inputs(self, source: BatchSource) -> Inputs:
+        """Draw one set of inputs, all that is random in the candidates; runs before the step.
+
+        Every random number comes from ``source``, which gives the same numbers whatever the number of processes.
+        """
 
     @abstractmethod
-    def candidates(self, networks: Networks, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Make candidates (B, ...) by place from one set of inputs."""
+    def candidates(self, networks: Networks, inputs: Inputs) -> Mapping[str, Tensor]:
+        """Make candidates (B, ...) from one set of inputs, at least at the places that terms are on.
+
+        Draws nothing and writes into no input.
+        """
 
 
 # Cohorts --------------------------------------------------------------------------------------------------

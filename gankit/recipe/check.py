@@ -6,9 +6,15 @@ from collections.abc import Iterator, Mapping
 
 from gankit._errors import Problem, nearest
 from gankit._shapes import LATENT, SCORE, Shapes, joined, shape_text
-from gankit.plugin.components import AbstractAdversarialLoss, AbstractLoss, AbstractPairedLoss
+from gankit.plugin.components import (
+    AbstractAdversarialLoss,
+    AbstractLoss,
+    AbstractPairedLoss,
+    AbstractPhase,
+    NetworkUse,
+)
 from gankit.plugin.plugins import Plugins
-from gankit.recipe.recipe import Edge, Recipe, coupled, critics
+from gankit.recipe.recipe import Edge, Recipe, UnknownPlaceError, coupled, critics, real_places
 
 GRAPH = "synthesizer"
 """Place of the problems of the modality graph as a whole."""
@@ -89,26 +95,58 @@ def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
 
 def _check_references(recipe: Recipe) -> Iterator[Problem]:
     for modality, edge in recipe.synthesizer.items():
+        where = f"synthesizer.{modality}"
         if modality not in recipe.modalities:
-            yield Problem(f"synthesizer.{modality}", _unknown("modality", modality, recipe.modalities))
-        yield from _check_edge(recipe, edge, f"synthesizer.{modality}", ("generator", "translator"))
+            yield Problem(where, _unknown("modality", modality, recipe.modalities))
+        yield from _check_places(edge.from_, (LATENT, *recipe.modalities), f"{where}.from")
+        yield from _check_kind(recipe, edge.network, f"{where}.network", _kind_between(edge.from_, (modality,)))
     for phase in recipe.phases:
-        for key, value in phase.options().items():
-            if isinstance(value, Edge):
-                yield from _check_edge(recipe, value, f"phases.{phase.name}.{key}", ("encoder",))
-        if (pool := getattr(phase, "pool", None)) is not None and pool not in recipe.pools:
-            yield Problem(f"phases.{phase.name}.pool", _unknown("pool", pool, recipe.pools))
-        for term in phase.terms:
-            where = f"phases.{phase.name}.terms.{term.name}"
-            yield from _check_places(recipe, term.on, f"{where}.on")
-            if isinstance(term, AbstractAdversarialLoss):
-                yield from _check_adversarial(recipe, term, where)
+        yield from _check_phase_references(recipe, phase, f"phases.{phase.name}")
     if not any(recipe.synthesizer[name].from_ == (LATENT,) for name in recipe.synthesizer):
         yield Problem("synthesizer", "no modality is made from 'latent', where synthesis begins")
 
 
-def _check_places(recipe: Recipe, names: tuple[str, ...], where: str) -> Iterator[Problem]:
-    known = (LATENT, *recipe.modalities)
+def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) -> Iterator[Problem]:
+    """Pools, networks and places that a phase names, those of its terms included."""
+    for key, pool in phase.pools().items():
+        if pool not in recipe.pools:
+            yield Problem(f"{where}.{key}", _unknown("pool", pool, recipe.pools))
+
+    # A phase's own places may have the shape of a modality that one of its options names, and misspells.
+    try:
+        own = phase.places(recipe)
+        known = tuple(dict.fromkeys((LATENT, *recipe.modalities, *own)))
+        uses = phase.uses(recipe)
+    except UnknownPlaceError as error:
+        yield Problem(where, _unknown("place", error.args[0], (LATENT, *recipe.modalities)))
+        return
+    yield from _check_own_places(recipe, phase, own, where)
+    for key, at in uses.items():
+        for use in at:
+            yield from _check_use(recipe, phase, use, known, f"{where}.{key}", key)
+
+    for term in phase.terms:
+        here = f"{where}.terms.{term.name}"
+        yield from _check_places(term.on, known, f"{here}.on")
+        if isinstance(term, AbstractAdversarialLoss):
+            yield from _check_adversarial(recipe, term, real_places(phase, recipe, term.on), here)
+
+
+def _check_own_places(recipe: Recipe, phase: AbstractPhase, own: Shapes, where: str) -> Iterator[Problem]:
+    shared = (LATENT, *recipe.modalities)
+    for place, shape in own.items():
+        if place in shared and shape != recipe.shape(place):
+            expected, found = shape_text(recipe.shape(place)), shape_text(shape)
+            yield Problem(where, f"makes {place!r} of shape {found}, but in this recipe it is {expected}")
+    for place, real in phase.counterparts(recipe).items():
+        if real not in shared:
+            yield Problem(where, f"counterpart of {place!r}: {_unknown('place', real, shared)}")
+        elif place in own and own[place] != recipe.shape(real):
+            expected, found = shape_text(recipe.shape(real)), shape_text(own[place])
+            yield Problem(where, f"makes {place!r} of shape {found}, but its counterpart {real!r} is {expected}")
+
+
+def _check_places(names: tuple[str, ...], known: tuple[str, ...], where: str) -> Iterator[Problem]:
     for name in dict.fromkeys(names):
         if name not in known:
             yield Problem(where, _unknown("place", name, known))
@@ -118,13 +156,26 @@ def _check_places(recipe: Recipe, names: tuple[str, ...], where: str) -> Iterato
         yield Problem(where, "'latent' cannot be taken together with modalities")
 
 
-def _check_edge(recipe: Recipe, edge: Edge, where: str, kinds: tuple[str, ...]) -> Iterator[Problem]:
-    yield from _check_places(recipe, edge.from_, f"{where}.from")
-    if "translator" in kinds:
-        kinds = ("generator",) if LATENT in edge.from_ else ("translator",)
-    elif LATENT in edge.from_:
-        yield Problem(f"{where}.from", "an encoder reads modalities, not 'latent'")
-    yield from _check_kind(recipe, edge.network, f"{where}.network", kinds[0])
+def _check_use(
+    recipe: Recipe, phase: AbstractPhase, use: NetworkUse, known: tuple[str, ...], where: str, key: str
+) -> Iterator[Problem]:
+    """A network that a phase runs beside the graph; an option that is an edge has keys of its own."""
+    is_edge = isinstance(phase.options().get(key), Edge)
+    network, reads = (f"{where}.network", f"{where}.from") if is_edge else (where, where)
+    yield from _check_places(use.from_, known, reads)
+    yield from _check_places(use.to, known, where)
+    source, target = (real_places(phase, recipe, places) for places in (use.from_, use.to))
+    if LATENT in source and LATENT in target:
+        yield Problem(reads, "an encoder reads modalities, not 'latent'")
+        source = ()
+    yield from _check_kind(recipe, use.network, network, _kind_between(source, target))
+
+
+def _kind_between(source: tuple[str, ...], target: tuple[str, ...]) -> str:
+    """The kind of network that leads from these places to those."""
+    if LATENT in source:
+        return "generator"
+    return "encoder" if LATENT in target else "translator"
 
 
 def _check_kind(recipe: Recipe, network: str, where: str, kind: str) -> Iterator[Problem]:
@@ -139,9 +190,12 @@ def _check_kind(recipe: Recipe, network: str, where: str, kind: str) -> Iterator
         )
 
 
-def _check_adversarial(recipe: Recipe, term: AbstractAdversarialLoss, where: str) -> Iterator[Problem]:
+def _check_adversarial(
+    recipe: Recipe, term: AbstractAdversarialLoss, real: tuple[str, ...], where: str
+) -> Iterator[Problem]:
+    """``real`` are the places whose references the critic sees."""
     yield from _check_kind(recipe, term.critic, f"{where}.critic", "discriminator")
-    if LATENT in term.on:
+    if LATENT in real:
         if term.against is not None or term.alongside is not None:
             yield Problem(f"{where}.against", "on 'latent' the reference is the prior; remove the pool")
         return
@@ -220,9 +274,11 @@ def _check_phases(recipe: Recipe) -> Iterator[Problem]:
                 yield Problem(here, "two terms of this phase have this name; give one another 'name'")
             names.add(term.name)
             yield from _check_term(term, places, paired, here)
-            if isinstance(term, AbstractPairedLoss):  # the others show when their critics' shapes are checked
+            if isinstance(term, AbstractAdversarialLoss):
+                yield from _check_counterparts(recipe, phase, term, here)
+            else:  # the shapes of the others show when those of their critics are checked
                 try:
-                    recipe.shape(*term.on)
+                    joined(recipe.shapes_in(phase, term.on))
                 except ValueError as error:
                     yield Problem(f"{here}.on", str(error))
 
@@ -239,12 +295,27 @@ def _check_term(term: AbstractLoss, places: tuple[str, ...], paired: tuple[str, 
             )
 
 
+def _check_counterparts(
+    recipe: Recipe, phase: AbstractPhase, term: AbstractAdversarialLoss, where: str
+) -> Iterator[Problem]:
+    for place, real in zip(term.on, real_places(phase, recipe, term.on), strict=True):
+        if real not in (LATENT, *recipe.modalities):
+            accepted = [name for name in phase.places(recipe) if name != place] or ["none of its places"]
+            yield Problem(
+                f"{where}.on",
+                f"the phase names no real slices that a critic on {place!r} could compare with (its counterparts);"
+                f" it makes also {', '.join(accepted)}",
+            )
+
+
 def _check_updates(recipe: Recipe) -> Iterator[Problem]:
     """Every network is moved by exactly one kind of optimizer: its phases' player ones, or one critic one."""
     player_of: dict[str, str] = {}
     critic_of: dict[str, str] = {}
     for phase in recipe.phases:
         for name in phase.players(recipe):
+            if name not in recipe.networks:
+                yield Problem(f"phases.{phase.name}", f"would train {_unknown('network', name, recipe.networks)}")
             player_of.setdefault(name, phase.name)
         for name in critics(phase):
             if name in critic_of:

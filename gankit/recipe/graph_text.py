@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import attrs
 
-from gankit._shapes import LATENT, shape_text
+from gankit._shapes import LATENT, Shapes, shape_text
 from gankit.files.toml_types import key_of
-from gankit.plugin.components import AbstractLoss, AbstractPhase, Component
+from gankit.plugin.components import AbstractAdversarialLoss, AbstractLoss, AbstractPhase, Component
 from gankit.plugin.registry import Registry
-from gankit.recipe.recipe import Edge, Recipe, critics, phase_edges
+from gankit.recipe.recipe import Recipe, critics, network_uses
 
 
 def graph_text(recipe: Recipe, registry: Registry) -> str:
     """One line an edge in the order in which they run, then a block a phase; options where they are not the default."""
     lines = [f"{recipe.name}: {recipe.summary}".rstrip(": "), ""]
-    lines += [_edge(recipe, registry, edge, made) for edge, made in recipe.edges()]
+    for edge, made in recipe.edges():
+        lines.append(_run(recipe, registry, edge.network, recipe.shapes(edge.from_), recipe.shapes(made)))
     for phase in recipe.phases:
         lines += ["", f"phase {phase.name}{_schedule(phase)}: updates {', '.join(phase.players(recipe))}"]
-        if given := _options(phase, _SAID_OF_PHASE):
+        if given := _options(phase, _SAID_OF_PHASE | set(phase.uses(recipe))):
             lines.append(f"  {given}")
-        lines += [_edge(recipe, registry, edge, (LATENT,)) for edge in phase_edges(phase)]
+        for use in network_uses(phase, recipe):
+            ends = (recipe.shapes_in(phase, places) for places in (use.from_, use.to))
+            lines.append(_run(recipe, registry, use.network, *ends))
         if named := critics(phase):
             count = "1 step" if phase.critic_steps == 1 else f"{phase.critic_steps} steps"
             lines.append(f"  critics, {count}: {', '.join(named)}")
@@ -31,10 +34,11 @@ _SAID_OF_PHASE = {"name", "terms", "every", "start", "stop", "critic_steps"}
 _SAID_OF_TERM = {"name", "on", "weight", "critic", "against", "alongside"}
 
 
-def _edge(recipe: Recipe, registry: Registry, edge: Edge, made: tuple[str, ...]) -> str:
-    network = recipe.networks[edge.network]
+def _run(recipe: Recipe, registry: Registry, name: str, source: Shapes, target: Shapes) -> str:
+    """One line: what a network reads, the network, what it makes."""
+    network = recipe.networks[name]
     component = f"{registry.name_of(type(network))} {_options(network, set())}".rstrip()
-    return f"  {_places(recipe, edge.from_)}  --  {edge.network} [{component}]  ->  {_places(recipe, made)}"
+    return f"  {_places(source)}  --  {name} [{component}]  ->  {_places(target)}"
 
 
 def _schedule(phase: AbstractPhase) -> str:
@@ -45,7 +49,10 @@ def _schedule(phase: AbstractPhase) -> str:
 
 
 def _term(registry: Registry, term: AbstractLoss) -> str:
-    pools = "".join(f" {key} {pool}" for key in ("against", "alongside") if (pool := getattr(term, key, None)))
+    pools = ""
+    if isinstance(term, AbstractAdversarialLoss):
+        named = {"against": term.against, "alongside": term.alongside}
+        pools = "".join(f" {key} {pool}" for key, pool in named.items() if pool)
     given = _options(term, _SAID_OF_TERM)
     return f"  {term.weight:g} x {registry.name_of(type(term))} on {' + '.join(term.on)}{pools}" + (
         f" ({given})" if given else ""
@@ -55,9 +62,10 @@ def _term(registry: Registry, term: AbstractLoss) -> str:
 def _options(component: Component, said: set[str]) -> str:
     """``key value`` of the plain options that differ from their defaults."""
     given = []
+    options = component.options()
     for field in attrs.fields(type(component)):
-        value = getattr(component, field.name)
-        if field.name not in said and value != field.default and not isinstance(value, Edge):
+        value = options[field.name]
+        if key_of(field) not in said and value != field.default:
             shown = list(value) if isinstance(value, tuple) else value
             given.append(f"{key_of(field)} {shown}")
     return ", ".join(given)
@@ -67,7 +75,7 @@ def graph_mermaid(recipe: Recipe, registry: Registry) -> str:
     """A Mermaid flowchart of places and networks."""
     lines = ["flowchart LR"]
     for place in (LATENT, *recipe.modalities):
-        lines.append(f'  {place}(["{_places(recipe, (place,))}"])')
+        lines.append(f'  {place}(["{_places(recipe.shapes((place,)))}"])')
     for edge, made in recipe.edges():
         lines.append(f'  {edge.network}["{edge.network}: {registry.name_of(type(recipe.networks[edge.network]))}"]')
         lines += [f"  {place} --> {edge.network}" for place in edge.from_]
@@ -75,5 +83,5 @@ def graph_mermaid(recipe: Recipe, registry: Registry) -> str:
     return "\n".join(lines)
 
 
-def _places(recipe: Recipe, places: tuple[str, ...]) -> str:
-    return " + ".join(f"{place} ({shape_text(recipe.shape(place))})" for place in places)
+def _places(shapes: Shapes) -> str:
+    return " + ".join(f"{place} ({shape_text(shape)})" for place, shape in shapes.items())

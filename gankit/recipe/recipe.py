@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import attrs
@@ -13,6 +13,7 @@ from gankit.plugin.components import (
     AbstractCohortSource,
     AbstractNetwork,
     AbstractPhase,
+    NetworkUse,
 )
 from gankit.plugin.options import option
 
@@ -92,6 +93,10 @@ class Training:
     )
 
 
+class UnknownPlaceError(KeyError):
+    """A place that is neither ``"latent"`` nor a modality of the recipe."""
+
+
 @attrs.frozen(kw_only=True)
 class Recipe:
     """Everything a run needs, named and checked. ``load_recipe`` makes one from a file."""
@@ -113,8 +118,25 @@ class Recipe:
         return joined(self.shapes(places))
 
     def shapes(self, places: tuple[str, ...]) -> Shapes:
-        """Shapes by place. Raises KeyError for a place that does not exist."""
-        return {place: (self.latent.dim,) if place == LATENT else self.modalities[place].shape for place in places}
+        """Shapes by place.
+
+        Raises:
+            UnknownPlaceError: a place does not exist; a KeyError.
+        """
+        known = {LATENT: (self.latent.dim,)} | {name: spec.shape for name, spec in self.modalities.items()}
+        for place in places:
+            if place not in known:
+                raise UnknownPlaceError(place)
+        return {place: known[place] for place in places}
+
+    def shapes_in(self, phase: AbstractPhase, places: tuple[str, ...]) -> Shapes:
+        """Shapes by place, places of the phase's own included.
+
+        Raises:
+            UnknownPlaceError: a place does not exist.
+        """
+        own = phase.places(self)
+        return {place: own[place] if place in own else self.shape(place) for place in places}
 
     def edges(self) -> list[tuple[Edge, tuple[str, ...]]]:
         """The graph in the order in which it runs: each edge with the modalities it makes.
@@ -155,15 +177,15 @@ class Recipe:
         return tuple(dict.fromkeys(edge.network for edge, _ in self.edges()))
 
     def approached_pools(self) -> tuple[str, ...]:
-        """Names of the pools that training draws samples to: those rebuilt, and those that players approach."""
-        rebuilt = [getattr(phase, "pool", None) for phase in self.phases]
+        """Names of the pools that training draws samples to: those of phases, and those that players approach."""
+        drawn = [pool for phase in self.phases for pool in phase.pools().values()]
         approached = [
             term.against
             for phase in self.phases
             for term in phase.terms
-            if isinstance(term, AbstractAdversarialLoss) and term.approaches
+            if isinstance(term, AbstractAdversarialLoss) and term.approaches and term.against is not None
         ]
-        return tuple(dict.fromkeys(pool for pool in (*rebuilt, *approached) if pool is not None))
+        return tuple(dict.fromkeys((*drawn, *approached)))
 
     def approached_label(self) -> dict[str, int]:
         """The label of the pools that training draws samples to, with its value, where those that have one agree."""
@@ -172,8 +194,12 @@ class Recipe:
         return dict(values) if len(values) == 1 else {}
 
     def encoder(self) -> Edge | None:
-        """The first encoder that a phase names; None where the recipe has none."""
-        return next((edge for phase in self.phases for edge in phase_edges(phase)), None)
+        """The first network by which a phase makes latents of modalities; None where the recipe has none."""
+        for phase in self.phases:
+            for use in network_uses(phase, self):
+                if use.to == (LATENT,) and set(use.from_) <= set(self.modalities):
+                    return Edge(network=use.network, from_=use.from_)
+        return None
 
     def ends(self) -> dict[str, list[tuple[Shapes, Shapes]]]:
         """Network name to the shapes (source, target) at each of its places in the recipe."""
@@ -181,11 +207,11 @@ class Recipe:
         for edge, made in self.edges():
             ends[edge.network].append((self.shapes(edge.from_), self.shapes(made)))
         for phase in self.phases:
-            for edge in phase_edges(phase):
-                ends[edge.network].append((self.shapes(edge.from_), self.shapes((LATENT,))))
+            for use in network_uses(phase, self):
+                ends[use.network].append((self.shapes_in(phase, use.from_), self.shapes_in(phase, use.to)))
             for term in phase.terms:
                 if isinstance(term, AbstractAdversarialLoss):
-                    ends[term.critic].append((self.shapes(term.on), {SCORE: ()}))
+                    ends[term.critic].append((self.shapes_in(phase, term.on), {SCORE: ()}))
         return ends
 
     def built_for(self, network: str) -> tuple[Shapes, Shapes]:
@@ -200,11 +226,15 @@ def coupled(ends: Iterable[tuple[Shapes, Shapes]]) -> tuple[Shapes, Shapes]:
     return {place: shape for source in sources for place, shape in source.items()}, targets[0]
 
 
-def phase_edges(phase: AbstractPhase) -> Iterator[Edge]:
-    """The encoders a phase names: every ``Edge`` among its options."""
-    for value in phase.options().values():
-        if isinstance(value, Edge):
-            yield value
+def network_uses(phase: AbstractPhase, recipe: Recipe) -> tuple[NetworkUse, ...]:
+    """Every use that a phase makes of a network beside the graph."""
+    return tuple(use for uses in phase.uses(recipe).values() for use in uses)
+
+
+def real_places(phase: AbstractPhase, recipe: Recipe, places: tuple[str, ...]) -> tuple[str, ...]:
+    """The modalities, or the latent, whose references critics see at these places of a phase."""
+    counterparts = phase.counterparts(recipe)
+    return tuple(counterparts.get(place, place) for place in places)
 
 
 def critics(phase: AbstractPhase) -> tuple[str, ...]:

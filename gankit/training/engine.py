@@ -14,7 +14,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from typing import Protocol
 
 import torch
@@ -22,7 +21,8 @@ from torch import Tensor
 
 from gankit._errors import InputError, RunError
 from gankit.processes.ranks import Ranks
-from gankit.training.phases import Batch, PhaseStep, Scalars
+from gankit.training.batch import Batch
+from gankit.training.phases import PhaseStep, Scalars
 from gankit.training.state import TrainingState
 
 PROOF_STEPS = 3
@@ -118,7 +118,7 @@ class GraphEngine:
     def _after(self, engine: Engine, phase: PhaseStep, batches: list[Batch], rewind: Callable[[], None]) -> Weights:
         rewind()
         for batch in batches:
-            engine(phase, partial(dict, batch))
+            engine(phase, _drawn(batch))
         return self._weights()
 
     def _weights(self) -> Weights:
@@ -135,11 +135,12 @@ class RecordedStep:
 
     def __init__(self, phase: PhaseStep, state: TrainingState, capture: Capture, example: Batch):
         self._phase = phase.spec.name
-        self._buffers = {name: tensor.clone() for name, tensor in example.items()}
+        self._buffers = {name: tensor.clone() for name, tensor in example.tensors().items()}
         self._names: tuple[str, ...] = ()
+        buffered = example.holding(self._buffers)
 
         def step() -> Tensor:
-            scalars = phase(state.networks, state.optimizers, self._buffers)
+            scalars = phase(state.networks, state.optimizers, buffered)
             self._names = tuple(scalars)
             return torch.stack(list(scalars.values()))
 
@@ -151,13 +152,14 @@ class RecordedStep:
         Raises:
             RunError: it is of other shapes.
         """
-        shapes, own = ({name: tensor.shape for name, tensor in each.items()} for each in (batch, self._buffers))
+        tensors = batch.tensors()
+        shapes, own = ({name: tensor.shape for name, tensor in each.items()} for each in (tensors, self._buffers))
         if shapes != own:
             raise RunError(
                 f"phase {self._phase!r}: the shapes of its batches change, so its step cannot be replayed; set"
                 " training.engine = 'eager' and run again"
             )
-        torch._foreach_copy_(list(self._buffers.values()), [batch[name] for name in self._buffers])
+        torch._foreach_copy_(list(self._buffers.values()), [tensors[name] for name in self._buffers])
 
     def replay(self) -> Scalars:
         """Run the step on what was filled in; the scalars are copies, for the next replay writes over its own."""
@@ -246,6 +248,10 @@ def proven(
         return engine.eager
     say("engine: graph; replayed steps of every phase end where eager ones do")
     return engine
+
+
+def _drawn(batch: Batch) -> Draw:
+    return lambda: batch
 
 
 def _first_line(error: Exception) -> str:

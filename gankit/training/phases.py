@@ -1,12 +1,11 @@
-"""A phase's step: a pure function of (networks, optimizers, batch), and the batch that holds all its randomness."""
+"""A phase's step: a pure function of (networks, optimizers, batch)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Parameter
@@ -14,68 +13,22 @@ from torch.nn import Parameter
 from gankit._draws import Draws
 from gankit._shapes import LATENT
 from gankit.networks.synthesizer import Networks, together
-from gankit.plugin.components import AbstractAdversarialLoss, AbstractPairedLoss, AbstractPhase
+from gankit.plugin.components import (
+    AbstractAdversarialLoss,
+    AbstractPairedLoss,
+    AbstractPhase,
+    AdversarialLoss,
+    Inputs,
+    PairedLoss,
+)
 from gankit.processes.ranks import ALONE, Ranks
-from gankit.recipe.recipe import Recipe, critics
+from gankit.recipe.recipe import Recipe, critics, real_places
+from gankit.training.batch import Batch, BatchSource, DrawnSet
 from gankit.training.optimizers import Optimizers
 from gankit.training.resident import ResidentCohort
 
-Batch = dict[str, Tensor]
-"""Everything a step reads: ``"<set>/inputs/..."``, ``"<set>/reference/<term>"``, ``"weight/<term>"``, ..."""
-
 Scalars = dict[str, Tensor]
 """Name to a number without graph; ``<term>`` for what players minimised, ``<term>.critic`` for critics."""
-
-
-class BatchSource:
-    """What a phase draws its inputs from; each name of a draw is a stream of its own.
-
-    The global batch of ``count`` is drawn in every process, and each keeps its share: B below.
-    """
-
-    def __init__(self, recipe: Recipe, cohort: ResidentCohort, draws: Draws, stream: str, ranks: Ranks):
-        self.recipe = recipe
-        self._cohort = cohort
-        self._draws = draws
-        self._stream = stream
-        self._ranks = ranks
-        self._like = next(iter(cohort.images.values()))
-        self.count = recipe.training.batch
-
-    def latents(self) -> Tensor:
-        """Draws from the prior, (B, Z)."""
-        drawn = self._draws.normal(f"{self._stream}/latent", self.count, self.recipe.latent.dim)
-        return torch.from_numpy(self._ranks.share(drawn)).to(self._like)
-
-    def mixing(self) -> Tensor:
-        """Uniform draws in [0, 1), (B,)."""
-        drawn = self._draws.uniform(f"{self._stream}/mixing", self.count)
-        return torch.from_numpy(self._ranks.share(drawn)).to(self._like)
-
-    def slices(self, pool: str, needed: tuple[str, ...], wanted: tuple[str, ...] = ()) -> dict[str, Tensor]:
-        """Slices of a pool, drawn with replacement and augmented.
-
-        Args:
-            pool: name of the pool.
-            needed: only slices that have all of these modalities are drawn.
-            wanted: modalities that may be absent from a slice.
-
-        Returns: each modality (B, C, *S), and ``"present.<modality>"`` (count,), 1 where the slice has it, for the
-            global batch.
-
-        Raises:
-            CohortError: the pool has no slice with all that is needed, or none that has a wanted modality besides.
-        """
-        members = self._cohort.members(pool, needed)
-        for name in wanted:
-            self._cohort.members(pool, tuple(dict.fromkeys((*needed, name))))
-        chosen_B = self._draws.choose(f"{self._stream}/slices", members, self.count)
-        modalities = tuple(dict.fromkeys((*needed, *wanted)))
-        drawn = self._cohort.gather(modalities, chosen_B, self._draws, self._stream, self._ranks)
-        for name in modalities:
-            present_B = self._cohort.present[name][chosen_B].astype(np.float32)
-            drawn[f"present.{name}"] = torch.from_numpy(present_B).to(self._like)
-        return drawn
 
 
 class PhaseStep:
@@ -88,47 +41,62 @@ class PhaseStep:
         self.players = spec.players(recipe)
         self.critics = critics(spec)
         self.sets = spec.critic_steps if self.critics else 1
-        self._paired = [(term, term.build()) for term in spec.terms if isinstance(term, AbstractPairedLoss)]
-        self._adversarial = [(term, term.build()) for term in spec.terms if isinstance(term, AbstractAdversarialLoss)]
+        self.paired = [(term, term.build()) for term in spec.terms if isinstance(term, AbstractPairedLoss)]
+        self.adversarial = [(term, term.build()) for term in spec.terms if isinstance(term, AbstractAdversarialLoss)]
+        self._real_of = {term.name: real_places(spec, recipe, term.on) for term, _ in self.adversarial}
+
+    # The batch ----------------------------------------------------------------------------------------------
 
     def batch(self, cohort: ResidentCohort, draws: Draws) -> Batch:
         """Draw everything that one step needs."""
-        batch: Batch = {}
 
         def source(stream: str) -> BatchSource:
             return BatchSource(self.recipe, cohort, draws, f"{self.spec.name}/{stream}", self.ranks)
 
-        for number in range(self.sets):
-            inputs = self.spec.inputs(source(f"{number}/inputs"))
-            batch |= {f"{number}/inputs/{name}": value for name, value in inputs.items()}
-            for term, _ in self._adversarial:
-                stream = f"{number}/{term.name}"
-                batch[f"{number}/mixing/{term.name}"] = source(stream).mixing()
-                batch[f"{number}/reference/{term.name}"] = _reference(source(stream), term.against, term.on)
-                if term.alongside is not None:
-                    alongside = _reference(source(f"{stream}/alongside"), term.alongside, term.on)
-                    batch[f"{number}/alongside/{term.name}"] = alongside
-        for compared, _ in self._paired:
-            weight_B = _presence_weight(_inputs(batch, self.sets - 1), compared.on)
-            batch[f"weight/{compared.name}"] = self.ranks.share(weight_B)
-        return batch
+        sets = tuple(self._drawn_set(number, source) for number in range(self.sets))
+        weights = {term.name: self._weight(sets[-1], term.on) for term, _ in self.paired}
+        return Batch(sets=sets, weights=weights)
+
+    def _drawn_set(self, number: int, source: Callable[[str], BatchSource]) -> DrawnSet:
+        references, alongside, mixing = {}, {}, {}
+        inputs = self.spec.inputs(source(f"{number}/inputs"))
+        for term, _ in self.adversarial:
+            stream, real = f"{number}/{term.name}", self._real_of[term.name]
+            mixing[term.name] = source(stream).mixing()
+            references[term.name] = _reference(source(stream), term.against, real)
+            if term.alongside is not None:
+                alongside[term.name] = _reference(source(f"{stream}/alongside"), term.alongside, real)
+        return DrawnSet(inputs=inputs, references=references, alongside=alongside, mixing=mixing)
+
+    def _weight(self, drawn: DrawnSet, on: tuple[str, ...]) -> Tensor:
+        """This process's (B,) weights whose product with per-sample losses has the mean over the samples that have
+        every modality, of all processes together."""
+        like = next(iter(drawn.inputs.values.values()))
+        presences = [drawn.inputs.presence[place] for place in on if place in drawn.inputs.presence]
+        present_N = torch.stack(presences or [like.new_ones(self.recipe.training.batch)]).prod(dim=0)
+        return self.ranks.share(present_N * (len(present_N) / present_N.sum().clamp(min=1)))
+
+    # The step -----------------------------------------------------------------------------------------------
 
     def __call__(self, networks: Networks, optimizers: Optimizers, batch: Batch) -> Scalars:
         """Run the step: critics ``critic_steps`` times, then players once. Networks and optimizers are updated in
         place and nothing else is; the same arguments give the same result."""
         scalars: Scalars = {}
-        last = self.sets - 1
-        for number in range(last):
-            with torch.no_grad(), self._precision(batch):
-                candidates = self.spec.candidates(networks, _inputs(batch, number))
-            self._update_critics(networks, optimizers, batch, number, candidates)
-        inputs = _inputs(batch, last)
-        with self._precision(batch):
-            candidates = self.spec.candidates(networks, inputs)
+        *earlier, last = batch.sets
+
+        # All but the last update of the critics, on candidates without graph.
+        for drawn in earlier:
+            with torch.no_grad(), self.precision(batch.device):
+                candidates = self.spec.candidates(networks, drawn.inputs)
+            self._update_critics(networks, optimizers, batch, drawn, candidates)
+
+        # The last one and that of the players share their candidates.
+        with self.precision(batch.device):
+            candidates = self.spec.candidates(networks, last.inputs)
         if self.critics:
             detached = {place: candidate.detach() for place, candidate in candidates.items()}
             scalars |= self._update_critics(networks, optimizers, batch, last, detached)
-        scalars |= self._update_players(networks, optimizers, batch, inputs, candidates)
+        scalars |= self._update_players(networks, optimizers, batch, candidates)
         return scalars
 
     def _update_critics(
@@ -136,46 +104,69 @@ class PhaseStep:
         networks: Networks,
         optimizers: Optimizers,
         batch: Batch,
-        number: int,
+        drawn: DrawnSet,
         candidates: Mapping[str, Tensor],
     ) -> Scalars:
-        objectives = {}
-        with self._precision(batch):
-            for term, loss in self._adversarial:
-                candidate = together(candidates, term.on)
-                if (alongside := batch.get(f"{number}/alongside/{term.name}")) is not None:
-                    candidate = torch.cat([candidate, alongside])
-                reference, mixing_B = (batch[f"{number}/{what}/{term.name}"] for what in ("reference", "mixing"))
-                critic = partial(networks.run, term.critic, places=term.on)
-                objectives[f"{term.name}.critic"] = loss.critic(critic, reference, candidate, mixing_B)
+        with self.precision(batch.device):
+            objectives = {
+                f"{term.name}.critic": self.critic_objective(networks, term, loss, drawn, candidates)
+                for term, loss in self.adversarial
+            }
         optimizers.update(self.spec.name, "critics", torch.stack(list(objectives.values())).sum())
         return {name: objective.detach() for name, objective in objectives.items()}
 
     def _update_players(
-        self,
-        networks: Networks,
-        optimizers: Optimizers,
-        batch: Batch,
-        inputs: Mapping[str, Tensor],
-        candidates: Mapping[str, Tensor],
+        self, networks: Networks, optimizers: Optimizers, batch: Batch, candidates: Mapping[str, Tensor]
     ) -> Scalars:
         values: Scalars = {}
         with frozen(networks.parameters_of(self.critics).values()):
-            with self._precision(batch):
-                for term, paired in self._paired:
-                    each_B = paired(together(candidates, term.on), together(inputs, term.on))
-                    values[term.name] = (each_B * batch[f"weight/{term.name}"]).mean()
-                for judged, loss in self._adversarial:
-                    critic = partial(networks.run, judged.critic, places=judged.on)
-                    values[judged.name] = loss.player(critic, together(candidates, judged.on))
+            with self.precision(batch.device):
+                for term, paired in self.paired:
+                    each_B = self.paired_losses(term, paired, batch.sets[-1].inputs, candidates)
+                    values[term.name] = (each_B * batch.weights[term.name]).mean()
+                for judged, loss in self.adversarial:
+                    values[judged.name] = self.player_objective(networks, judged, loss, candidates)
             total = torch.stack([term.weight * values[term.name] for term in self.spec.terms]).sum()
             optimizers.update(self.spec.name, "players", total)
         return {name: value.detach() for name, value in values.items()}
 
-    def _precision(self, batch: Batch) -> torch.autocast:
+    def precision(self, device: torch.device) -> torch.autocast:
         """The context in which networks run; weights, their gradients and all arithmetic on results are float32."""
-        device = next(iter(batch.values())).device.type
-        return torch.autocast(device, torch.bfloat16, enabled=self.recipe.training.precision == "bf16")
+        return torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.training.precision == "bf16")
+
+    # The terms ----------------------------------------------------------------------------------------------
+
+    def critic_objective(
+        self,
+        networks: Networks,
+        term: AbstractAdversarialLoss,
+        loss: AdversarialLoss,
+        drawn: DrawnSet,
+        candidates: Mapping[str, Tensor],
+    ) -> Tensor:
+        """What the term's critic minimises, a scalar; candidates without graph."""
+        candidate = together(candidates, term.on)
+        if (alongside := drawn.alongside.get(term.name)) is not None:
+            candidate = torch.cat([candidate, alongside])
+        critic = partial(networks.run, term.critic, places=term.on)
+        return loss.critic(critic, drawn.references[term.name], candidate, drawn.mixing[term.name])
+
+    def player_objective(
+        self,
+        networks: Networks,
+        term: AbstractAdversarialLoss,
+        loss: AdversarialLoss,
+        candidates: Mapping[str, Tensor],
+    ) -> Tensor:
+        """What the players minimise by the term's critic, a scalar, without the term's weight; the critic is frozen."""
+        critic = partial(networks.run, term.critic, places=term.on)
+        return loss.player(critic, together(candidates, term.on))
+
+    def paired_losses(
+        self, term: AbstractPairedLoss, loss: PairedLoss, inputs: Inputs, candidates: Mapping[str, Tensor]
+    ) -> Tensor:
+        """The term's loss of each candidate against its own reference, (B,)."""
+        return loss(together(candidates, term.on), together(inputs.references, term.on))
 
 
 def _reference(source: BatchSource, pool: str | None, on: tuple[str, ...]) -> Tensor:
@@ -184,18 +175,7 @@ def _reference(source: BatchSource, pool: str | None, on: tuple[str, ...]) -> Te
         return source.latents()
     if pool is None:
         raise ValueError(f"a term on {on} needs a pool")
-    return together(source.slices(pool, on), on)
-
-
-def _inputs(batch: Batch, number: int) -> dict[str, Tensor]:
-    prefix = f"{number}/inputs/"
-    return {name[len(prefix) :]: value for name, value in batch.items() if name.startswith(prefix)}
-
-
-def _presence_weight(inputs: Mapping[str, Tensor], on: tuple[str, ...]) -> Tensor:
-    """(B,) weights whose product with per-sample losses has the mean over the samples that have every modality."""
-    present_B = torch.stack([inputs[f"present.{name}"] for name in on]).prod(dim=0)
-    return present_B * (len(present_B) / present_B.sum().clamp(min=1))
+    return together(source.slices(pool, on).values, on)
 
 
 @contextmanager

@@ -30,10 +30,11 @@ from gankit.recipe.structure import to_document
 from gankit.report.report import report_if_possible
 from gankit.run.directory import RunDirectory
 from gankit.run.model import Model, save_model
+from gankit.training.batch import Batch
 from gankit.training.engine import CudaCapture, EagerEngine, Engine, GraphEngine, proven, wants_graph
 from gankit.training.memory import within_memory
 from gankit.training.observers import Observers, Run, require_trackers
-from gankit.training.phases import Batch, PhaseStep, Scalars
+from gankit.training.phases import PhaseStep, Scalars
 from gankit.training.resident import ResidentCohort, resident_cohort
 from gankit.training.scalars import Readings, after_divergence
 from gankit.training.state import TrainingState

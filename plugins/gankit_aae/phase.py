@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import LATENT, AbstractPhase, Edge, Problem, Recipe, Shapes, option
+from gankit import LATENT, AbstractPhase, Edge, Inputs, NetworkUse, Problem, Recipe, Shapes, option
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,6 +41,12 @@ class Reconstruct(AbstractPhase):
     def references(self, recipe: Recipe) -> tuple[str, ...]:
         return tuple(recipe.modalities)
 
+    def uses(self, recipe: Recipe) -> Mapping[str, tuple[NetworkUse, ...]]:
+        return {"encode": (NetworkUse(network=self.encode.network, from_=self.encode.from_, to=(LATENT,)),)}
+
+    def pools(self) -> Mapping[str, str]:
+        return {"pool": self.pool}
+
     def check(self, recipe: Recipe) -> Iterator[Problem]:
         passed = self._passed(recipe)
         for name in self.moves or ():
@@ -49,10 +55,11 @@ class Reconstruct(AbstractPhase):
         if recipe.training.batch < 2 and recipe.networks[self.encode.network].mixes_samples:
             yield Problem("encode.network", "its norm needs training.batch of at least 2, got 1")
 
-    def inputs(self, source: BatchSource) -> dict[str, Tensor]:
+    def inputs(self, source: BatchSource) -> Inputs:
         wanted = tuple(name for name in source.recipe.modalities if name in self.judged())
-        return source.slices(self.pool, self.encode.from_, wanted)
+        drawn = source.slices(self.pool, self.encode.from_, wanted)
+        return attrs.evolve(drawn, references={name: drawn.values[name] for name in wanted})
 
-    def candidates(self, networks: Networks, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        encoding_BZ = networks.apply_edge(self.encode, inputs)
+    def candidates(self, networks: Networks, inputs: Inputs) -> Mapping[str, Tensor]:
+        encoding_BZ = networks.apply_edge(self.encode, inputs.values)
         return {LATENT: encoding_BZ, **networks.synthesize(encoding_BZ, self.judged())}

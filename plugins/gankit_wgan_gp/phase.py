@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import LATENT, AbstractPhase, Recipe, Shapes
+from gankit import LATENT, AbstractPhase, Inputs, Recipe, Shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,8 +28,8 @@ class Synthesize(AbstractPhase):
     def places(self, recipe: Recipe) -> Shapes:
         return recipe.shapes(tuple(recipe.modalities))
 
-    def inputs(self, source: BatchSource) -> dict[str, Tensor]:
-        return {LATENT: source.latents()}
+    def inputs(self, source: BatchSource) -> Inputs:
+        return Inputs(values={LATENT: source.latents()})
 
-    def candidates(self, networks: Networks, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return networks.synthesize(inputs[LATENT], self.judged())
+    def candidates(self, networks: Networks, inputs: Inputs) -> Mapping[str, Tensor]:
+        return networks.synthesize(inputs.values[LATENT], self.judged())

@@ -171,7 +171,7 @@ def test_coupled_critics_meet_unpaired_slices(tiny_recipe, trainer):
 
 def slices(trained, batch, term, *modalities):
     """Indices in the cohort of a term's references; the modalities are its channels in turn."""
-    reference = batch[f"0/reference/{term}"].split(1, dim=1)
+    reference = batch.sets[0].references[term].split(1, dim=1)
     found = []
     for image, name in zip(reference, modalities, strict=True):
         differs_BN = (image[:, None] - trained.cohort.images[name][None]).abs().flatten(2).amax(dim=2)

@@ -16,8 +16,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from gankit import Networks, Recipe
-
-Batch = Mapping[str, Tensor]
+from gankit.training.batch import Batch
 
 
 @functools.cache
@@ -71,9 +70,9 @@ class Reference:
         """E ||a - â||² + ||t - t̂||², norms as means over pixels, each expectation over the pairs that have both; and
         the same of the bands B(a) and B(t), which is ours."""
         weight, spec = self._weights(phase), {term.name: term for term in self.phases[phase].terms}
-        a, t = batch["0/inputs/adc"], batch["0/inputs/t2w"]
+        a, t = (batch.sets[0].inputs.references[m] for m in ("adc", "t2w"))
         a_hat, t_hat = self._reconstruct(a)
-        has_t2w = batch["0/inputs/present.t2w"].bool().tolist()
+        has_t2w = batch.sets[0].inputs.presence["t2w"].bool().tolist()
         adc = [x - y for x, y in zip(a, a_hat, strict=True)]
         t2w = [x - y for x, y, present in zip(t, t_hat, has_t2w, strict=True) if present]
         total = torch.zeros((), dtype=a.dtype)
@@ -88,7 +87,8 @@ class Reference:
 
     def eq_2(self, batch: Batch) -> Tensor:
         """E log D(z) + E log(1 - D(F_enc(a)))."""
-        prior, encoding = batch["0/reference/aae-latent"], self.networks["encoder"](batch["0/inputs/adc"])
+        (drawn,) = batch.sets
+        prior, encoding = drawn.references["aae-latent"], self.networks["encoder"](drawn.inputs.values["adc"])
         return jensen_shannon(self.networks["latent_critic"], prior, encoding)
 
     def _reconstruct(self, a: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,7 +102,7 @@ class Reference:
         for number in range(last + 1):
             distances = [*self.eqs_4_and_5(batch, number), *self.eqs_8_and_9(batch, number)]
             self._minimise("unsupervised critics", -sum(distances))
-        z, weight = batch[f"{last}/inputs/latent"], self._weights("unsupervised")
+        z, weight = batch.sets[last].inputs.values["latent"], self._weights("unsupervised")
         w_adc, w_t2w = (-self._scores(f"{m}_critic", self._fake(m, z)).mean() for m in ("adc", "t2w"))
         j_adc, j_t2w = (
             torch.log(1 - torch.sigmoid(self._scores(f"{m}_auxiliary", self._fake(m, z)))).mean()
@@ -117,8 +117,9 @@ class Reference:
         terms = {term.name: term for term in self.phases["unsupervised"].terms}
         for m in ("adc", "t2w"):
             term, critic = terms[f"wgan-gp-{m}"], f"{m}_critic"
-            real, fake = batch[f"{number}/reference/{term.name}"], self._fake(m, batch[f"{number}/inputs/latent"])
-            penalty = slope_penalty(self.networks[critic], real, fake, batch[f"{number}/mixing/{term.name}"])
+            drawn = batch.sets[number]
+            real, fake = drawn.references[term.name], self._fake(m, drawn.inputs.values["latent"])
+            penalty = slope_penalty(self.networks[critic], real, fake, drawn.mixing[term.name])
             scores = self._scores(critic, real)
             drift = (scores**2).mean()
             yield scores.mean() - self._scores(critic, fake).mean() - term.penalty * penalty - term.drift * drift
@@ -127,9 +128,10 @@ class Reference:
         """E log C(x) + E log(1 - C(x̂)) with x of the other class; slices ``alongside`` join x̂."""
         for m in ("adc", "t2w"):
             name = f"jsd-auxiliary-{m}"
-            other, fake = batch[f"{number}/reference/{name}"], self._fake(m, batch[f"{number}/inputs/latent"])
-            if f"{number}/alongside/{name}" in batch:
-                fake = torch.cat([fake, batch[f"{number}/alongside/{name}"]])
+            drawn = batch.sets[number]
+            other, fake = drawn.references[name], self._fake(m, drawn.inputs.values["latent"])
+            if name in drawn.alongside:
+                fake = torch.cat([fake, drawn.alongside[name]])
             yield jensen_shannon(self.networks[f"{m}_auxiliary"], other, fake)
 
     # Shared -----------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def test_a_replay_reads_its_own_buffers_only(trainer, tiny_recipe):
     for phase, other in zip(replayed.phases, eager.phases, strict=True):
         drawn = batches(replayed, phase)
         engine.prove(phase, drawn)
-        for tensor in (tensor for batch in drawn for tensor in batch.values()):
+        for tensor in (tensor for batch in drawn for tensor in batch.tensors().values()):
             tensor.fill_(torch.nan)
         batch = phase.batch(replayed.cohort, Draws(0, 7))
         found = engine(phase, lambda batch=batch: batch)
@@ -173,7 +173,7 @@ def test_a_batch_of_another_shape_is_refused(trainer, tiny_recipe):
     engine.prove(phase, batches(replayed, phase))
     (batch,) = batches(replayed, phase, 1)
     with pytest.raises(RunError, match="phase 'warm-up': the shapes of its batches change"):
-        engine(phase, lambda: {name: tensor[:1] for name, tensor in batch.items()})
+        engine(phase, lambda: batch.holding({name: tensor[:1] for name, tensor in batch.tensors().items()}))
 
 
 def test_interrupted_equals_uninterrupted_and_eager(run, tmp_path, taped):
@@ -230,13 +230,13 @@ def test_a_step_that_asks_the_host_cannot_be_recorded(trainer, tiny_recipe):
     """A loss that looks at a number to decide would decide the same for ever."""
     replayed = trainer(tiny_recipe())
     (phase, *_) = replayed.phases
-    (term, loss), *rest = phase._paired
+    (term, loss), *rest = phase.paired
 
     def asking(candidate, reference):
         each_B = loss(candidate, reference)
         return each_B if each_B.sum() > 0 else -each_B
 
-    phase._paired = [(term, asking), *rest]
+    phase.paired = [(term, asking), *rest]
     with pytest.raises(CaptureError, match="phase 'warm-up' cannot be recorded"):
         GraphEngine(replayed.state, Tape()).prove(phase, batches(replayed, phase))
     assert all(parameter.grad is None for parameter in replayed.state.networks.parameters())
@@ -246,14 +246,14 @@ def test_a_step_that_counts_on_the_host_is_found_out(trainer, tiny_recipe):
     """A weight that grows from call to call is a constant in a recording; the proof sees that the ends differ."""
     replayed = trainer(tiny_recipe())
     (phase, *_) = replayed.phases
-    (term, loss), *rest = phase._paired
+    (term, loss), *rest = phase.paired
     calls = []
 
     def growing(candidate, reference):
         calls.append(None)
         return loss(candidate, reference) * (-1) ** len(calls)
 
-    phase._paired = [(term, growing), *rest]
+    phase.paired = [(term, growing), *rest]
     with pytest.raises(CaptureError, match="do not move"):
         GraphEngine(replayed.state, Tape()).prove(phase, batches(replayed, phase, 4))
 
@@ -262,7 +262,7 @@ def test_an_error_of_the_step_itself_is_not_hidden(trainer, tiny_recipe):
     """What eager steps raise too is no reason to fall back."""
     replayed = trainer(tiny_recipe())
     (phase, *_) = replayed.phases
-    phase._paired = [(term, None) for term, _ in phase._paired]
+    phase.paired = [(term, None) for term, _ in phase.paired]
     with pytest.raises(TypeError):
         GraphEngine(replayed.state, Tape()).prove(phase, batches(replayed, phase))
 
@@ -380,8 +380,8 @@ def test_a_gpu_that_cannot_record_goes_on_eagerly(on_cuda, tiny_recipe):
     """After a capture that CUDA refused the device still works."""
     broken = on_cuda(tiny_recipe(**EVERY_STEP))
     (phase, *_) = broken.phases
-    (term, loss), *rest = phase._paired
-    phase._paired = [(term, lambda *images: loss(*images) * (1 if loss(*images).sum().item() >= 0 else 2)), *rest]
+    (term, loss), *rest = phase.paired
+    phase.paired = [(term, lambda *images: loss(*images) * (1 if loss(*images).sum().item() >= 0 else 2)), *rest]
     said = []
     broken.replay_steps(said.append)
     assert said[0].startswith("engine: eager, because a step of phase 'warm-up' cannot be recorded")

@@ -286,6 +286,6 @@ def test_critics_see_no_graph_and_players_meet_frozen_critics(tiny_recipe, train
             seen.append(("player", candidate.requires_grad, any(weights_need_gradient(critic))))
             return self.loss.player(critic, candidate)
 
-    monkeypatch.setattr(phase, "_adversarial", [(term, Watching(loss)) for term, loss in phase._adversarial])
+    monkeypatch.setattr(phase, "adversarial", [(term, Watching(loss)) for term, loss in phase.adversarial])
     phase(trained.state.networks, trained.state.optimizers, phase.batch(trained.cohort, Draws(0, 1)))
     assert set(seen) == {("critic", False, True), ("player", True, False)}

@@ -54,7 +54,7 @@ def test_training_equals_the_equations_on_partly_paired_slices(tiny_recipe, trai
     recipe = tiny_recipe(**ALL_PHASES_EVERY_ROUND)
     trained = trainer(recipe, partly_paired, torch.float64)
     batch = trained.phases[0].batch(trained.cohort, Draws(recipe.training.seed, 0))
-    assert 0 < batch["0/inputs/present.t2w"].sum() < recipe.training.batch
+    assert 0 < batch.sets[0].inputs.presence["t2w"].sum() < recipe.training.batch
     assert agree(recipe, trained) < 1e-11
 
 

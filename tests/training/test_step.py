@@ -44,11 +44,11 @@ def test_a_step_replayed_from_a_copied_state_gives_the_same_bytes(tiny_recipe, t
     assert same(state_of(first), state_of(second))
     (index,) = [number for number, spec in enumerate(recipe.phases) if spec.name == phase]
     batch = first.phases[index].batch(first.cohort, Draws(recipe.training.seed, 2))
-    kept = copy.deepcopy(batch)
+    kept = copy.deepcopy(batch.tensors())
     scalars = [each.phases[index](each.state.networks, each.state.optimizers, batch) for each in (first, second)]
     assert same(state_of(first), state_of(second))
     assert same(*scalars)
-    assert same(batch, kept), "the step wrote into its batch"
+    assert same(batch.tensors(), kept), "the step wrote into its batch"
 
 
 def test_global_random_state_is_neither_read_nor_changed(tiny_recipe, trainer):
@@ -90,7 +90,7 @@ def test_the_batch_depends_on_seed_and_step_only(tiny_recipe, trainer):
     trained.step()
 
     def batch(trainer, seed, step):
-        return trainer.phases[2].batch(trainer.cohort, Draws(seed, step))
+        return trainer.phases[2].batch(trainer.cohort, Draws(seed, step)).tensors()
 
     assert same(batch(trained, 0, 5), batch(fresh, 0, 5))
     for seed, step in ((0, 6), (1, 5)):
@@ -104,8 +104,8 @@ def test_every_set_and_term_has_its_own_draws(tiny_recipe, trainer):
     """The critics' sets and the terms within one draw apart from each other."""
     trained = trainer(tiny_recipe())
     batch = trained.phases[2].batch(trained.cohort, Draws(0, 1))
-    latents = [batch[f"{number}/inputs/latent"] for number in range(2)]
-    mixing = [value for name, value in batch.items() if "/mixing/" in name]
+    latents = [batch.sets[number].inputs.values["latent"] for number in range(2)]
+    mixing = [value for drawn in batch.sets for value in drawn.mixing.values()]
     assert not torch.equal(*latents)
     assert len({tuple(value.tolist()) for value in mixing}) == len(mixing) == 8
 
@@ -117,7 +117,7 @@ def test_draws_are_of_their_pools(tiny_recipe, trainer, tiny_cohort):
     train = tiny_cohort.split == "train"
     for term, label in (("wgan-gp-adc", 1), ("jsd-auxiliary-adc", 0)):
         pool = trained.cohort.images["adc"][torch.from_numpy(train & (tiny_cohort.labels["cs"] == label))]
-        for drawn in batch[f"0/reference/{term}"]:
+        for drawn in batch.sets[0].references[term]:
             assert any(torch.equal(drawn, image) for image in pool)
 
 
