@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from gankit._draws import Draws
 from gankit._errors import InputError
-from gankit._shapes import LATENT
+from gankit._shapes import LATENT, Shapes, joined
+from gankit.plugin.contract import blaming, broken, require_call
 from gankit.recipe.recipe import Edge, Recipe
 
 
@@ -23,6 +24,7 @@ class Networks(nn.Module):
             raise InputError(f"networks.{taken[0]}: torch keeps this name for itself; choose another")
         self.by_name = nn.ModuleDict(modules)
         self._edges = recipe.edges()
+        self._ends = {name: recipe.built_for(name) for name in modules}
 
     def __getitem__(self, name: str) -> nn.Module:
         return self.by_name[name]
@@ -38,9 +40,18 @@ class Networks(nn.Module):
 
     def run(self, name: str, x: Tensor, places: tuple[str, ...]) -> Tensor:
         """Run one network on what was taken from these places, ``(B, ...)``; a network that couples places is told
-        which. The result has the type of ``x``, also where autocast computes in another."""
+        which. The result has the type of ``x``, also where autocast computes in another.
+
+        Raises:
+            PluginError: the result is no tensor of the shape of the network's target.
+        """
         told = places if self.recipe.networks[name].couples_places else ()
-        result: Tensor = self.by_name[name](x, *told)
+        result = self.by_name[name](x, *told)
+        source, target = self._ends[name]
+        expected = (len(x), *joined(target))
+        if not isinstance(result, Tensor) or (result.shape != expected and _is_whole(x, source, told)):
+            message = f"must return a tensor of shape {expected} for {tuple(x.shape)}, got {found(result)}"
+            raise broken(f"networks.{name}", self.recipe.networks[name], message)
         return result.to(x.dtype)
 
     def apply_edge(self, edge: Edge, places: Mapping[str, Tensor]) -> Tensor:
@@ -67,6 +78,19 @@ class Networks(nn.Module):
         return {name: places[name] for name in self.recipe.modalities if name in places}
 
 
+def _is_whole(x: Tensor, source: Shapes, told: tuple[str, ...]) -> bool:
+    """Whether ``x`` has the shape that a network is built for, so is no part of it, such as a crop."""
+    return tuple(x.shape[1:]) == joined({place: source[place] for place in told or source})
+
+
+def found(value: object) -> str:
+    """What was found where a tensor was expected, for messages."""
+    if not isinstance(value, Tensor):
+        return f"{type(value).__name__} {value!r}" if isinstance(value, int | float) else type(value).__name__
+    kind = "" if value.is_floating_point() else f"{str(value.dtype).removeprefix('torch.')} "
+    return f"{kind}{tuple(value.shape)}" if value.ndim else f"a {kind}scalar"
+
+
 def together(places: Mapping[str, Tensor], names: tuple[str, ...]) -> Tensor:
     """One place as it is, or several concatenated along channels."""
     return places[names[0]] if len(names) == 1 else torch.cat([places[name] for name in names], dim=1)
@@ -78,11 +102,24 @@ def build_networks(recipe: Recipe, names: Iterable[str] | None = None) -> Networ
     Args:
         recipe: a checked recipe.
         names: which networks; default: all.
+
+    Raises:
+        PluginError: a ``build`` takes other arguments, fails, or returns no module.
     """
     modules = {}
     with torch.random.fork_rng(devices=[]):
         for name in recipe.networks if names is None else names:
-            source, target = recipe.built_for(name)
             torch.manual_seed(Draws(recipe.training.seed).torch_seed(f"weights/{name}"))
-            modules[name] = recipe.networks[name].build(source, target)
+            modules[name] = _built(recipe, name)
     return Networks(recipe, modules)
+
+
+def _built(recipe: Recipe, name: str) -> nn.Module:
+    where, spec = f"networks.{name}", recipe.networks[name]
+    source, target = recipe.built_for(name)
+    require_call(where, spec, "build", spec.build, "source", "target")
+    with blaming(where, spec):
+        module = spec.build(source, target)
+    if not isinstance(module, nn.Module):
+        raise broken(where, spec, f"must build a torch.nn.Module, got {found(module)}")
+    return module

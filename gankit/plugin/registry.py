@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import attrs
 
@@ -122,4 +123,16 @@ def _load(entry: Entry) -> type[Component]:
         raise PluginError(
             f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} does not implement {', '.join(missing)}"
         )
+    _LOADED[component] = entry
     return component
+
+
+_LOADED: WeakKeyDictionary[type[Component], Entry] = WeakKeyDictionary()
+"""The entry that each component class was last loaded for; messages alone read it."""
+
+
+def origin_of(spec: Component) -> str:
+    """``"loss 'hinge' of plugin 'theirs'"``, for messages; the class itself where no registry has loaded it."""
+    if entry := _LOADED.get(type(spec)):
+        return f"{entry.kind} {entry.name!r} of plugin {entry.plugin!r}"
+    return f"{spec.kind} {type(spec).__module__}.{type(spec).__qualname__}"

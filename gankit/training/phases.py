@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch.nn import Parameter
 
 from gankit._draws import Draws
 from gankit._shapes import LATENT
-from gankit.networks.synthesizer import Networks, together
+from gankit.networks.synthesizer import Networks, found, together
 from gankit.plugin.components import (
     AbstractAdversarialLoss,
     AbstractPairedLoss,
@@ -21,6 +22,7 @@ from gankit.plugin.components import (
     Inputs,
     PairedLoss,
 )
+from gankit.plugin.contract import blaming, broken, require_call
 from gankit.processes.ranks import ALONE, Ranks
 from gankit.recipe.recipe import Recipe, critics, real_places
 from gankit.training.batch import Batch, BatchSource, DrawnSet
@@ -41,21 +43,30 @@ class PhaseStep:
         self.players = spec.players(recipe)
         self.critics = critics(spec)
         self.sets = spec.critic_steps if self.critics else 1
-        self.paired = [(term, term.build()) for term in spec.terms if isinstance(term, AbstractPairedLoss)]
-        self.adversarial = [(term, term.build()) for term in spec.terms if isinstance(term, AbstractAdversarialLoss)]
+        self.paired = [
+            (term, _built_paired(f"phases.{spec.name}.terms.{term.name}", term))
+            for term in spec.terms
+            if isinstance(term, AbstractPairedLoss)
+        ]
+        self.adversarial = [
+            (term, _built_adversarial(f"phases.{spec.name}.terms.{term.name}", term))
+            for term in spec.terms
+            if isinstance(term, AbstractAdversarialLoss)
+        ]
         self._real_of = {term.name: real_places(spec, recipe, term.on) for term, _ in self.adversarial}
 
     # The batch ----------------------------------------------------------------------------------------------
 
     def batch(self, cohort: ResidentCohort, draws: Draws) -> Batch:
         """Draw everything that one step needs."""
-
-        def source(stream: str) -> BatchSource:
-            return BatchSource(self.recipe, cohort, draws, f"{self.spec.name}/{stream}", self.ranks)
-
+        source = partial(self.source, cohort, draws)
         sets = tuple(self._drawn_set(number, source) for number in range(self.sets))
         weights = {term.name: self._weight(sets[-1], term.on) for term, _ in self.paired}
         return Batch(sets=sets, weights=weights)
+
+    def source(self, cohort: ResidentCohort, draws: Draws, stream: str) -> BatchSource:
+        """What one draw of this phase comes from."""
+        return BatchSource(self.recipe, cohort, draws, f"{self.spec.name}/{stream}", self.ranks)
 
     def _drawn_set(self, number: int, source: Callable[[str], BatchSource]) -> DrawnSet:
         references, alongside, mixing = {}, {}, {}
@@ -167,6 +178,34 @@ class PhaseStep:
     ) -> Tensor:
         """The term's loss of each candidate against its own reference, (B,)."""
         return loss(together(candidates, term.on), together(inputs.references, term.on))
+
+
+def _built_paired(where: str, term: AbstractPairedLoss) -> PairedLoss:
+    loss = _built(where, term)
+    if not callable(loss):
+        raise broken(where, term, f"must build a function of candidate and reference, got {found(loss)}")
+    require_call(where, term, "the function that it builds", loss, "candidate", "reference")
+    return loss
+
+
+def _built_adversarial(where: str, term: AbstractAdversarialLoss) -> AdversarialLoss:
+    loss = _built(where, term)
+    arguments = {
+        "critic": ("critic", "reference", "candidate", "mixing_B"),
+        "player": ("critic", "candidate"),
+    }
+    for name, taken in arguments.items():
+        if not callable(method := getattr(loss, name, None)):
+            message = f"must build an object with the methods critic and player, got {found(loss)} without {name}"
+            raise broken(where, term, message)
+        require_call(where, term, name, method, *taken)
+    return loss
+
+
+def _built(where: str, term: AbstractPairedLoss | AbstractAdversarialLoss) -> Any:
+    require_call(where, term, "build", term.build)
+    with blaming(where, term):
+        return term.build()
 
 
 def _reference(source: BatchSource, pool: str | None, on: tuple[str, ...]) -> Tensor:

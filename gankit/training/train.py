@@ -38,6 +38,7 @@ from gankit.training.phases import PhaseStep, Scalars
 from gankit.training.resident import ResidentCohort, resident_cohort
 from gankit.training.scalars import Readings, after_divergence
 from gankit.training.state import TrainingState
+from gankit.training.trial import try_phases
 
 SHEET_PAIRS = 16
 """Synthetic slices on a sample sheet; as many real ones stand beside them."""
@@ -81,6 +82,7 @@ def train(
     Raises:
         InputError: the directory holds a run of another recipe, or the device, engine or cohort does not fit, or a
             tracker cannot work here.
+        PluginError: a component returns what its contract forbids, or fails on the first batch.
         RunError: a loss is not finite, or the directory cannot be written.
     """
     if not isinstance(recipe, Recipe):
@@ -105,14 +107,13 @@ def train(
         trainer = Trainer(recipe, resident_cohort(recipe, cohort, chosen), chosen, ranks=ranks)
         for warning in range_warnings(recipe, cohort):
             progress.say(f"warning: {warning}")
-        for phase in trainer.phases:
-            phase.batch(trainer.cohort, Draws(recipe.training.seed))  # a pool that lacks a modality is found now
         resume(run, trainer.state, progress)
         if not ranks.same(trainer.state.step, chosen):
             raise InputError(
                 f"{run.path}: here it is at step {trainer.state.step}, in another process at another; the run directory"
                 " must be on a disk that all processes see"
             )
+        try_phases(trainer.phases, trainer.state, trainer.cohort, Draws(recipe.training.seed))
         if graph:
             trainer.replay_steps(progress.say)
         if ranks.first:
