@@ -16,7 +16,8 @@ import torch
 from gankit import InputError, RecipeError, RunError, hookimpl, load_plugins, train
 from gankit.recipe.structure import to_document
 from gankit.run.directory import RunDirectory
-from gankit.training.observers import HOOKS, Observers, unchanged
+from gankit.training.fence import unchanged
+from gankit.training.observers import HOOKS, Observers
 
 
 @pytest.fixture(autouse=True)
