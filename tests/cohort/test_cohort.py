@@ -186,3 +186,24 @@ def test_a_file_without_an_array_says_which(tiny_cohort, tmp_path):
     with pytest.raises(CohortError, match="it lacks 'modality.t2w'") as refused:
         read_cohort(file)
     assert "KeyError" not in str(refused.value)
+
+
+OTHER = {
+    "values": lambda c: {
+        "modalities": c.modalities | {"adc": Modality.of(c.modalities["adc"].values + 1, "1e-6 mm2/s")}
+    },
+    "unit": lambda c: {"modalities": c.modalities | {"adc": Modality.of(c.modalities["adc"].values, "mm2/s")}},
+    "presence": lambda c: {
+        "modalities": c.modalities | {"adc": attrs.evolve(c.modalities["adc"], present=np.arange(24) > 0)}
+    },
+    "labels": lambda c: {"labels": {"cs": 1 - c.labels["cs"]}},
+    "patients": lambda c: {"patient": np.char.add("q", c.patient)},
+    "splits": lambda c: {"split": np.full(24, "train")},
+}
+
+
+@pytest.mark.parametrize("part", OTHER)
+def test_the_digest_is_of_all_that_training_depends_on(tiny_cohort, part):
+    """A run that began with another cohort is told apart by any part; words about the cohort are none."""
+    assert attrs.evolve(tiny_cohort, **OTHER[part](tiny_cohort)).digest() != tiny_cohort.digest()
+    assert attrs.evolve(tiny_cohort, source="other words").digest() == tiny_cohort.digest()

@@ -524,3 +524,15 @@ def test_stored_units_map_to_the_network_and_back():
     spec = ModalitySpec(shape=(1, 2), range=(100.0, 300.0))
     assert [spec.to_network(value) for value in (100, 200, 300, 400)] == [-1, 0, 1, 2]
     assert [spec.to_units(spec.to_network(value)) for value in (-50, 123.25, 900)] == [-50, 123.25, 900]
+
+
+def test_slices_drawn_to_two_labels_have_neither(load):
+    """Samples that approach slices with cancer and slices without are of no known label."""
+    other = (
+        '\nnetworks.other = { use = "conv-critic", width = 4 }\npools.rest = { label = "cs", equals = 0 }\nlatent.dim'
+    )
+    second = ', { name = "second", use = "wgan-gp", on = "adc", critic = "other", against = "rest" }]'
+    two = ADC_ONLY.replace("\nlatent.dim", other).replace(' against = "cs" }]', ' against = "cs" }' + second)
+    assert load().approached_label() == {"cs": 1}
+    assert load(two).approached_pools() == ("cs", "rest")
+    assert load(two).approached_label() == {}
