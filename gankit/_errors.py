@@ -80,5 +80,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     known = list(known)
     begun = [each for each in known if len(name) >= 3 and each.startswith(name)]
-    matches = sorted(begun, key=len) or difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    alike = 0.6 if len(name) > 2 else 0.5  # one letter of two
+    matches = sorted(begun, key=len) or difflib.get_close_matches(name, known, n=1, cutoff=alike)
     return f"; did you mean {matches[0]!r}?" if matches else ""

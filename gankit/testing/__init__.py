@@ -16,6 +16,7 @@ from gankit.testing._formats import check_export_format
 from gankit.testing._losses import check_adversarial_loss, check_paired_loss
 from gankit.testing._metrics import check_metric
 from gankit.testing._networks import check_network
+from gankit.testing._phases import check_phase
 
 __all__ = [
     "check_adversarial_loss",
@@ -24,4 +25,5 @@ __all__ = [
     "check_metric",
     "check_network",
     "check_paired_loss",
+    "check_phase",
 ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gankit._draws import Draws
-from gankit._errors import PluginError, nearest
+from gankit._errors import nearest
 from gankit.plugin.components import Inputs
 from gankit.processes.ranks import Ranks
 from gankit.recipe.recipe import Recipe
@@ -125,11 +125,11 @@ class BatchSource:
 
         Raises:
             CohortError: the pool has no slice with all that is needed, or none that has a wanted modality besides.
-            PluginError: the recipe has no such pool; the phase's ``pools`` does not name it.
+            LookupError: the recipe has no such pool, so the phase's ``pools`` does not name it.
         """
         if pool not in self._cohort.pools:
             known = ", ".join(self._cohort.pools) or "none"
-            raise PluginError(f"no pool {pool!r}{nearest(pool, self._cohort.pools)}; known: {known}")
+            raise LookupError(f"no pool {pool!r}{nearest(pool, self._cohort.pools)}; known: {known}")
 
         # A modality that is wanted, but that no slice has, would never be trained.
         members = self._cohort.members(pool, needed)

@@ -13,7 +13,7 @@ from torch.nn import Module
 
 from gankit._draws import Draws
 from gankit._errors import PluginError
-from gankit._shapes import Shape
+from gankit._shapes import LATENT, Shape
 from gankit.networks.synthesizer import Networks, found
 from gankit.plugin.components import AbstractAdversarialLoss, AbstractPairedLoss, Component, Inputs
 from gankit.plugin.contract import blaming, broken, passes, raised
@@ -68,7 +68,7 @@ def _require_inputs(phase: PhaseStep, inputs: Any) -> None:
 
     # Values and references are of this process's share, presence of the batch of all processes.
     share = recipe.training.batch // phase.ranks.size
-    shapes = {**recipe.shapes(tuple(recipe.modalities)), **spec.places(recipe)}
+    shapes = {**recipe.shapes((LATENT, *recipe.modalities)), **spec.places(recipe)}
     for name, value in inputs.values.items():
         _require_shape(where, spec, f"the value at {name!r}", value, share, shapes.get(name))
     for name, value in inputs.presence.items():

@@ -1,0 +1,249 @@
+"""Checks of phases."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor
+
+from gankit._draws import Draws
+from gankit._errors import GankitError
+from gankit.cohort.cohort import Cohort, Modality
+from gankit.networks.synthesizer import Networks
+from gankit.plugin.components import AbstractPhase, Inputs
+from gankit.processes.ranks import ALONE, Ranks
+from gankit.recipe.check import check_recipe
+from gankit.recipe.recipe import Recipe, critics, network_uses
+from gankit.testing._promises import check_imports, no_global_draws, promise, require
+from gankit.training.batch import BatchSource
+from gankit.training.phases import PhaseStep
+from gankit.training.resident import ResidentCohort, resident_cohort
+from gankit.training.state import TrainingState
+from gankit.training.trial import try_phases
+
+CPU = torch.device("cpu")
+
+
+def check_phase(spec: AbstractPhase, recipe: Recipe) -> None:
+    """Check that a phase does what it says of itself.
+
+    Its module imports no torch. ``inputs`` and ``candidates`` give what ``places`` and ``references`` promise, in
+    shape; ``inputs`` draws from the pools that ``pools`` names and from its source alone, the same numbers for the same
+    seed and step, and in two processes the two halves of what one draws; ``candidates`` draws nothing, writes no
+    input, gives the same twice, and runs no network that is neither in the graph nor in ``uses``; every player gets a
+    gradient and moves, with one update of the critics and with two, and no other network does.
+
+    Args:
+        spec: the phase, with its terms.
+        recipe: one that the phase fits, with an even ``training.batch``; its other phases are left out. Small networks
+            and images make the check quick. Its cohort is not read: the slices are noise, a few without some modality.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    check_imports(spec)
+    who = type(spec).__name__
+    recipe = _alone(spec, recipe)
+    (spec,) = recipe.phases
+    problems = [str(each) for each in check_recipe(recipe) if each.place.startswith("phases.")]
+    require(not problems, who, f"does not fit the recipe: {'; '.join(problems)}")
+    require(recipe.training.batch % 2 == 0, who, "needs a recipe with an even training.batch, to be shared by two")
+    cohort = resident_cohort(recipe, _noise(recipe), CPU)
+    state = TrainingState(recipe, CPU)
+    try:
+        try_phases([PhaseStep(spec, recipe)], state, cohort, Draws(0))
+    except GankitError as error:
+        raise AssertionError(f"{who}: {error}") from error
+
+    inputs = _check_draws(spec, recipe, cohort)
+    _check_candidates(spec, state.networks, inputs)
+    for critic_steps in (1, 2):
+        _check_step(attrs.evolve(spec, critic_steps=critic_steps), recipe, cohort)
+
+
+def _alone(spec: AbstractPhase, recipe: Recipe) -> Recipe:
+    """The recipe with this phase for its only one, due at once, and with the networks that it needs."""
+    terms = tuple(attrs.evolve(term, name=term.name or f"term-{number}") for number, term in enumerate(spec.terms))
+    spec = attrs.evolve(spec, name=spec.name or "phase", start=0, stop=None, every=1, terms=terms)
+    run = {*recipe.synthesizer_networks(), *(use.network for use in network_uses(spec, recipe)), *critics(spec)}
+    for player in spec.players(recipe):
+        require(player in run, type(spec).__name__, f"trains {player!r}, which is neither in the graph nor in its uses")
+    networks = {name: network for name, network in recipe.networks.items() if name in run}
+    return attrs.evolve(recipe, networks=networks, phases=(spec,))
+
+
+def _noise(recipe: Recipe) -> Cohort:
+    """A cohort with slices in every pool; a quarter of each lack all modalities but the first."""
+    labels = sorted({pool.label for pool in recipe.pools.values() if pool.label is not None})
+    kinds = 2 ** (len(labels) + 1)
+    number_N = np.arange(4 * kinds)
+    numbers = np.random.default_rng(0)
+    modalities = {}
+    for name, spec in recipe.modalities.items():
+        values = numbers.uniform(*spec.range, size=(len(number_N), *spec.shape)).astype(np.float32)
+        present = number_N >= (kinds if modalities else 0)
+        modalities[name] = Modality(values=values, unit=spec.unit, present=present)
+    return Cohort(
+        modalities=modalities,
+        labels={label: (number_N >> bit & 1).astype(np.int8) for bit, label in enumerate(labels)},
+        patient=np.array([f"p{number}" for number in number_N]),
+        split=np.where(number_N >> len(labels) & 1, "test", "train"),
+        source="noise",
+    )
+
+
+# Draws ----------------------------------------------------------------------------------------------------
+
+
+class _WatchedSource(BatchSource):
+    """Notes the pools that are drawn from, by whichever source ``apart`` made."""
+
+    def __init__(self, pools: set[str], *arguments: Any):
+        super().__init__(*arguments)
+        self._pools = pools
+        self._arguments = arguments
+
+    def apart(self, name: str) -> BatchSource:
+        recipe, cohort, draws, stream, ranks = self._arguments
+        return _WatchedSource(self._pools, recipe, cohort, draws, f"{stream}/{name}", ranks)
+
+    def slices(self, pool: str, needed: tuple[str, ...], wanted: tuple[str, ...] = ()) -> Inputs:
+        self._pools.add(pool)
+        return super().slices(pool, needed, wanted)
+
+
+def _check_draws(spec: AbstractPhase, recipe: Recipe, cohort: ResidentCohort) -> Inputs:
+    who = type(spec).__name__
+    drawn: set[str] = set()
+
+    def inputs(step: int, ranks: Ranks = ALONE) -> Inputs:
+        return spec.inputs(_WatchedSource(drawn, recipe, cohort, Draws(0, step), "phase/0/inputs", ranks))
+
+    with no_global_draws(who):
+        first = inputs(0)
+    named = set(spec.pools().values())
+    for pool in sorted(drawn ^ named):
+        fault = "draws from pool {!r}, which its pools do not name" if pool in drawn else "names pool {!r}, but draws"
+        require(False, who, fault.format(pool) + ("" if pool in drawn else " nothing from it"))
+    for place in first.references:
+        named_too = place in spec.references(recipe)
+        require(named_too, who, f"gives a reference at {place!r}, which its references do not name")
+
+    # The same numbers for the same seed and step, others for another.
+    require(_same(first, inputs(0)), who, "draws other inputs from the same source")
+    require(not _same(first, inputs(1)), who, "draws the same inputs at every step")
+
+    # Two processes draw the two halves, and know of all slices which are there.
+    one, other = (inputs(0, Ranks(rank, 2)) for rank in (0, 1))
+    for what in ("values", "references"):
+        whole, first_half, second_half = (_tensors(each)[what] for each in (first, one, other))
+        for place, tensor in whole.items():
+            halves = torch.cat([first_half[place], second_half[place]])
+            require(torch.equal(halves, tensor), who, f"draws other {what} at {place!r} in two processes than in one")
+    for place, present_N in first.presence.items():
+        known = all(torch.equal(each.presence[place], present_N) for each in (one, other))
+        require(known, who, f"gives a presence at {place!r} that is not that of all processes' slices")
+    return first
+
+
+def _tensors(inputs: Inputs) -> dict[str, dict[str, Tensor]]:
+    return {
+        "values": dict(inputs.values),
+        "presence": dict(inputs.presence),
+        "references": dict(inputs.references),
+    }
+
+
+def _same(one: Inputs, other: Inputs) -> bool:
+    return all(
+        mine.keys() == theirs.keys() and all(torch.equal(mine[place], theirs[place]) for place in mine)
+        for mine, theirs in zip(_tensors(one).values(), _tensors(other).values(), strict=True)
+    )
+
+
+# Candidates -----------------------------------------------------------------------------------------------
+
+
+def _check_candidates(spec: AbstractPhase, networks: Networks, inputs: Inputs) -> None:
+    who, recipe = type(spec).__name__, networks.recipe
+    kept = copy.deepcopy(inputs)
+    with no_global_draws(who), _watching(networks) as run:
+        made = spec.candidates(networks, inputs)
+    require(_same(inputs, kept), who, "writes into its inputs")
+    again = spec.candidates(networks, inputs)
+    require(all(torch.equal(made[place], again[place]) for place in made), who, "makes other candidates when run again")
+
+    places = spec.places(recipe)
+    for place, candidate in made.items():
+        require(place in places, who, f"makes candidates at {place!r}, which its places do not name")
+        fits = candidate.shape[1:] == places[place]
+        require(fits, who, f"makes {tuple(candidate.shape[1:])} at {place!r}, where its places say {places[place]}")
+
+    used = {use.network for use in network_uses(spec, recipe)}
+    for name in sorted(run - used - set(recipe.synthesizer_networks())):
+        require(False, who, f"runs {name!r}, which is neither in the graph nor in its uses")
+    for name in sorted(used - run):
+        require(False, who, f"names {name!r} in its uses, but does not run it")
+
+    # Each slice by itself: networks in evaluation see no other slice of the batch.
+    networks.eval()
+    whole = spec.candidates(networks, inputs)
+    halves = [spec.candidates(networks, _half(inputs, number)) for number in (0, 1)]
+    networks.train()
+    for place, candidate in whole.items():
+        together = torch.cat([half[place] for half in halves])
+        alike = torch.allclose(together, candidate, rtol=1e-4, atol=1e-5)
+        require(alike, who, f"makes other candidates at {place!r} in two processes than in one")
+
+
+def _half(inputs: Inputs, number: int) -> Inputs:
+    """The share of one of two processes."""
+    share = Ranks(number, 2).share
+    return attrs.evolve(
+        inputs,
+        values={place: share(value) for place, value in inputs.values.items()},
+        references={place: share(value) for place, value in inputs.references.items()},
+    )
+
+
+@contextmanager
+def _watching(networks: Networks) -> Iterator[set[str]]:
+    """Names of the networks that are run inside."""
+    run: set[str] = set()
+
+    def note(name: str, *_: Any) -> None:
+        run.add(name)
+
+    with ExitStack() as watched:
+        for name, module in networks.by_name.items():
+            watched.callback(module.register_forward_hook(partial(note, name)).remove)
+        yield run
+
+
+# The step -------------------------------------------------------------------------------------------------
+
+
+def _check_step(spec: AbstractPhase, recipe: Recipe, cohort: ResidentCohort) -> None:
+    """One step, twice from the same state, moves players and critics alone and ends the same."""
+    who, recipe = type(spec).__name__, attrs.evolve(recipe, phases=(spec,))
+    before, *ends = (TrainingState(recipe, CPU) for _ in range(3))
+    step = PhaseStep(spec, recipe)
+    with promise(who, f"works with critic_steps = {spec.critic_steps}"), no_global_draws(who):
+        for state in ends:
+            step(state.networks, state.optimizers, step.batch(cohort, Draws(0)))
+    old, new, again = (dict(state.networks.by_name.named_parameters()) for state in (before, *ends))
+    require(all(torch.equal(new[name], again[name]) for name in new), who, "steps elsewhere from the same state")
+    moved = {name.partition(".")[0] for name in new if not torch.equal(old[name], new[name])}
+    trained = {*step.players, *step.critics}
+    for name in sorted(moved - trained):
+        require(False, who, f"moves {name!r}, which is none of its players")
+    for name in sorted(trained - moved):
+        still = not any(parameter.requires_grad for parameter in before.networks[name].parameters())
+        require(still, who, f"names {name!r} as one of its players or critics, but does not move it")
