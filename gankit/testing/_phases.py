@@ -85,7 +85,7 @@ def _noise(recipe: Recipe) -> Cohort:
     kinds = 2 ** (len(labels) + 1)
     number_N = np.arange(4 * kinds)
     numbers = np.random.default_rng(0)
-    modalities = {}
+    modalities: dict[str, Modality] = {}
     for name, spec in recipe.modalities.items():
         values = numbers.uniform(*spec.range, size=(len(number_N), *spec.shape)).astype(np.float32)
         present = number_N >= (kinds if modalities else 0)
