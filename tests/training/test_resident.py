@@ -76,6 +76,21 @@ def test_a_pool_without_the_modality_is_refused(bound, tiny_cohort):
         bound({"modalities": modalities}).members("cs", ("adc", "t2w"))
 
 
+@pytest.mark.parametrize(("bright", "fits"), [(12, True), (13, False)])
+def test_values_of_which_most_are_outside_the_range_are_refused(bound, tiny_cohort, bright, fits):
+    """Half of the values may be outside, as bright slices are; with more of them the range is of another scale."""
+    values = np.where(np.arange(24)[:, None, None, None] < bright, np.float32(9000), np.float32(1000))
+    adc = attrs.evolve(tiny_cohort.modalities["adc"], values=np.broadcast_to(values, (24, 1, 16, 16)).copy())
+    changes = {"modalities": {**tiny_cohort.modalities, "adc": adc}}
+    if fits:
+        assert bound(changes).images["adc"].shape == (24, 1, 16, 16)
+        return
+    with pytest.raises(
+        CohortError, match=r"modalities\.adc\.range: 54% of the cohort.s values are outside"
+    ):
+        bound(changes)
+
+
 # Augmentation ---------------------------------------------------------------------------------------------
 
 

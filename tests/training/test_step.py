@@ -121,6 +121,19 @@ def test_draws_are_of_their_pools(tiny_recipe, trainer, tiny_cohort):
             assert any(torch.equal(drawn, image) for image in pool)
 
 
+def test_slices_alongside_are_of_their_pool_and_not_those_of_the_references(tiny_recipe, trainer):
+    """They come from their own pool, by draws apart from those of the references."""
+    aside = {"phases.unsupervised.terms.jsd-auxiliary-adc.alongside": "cs", "augmentation.mirror": False}
+    same_pool = {**aside, "phases.unsupervised.terms.jsd-auxiliary-adc.against": "cs"}
+    for overrides in (aside, same_pool):
+        trained = trainer(tiny_recipe(**overrides, **{"training.batch": 16}))
+        (*_, drawn) = trained.phases[2].batch(trained.cohort, Draws(0, 1)).sets
+        alongside = drawn.alongside["jsd-auxiliary-adc"]
+        pool = trained.cohort.images["adc"][torch.from_numpy(trained.cohort.pools["cs"])]
+        assert all(any(torch.equal(one, image) for image in pool) for one in alongside)
+        assert not torch.equal(alongside, drawn.references["jsd-auxiliary-adc"])
+
+
 def test_absent_modalities_weigh_nothing(tiny_recipe, trainer, tiny_cohort):
     """What stands where a modality is absent changes no parameter and no loss."""
     t2w = tiny_cohort.modalities["t2w"]
