@@ -459,13 +459,13 @@ WRONG = {
     "RUN -o out --metrics brightnes": "Error: no metric named 'brightnes'; did you mean 'brightness'?",
     "RUN -o out --metrics brightness --option brightness.scal=2": "brightness.scal: unknown key; did you mean 'scale'?",
     "RUN -o out --metrics brightness --option brightness.scale=-1": "brightness.scale: must be > 0, got -1",
-    "RUN -o out --metrics brightness --option bright.scale=2": "bright.scale: must be METRIC.OPTION; did you mean",
-    "RUN -o out --metrics brightness --headline fidd.x": "fidd.x: no such metric; the metrics are",
+    "RUN -o out --metrics brightness --option bright.scale=2": "--option bright.scale: must be METRIC.OPTION;",
+    "RUN -o out --metrics brightness --headline fidd.x": "Error: --headline fidd.x: no such metric; the metrics are",
     "RUN -o out --metrics brightness --headline brightnes": "no such metric; did you mean 'brightness'?",
-    "RUN -o out --metrics brightness --modalities acd": "acd: no such modality; did you mean 'adc'?",
-    "RUN -o out --metrics brightness --label cs=2": "cs=2: must be NAME, NAME=1 or NAME=0",
+    "RUN -o out --metrics brightness --modalities acd": "--modalities acd: no such modality; did you mean 'adc'?",
+    "RUN -o out --metrics brightness --label cs=2": "Error: --label cs=2: must be NAME, NAME=1 or NAME=0",
     "RUN -o out --metrics brightness --cohort none": "Error: none: no such cohort file",
-    "COHORT -o out --metrics brightness": "Error: which slices are real? give their cohort file as",
+    "COHORT -o out --metrics brightness": "give their cohort file as --cohort, or a recipe as --recipe",
     "RUN/metrics.jsonl -o out": "metrics.jsonl: not a readable cohort file",
 }
 
@@ -515,7 +515,7 @@ def test_a_metrics_name_is_all_of_its_readings_and_what_is_none_is_said(measurin
     (line,) = (line for line in result.output.splitlines() if line.startswith("run: "))
     assert "brightness.error 0." in line
     assert "brightness.mean" in line
-    assert "brightness.eror: no such reading; did you mean 'brightness.error'?" in result.output
+    assert "warning: --headline brightness.eror: no such reading; did you mean 'brightness.error'?" in result.output
 
 
 def test_the_command_says_why_a_metric_has_no_figure(measuring, trained, monkeypatch, tmp_path):

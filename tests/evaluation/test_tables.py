@@ -1,10 +1,11 @@
 """Tables in both formats say the same and keep what is special in each."""
 
+import attrs
 import pytest
 
 from gankit import Summary
 from gankit.evaluation.tables import figure
-from gankit.files.tables import Table, latex, markdown
+from gankit.files.tables import Table, latex, markdown, print_table
 
 TABLE = Table(
     title="50% & more_of {x}",
@@ -30,6 +31,16 @@ def test_latex_has_no_special_character_bare():
     assert r"FID $\downarrow$" in text
     assert text.isascii()
     assert text.count(r"\begin{") == text.count(r"\end{") == 2
+
+
+def test_a_terminal_shows_every_cell_as_it_is(capsys, monkeypatch):
+    """Brackets are no markup; figures end where their heads end; notes stand below."""
+    monkeypatch.setenv("COLUMNS", "100")
+    print_table(attrs.evolve(TABLE, rows=(("ours", "0.93 [0.90, 0.95]", "–"),)))
+    said = capsys.readouterr().out
+    head, row = (next(line for line in said.splitlines() if word in line).rstrip() for word in ("FID ↓", "ours"))
+    assert head.index("FID ↓") + len("FID ↓") == row.index("0.93 [0.90, 0.95]") + len("0.93 [0.90, 0.95]")
+    assert "A note." in said
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,7 @@ def test_interpolate_refuses_slices_there_are_not(run, tmp_path):
     """There are three test slices with cancer, so number 3 does not exist."""
     result = command("interpolate", run, "-o", tmp_path / "i.png", "--pair", 0, 3)
     assert result.exit_code == 2
-    assert "0 3: there are 3 complete test slices with 'cs' = 1, counted from 0" in result.output
+    assert "--pair 0 3: there are 3 complete test slices with 'cs' = 1, counted from 0" in result.output
 
 
 def test_interpolate_returns_images_and_writes_where_it_is_asked_to(run, tiny_cohort, tmp_path):
