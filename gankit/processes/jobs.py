@@ -133,7 +133,8 @@ class JobLines:
         self._total = sum(job.total for job in jobs)
         self._done = {job: job.done() for job in jobs}
         self._together = Progress(self._total, quiet, what)
-        self._together.begin(sum(self._done.values()))
+        self._begun = sum(self._done.values())
+        self._together.begin(self._begun)
 
     def __enter__(self) -> JobLines:
         if sys.stderr.isatty() and not self._quiet:
@@ -166,7 +167,7 @@ class JobLines:
             self._done[job] = job.done()
             if self._bars is not None:
                 self._bars.update(self._tasks[job], completed=self._done[job])
-        if self._bars is None and (done := sum(self._done.values())) < self._total:
+        if self._bars is None and self._begun < (done := sum(self._done.values())) < self._total:
             self._together.advance(done)
 
     def ended(self, job: Job, how: Ended) -> None:

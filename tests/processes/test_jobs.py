@@ -52,7 +52,7 @@ def test_without_a_terminal_lines_say_how_far_all_are(tmp_path, monkeypatch, cap
     """With rate and time left: 30 of one job's 100 steps were done before, 20 follow; the other job's are to come."""
     monkeypatch.setattr("gankit.processes.progress.LINE_EVERY_S", 0)
     monkeypatch.setattr("gankit.processes.jobs.SHOW_S", 0)
-    steps = iter([30, *[50] * 10_000])
+    steps = iter([30, 30, *[50] * 10_000])
     module = ("tests.processes.stub", "quick")
     first = Job(
         name="a", module=(*module, str(tmp_path / "a")), log=tmp_path / "a.log", total=100, done=lambda: next(steps)
@@ -61,6 +61,7 @@ def test_without_a_terminal_lines_say_how_far_all_are(tmp_path, monkeypatch, cap
     run_jobs([first, second], 1, os.environ, what="steps of 2 trainings")
     said = capsys.readouterr().err
     assert re.search(r"^steps of 2 trainings 50/160  [\d.]+/s  \d+ s left$", said, re.MULTILINE)
+    assert "30/160" not in said  # no rate yet, so no time left
     assert "a: done" in said
 
 

@@ -448,7 +448,9 @@ def test_inception_says_when_it_cannot_take_the_modalities(candidate, evaluation
     values = np.repeat(candidate.cohort.modalities["adc"].values, 4, axis=1)
     spec = ModalitySpec(shape=(4, 32, 32), range=(0.0, 3000.0))
     wide = [
-        attrs.evolve(cohort, modalities={"dce": Modality.of(values[np.arange(len(cohort)) % len(values)])})
+        attrs.evolve(
+            cohort, modalities={"dce": Modality.of(values[np.arange(len(cohort)) % len(values)], channels="first")}
+        )
         for cohort in (candidate.cohort, evaluation.real)
     ]
     other = attrs.evolve(evaluation, real=wide[1], fresh=None, modalities={"dce": spec})
