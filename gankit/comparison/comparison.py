@@ -43,9 +43,9 @@ class Comparison:
     plan: Plan
     evaluation: Evaluation
     notes: Mapping[str, str]
-    """Run name to a caution about what it was trained on, where its recipe calls for one."""
+    """Name of a run to a caution about what it was trained on; runs that need none are absent."""
     own: str | None
-    """Digest of the recipes' own cohort as it is now; None where the real slices are others."""
+    """Digest of the recipes' cohort as it is now; None where the real slices are those of another cohort."""
 
     @classmethod
     def of(cls, plan: Plan, plugins: Plugins) -> Comparison:

@@ -163,8 +163,11 @@ class Plan:
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
-    """Methods that the new plan leaves out, and what it changes in the rest. More or fewer seeds, sets and metrics are
-    no change: tables then show those, and what was trained and measured stays."""
+    """Methods that the new plan leaves out, and what it changes in the others.
+
+    Another number of seeds or sets, or other metrics, are no change: the tables show those that are asked for, and
+    what was trained and measured before stays.
+    """
     yield from differences({"judging": old["judging"]}, {"judging": new["judging"]})
     before, after = (
         {run["method"]: run["recipe"] for run in reversed(document["runs"].values())}  # that of the first seed

@@ -41,9 +41,11 @@ class Candidate:
 class Evaluation:
     """The real side of an evaluation. ``prepare`` makes one from cohorts as they are.
 
-    ``real`` is the cohort that training saw, with its test split; ``fresh`` is of patients that no training and no
-    choice of settings saw: its train split serves as a real candidate (the floor), its test split as a large test.
-    Both hold slices with every modality alone, in the size of ``modalities``, in units.
+    ``real`` is the cohort that training saw, with its test split. ``fresh`` is a cohort of patients whom no training
+    saw, and who served in no choice of settings. The train split of ``fresh`` is judged as if it were synthetic: no
+    synthesizer can read better. Its test split is a large test.
+
+    Both cohorts hold only slices that have every modality, in units, in the size that ``modalities`` gives.
     """
 
     real: Cohort
@@ -60,8 +62,8 @@ class Evaluation:
     """Folder for what is made once and used again, by hash."""
 
     def pool(self, split: Split, wanted: bool = True) -> Cohort:
-        """Real slices of a split that have the candidates' label value, or (``wanted=False``) the other one; those
-        whose label is unknown are in neither.
+        """Real slices of a split that have the label value of the candidates, or with ``wanted=False`` the other value.
+        Slices whose label is unknown are in neither.
 
         Raises:
             InputError: there are none.
@@ -112,8 +114,8 @@ class Evaluation:
 
         Args:
             what: name of the file, in letters, digits and dashes.
-            depends: everything besides the real slices, their ground truth, sizes, ranges, seed and gankit's version on
-                which the arrays depend, as JSON.
+            depends: what else the arrays depend on, as JSON. The real slices, their ground truth, sizes, ranges, the
+                seed and gankit's version are taken into account already.
             make: called where the cache has none.
         """
         sizes = [[name, attrs.asdict(spec)] for name, spec in self.modalities.items()]

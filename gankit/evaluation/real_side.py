@@ -80,6 +80,7 @@ def prepare(
         CohortError: a modality is missing or differs in unit or size, the label is missing, or a fresh patient is in
             the real cohort too.
     """
+    # What does not fit is refused before anything is made
     _require_one_size(modalities)
     sides = {"the real cohort": real} | ({} if fresh is None else {"the fresh cohort": fresh})
     for whose, cohort in sides.items():
@@ -91,6 +92,8 @@ def prepare(
             f"the fresh cohort shares {len(shared)} patients with the real one, the first is '{shared[0]}';"
             " leave them out of it"
         )
+
+    # Slices that have every modality, in one size
     evaluation = Evaluation(
         real=complete(real, modalities, "the real cohort"),
         fresh=None if fresh is None else complete(fresh, modalities, "the fresh cohort"),
@@ -206,11 +209,12 @@ def trains_on_tests(recipe: Recipe) -> bool:
 
 
 def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
-    """Make sure that none of the slices in a recipe's pools is a test slice of the real side, which may be another
-    cohort than the recipe's.
+    """Make sure that no slice in a recipe's pools is a test slice of the real side.
 
-    Slices are told by their images at the size of the evaluation. Returns a note where the recipe's cohort cannot be
-    loaded or compared, else nothing.
+    The real side may be another cohort than the recipe's, with other names of patients. So slices are compared by their
+    images, at the size of the evaluation.
+
+    Returns: a note where the recipe's cohort cannot be loaded or compared, else an empty text.
 
     Raises:
         CohortError: test slices are among them.

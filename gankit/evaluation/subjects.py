@@ -132,8 +132,11 @@ REFERENCES = REAL, AUGMENTED = "real", "augmented real"
 
 
 def references(evaluation: Evaluation, sets: Sets) -> list[Subject]:
-    """The rows to read the others by: real slices that no model was trained on, where there are any, and real training
-    slices augmented, where they have a plane to be turned in."""
+    """The rows to read the others by.
+
+    The first is of real slices that no model was trained on; it is left out where there are none. The second is of real
+    training slices, augmented; it is left out where slices have no plane in which they could be turned.
+    """
     rank = len(next(iter(evaluation.modalities.values())).shape) - 1
     real = real_subject(evaluation, sets)
     augmented_real = augmented_subject(evaluation, sets) if rank >= 2 else None
@@ -143,8 +146,10 @@ def references(evaluation: Evaluation, sets: Sets) -> list[Subject]:
 def real_subject(evaluation: Evaluation, sets: Sets) -> Subject | None:
     """Real slices judged as if they were synthetic: what a perfect synthesizer would read.
 
-    They are of fresh patients where there are any, else the real test slices, which flatters: metrics compare them
-    with themselves. None without either.
+    Where there are fresh patients, the slices are theirs. Else they are the real test slices; that flatters, since
+    metrics compare them with themselves.
+
+    Returns: None where there are neither.
     """
     slices, note = evaluation.fresh_pool("train"), ""
     if slices is None:

@@ -34,7 +34,7 @@ LONG = 30
 """Rows above which a table is folded, so that the pictures are near."""
 
 AXIS = re.compile(r"(?P<base>.+?) (?P<point>[^\s=]+=.*)")
-"""A method along an axis, as in ``"mpmri factor=2"``; see ``_axes``."""
+"""A method along an axis, as in ``"mpmri factor=2"``; see ``gankit.comparison.axes``."""
 
 
 @attrs.frozen(eq=False)
