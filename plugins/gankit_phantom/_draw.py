@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import attrs
@@ -58,6 +59,7 @@ def draw_phantom(
     anatomy: Anatomy | None = None,
     *,
     at_most: bool = False,
+    advance: Callable[[int], None] = lambda drawn: None,
 ) -> PhantomSlices:
     """Draw the phantom.
 
@@ -67,6 +69,7 @@ def draw_phantom(
         counts: slices of each class and split; default: the paper's.
         anatomy: real label maps to draw over instead of procedural glands.
         at_most: take as many maps as there are where the anatomy has fewer than ``counts`` asks for.
+        advance: called with how many slices are drawn, now and then.
 
     Raises:
         ValueError: the counts are impossible, or the anatomy has too few slices.
@@ -80,7 +83,10 @@ def draw_phantom(
         return _draw_chunk(_generator(seed, f"slices/{start}"), size, plan.select(chosen), patients, labels)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy lets go of the interpreter while it computes
-        parts = list(pool.map(chunk, range(0, len(plan.cs), CHUNK)))
+        parts = []
+        for part in pool.map(chunk, range(0, len(plan.cs), CHUNK)):
+            parts.append(part)
+            advance(min(CHUNK * len(parts), len(plan.cs)))
     images = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return PhantomSlices(**images, cs=plan.cs, patient=plan.patient, split=plan.split, spacing_mm=plan.spacing_mm)
 

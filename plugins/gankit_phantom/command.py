@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,21 @@ import click
 from gankit_phantom.source import Phantom
 
 _DEFAULT = Phantom()
+_COUNTED = {
+    "train_cs": "CS slices for training.",
+    "train_noncs": "Other slices for training.",
+    "test_cs": "CS slices for testing.",
+    "test_noncs": "Other slices for testing.",
+}
+
+
+def _counts(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An option for each count of slices."""
+    for name, words in reversed(_COUNTED.items()):
+        flag, least = f"--{name.replace('_', '-')}", click.IntRange(min=1)
+        default = getattr(_DEFAULT, name)
+        command = click.option(flag, type=least, default=default, show_default=True, help=words)(command)
+    return command
 
 
 @click.command
@@ -24,34 +40,7 @@ _DEFAULT = Phantom()
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the patients.")
 @click.option("--size", type=click.IntRange(min=32), default=64, show_default=True, help="Pixels along each side.")
 @click.option("--anatomy", type=click.Path(path_type=Path), help="Real label maps (.npz) to draw over.")
-@click.option(
-    "--train-cs",
-    type=click.IntRange(min=1),
-    default=_DEFAULT.train_cs,
-    show_default=True,
-    help="CS slices for training.",
-)
-@click.option(
-    "--train-noncs",
-    type=click.IntRange(min=1),
-    default=_DEFAULT.train_noncs,
-    show_default=True,
-    help="Other slices for training.",
-)
-@click.option(
-    "--test-cs",
-    type=click.IntRange(min=1),
-    default=_DEFAULT.test_cs,
-    show_default=True,
-    help="CS slices for testing.",
-)
-@click.option(
-    "--test-noncs",
-    type=click.IntRange(min=1),
-    default=_DEFAULT.test_noncs,
-    show_default=True,
-    help="Other slices for testing.",
-)
+@_counts
 def phantom(out: Path, **options: Any) -> None:
     """Draw the digital prostate phantom to a cohort file.
 
@@ -61,8 +50,11 @@ def phantom(out: Path, **options: Any) -> None:
 
     One seed gives the same bytes every time. The file keeps the ground truth: tissue and lesion masks.
     """
-    from gankit import write_cohort
+    from gankit import Progress, write_cohort
+    from gankit_phantom._cohort import phantom_cohort
 
-    cohort = attrs.evolve(_DEFAULT, **options).load()
+    spec = attrs.evolve(_DEFAULT, **options)
+    with Progress(spec.train_cs + spec.train_noncs + spec.test_cs + spec.test_noncs, what="drawing") as progress:
+        cohort = phantom_cohort(spec, progress.advance)
     write_cohort(cohort, out)
     click.echo(f"{out}: {len(cohort)} slices of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")

@@ -1,5 +1,6 @@
 """The digital prostate phantom."""
 
+import re
 from pathlib import Path
 
 import attrs
@@ -204,11 +205,12 @@ def test_real_anatomy_has_patients_left_for_a_large_test():
 
 
 def test_command_writes_a_cohort_file(tmp_path):
-    """``gankit phantom`` keeps images, units, label and ground truth."""
+    """``gankit phantom`` keeps images, units, label and ground truth, and says how far it is."""
     out = tmp_path / "phantom.safetensors"
     counts = ["--train-cs", "9", "--train-noncs", "9", "--test-cs", "3", "--test-noncs", "3"]
     result = CliRunner().invoke(main, ["phantom", "-o", str(out), "--size", "32", *counts])
     assert result.exit_code == 0, result.output
+    assert re.search(r"^drawing 24/24  \d+\.\d/s  0 s left$", result.output, re.MULTILINE)
     cohort = read_cohort(out)
     assert {name: modality.unit for name, modality in cohort.modalities.items()} == {
         "adc": "1e-6 mm2/s",
