@@ -104,16 +104,9 @@ def _refuse_foreign(file: Path) -> None:
 
 
 def _header(file: Path, dataset: Dataset) -> Header:
-    if dataset.get("Modality", "MR") != "MR":
-        raise Refused("not a magnetic resonance image")
-    if "Rows" not in dataset:
-        raise Refused("DICOM without an image, perhaps cut short")
-    if (_number(dataset, "NumberOfFrames") or 1) > 1:
-        raise Refused("many frames in one file; export it as one image a file")
-    if (_number(dataset, "SamplesPerPixel") or 1) != 1 or "MONOCHROME2" not in dataset.get(
-        "PhotometricInterpretation", "MONOCHROME2"
-    ):
-        raise Refused("not a greyscale image")
+    _refuse_other_kinds(dataset)
+
+    # The grid of pixels and its place in space.
     rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
     if not (16 <= rows <= 4096 and 16 <= columns <= 4096):
         raise Refused(f"absurd size of {columns} x {rows} pixels")
@@ -125,6 +118,8 @@ def _header(file: Path, dataset: Dataset) -> Header:
         raise Refused("absurd position, more than 2 m from the scanner's centre")
     orientation = _numbers(dataset, "ImageOrientationPatient", 6)
     _refuse_skewed(orientation)
+
+    # What its values mean, and what it is called.
     slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
     if slope == 0:
         raise Refused("a rescale slope of 0")
@@ -155,6 +150,20 @@ def _header(file: Path, dataset: Dataset) -> Header:
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
     )
+
+
+def _refuse_other_kinds(dataset: Dataset) -> None:
+    """What is not one greyscale MR image."""
+    if dataset.get("Modality", "MR") != "MR":
+        raise Refused("not a magnetic resonance image")
+    if "Rows" not in dataset:
+        raise Refused("DICOM without an image, perhaps cut short")
+    if (_number(dataset, "NumberOfFrames") or 1) > 1:
+        raise Refused("many frames in one file; export it as one image a file")
+    if (_number(dataset, "SamplesPerPixel") or 1) != 1 or "MONOCHROME2" not in dataset.get(
+        "PhotometricInterpretation", "MONOCHROME2"
+    ):
+        raise Refused("not a greyscale image")
 
 
 def _refuse_skewed(orientation: tuple[float, ...]) -> None:

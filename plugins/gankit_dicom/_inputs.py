@@ -111,10 +111,13 @@ def find(request: Request, mapped: Mapper) -> Inputs:
     Raises:
         InputError: no such folder, nothing in it, or an option that cannot be used.
     """
+    # Studies, by headers or by file names.
     protocol = load_protocol(request.protocol)
     files = files_under(request.folder)
     studies, refused = _dicom(files, mapped) if request.kind == "DICOM" else _volumes(request, files, protocol)
     inputs = Inputs(files=len(files), refused_files=refused)
+
+    # Tables of splits and labels; one that is not given says nothing.
     no_split: dict[str, str] = {}
     inputs.split = _table(request.split, "split", read_split, no_split, inputs.notes)
     no_findings: tuple[dict[str, tuple[Finding, ...]], int] = {}, 0
@@ -123,6 +126,8 @@ def find(request: Request, mapped: Mapper) -> Inputs:
         inputs.notes.append(f"Table of findings: {bad_rows} rows without a position were left out.")
     no_cases: dict[tuple[str, str], bool] = {}
     cases = _table(request.marksheet, "marksheet", read_marksheet, no_cases, inputs.notes)
+
+    # Every study with its own part of all that.
     masks = _masks(request, studies, inputs)
     named = _namer(request)
     for study in studies:

@@ -100,11 +100,15 @@ def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
         others = ",".join(name for name in task.options.need if name not in missing)
         raise Refused(f"no {missing[0].upper()} that can be used; with need = {others} it is taken")
     t2w = chosen.t2w.image
+
+    # Where the gland is, so what is cut out, and what the slices are labelled.
     masks = _masks(task, chosen, log)
     outline, lesion = _outline(masks), _lesion(masks)
     gland = None if outline is None else outline.values > 0
     crop = _crop(task, t2w, gland, record)
     label_Z, record["labels"] = _labels(task, t2w, lesion, log)
+
+    # Images and ground truth on the crop.
     values = _sampled(task, chosen, crop, gland, record)
     tissue, lesion_NSS = _truth(outline, lesion, t2w, crop)
     cs = _visible(label_Z, lesion, t2w, crop, log)

@@ -132,6 +132,7 @@ class _Patients:
 def _draw_chunk(
     generator: np.random.Generator, size: int, plan: Plan, patients: _Patients, labels_NHW: Array | None
 ) -> dict[str, Array]:
+    # Where things are.
     number_N = plan.patient_number
     bulk_N, level_N = patients.bulk_P[number_N], plan.level
     if labels_NHW is None:
@@ -139,11 +140,15 @@ def _draw_chunk(
     else:
         gland = labelled_gland(labels_NHW, size)
     lesion = _lesions(generator, size, gland, plan)
+
+    # Layers of tissue, each painted over those before it.
     layers = surroundings(generator, size, gland, level_N)
     layers += [("peripheral zone", gland.whole), ("transition zone", gland.transition)]
     layers += benign(generator, size, gland, bulk_N, plan.finding == "stromal")
     layers += _mimics(generator, size, gland, plan)
     layers.append(("CS lesion", lesion))
+
+    # What a scanner makes of them.
     maps_4NHW, tissue = _paint(generator, size, layers, patients.tissue_PT4[number_N])
     t2_ms, adc_um2_s, proton_density, wash_in = maps_4NHW
     bias = bias_field(generator, len(number_N), size, 1.0) ** patients.bias_P[number_N][:, None, None]
@@ -183,6 +188,7 @@ def _paint(
     generator: np.random.Generator, size: int, layers: list[tuple[str, Array]], tissue_NT4: Array
 ) -> tuple[Array, Array]:
     """Paint layers over fat: tissue properties (4, N, S, S) with texture, and the dominant tissue (N, S, S)."""
+    # How much of each pixel every tissue has: the topmost layer first, then what it leaves free.
     count, tissues = tissue_NT4.shape[:2]
     weight_NTHW = np.zeros((count, tissues, size, size), dtype=np.float32)
     bare = np.ones((count, size, size), dtype=np.float32)  # what the layers above leave free
@@ -191,12 +197,16 @@ def _paint(
         weight_NTHW[:, index(name)] += covered
         bare -= covered
     weight_NTHW[:, index("fat")] += bare
+
+    # Properties of a pixel are the mean of its tissues', weighted so.
     texture_NT1 = np.broadcast_to(np.array([[[t.texture] for t in TABLE]], dtype=np.float32), (count, tissues, 1))
     mixed = np.concatenate([tissue_NT4, texture_NT1], axis=2).transpose(0, 2, 1) @ weight_NTHW.reshape(
         count, tissues, -1
     )
     *maps, texture = mixed.reshape(count, 5, size, size).swapaxes(0, 1)
     tissue = weight_NTHW.argmax(axis=1).astype(np.uint8)
+
+    # Grain makes T2 and ADC rise and fall together, and the wash-in against them.
     fine, coarse = (smooth_noise(generator, count, size, wavelength) for wavelength in (size / 26, size / 11))
     grain = texture * (0.8 * fine + 0.6 * coarse)
     factor = np.exp(np.clip(grain, -0.4, 0.4))

@@ -18,6 +18,8 @@ def benign(
     count = len(bulk_N)
     x, y = coordinates(size)
     painted = []
+
+    # Nodules: the more enlarged the transition zone, the more of them; later ones are rarer.
     for number in range(NODULES):
         here_N = generator.random(count) < np.clip(1.2 * bulk_N - 0.18 * number, 0.02, 0.95)
         stromal_N = generator.random(count) < 0.4
@@ -36,6 +38,8 @@ def benign(
         nodule *= gland.transition
         for tissue, kind_N in (("stromal nodule", stromal_N), ("glandular nodule", ~stromal_N)):
             painted.append((tissue, nodule * _wide(0.9 * (here_N & kind_N))))
+
+    # Anterior stroma: a wedge in front that narrows towards the back.
     wedge = soft(
         (
             _wide(0.22 * gland.half_width)
@@ -46,6 +50,8 @@ def benign(
     )
     front = soft((_wide(gland.y - 0.25 * gland.half_height) - y) / 0.06)
     painted.append(("anterior stroma", wedge * front * gland.whole * _wide(generator.uniform(0.5, 1, count))))
+
+    # The capsule: where the soft border of the gland is half in, half out.
     shell = 4 * gland.whole * (1 - gland.whole)
     painted.append(("capsule", 0.5 * shell))
     return painted

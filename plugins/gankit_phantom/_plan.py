@@ -109,12 +109,15 @@ def anatomy_plan(
     Raises:
         ValueError: there are too few maps with a gland.
     """
+    # What there is, in an order of chance, and what is wanted.
     classes = map_classes(anatomy)
     patients = generator.permutation(np.unique(anatomy.patient))
     members = {patient: generator.permutation(np.flatnonzero(anatomy.patient == patient)) for patient in patients}
     wanted = {(1, "test"): counts.test_cs, (0, "test"): counts.test_noncs}
     wanted |= {(1, "train"): counts.train_cs, (0, "train"): counts.train_noncs}
     taken: dict[tuple[int, str], list[int]] = {key: [] for key in wanted}
+
+    # Each patient wholly to one split: to test while it lacks slices of a class that the patient has, else to train.
     for patient in patients:
         maps = members[patient]
         lacking = any(
@@ -124,12 +127,16 @@ def anatomy_plan(
         for label in (1, 0):
             room = wanted[label, split] - len(taken[label, split])
             taken[label, split] += maps[classes[maps] == label][:room].tolist()
+
+    # Too few are refused, unless fewer will do.
     for (label, split), found in taken.items():
         if len(found) < wanted[label, split] and not at_most:
             raise ValueError(
                 f"the anatomy has {len(found)} usable {'CS' if label else 'other'} slices for {split},"
                 f" {wanted[label, split]} are asked for; lower the count"
             )
+
+    # The chosen maps class by class, and what their slices show.
     order = [(1, "train"), (1, "test"), (0, "train"), (0, "test")]
     chosen_N = np.concatenate([taken[key] for key in order]).astype(int)
     cs_N = np.concatenate([np.full(len(taken[key]), key[0], dtype=np.int8) for key in order])
