@@ -28,7 +28,7 @@ def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
     try:
         import pydicom
     except ImportError as error:
-        raise InputError("--format dicom needs pydicom; pip install 'gankit[dicom]'") from error
+        raise InputError("`format` dicom: needs pydicom; pip install 'gankit[dicom]'") from error
     files, notes = {}, {}
     for number, plane in enumerate(planes(synthetic), start=1):
         content = io.BytesIO()

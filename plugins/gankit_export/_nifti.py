@@ -43,5 +43,5 @@ def _simple_itk() -> Any:
     try:
         import SimpleITK
     except ImportError as error:
-        raise InputError("--format nifti needs SimpleITK; pip install 'gankit[dicom]'") from error
+        raise InputError("`format` nifti: needs SimpleITK; pip install 'gankit[dicom]'") from error
     return SimpleITK

@@ -32,7 +32,7 @@ class Plane:
         if self.spacing_mm is None:
             raise InputError(
                 f"{self.modality}: the model does not know the size of its pixels, for its training slices came"
-                " without; give it, as in --spacing-mm 1.5"
+                " without; give it, as in `spacing_mm` 1.5"
             )
         return self.spacing_mm
 

@@ -93,10 +93,10 @@ def test_a_sampled_cohort_has_the_spacing(run, tmp_path):
 
 @pytest.mark.parametrize("name", ["dicom", "nifti"])
 def test_an_unknown_size_of_pixels_is_asked_for(model, plugins, tmp_path, name):
-    """A format that needs the size refuses to invent it, and nothing is written; ``--spacing-mm`` gives it."""
+    """A format that needs the size refuses to invent it, and nothing is written; ``spacing_mm`` gives it."""
     blind = attrs.evolve(model, spacing_mm={})
     encode = find_format(name, plugins)
-    with pytest.raises(InputError, match=r"adc: the model does not know the size of its pixels.*--spacing-mm"):
+    with pytest.raises(InputError, match=r"adc: the model does not know the size of its pixels.*`spacing_mm` 1.5"):
         export(synthetic_slices(blind, 1, 0, None, print), 1, name, encode, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     export(synthetic_slices(blind, 1, 0, 2.5, print), 1, name, encode, tmp_path / "out")
