@@ -29,7 +29,7 @@ ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"7z\
 
 @attrs.frozen
 class Header:
-    """One image. Texts stay in memory: nothing of them is written anywhere."""
+    """What the header of one image says. Its texts stay in memory; an import writes none of them."""
 
     file: Path
     patient: str

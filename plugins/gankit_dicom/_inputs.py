@@ -42,7 +42,7 @@ class Request:
     folder: Path = attrs.field(converter=Path)
     out: Path
     kept: bool = True
-    """Whether ``out`` and what is beside it are wanted, or are in a place that is forgotten."""
+    """Whether the user wants the files; if not, ``out`` is in a temporary folder."""
     protocol: str = attrs.field(converter=str)
     options: Options
     masks: Path | None = attrs.field(default=None, converter=_to_path)

@@ -21,7 +21,7 @@ class Row:
     refusals: list[str] = attrs.field(factory=list)
 
     def table(self) -> dict[str, Any]:
-        """Plain values; of what is used, only why it is."""
+        """Plain values for the report. A row that is used says why it is; what it was refused for is left out."""
         said = self.notes + ([] if self.used else self.refusals)
         return {"number": self.number, "looks": self.looks, "grid": self.grid, "used": self.used, "reasons": said}
 

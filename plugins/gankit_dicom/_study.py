@@ -52,7 +52,7 @@ class StudyTask:
     sheets: Path
 
     def key(self) -> str:
-        """Hash of the content of its inputs and of what is asked."""
+        """Hash of the bytes of its files and of everything that was asked for; it names the part."""
         files = [file for source in self.sources for file in source.files] + [mask.file for mask in self.masks]
         asked: dict[str, Any] = {
             "protocol": attrs.asdict(self.protocol),

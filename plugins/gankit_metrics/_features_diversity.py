@@ -74,7 +74,8 @@ def _of_real(spec: Diversity, real: Cohort, name: str, evaluation: Evaluation) -
 
 
 def window(side: int) -> tuple[int, int]:
-    """Taps of the window and number of scales for the shorter side of a slice; what is published from 176 pixels."""
+    """Taps of the window and number of scales for a slice whose shorter side has so many pixels. From 176 pixels on
+    they are the published ones, 11 taps and 5 scales; smaller slices get fewer."""
     taps = 11 if side >= 176 else 7
     fitting = [scales for scales in range(1, 6) if side // max(1, scales - 1) ** 2 >= taps and 2**scales <= side]
     return taps, fitting[-1]

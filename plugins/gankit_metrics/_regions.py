@@ -41,9 +41,12 @@ def lesion_regions(fraction: np.ndarray) -> Regions:
 
 
 def tissues_around(cohort: Cohort) -> np.ndarray:
-    """Values of the ground truth ``tissue`` that lesions grow in: those whose share of the rings around lesions, over
-    their share of all pixels outside lesions, is at least half of the largest such enrichment. Values that lesions have
-    to themselves are none of them: those of more pixels inside lesions than outside."""
+    """Values of the ground truth ``tissue`` that lesions grow in.
+
+    A value's enrichment is its share of the rings around lesions, divided by its share of all pixels outside lesions. A
+    value counts if its enrichment is at least half of the largest. A value with more pixels inside lesions than outside
+    is a name of the lesion itself and never counts.
+    """
     tissue, lesion = cohort.truth["tissue"], cohort.truth["lesion"] > 0
     count = int(tissue.max()) + 1
     inside, ring, outside = (

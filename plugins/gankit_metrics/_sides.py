@@ -37,10 +37,11 @@ def without_value(note: str, better: Mapping[str, Better]) -> list[Reading]:
 
 @attrs.frozen(eq=False)
 class Dealt:
-    """Both sides in equal counts: distances between samples depend on how many there are.
+    """Both sides in equal counts, since a distance between samples depends on how many there are.
 
-    The candidates are dealt into as many disjoint parts of the real side's count as there are; where they are fewer
-    than the real slices, real slices are left out.
+    The candidates are dealt into disjoint parts, each with as many candidates as there are real slices; what is left
+    over makes no part. If there are fewer candidates than real slices, there is one part and some real slices are left
+    out.
     """
 
     parts: tuple[np.ndarray, ...]
@@ -133,7 +134,7 @@ NEIGHBOUR_FIGURES = ("precision", "recall", "density", "coverage")
 def neighbour_readings(
     sides: Sides, names: Iterable[str], prefix: str, space: str, neighbours: int, density_neighbours: int
 ) -> list[Reading]:
-    """Those of precision, recall, density and coverage that ``names`` has."""
+    """Readings of the figures that ``names`` asks for, of precision, recall, density and coverage."""
     y_MD = sides.y_MD[sides.dealt.real]
     found = [Neighbourhoods.of(sides.x_ND[part], y_MD, neighbours, density_neighbours) for part in sides.dealt.parts]
     sizes = {"precision": neighbours, "recall": neighbours}

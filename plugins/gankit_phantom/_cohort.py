@@ -76,7 +76,8 @@ def _drawn(
 
 
 FRESH_CANDIDATES, FRESH_TEST = 1942, 1000
-"""CS slices of the fresh cohort's train split; slices of each class in its test split. Over an anatomy at most."""
+"""How many CS slices the fresh cohort has in its train split, and how many of each class in its test split. Over an
+anatomy there may be fewer."""
 
 
 def fresh_cohort(spec: Phantom) -> Cohort | None:

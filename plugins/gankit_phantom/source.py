@@ -36,9 +36,14 @@ class Phantom(AbstractCohortSource):
         return phantom_cohort(self)
 
     def fresh(self) -> Cohort | None:
-        """Further patients from a seed of their own: 1,942 CS slices to set beside synthetic ones, 1,000 + 1,000 as a
-        large test, as many slices a patient as here. Over an anatomy the patients that are left, so at most as many
-        slices; None where they are fewer than the test split has."""
+        """Patients that this phantom does not have.
+
+        Without an anatomy they are drawn with a seed of their own and have as many slices each as patients here: 1,942
+        CS slices to set beside synthetic ones, and 1,000 CS and 1,000 other slices as a large test. With an anatomy
+        they are the patients that this phantom leaves, so there may be fewer slices.
+
+        Returns: the cohort, or None if fewer slices are left than the test split has.
+        """
         from gankit_phantom._cohort import fresh_cohort
 
         return fresh_cohort(self)
