@@ -22,6 +22,7 @@ COMMANDS = {
     "bench": "gankit.cli.bench:bench",
     "cohort": "gankit.cli.cohort:cohort",
     "import": "gankit.cli.imports:imports",
+    "new": "gankit.cli.new:new",
 }
 
 SUMMARIES = {

@@ -45,6 +45,8 @@ def test_the_commands_are_these():
         "import arrays",
         "import dicom",
         "import volumes",
+        "new",
+        "new plugin",
         "phantom",
     }
 
@@ -100,6 +102,7 @@ LIGHT = [
     ["components"],
     ["components", "unet"],
     ["train", "mpmri-quick", "--dry-run"],
+    ["new", "plugin", "--help"],
 ]
 
 HEAVY = ("numpy", "filelock", "torch", "matplotlib", "scipy", "jinja2", "rich", "cattrs", "safetensors")
