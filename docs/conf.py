@@ -1,10 +1,10 @@
 """How the documentation is built: ``sphinx-build -W docs build/docs``. Nothing is fetched, then or when it is read."""
 
-from importlib.metadata import version
+import importlib.metadata
 
 project = "gankit"
 author = "The gankit authors"
-release = version("gankit")
+release = importlib.metadata.version("gankit")
 extensions = ["myst_parser"]
 myst_heading_anchors = 3
 html_theme = "furo"

@@ -10,6 +10,7 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
+import gankit
 from gankit.cli import _group, main
 
 TUTORIALS = Path(__file__).parents[2] / "docs/tutorials"
@@ -127,3 +128,15 @@ def test_a_third_modality(reader):
     reader.shortened[("gankit", "train")] = settings(SHORT, FEW)
     reader.shortened[("gankit", "train", "dce.toml", "--set")] = settings(SHORT)
     reader.follow("third-modality.md")
+
+
+def test_from_python(reader, monkeypatch):
+    """A recipe is loaded, trained and sampled; slices go to latents and back."""
+    load = gankit.load_recipe
+
+    def shortened(name, changes):
+        return load(name, {**SHORT, **FEW, **changes, "training.steps": min(2, changes.get("training.steps", 2))})
+
+    monkeypatch.setattr(gankit, "load_recipe", shortened)
+    reader.follow("python.md")
+    assert "rebuilt" in reader.names
