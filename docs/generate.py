@@ -7,7 +7,7 @@ import functools
 import importlib
 import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from _source import (
     types_of_fields,
 )
 
+import gankit
 from gankit import AbstractAdversarialLoss, AbstractPairedLoss, Plugins, load_plugins
 from gankit.cli import COMMANDS, main
 from gankit.plugin import hooks
@@ -38,6 +39,7 @@ from gankit.recipe.schema import recipe_schema
 from gankit.recipe.structure import key_of
 
 DOCS = Path(__file__).parent
+PACKAGE = Path(gankit.__file__).parent
 PUBLIC_MODULES = ("gankit", "gankit.testing")
 HELP_WIDTH = 88
 
@@ -188,13 +190,50 @@ def recipe_keys() -> Iterator[str]:
 
 def schemas(installed: Plugins) -> Iterator[str]:
     yield "# JSON schemas"
-    schema = recipe_schema(installed.registry)
+    recipe = recipe_schema(installed.registry)
     yield "## Recipe"
     yield (
         "`gankit recipe schema > recipe.schema.json` writes the schema of recipes, with every component that is"
         " installed. An editor that knows TOML schemas completes keys with it and marks what is wrong."
-        f" It is of {schema['$schema']}."
+        f" It is of {recipe['$schema']}."
     )
+    for file in sorted(PACKAGE.rglob("*.schema.json")):
+        yield from result_schema(json.loads(file.read_text(encoding="utf-8")), file)
+
+
+def result_schema(schema: Mapping[str, Any], file: Path) -> Iterator[str]:
+    """A schema that ships as a file, its tables one after another."""
+    yield f"## {schema['title']}"
+    yield prose(schema.get("description"))
+    yield f"The schema ships as `{file.relative_to(PACKAGE.parent).as_posix()}`."
+    yield properties(schema)
+    for name, each in schema.get("$defs", {}).items():
+        yield f"### {name} of {schema['title']}"
+        yield prose(each.get("description"))
+        yield properties(each)
+
+
+def properties(schema: Mapping[str, Any]) -> str:
+    required = schema.get("required", ())
+    rows = (
+        (code(name), json_type(each), "yes" if name in required else "", line(each.get("description", "")))
+        for name, each in schema["properties"].items()
+    )
+    return table(("key", "type", "required", "what"), rows)
+
+
+def json_type(schema: Mapping[str, Any]) -> str:
+    """A type in words, as in "array of Row"."""
+    if "$ref" in schema:
+        return schema["$ref"].rpartition("/")[2]
+    if "anyOf" in schema:
+        return " or ".join(map(json_type, schema["anyOf"]))
+    if "const" in schema or "enum" in schema:
+        return " or ".join(code(json.dumps(value)) for value in schema.get("enum", [schema.get("const")]))
+    inner = schema.get("items") or schema.get("additionalProperties")
+    kind = schema.get("type", "any")
+    kind = " or ".join(kind) if isinstance(kind, list) else kind
+    return f"{kind} of {json_type(inner)}" if inner else kind
 
 
 # The public API -------------------------------------------------------------------------------------------
@@ -237,7 +276,9 @@ def members(node: ast.ClassDef) -> Iterator[str]:
 
 def field_line(field: Attribute) -> str:
     """A field with its type and what is said of it, by its docstring or by the help text of its option."""
-    written = f"{field.name}: {field.type}" if field.type else f"{field.name} = {ast.unparse(field.value)}"
+    written = f"{field.name}: {field.type}" if field.type else field.name
+    if field.value is not None and not isinstance(field.value, ast.Call):
+        written += f" = {ast.unparse(field.value)}"
     said = field.docstring or next(
         (ast.literal_eval(each.value) for each in getattr(field.value, "keywords", ()) if each.arg == "help"), ""
     )

@@ -1,7 +1,10 @@
 """What the tutorials show is what works: their blocks are run as they stand, with training cut short."""
 
+import importlib
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +19,8 @@ from gankit.cli import _group, main
 TUTORIALS = Path(__file__).parents[2] / "docs/tutorials"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"^# ([\w./-]+\.(?:toml|py))$")
+
+OFFLINE = ["--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--disable-pip-version-check"]
 
 SHORT = {
     "training.steps": 2,
@@ -80,17 +85,37 @@ class Reader:
         fitting = [first for first in self.shortened if tuple(words[: len(first)]) == first]
         words = [*words, *self.shortened.get(max(fitting, key=len, default=()), ())]
         if words[0] == "gankit":
-            _group.plugins.cache_clear()
+            self.forget()
             result = CliRunner().invoke(main, words[1:])
             if result.exception and not isinstance(result.exception, SystemExit):
                 raise result.exception
             return result.exit_code, result.output
         return self.outside(words)
 
+    def forget(self) -> None:
+        """What a new process would not know: the plugins that were there, and code that the page has changed since."""
+        _group.plugins.cache_clear()
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None)).startswith(str(self.folder)):
+                del sys.modules[name]
+
     def outside(self, words: list[str]) -> tuple[int, str]:
-        """What is not gankit's own command: pip, which installs beside the page, and Python."""
-        program = {"pip": ["-m", "pip"], "python": []}[words[0]]
-        done = subprocess.run([sys.executable, *program, *words[1:]], capture_output=True, text=True, timeout=120)
+        """What is not gankit's own command: pip and Python."""
+        if words[:3] == ["pip", "install", "-e"]:
+            return self.install(self.folder / words[3])
+        assert words[0] == "python", words
+        return self.program(*words[1:])
+
+    def install(self, package: Path) -> tuple[int, str]:
+        """Leave in ``site`` what an editable install leaves: the metadata, but not the code, which stays in place."""
+        done = self.program("-m", "pip", "install", *OFFLINE, "--target", str(self.folder / "site"), str(package))
+        shutil.rmtree(self.folder / "site" / package.name.replace("-", "_"))
+        importlib.invalidate_caches()
+        return done
+
+    def program(self, *words: str) -> tuple[int, str]:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=120, env=environment)
         return done.returncode, done.stdout + done.stderr
 
 
@@ -104,8 +129,9 @@ def reader(tmp_path, monkeypatch):
     """A reader in an empty folder, who trains for two steps on a small phantom."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    yield Reader(tmp_path)
-    _group.plugins.cache_clear()
+    reader = Reader(tmp_path)
+    yield reader
+    reader.forget()
 
 
 def test_the_first_recipe(reader):
@@ -140,3 +166,24 @@ def test_from_python(reader, monkeypatch):
     monkeypatch.setattr(gankit, "load_recipe", shortened)
     reader.follow("python.md")
     assert "rebuilt" in reader.names
+
+
+def test_a_plugin_of_every_kind(reader, monkeypatch):
+    """The package grows as the page says, passes its tests, trains, exports and measures."""
+    monkeypatch.syspath_prepend(reader.folder / "gankit-edges")
+    monkeypatch.syspath_prepend(reader.folder / "site")
+    reader.shortened[("gankit", "train")] = settings(SHORT)
+    reader.shortened[("gankit", "evaluate")] = ["--sets", "1", "--per-set", "8", "--replicates", "20"]
+    reader.follow("plugin.md")
+    assert (reader.folder / "slices/synthetic-000001/t2w.json").is_file()
+    assert "edge-strength" in (reader.folder / "evaluation/evaluation.json").read_text()
+
+
+def test_real_plus_synthetic_slices(reader):
+    """A classifier trains on both and is tested on real slices."""
+    counts = {"train-cs": 130, "train-noncs": 220, "test-cs": 10, "test-noncs": 10}
+    reader.shortened[("gankit", "train")] = settings(SHORT, FEW)
+    reader.shortened[("gankit", "phantom")] = [f"--{name}={count}" for name, count in counts.items()]
+    reader.follow("classifier.md")
+    assert len(reader.names["real"]) == 350
+    assert len(reader.names["synthetic"]) == 175

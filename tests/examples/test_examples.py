@@ -15,12 +15,13 @@ from gankit import load_plugins, load_recipe, write_cohort
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIRST_RECIPE = (ROOT / "docs/tutorials/first-recipe.md").read_text(encoding="utf-8")
 RECIPES = sorted(path for folder in ("recipes", "comparison") for path in (ROOT / "examples" / folder).glob("*.toml"))
 
 
-def block(language, words):
-    """The README's code block in this language that holds these words."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def block(language, words, page=README):
+    """The page's code block in this language that holds these words."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
     (found,) = [text for text in blocks if words in text]
     return found
 
@@ -38,9 +39,9 @@ def test_the_recipe_of_the_readme_is_the_example():
     assert tomllib.loads(written) == tomllib.loads((ROOT / "examples/recipes/my.toml").read_text())
 
 
-def test_the_variant_of_the_readme_changes_and_removes_terms(plugins, tmp_path):
+def test_the_variant_of_the_first_tutorial_changes_and_removes_terms(plugins, tmp_path):
     """It shows how; what it does not name stays."""
-    (tmp_path / "variant.toml").write_text(block("toml", "remove ="))
+    (tmp_path / "variant.toml").write_text(block("toml", "remove =", FIRST_RECIPE))
     (warm_up, *_) = load_recipe(tmp_path / "variant.toml", plugins=plugins).phases
     weights = {term.name: (type(term).__name__, term.weight) for term in warm_up.terms}
     assert weights["l2-adc"] == ("L2", 20)
