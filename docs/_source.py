@@ -85,12 +85,18 @@ def attributes(body: list[ast.stmt]) -> Iterator[Attribute]:
 
 def types_of_fields(owner: type) -> dict[str, str]:
     """Types of the fields of a class and of what it derives from, as they are written."""
-    types: dict[str, str] = {}
+    return {field.name: field.type for field in fields_of(owner)}
+
+
+def docstrings_of_fields(owner: type) -> dict[str, str]:
+    """What stands beneath each field of a class and of what it derives from."""
+    return {field.name: field.docstring for field in fields_of(owner)}
+
+
+def fields_of(owner: type) -> Iterator[Attribute]:
     for each in reversed(owner.__mro__):
         if attrs.has(each):
-            node = definition(each.__module__, each.__name__).node
-            types |= {field.name: field.type for field in attributes(node.body)}  # type: ignore[attr-defined]
-    return types
+            yield from attributes(definition(each.__module__, each.__name__).node.body)  # type: ignore[attr-defined]
 
 
 def methods(node: ast.ClassDef) -> Iterator[Function]:

@@ -22,6 +22,7 @@ from _source import (
     attributes,
     decorated,
     definition,
+    docstrings_of_fields,
     methods,
     public_names,
     signature,
@@ -31,6 +32,7 @@ from _source import (
 import gankit
 from gankit import AbstractAdversarialLoss, AbstractPairedLoss, Plugins, load_plugins
 from gankit.cli import COMMANDS, main
+from gankit.evaluation.result_schema import SCHEMAS, SHIPPED
 from gankit.plugin import hooks
 from gankit.plugin.components import KINDS
 from gankit.plugin.registry import Entry
@@ -58,7 +60,7 @@ def pages() -> dict[str, str]:
     """Every generated page by its path in ``docs/``."""
     installed = own_plugins()
     return {
-        "reference/api.md": page(api()),
+        "reference/api.md": page(api(installed)),
         "reference/commands.md": page(commands(installed)),
         "reference/components.md": page(components(installed)),
         "reference/hooks.md": page(hook_specifications()),
@@ -197,27 +199,29 @@ def schemas(installed: Plugins) -> Iterator[str]:
         " installed. An editor that knows TOML schemas completes keys with it and marks what is wrong."
         f" It is of {recipe['$schema']}."
     )
-    for file in sorted(PACKAGE.rglob("*.schema.json")):
-        yield from result_schema(json.loads(file.read_text(encoding="utf-8")), file)
+    for file, kind in SHIPPED.items():
+        yield from result_schema(SCHEMAS / file, kind)
 
 
-def result_schema(schema: Mapping[str, Any], file: Path) -> Iterator[str]:
+def result_schema(file: Path, kind: type) -> Iterator[str]:
     """A schema that ships as a file, its tables one after another."""
+    schema = json.loads(file.read_text(encoding="utf-8"))
     yield f"## {schema['title']}"
-    yield prose(schema.get("description"))
+    yield prose(schema["description"])
     yield f"The schema ships as `{file.relative_to(PACKAGE.parent).as_posix()}`."
-    yield properties(schema)
-    for name, each in schema.get("$defs", {}).items():
+    yield properties(schema, kind.__module__, kind.__name__)
+    for name, each in schema["$defs"].items():
         yield f"### {name} of {schema['title']}"
         yield prose(each.get("description"))
-        yield properties(each)
+        yield properties(each, kind.__module__, name)
 
 
-def properties(schema: Mapping[str, Any]) -> str:
-    required = schema.get("required", ())
+def properties(schema: Mapping[str, Any], home: str, name: str) -> str:
+    """The keys of an object, explained by the docstrings of the class that it is made of."""
+    said = docstrings_of_fields(getattr(importlib.import_module(home), name))
     rows = (
-        (code(name), json_type(each), "yes" if name in required else "", line(each.get("description", "")))
-        for name, each in schema["properties"].items()
+        (code(key), json_type(each), "yes" if key in schema["required"] else "", line(said.get(key, "")))
+        for key, each in schema["properties"].items()
     )
     return table(("key", "type", "required", "what"), rows)
 
@@ -239,7 +243,7 @@ def json_type(schema: Mapping[str, Any]) -> str:
 # The public API -------------------------------------------------------------------------------------------
 
 
-def api() -> Iterator[str]:
+def api(installed: Plugins) -> Iterator[str]:
     yield "# Python API"
     yield (
         "Every public name. What is not here is private; [What you may rely on](../api-policy.md) says what that means."
@@ -248,8 +252,14 @@ def api() -> Iterator[str]:
         yield f"## {module}"
         yield prose(inspect.getdoc(importlib.import_module(module)))
         for name, home in public_names(module).items():
-            yield f"### {name}"
-            yield from described(definition(home, name))
+            if not inspect.ismodule(getattr(importlib.import_module(module), name)):
+                yield f"### {name}"
+                yield from described(definition(home, name))
+    yield f"## {gankit.imports.__name__}"
+    yield prose(inspect.getdoc(gankit.imports))
+    for name, target in installed.importers.items():
+        yield f"### {gankit.imports.__name__}.{name}"
+        yield from described(definition(*target.split(":")))
 
 
 def described(defined: Definition) -> Iterator[str]:

@@ -13,7 +13,6 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
-import gankit
 from gankit.cli import _group, main
 
 TUTORIALS = Path(__file__).parents[2] / "docs/tutorials"
@@ -52,11 +51,17 @@ class Reader:
     folder: Path
     names: dict = attrs.field(factory=dict)
     """What Python blocks have defined."""
+    replaced: dict = attrs.field(factory=dict)
+    """Words of Python blocks to what stands in their place, so that they end soon; each is on the page."""
     shortened: dict = attrs.field(factory=dict)
     """First words of a command to what is added to it, so that it ends soon; the longest that fit count."""
 
     def follow(self, page: str) -> None:
-        for language, text in BLOCK.findall((TUTORIALS / page).read_text(encoding="utf-8")):
+        written = (TUTORIALS / page).read_text(encoding="utf-8")
+        for words, others in self.replaced.items():
+            assert words in written
+            written = written.replace(words, others)
+        for language, text in BLOCK.findall(written):
             first, _, _ = text.partition("\n")
             if found := FILE.match(first):
                 self.save(found[1], text)
@@ -156,16 +161,17 @@ def test_a_third_modality(reader):
     reader.follow("third-modality.md")
 
 
-def test_from_python(reader, monkeypatch):
-    """A recipe is loaded, trained and sampled; slices go to latents and back."""
-    load = gankit.load_recipe
-
-    def shortened(name, changes):
-        return load(name, {**SHORT, **FEW, **changes, "training.steps": min(2, changes.get("training.steps", 2))})
-
-    monkeypatch.setattr(gankit, "load_recipe", shortened)
+def test_from_python(reader):
+    """A recipe is loaded, trained, sampled, judged and compared; slices go to latents and back."""
+    reader.replaced['"training.steps": 600'] = ", ".join(f"{key!r}: {value}" for key, value in (SHORT | FEW).items())
+    reader.replaced["per_set=100"] = "per_set=8"
+    reader.replaced["steps=600"] = "steps=2"
     reader.follow("python.md")
     assert "rebuilt" in reader.names
+    assert [method.name for method in reader.names["comparison"].methods] == [
+        "mpmri-quick factor=1",
+        "mpmri-quick factor=2",
+    ]
 
 
 def test_a_plugin_of_every_kind(reader, monkeypatch):
@@ -187,3 +193,14 @@ def test_real_plus_synthetic_slices(reader):
     reader.follow("classifier.md")
     assert len(reader.names["real"]) == 350
     assert len(reader.names["synthetic"]) == 175
+
+
+def test_following_a_training(reader, monkeypatch):
+    """Curves go to TensorBoard, and an observer of one's own hears how the run ended."""
+    pytest.importorskip("tensorboard")
+    monkeypatch.syspath_prepend(reader.folder / "gankit-bell")
+    monkeypatch.syspath_prepend(reader.folder / "site")
+    reader.shortened[("gankit", "train")] = settings(SHORT, FEW)
+    reader.follow("tracking.md")
+    assert list((reader.folder / "runs/tracked/tensorboard").glob("events.*"))
+    assert (reader.folder / "ended.txt").read_text() == "tracked: step 2\n"
