@@ -38,6 +38,7 @@ SUMMARIES = {
     "bench": "Time kernels, or the components that fit one place of a recipe.",
     "cohort": "Look at cohort files.",
     "import": "Make a cohort file from other data.",
+    "new": "Begin a plugin of your own.",
 }
 """What ``gankit --help`` says of each, which so need not import it."""
 

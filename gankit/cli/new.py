@@ -22,7 +22,7 @@ new = PluginGroup(
     name="new",
     words="new",
     commands_at={"plugin": "gankit.cli.new:plugin"},
-    help="""Begin something of your own.
+    help="""Begin a plugin of your own.
 
 \b
     gankit new plugin edges""",
