@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import click
-import tomli_w
 
 from gankit._errors import InputError
 from gankit.cli._group import PluginGroup, plugins, set_option
+from gankit.files.toml_text import toml_text
 from gankit.processes.progress import say
 from gankit.recipe.check import recipe_warnings
 from gankit.recipe.file import find_recipe, load_recipe, read_layers
@@ -78,7 +78,7 @@ def show(recipe: str, overrides: tuple[str, ...], source: bool) -> None:
     if source:
         click.echo(Path(find_recipe(recipe, plugins())).read_text(encoding="utf-8"), nl=False)
         return
-    click.echo(tomli_w.dumps(to_document(load_recipe(recipe, overrides, plugins()), plugins().registry)), nl=False)
+    click.echo(toml_text(to_document(load_recipe(recipe, overrides, plugins()), plugins().registry)), nl=False)
 
 
 @click.command

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 
 import click
-import tomli_w
 
 from gankit.cli._group import plugins, set_option
+from gankit.files.toml_text import toml_text
 from gankit.recipe.file import load_recipe
 from gankit.recipe.structure import to_document
 
@@ -53,7 +53,7 @@ def train(
     given += [f"training.track={json.dumps(track)}"] if track else []
     loaded = load_recipe(recipe, given, plugins())
     if dry_run:
-        click.echo(tomli_w.dumps(to_document(loaded, plugins().registry)), nl=False)
+        click.echo(toml_text(to_document(loaded, plugins().registry)), nl=False)
         return
     from gankit.training.train import train as run
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import attrs
 import filelock
-import tomli_w
 
 from gankit._errors import InputError, RunError
 from gankit.files.atomic import remove_parts, write_bytes, write_text
+from gankit.files.toml_text import toml_text
 from gankit.recipe.structure import Document
 
 MAY_CHANGE = {
@@ -127,7 +127,7 @@ class RunDirectory:
 
     def lock_recipe(self, document: Document, provenance: Mapping[str, Any]) -> None:
         """Write the completed recipe and where its run came from."""
-        text = tomli_w.dumps({**document, "provenance": dict(provenance)})
+        text = toml_text({**document, "provenance": dict(provenance)})
         write_text(self.recipe, f"# The complete recipe of this run. To resume, run the same command again.\n{text}")
 
     def locked_recipe(self) -> Document:
