@@ -78,6 +78,7 @@ from gankit.plugin.plugins import Plugins as Plugins
 from gankit.plugin.plugins import load_plugins as load_plugins
 from gankit.plugin.registry import Registry as Registry
 from gankit.processes.progress import Progress as Progress
+from gankit.processes.progress import progress as progress
 from gankit.processes.progress import say as say
 from gankit.processes.ranks import mean_over_ranks as mean_over_ranks
 from gankit.recipe.file import load_recipe as load_recipe

@@ -19,7 +19,7 @@ from gankit._wording import command_line, speak_flags, worded
 from gankit.cli._collecting import collecting_later
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.plugin.targets import imported
-from gankit.processes.progress import say
+from gankit.processes.progress import say, watched
 
 
 @functools.cache
@@ -130,7 +130,7 @@ class PluginGroup(click.Group):
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with command_line(), _shown():
+        with command_line(), watched(), _shown():
             return super().invoke(ctx)
 
 

@@ -1,58 +1,104 @@
-"""Progress of long work: a bar with rate and time left on a terminal, plain lines elsewhere."""
+"""Progress of long work: a bar with rate and time left on a terminal, plain lines elsewhere, nothing where nobody
+watches.
+
+A command is watched, and so is a function that was not told to be quiet. What runs within it, a plugin's cohort for
+one, shows how far it is through ``progress`` and need not know.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from gankit._wording import worded
 
 LINE_EVERY_S = 10.0
 """Seconds between plain lines."""
 
+_WATCHED: ContextVar[bool] = ContextVar("gankit_watched", default=False)
+_OUTER: ContextVar[Progress | None] = ContextVar("gankit_progress", default=None)
 
-def say(text: str, quiet: bool) -> None:
-    """One line to people, where no bar is shown."""
-    if not quiet:
+Item = TypeVar("Item")
+
+
+def say(text: str, quiet: bool = False) -> None:
+    """One line to people, on standard error. Names of parameters in backticks are said as flags by a command."""
+    if quiet:
+        return
+    if (outer := _OUTER.get()) is not None:
+        outer.say(text)
+    else:
         print(worded(text), file=sys.stderr, flush=True)
 
 
-class Progress:
-    """A context that shows how far a run is."""
+def watched() -> AbstractContextManager[None]:
+    """A context within which somebody watches."""
+    return _put(_WATCHED, True)
 
-    def __init__(self, total: int, quiet: bool = False, what: str = "training"):
+
+def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
+    """Yield the items, and show how far this is where somebody watches: what, rate and time left.
+
+    Args:
+        items: what long work goes through, in steps of seconds at most.
+        what: one or two words, as in "drawing slices".
+        total: how many there are; default: the length of ``items`` where they have one.
+    """
+    if not _WATCHED.get():
+        yield from items
+        return
+    total = total if total is not None else len(items) if isinstance(items, Sized) else 0
+    with Progress(total, what=what, last_line=False) as shown:
+        for done, item in enumerate(items):
+            shown.advance(done)
+            yield item
+        shown.advance(total)
+
+
+class Progress:
+    """A context that shows how far something is. Within another it shows a bar beneath the other's."""
+
+    def __init__(
+        self,
+        total: int,
+        quiet: bool = False,
+        what: str = "training",
+        *,
+        line_every_s: float = LINE_EVERY_S,
+        last_line: bool = True,
+    ):
+        """``total``: 0 where nobody knows. ``last_line``: whether short work ends with a plain line, too."""
         self._total = total
         self._quiet = quiet
         self._what = what
+        self._line_every_s = line_every_s
+        self._last_line = last_line
         self._bar: Any = None
         self._first = 0
         self._began = self._said = time.monotonic()
+        self._held = ExitStack()
 
     def __enter__(self) -> Progress:
+        outer = _OUTER.get()
         if sys.stderr.isatty() and not self._quiet:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(),
-            )
-            self._bar = Bar(*columns, console=Console(stderr=True))
-            self._task = self._bar.add_task(self._what, total=self._total, rate="")
-            self._bar.start()
+            within = outer is not None and outer._bar is not None  # two bars at once would write over each other
+            self._bar = outer._bar if outer is not None and within else self._held.enter_context(_bars())
+            self._task = self._bar.add_task(self._what, total=self._total or None, rate="")
+            if within:
+                self._held.callback(self._bar.remove_task, self._task)
+        self._held.enter_context(_put(_WATCHED, not self._quiet))
+        self._held.enter_context(_put(_OUTER, self))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._held.close()
 
     def say(self, text: str) -> None:
         """One line, above the bar where there is one."""
@@ -72,11 +118,41 @@ class Progress:
         """``done`` of the total are finished; a plain line carries what the players minimised."""
         now = time.monotonic()
         rate = (done - self._first) / max(now - self._began, 1e-9)
+        pace = f"{rate:.1f}/s" if rate >= 1 or not rate else f"{1 / rate:.1f} s each"
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, rate=f"{rate:.1f}/s")
-        elif not self._quiet and (now - self._said >= LINE_EVERY_S or done == self._total):
+            self._bar.update(self._task, completed=done, rate=pace)
+        elif not self._quiet and (now - self._said >= self._line_every_s or (self._last_line and done == self._total)):
             self._said = now
-            left_s = (self._total - done) / max(rate, 1e-9)
+            left = f"  {(self._total - done) / max(rate, 1e-9):.0f} s left" if self._total and rate else ""
             terms = {name: number for name, number in (numbers or {}).items() if not name.endswith(".critic")}
             shown = "  ".join(f"{name} {number:.3g}" for name, number in terms.items())
-            self.say(f"{self._what} {done}/{self._total}  {rate:.1f}/s  {left_s:.0f} s left  {shown}".rstrip())
+            of = f"/{self._total}" if self._total else ""
+            self.say(f"{self._what} {done}{of}  {pace}{left}  {shown}".rstrip())
+
+
+@contextmanager
+def _put(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    """Set a context variable for the time of the context; without a token, which a generator that ends in another
+    thread could not give back."""
+    before = variable.get()
+    variable.set(value)
+    try:
+        yield
+    finally:
+        variable.set(before)
+
+
+def _bars() -> Any:
+    """rich's bars on standard error, with rate and time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    return Bars(*columns, console=Console(stderr=True))
