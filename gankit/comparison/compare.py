@@ -22,7 +22,6 @@ from signal import Signals
 from typing import Any
 
 import attrs
-import filelock
 
 from gankit._errors import InputError, RunError
 from gankit.comparison.axes import methods_of, slug
@@ -36,6 +35,7 @@ from gankit.evaluation.rows import judge_in, judged_rows, lacking, say_without_r
 from gankit.evaluation.statistics import require_scipy
 from gankit.evaluation.tables import comparison_tables
 from gankit.files.atomic import write_text
+from gankit.files.lock import Held, locked
 from gankit.files.tables import latex, markdown
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.jobs import Job, run_jobs, threads
@@ -177,18 +177,11 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Hold the folder; the lock goes with the process, however it ends."""
-    lock = filelock.FileLock(folder / ".lock")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
+        with locked(folder / ".lock", wait=False, remedy="give another `out`"):
+            yield
+    except Held as error:
         raise RunError(f"{folder}: another process is at this comparison; wait for it") from error
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written: {error.strerror or error}; give another `out`") from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 # Processes ------------------------------------------------------------------------------------------------

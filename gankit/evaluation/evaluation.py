@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
-import filelock
 import numpy as np
 
 from gankit._draws import Draws
@@ -18,6 +17,7 @@ from gankit._errors import CohortError, InputError, nearest
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.evaluation.intervals import bootstrap
 from gankit.files.atomic import write_bytes
+from gankit.files.lock import locked
 from gankit.recipe.recipe import ModalitySpec
 
 if TYPE_CHECKING:
@@ -122,8 +122,7 @@ class Evaluation:
         known = [version("gankit"), self.digest, sizes, self.label, self.value, self.seed]
         key = json.dumps([known, depends], sort_keys=True)
         path = self.cache / f"{what}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path.with_name(f".{path.name}.lock")):  # what one process makes, others wait for
+        with locked(path.with_name(f".{path.name}.lock"), wait=True):  # what one process makes, others wait for
             return _stored(path, make)
 
     digest: str = attrs.field(init=False)

@@ -11,13 +11,13 @@ from typing import Any
 
 import attrs
 import cattrs
-import filelock
 
-from gankit._errors import PluginError, RunError
+from gankit._errors import PluginError
 from gankit.evaluation.evaluation import Candidate, Evaluation
 from gankit.evaluation.result_files import converter
 from gankit.evaluation.results import Reading
 from gankit.files.atomic import write_text
+from gankit.files.lock import Held, locked
 from gankit.plugin.components import AbstractMetric
 
 FEWEST = 5
@@ -70,21 +70,16 @@ class Judge:
         """
         path = self.folder / f"{name}.json"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(path.with_name(f".{name}.lock")).acquire(timeout=-1 if wait else 0)
-        except filelock.Timeout:
+            with locked(path.with_name(f".{name}.lock"), wait=wait, remedy="choose another `out`"):
+                kept = _read(path)
+                if lacking := self._lacking(kept, identity):
+                    candidate = make()
+                    for metric, key in lacking.items():
+                        self.say(f"{name}: {metric}")
+                        kept[metric] = Kept(key=key, readings=self._readings(metric, candidate))
+                        _write(path, kept)
+        except Held:
             return None
-        except OSError as error:
-            why = error.strerror or error
-            raise RunError(f"{self.folder}: cannot be written: {why}; choose another `out`") from error
-        with lock:
-            kept = _read(path)
-            if lacking := self._lacking(kept, identity):
-                candidate = make()
-                for metric, key in lacking.items():
-                    self.say(f"{name}: {metric}")
-                    kept[metric] = Kept(key=key, readings=self._readings(metric, candidate))
-                    _write(path, kept)
         return tuple(reading for metric in self.metrics for reading in kept[metric].readings)
 
     def lacks(self, name: str, identity: Any) -> bool:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import filelock
 
 from gankit._errors import InputError, RunError
 from gankit.files.atomic import remove_parts, write_bytes, write_text
+from gankit.files.lock import Held, locked
 from gankit.files.toml_text import toml_text
 from gankit.recipe.structure import Document
 
@@ -65,27 +65,20 @@ class RunDirectory:
         Raises:
             RunError: another process holds it, or the place cannot be written.
         """
-        lock = filelock.FileLock(self.path / ".lock")
         found = self.path.exists()
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=0)
-        except filelock.Timeout as error:
+            with locked(self.path / ".lock", wait=False, remedy="give another place with `out`"):
+                try:
+                    for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
+                        remove_parts(folder)
+                    yield
+                finally:
+                    if not found and [path.name for path in self.path.iterdir()] in ([], [".lock"]):
+                        shutil.rmtree(self.path, ignore_errors=True)  # it failed before anything was kept
+        except Held as error:
             raise RunError(
                 f"{self.path}: another process is writing this run; wait for it, or give another place with `out`"
             ) from error
-        except OSError as error:
-            raise RunError(
-                f"{self.path}: cannot be written: {error.strerror or error}; give another place with `out`"
-            ) from error
-        try:
-            for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
-                remove_parts(folder)
-            yield
-        finally:
-            lock.release()
-            if not found and [path.name for path in self.path.iterdir()] in ([], [".lock"]):
-                shutil.rmtree(self.path, ignore_errors=True)  # it failed before anything was kept
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, newest first."""
