@@ -77,9 +77,9 @@ from gankit.plugin.options import option as option
 from gankit.plugin.plugins import Plugins as Plugins
 from gankit.plugin.plugins import load_plugins as load_plugins
 from gankit.plugin.registry import Registry as Registry
-from gankit.processes.progress import Progress as Progress
 from gankit.processes.progress import progress as progress
 from gankit.processes.progress import say as say
+from gankit.processes.progress import watched as watched
 from gankit.processes.ranks import mean_over_ranks as mean_over_ranks
 from gankit.recipe.file import load_recipe as load_recipe
 from gankit.recipe.recipe import Edge as Edge

@@ -17,6 +17,7 @@ import numpy as np
 from gankit._errors import CohortError
 from gankit.cohort.channels import channels_first
 from gankit.files.atomic import write_bytes
+from gankit.processes.progress import progress
 
 if TYPE_CHECKING:
     from gankit.cohort.dataset import SliceDataset
@@ -239,7 +240,8 @@ def read_cohort(path: str | Path) -> Cohort:
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get("gankit", "{}"))
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = list(file.keys())
+            arrays = {name: file.get_tensor(name) for name in progress(names, f"reading {path.name}")}
     except (SafetensorError, ValueError, OSError) as error:
         raise CohortError(
             f"{path}: not a readable cohort file, perhaps cut short ({error}); make or copy it again"

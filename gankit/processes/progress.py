@@ -36,9 +36,10 @@ def say(text: str, quiet: bool = False) -> None:
         print(worded(text), file=sys.stderr, flush=True)
 
 
-def watched() -> AbstractContextManager[None]:
-    """A context within which somebody watches."""
-    return _put(_WATCHED, True)
+def watched(yes: bool = True) -> AbstractContextManager[None]:
+    """A context within which somebody watches, or nobody does: a public function takes ``quiet`` and gives its opposite
+    here."""
+    return _put(_WATCHED, yes)
 
 
 def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:

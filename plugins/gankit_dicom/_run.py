@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gankit import Progress, say
+from gankit import progress, say, watched
 from gankit_dicom._part import Part, read_part
 from gankit_dicom._study import StudyTask, import_study
 
@@ -48,13 +48,13 @@ def run_studies(tasks: Sequence[StudyTask], mapped: Mapper, quiet: bool = False)
     """Parts of all studies, in order; those that an earlier run kept are taken over."""
     parts: list[Part] = []
     kept = 0
-    with Progress(len(tasks), quiet, "studies") as progress:
-        for task, (name, was_there) in zip(tasks, mapped(import_study, tasks), strict=True):
+    with watched(not quiet):
+        done = progress(mapped(import_study, tasks), "importing studies", len(tasks))
+        for task, (name, was_there) in zip(tasks, done, strict=True):
             part = read_part(task.parts / name)
             assert part is not None, "a part that was just written does not read"
             parts.append(part)
             kept += was_there
-            progress.advance(len(parts))
     if kept:
         say(f"{kept} studies were imported by an earlier run", quiet)
     return parts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,15 +24,15 @@ ANATOMY_ARRAYS = {
 }
 
 
-def phantom_cohort(spec: Phantom, advance: Callable[[int], None] = lambda drawn: None) -> Cohort:
-    """Draw the phantom of a spec; ``advance`` is called with how many slices are drawn, now and then.
+def phantom_cohort(spec: Phantom) -> Cohort:
+    """Draw the phantom of a spec.
 
     Raises:
         CohortError: the anatomy cannot be read or has too few slices, or the counts are impossible.
     """
     anatomy = None if spec.anatomy is None else read_anatomy(spec.anatomy)
     over = "" if spec.anatomy is None else f" over the anatomy of {spec.anatomy.name}"
-    return _drawn(spec, anatomy, f"digital prostate phantom, seed {spec.seed}{over}", advance=advance)
+    return _drawn(spec, anatomy, f"digital prostate phantom, seed {spec.seed}{over}")
 
 
 def _counts(spec: Phantom) -> SliceCounts:
@@ -53,10 +52,9 @@ def _drawn(
     source: str,
     *,
     at_most: bool = False,
-    advance: Callable[[int], None] = lambda drawn: None,
 ) -> Cohort:
     try:
-        drawn = draw_phantom(spec.seed, spec.size, _counts(spec), anatomy, at_most=at_most, advance=advance)
+        drawn = draw_phantom(spec.seed, spec.size, _counts(spec), anatomy, at_most=at_most)
     except ValueError as error:
         raise CohortError(f"phantom: {error}") from error
     return Cohort(

@@ -1,19 +1,18 @@
 """The phantom: patients, their slices, and the images of those, from a seed alone.
 
-Every number comes from a Philox generator keyed by (seed, purpose), so one seed gives the same bytes every time.
+Every number comes from ``gankit.Draws``, keyed by (seed, purpose), so one seed gives the same bytes every time.
 Slices of one patient share tissue values, the size of the gland and the strength of the bias field.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import numpy as np
 
+from gankit import Draws, progress
 from gankit_phantom._anatomy import Anatomy, Gland, labelled_gland, procedural_gland
 from gankit_phantom._findings import benign, diffuse, focus
 from gankit_phantom._masks import Array, smooth_noise
@@ -59,7 +58,6 @@ def draw_phantom(
     anatomy: Anatomy | None = None,
     *,
     at_most: bool = False,
-    advance: Callable[[int], None] = lambda drawn: None,
 ) -> PhantomSlices:
     """Draw the phantom.
 
@@ -69,39 +67,31 @@ def draw_phantom(
         counts: slices of each class and split; default: the paper's.
         anatomy: real label maps to draw over instead of procedural glands.
         at_most: take as many maps as there are where the anatomy has fewer than ``counts`` asks for.
-        advance: called with how many slices are drawn, now and then.
 
     Raises:
         ValueError: the counts are impossible, or the anatomy has too few slices.
     """
     plan = phantom_plan(seed, size, counts or SliceCounts(), anatomy, at_most=at_most)
-    patients = _Patients.draw(_generator(seed, "patients"), plan.patient_number.max() + 1)
+    patients = _Patients.draw(Draws(seed).generator("patients"), plan.patient_number.max() + 1)
 
     def chunk(start: int) -> dict[str, Array]:
         chosen = slice(start, start + CHUNK)
         labels = None if anatomy is None or plan.map_number is None else anatomy.labels[plan.map_number[chosen]]
-        return _draw_chunk(_generator(seed, f"slices/{start}"), size, plan.select(chosen), patients, labels)
+        return _draw_chunk(Draws(seed).generator(f"slices/{start}"), size, plan.select(chosen), patients, labels)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy lets go of the interpreter while it computes
-        parts = []
-        for part in pool.map(chunk, range(0, len(plan.cs), CHUNK)):
-            parts.append(part)
-            advance(min(CHUNK * len(parts), len(plan.cs)))
+        starts = range(0, len(plan.cs), CHUNK)
+        parts = list(progress(pool.map(chunk, starts), "drawing the phantom", len(starts)))
     images = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return PhantomSlices(**images, cs=plan.cs, patient=plan.patient, split=plan.split, spacing_mm=plan.spacing_mm)
 
 
 def phantom_plan(seed: int, size: int, counts: SliceCounts, anatomy: Anatomy | None, *, at_most: bool = False) -> Plan:
     """Who the patients of ``draw_phantom`` are, and what their slices show. Raises as it does."""
-    generator = _generator(seed, "plan")
+    generator = Draws(seed).generator("plan")
     if anatomy is None:
         return procedural_plan(counts, generator, 70 / size)
     return anatomy_plan(counts, generator, anatomy, 64 / size, at_most=at_most)
-
-
-def _generator(seed: int, purpose: str) -> np.random.Generator:
-    digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 
 
 @attrs.frozen(eq=False)

@@ -50,11 +50,10 @@ def phantom(out: Path, **options: Any) -> None:
 
     One seed gives the same bytes every time. The file keeps the ground truth: tissue and lesion masks.
     """
-    from gankit import Progress, write_cohort
+    from gankit import write_cohort
     from gankit_phantom._cohort import phantom_cohort
 
     spec = attrs.evolve(_DEFAULT, **options)
-    with Progress(spec.train_cs + spec.train_noncs + spec.test_cs + spec.test_noncs, what="drawing") as progress:
-        cohort = phantom_cohort(spec, progress.advance)
+    cohort = phantom_cohort(spec)
     write_cohort(cohort, out)
     click.echo(f"{out}: {len(cohort)} slices of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")
