@@ -39,6 +39,12 @@ def test_a_longer_draw_begins_with_the_shorter():
     np.testing.assert_array_equal(Draws(0).normal("a", 5), Draws(0).normal("a", 50)[:5])
 
 
+def test_consecutive_steps_share_no_numbers():
+    """However much each draws: a step's numbers are not those of the one before, some places further on."""
+    steps = [set(Draws(0, step).generator("a").integers(2**63, size=2000).tolist()) for step in range(4)]
+    assert len(set.union(*steps)) == sum(map(len, steps)) == 8000
+
+
 def test_draws_do_not_touch_the_global_generators():
     """A notebook's own random numbers stay what they were."""
     before = np.random.get_state()[1].copy()

@@ -526,13 +526,18 @@ def test_stored_units_map_to_the_network_and_back():
     assert [spec.to_units(spec.to_network(value)) for value in (-50, 123.25, 900)] == [-50, 123.25, 900]
 
 
-def test_slices_drawn_to_two_labels_have_neither(load):
-    """Samples that approach slices with cancer and slices without are of no known label."""
-    other = (
-        '\nnetworks.other = { use = "conv-critic", width = 4 }\npools.rest = { label = "cs", equals = 0 }\nlatent.dim'
-    )
-    second = ', { name = "second", use = "wgan-gp", on = "adc", critic = "other", against = "rest" }]'
-    two = ADC_ONLY.replace("\nlatent.dim", other).replace(' against = "cs" }]', ' against = "cs" }' + second)
-    assert load().approached_label() == {"cs": 1}
-    assert load(two).approached_pools() == ("cs", "rest")
-    assert load(two).approached_label() == {}
+CS, NONCS = 'pools.cs = { label = "cs" }', 'pools.noncs = { label = "cs", equals = 0 }'
+BOTH = """
+modalities.t2w = { shape = [1, 16, 16], range = [0, 700] }
+networks.t2w_critic = { use = "conv-critic", width = 4 }
+networks.translator = { use = "unet", width = 4, depth = 2 }
+synthesizer.t2w = { network = "translator", from = "adc" }
+"""
+
+
+@pytest.mark.parametrize(("second", "label"), [("cs", {"cs": 1}), ("noncs", {}), ("all", {"cs": 1})])
+def test_samples_have_the_label_of_the_pools_that_they_approach(load, second, label):
+    """Where those that have one agree; drawn to slices with and to slices without, a sample has neither."""
+    text = ADC_ONLY.replace(CS, f"{CS}\n{NONCS}\npools.all = {{}}").replace("\ntraining.steps", f"{BOTH}training.steps")
+    term = f'{{ use = "wgan-gp", on = "t2w", critic = "t2w_critic", against = "{second}" }}'
+    assert load(text.replace('"cs" }]', f'"cs" }}, {term}]')).approached_label() == label
