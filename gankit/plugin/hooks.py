@@ -41,7 +41,7 @@ def models() -> Mapping[str, Path]:  # type: ignore[empty-body]
 def commands() -> Mapping[str, str | tuple[str, str]]:  # type: ignore[empty-body]
     """Return the commands this plugin adds to ``gankit``: path of words to ``"module:click_command"``.
 
-    ``{"import arrays": "gankit_arrays.command:import_arrays"}`` adds ``gankit import arrays``. With the short sentence
+    ``{"import arrays": "gankit_arrays.command:arrays"}`` adds ``gankit import arrays``. With the short sentence
     that lists of commands show of it, as in ``{"paint": ("mine.command:paint", "Paint slices.")}``, they need not
     import it, which keeps ``gankit --help`` quick.
     """
