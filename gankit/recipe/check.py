@@ -201,8 +201,7 @@ def _check_adversarial(
         return
     if term.against is None:
         yield Problem(f"{where}.against", f"required on a modality: one of {', '.join(recipe.pools) or 'no pool'}")
-    for key in ("against", "alongside"):
-        pool = getattr(term, key)
+    for key, pool in {"against": term.against, "alongside": term.alongside}.items():
         if pool is not None and pool not in recipe.pools:
             yield Problem(f"{where}.{key}", _unknown("pool", pool, recipe.pools))
     if term.alongside is not None and not term.accepts_alongside:
