@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import attrs
 
 from gankit.processes.interrupt import handled
-from gankit.processes.progress import Progress, say
+from gankit.processes.progress import Progress
 
 POLL_S, SHOW_S = 0.1, 0.5
 """Seconds between looks at the processes, and between those at how far they are."""
@@ -122,41 +121,31 @@ def _last_line(log: Path) -> str:
 
 
 class JobLines:
-    """A bar for each job on a terminal; elsewhere a line at the start and the end of each, and one from time to time on
-    how far all of them together are."""
+    """How far all jobs together are, and under it a bar for each that runs; without a terminal a line at the start and
+    the end of each, and one for all from time to time."""
 
     def __init__(self, jobs: Sequence[Job], quiet: bool, what: str):
-        self._quiet = quiet
-        self._bars: Any = None
-        self._tasks: dict[Job, Any] = {}
-        self._shown = 0.0
-        self._total = sum(job.total for job in jobs)
         self._done = {job: job.done() for job in jobs}
-        self._together = Progress(self._total, quiet, what)
         self._begun = sum(self._done.values())
-        self._together.begin(self._begun)
+        self._total = sum(job.total for job in jobs)
+        self._together = Progress(self._total, quiet, what, last_line=False)
+        self._bars: dict[Job, Progress] = {}
+        self._shown = 0.0
 
     def __enter__(self) -> JobLines:
-        if sys.stderr.isatty() and not self._quiet:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bars = Progress(*columns, console=Console(stderr=True))
-            self._bars.start()
+        self._together.__enter__()
+        self._together.begin(self._begun)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+        self._together.__exit__(kind, error, trace)
 
     def started(self, job: Job) -> None:
-        if self._bars is not None:
-            self._tasks[job] = self._bars.add_task(job.name, total=job.total or None)
-        else:
-            say(f"{job.name}: started", self._quiet)
+        self._together.say(f"{job.name}: started")
+        self._bars[job] = self._together.beneath(job.name, job.total)
+        self._bars[job].begin(self._done[job])
 
     def show(self, running: Iterable[Job]) -> None:
         """Bring the bars, or the line, up to date."""
@@ -165,15 +154,12 @@ class JobLines:
         self._shown = time.monotonic()
         for job in running:
             self._done[job] = job.done()
-            if self._bars is not None:
-                self._bars.update(self._tasks[job], completed=self._done[job])
-        if self._bars is None and self._begun < (done := sum(self._done.values())) < self._total:
+            self._bars[job].advance(self._done[job])
+        if self._begun < (done := sum(self._done.values())) < self._total:
             self._together.advance(done)
 
     def ended(self, job: Job, how: Ended) -> None:
         word = "done" if how.code == 0 else f"ended with code {how.code}: {how.last}"
-        if self._bars is not None:
-            self._bars.update(self._tasks[job], completed=job.done(), description=f"{job.name}: {word}")
-            self._bars.stop_task(self._tasks[job])
-        else:
-            say(f"{job.name}: {word}", self._quiet)
+        self._bars.pop(job).close()
+        self._done[job] = job.done()
+        self._together.say(f"{job.name}: {word}")

@@ -87,11 +87,11 @@ class Progress:
     def __enter__(self) -> Progress:
         outer = _OUTER.get()
         if sys.stderr.isatty() and not self._quiet:
-            within = outer is not None and outer._bar is not None  # two bars at once would write over each other
-            self._bar = outer._bar if outer is not None and within else self._held.enter_context(_bars())
-            self._task = self._bar.add_task(self._what, total=self._total or None, rate="")
-            if within:
+            if outer is not None and outer._bar is not None:  # two displays at once would write over each other
+                self._show_in(outer._bar)
                 self._held.callback(self._bar.remove_task, self._task)
+            else:
+                self._show_in(self._held.enter_context(_bars()))
         self._held.enter_context(_put(_WATCHED, not self._quiet))
         self._held.enter_context(_put(_OUTER, self))
         return self
@@ -99,6 +99,22 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._held.close()
+
+    def _show_in(self, bars: Any) -> None:
+        self._bar = bars
+        self._task = bars.add_task(self._what, total=self._total or None, rate="")
+
+    def beneath(self, what: str, total: int) -> Progress:
+        """Something that goes on beside others: a bar under this one until it is closed; none without a terminal."""
+        below = Progress(total, quiet=True, what=what)
+        if self._bar is not None:
+            below._show_in(self._bar)
+            below._held.callback(self._bar.remove_task, below._task)
+        return below
+
+    def close(self) -> None:
+        """End what ``beneath`` began."""
         self._held.close()
 
     def say(self, text: str) -> None:
