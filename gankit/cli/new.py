@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import attrs
@@ -89,8 +90,9 @@ def plugin_names(text: str, installed: Plugins) -> PluginNames:
             f"{text!r} is not a name for a plugin; accepted: up to {LONGEST_NAME} lower-case letters and digits, with"
             f" single dashes between them{hint}"
         )
+    named = {entry.name for entry in entry_points(group="gankit")}  # those that cannot be loaded, too
     components = {entry.name for entry in installed.registry.entries()}
-    for kind, taken in (("plugin", installed.distributions), ("component", components), ("recipe", installed.recipes)):
+    for kind, taken in (("plugin", named), ("component", components), ("recipe", installed.recipes)):
         if name in taken:
             raise InputError(f"an installed {kind} is named {name!r}; choose another name")
     return PluginNames(name)

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import EntryPoint
 
 import pytest
 from click.testing import CliRunner
@@ -91,12 +90,19 @@ def test_what_is_no_name_is_refused_with_one_that_is(text, better, plugins):
         plugin_names(text, plugins)
 
 
-def test_a_name_that_something_installed_has_is_refused():
-    """Two plugins, two losses or two recipes of one name would stop every command."""
-    installed = load_plugins([EntryPoint(name="aae", value="gankit_aae", group="gankit")])
-    for taken, kind in (("aae", "plugin"), ("l2", "component")):
-        with pytest.raises(InputError, match=f"an installed {kind} is named '{taken}'; choose another name"):
-            plugin_names(taken, installed)
+@pytest.mark.parametrize(
+    ("taken", "kind"), [("aae", "plugin"), ("l2", "component"), ("cogan", "recipe"), ("export", "plugin")]
+)
+def test_a_name_that_something_installed_has_is_refused(taken, kind, plugins):
+    """Two plugins, two losses or two recipes of one name would leave both out."""
+    with pytest.raises(InputError, match=f"an installed {kind} is named '{taken}'; choose another name"):
+        plugin_names(taken, plugins)
+
+
+def test_the_name_of_a_plugin_that_cannot_be_loaded_is_taken_too():
+    """It is installed all the same."""
+    with pytest.raises(InputError, match="an installed plugin is named 'aae'"):
+        plugin_names("aae", load_plugins([]))
 
 
 def test_a_folder_that_exists_is_left_alone(tmp_path):
