@@ -70,14 +70,12 @@ class Progress:
         quiet: bool = False,
         what: str = "training",
         *,
-        line_every_s: float = LINE_EVERY_S,
         last_line: bool = True,
     ):
         """``total``: 0 where nobody knows. ``last_line``: whether short work ends with a plain line, too."""
         self._total = total
         self._quiet = quiet
         self._what = what
-        self._line_every_s = line_every_s
         self._last_line = last_line
         self._bar: Any = None
         self._first = 0
@@ -138,7 +136,7 @@ class Progress:
         pace = f"{rate:.1f}/s" if rate >= 1 or not rate else f"{1 / rate:.1f} s each"
         if self._bar is not None:
             self._bar.update(self._task, completed=done, rate=pace)
-        elif not self._quiet and (now - self._said >= self._line_every_s or (self._last_line and done == self._total)):
+        elif not self._quiet and (now - self._said >= LINE_EVERY_S or (self._last_line and done == self._total)):
             self._said = now
             left = f"  {(self._total - done) / max(rate, 1e-9):.0f} s left" if self._total and rate else ""
             terms = {name: number for name, number in (numbers or {}).items() if not name.endswith(".critic")}

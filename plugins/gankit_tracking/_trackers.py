@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from gankit import InputError, Run
-from gankit_tracking._tracker import Tracker
+from gankit import InputError
 
-Open = Callable[[Run], Tracker]
+if TYPE_CHECKING:
+    from gankit import Run
+    from gankit_tracking._tracker import Tracker
+
+Open = Callable[["Run"], "Tracker"]
 """Makes the tracker of a run."""
 
 
