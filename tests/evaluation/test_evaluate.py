@@ -15,6 +15,7 @@ from gankit import (
     Judging,
     Modality,
     PluginError,
+    Plugins,
     evaluate,
     load_model,
     read_evaluation,
@@ -136,18 +137,20 @@ def test_what_is_measured_is_not_measured_again(judge, trained):
     )
 
 
-def test_what_a_plugin_of_another_version_measures_is_measured_anew(trained, measuring, tmp_path):
+def test_what_a_plugin_of_another_version_measures_is_measured_anew(trained, measuring, monkeypatch, tmp_path):
     """Its code may be another; readings of other plugins stay."""
     judging = Judging(metrics=["brightness", "high-frequency"], sets=1, per_set=12, replicates=20)
 
-    def evaluated(plugins):
-        return evaluate(trained, tmp_path, judging=judging, plugins=plugins, quiet=True)
+    def evaluated():
+        evaluate(trained, tmp_path, judging=judging, plugins=measuring, quiet=True)
+        return len(MEASURED)
 
-    evaluated(measuring)
+    count = evaluated()
+    assert evaluated() == count
     kept = (tmp_path / "readings/run-set0.json").read_text()
-    count = len(MEASURED)
-    evaluated(attrs.evolve(measuring, distributions={**measuring.distributions, "toy": "toy 2.0"}))
-    assert len(MEASURED) == 2 * count
+    upgraded = {**measuring.distributions, "toy": "toy 2.0"}
+    monkeypatch.setattr(Plugins, "distributions", property(lambda self: upgraded))
+    assert evaluated() == 2 * count
     texts = kept, (tmp_path / "readings/run-set0.json").read_text()
     before, after = (json.loads(text)["metrics"] for text in texts)
     assert before["brightness"]["key"] != after["brightness"]["key"]
