@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gankit import RunResult
+if TYPE_CHECKING:
+    from gankit import RunResult
 
 
 class Tracker(ABC):

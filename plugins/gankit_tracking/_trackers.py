@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gankit import InputError
+from gankit_tracking._tracker import Tracker
 
 if TYPE_CHECKING:
     from gankit import Run
-    from gankit_tracking._tracker import Tracker
 
-Open = Callable[["Run"], "Tracker"]
+Open = Callable[["Run"], Tracker]
 """Makes the tracker of a run."""
 
 
