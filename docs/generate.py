@@ -152,7 +152,7 @@ def hook_specifications() -> Iterator[str]:
 def commands(installed: Plugins) -> Iterator[str]:
     yield "# Commands"
     yield "What `--help` says of every command."
-    for context in command_contexts(click.Context(main, info_name="gankit"), installed):
+    for context in command_contexts(click.Context(main, info_name="gankit", **main.context_settings), installed):
         yield f"## {context.command_path}"
         yield fenced("text", context.command.get_help(context))
 
@@ -166,8 +166,7 @@ def command_contexts(context: click.Context, installed: Plugins) -> Iterator[cli
             words = f"{context.command_path} {name}".split()[1:]
             command = context.command.get_command(context, name)
             if command is not None and (words[0] in COMMANDS or " ".join(words) in installed.commands):
-                settings = {"help_option_names": ["-h", "--help"]}
-                yield from command_contexts(click.Context(command, context, name, **settings), installed)
+                yield from command_contexts(click.Context(command, context, name), installed)
 
 
 # Recipe keys and schemas ----------------------------------------------------------------------------------
