@@ -15,7 +15,7 @@ from types import TracebackType
 import attrs
 
 from gankit.processes.interrupt import handled
-from gankit.processes.progress import LINE_EVERY_S, Progress
+from gankit.processes.progress import Progress
 
 POLL_S, SHOW_S = 0.1, 0.5
 """Seconds between looks at the processes, and between those at how far they are."""
@@ -124,11 +124,11 @@ class JobLines:
     """How far all jobs together are, and under it a bar for each that runs; without a terminal a line at the start and
     the end of each, and one for all from time to time."""
 
-    def __init__(self, jobs: Sequence[Job], quiet: bool, what: str, line_every_s: float = LINE_EVERY_S):
+    def __init__(self, jobs: Sequence[Job], quiet: bool, what: str):
         self._done = {job: job.done() for job in jobs}
         self._begun = sum(self._done.values())
         self._total = sum(job.total for job in jobs)
-        self._together = Progress(self._total, quiet, what, line_every_s=line_every_s, last_line=False)
+        self._together = Progress(self._total, quiet, what, last_line=False)
         self._bars: dict[Job, Progress] = {}
         self._shown = 0.0
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from gankit.processes.jobs import Job, JobLines, cores, run_jobs, threads
+from gankit.processes.jobs import Job, cores, run_jobs, threads
 from gankit.run.directory import RunDirectory
 
 
@@ -49,18 +49,20 @@ def test_no_more_run_at_a_time_than_asked_for(job, tmp_path):
 
 
 def test_without_a_terminal_lines_say_how_far_all_are(tmp_path, monkeypatch, capsys):
-    """With rate and time left, once there is a rate: 30 of one job's 100 steps were done before, the other job's 60 are
-    to come."""
-    monkeypatch.setattr("gankit.processes.jobs.SHOW_S", -1)
-    steps = iter([30, 30, 50])
-    first = Job(name="a", module=("a",), log=tmp_path / "a.log", total=100, done=lambda: next(steps))
-    second = Job(name="b", module=("b",), log=tmp_path / "b.log", total=60)
-    with JobLines([first, second], quiet=False, what="steps of 2 trainings", line_every_s=0) as lines:
-        lines.started(first)
-        lines.show([first])
-        assert capsys.readouterr().err == "a: started\n"
-        lines.show([first])
-        assert re.fullmatch(r"steps of 2 trainings 50/160  [\d.]+/s  \d+ s left\n", capsys.readouterr().err)
+    """With rate and time left: 30 of one job's 100 steps were done before, 20 follow; the other job's are to come."""
+    monkeypatch.setattr("gankit.processes.progress.LINE_EVERY_S", 0)
+    monkeypatch.setattr("gankit.processes.jobs.SHOW_S", 0)
+    steps = iter([30, 30, *[50] * 10_000])
+    module = ("tests.processes.stub", "quick")
+    first = Job(
+        name="a", module=(*module, str(tmp_path / "a")), log=tmp_path / "a.log", total=100, done=lambda: next(steps)
+    )
+    second = Job(name="b", module=(*module, str(tmp_path / "b")), log=tmp_path / "b.log", total=60)
+    run_jobs([first, second], 1, os.environ, what="steps of 2 trainings")
+    said = capsys.readouterr().err
+    assert re.search(r"^steps of 2 trainings 50/160  [\d.]+/s  \d+ s left$", said, re.MULTILINE)
+    assert "30/160" not in said  # no rate yet, so no time left
+    assert "a: done" in said
 
 
 def test_a_job_that_fails_leaves_its_last_line_and_the_others_run(job):
