@@ -204,13 +204,14 @@ def test_real_anatomy_has_patients_left_for_a_large_test():
     assert (cs.sum(), (1 - cs).sum()) == (549, 549)
 
 
-def test_command_writes_a_cohort_file(tmp_path):
+def test_command_writes_a_cohort_file(tmp_path, monkeypatch):
     """``gankit phantom`` keeps images, units, label and ground truth, and says how far it is."""
+    monkeypatch.setattr("gankit.processes.progress.LINE_EVERY_S", 0)
     out = tmp_path / "phantom.safetensors"
     counts = ["--train-cs", "9", "--train-noncs", "9", "--test-cs", "3", "--test-noncs", "3"]
     result = CliRunner().invoke(main, ["phantom", "-o", str(out), "--size", "32", *counts])
     assert result.exit_code == 0, result.output
-    assert re.search(r"^drawing 24/24  \d+\.\d/s  0 s left$", result.output, re.MULTILINE)
+    assert re.search(r"^drawing the phantom 1/1  \S+.*  0 s left$", result.output, re.MULTILINE)
     cohort = read_cohort(out)
     assert {name: modality.unit for name, modality in cohort.modalities.items()} == {
         "adc": "1e-6 mm2/s",

@@ -316,7 +316,7 @@ def test_a_missing_package_is_named(run, tmp_path, monkeypatch, name, package):
     monkeypatch.setitem(sys.modules, package, None)
     result = command("sample", run, "-n", 1, "--format", name, "-o", tmp_path / "out")
     assert result.exit_code == 2
-    assert f"--format {name} needs {package}; pip install 'gankit[dicom]'" in result.output
+    assert f"--format {name}: needs {package}; pip install 'gankit[dicom]'" in result.output
 
 
 # A plugin's own format ------------------------------------------------------------------------------------

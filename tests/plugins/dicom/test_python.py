@@ -85,12 +85,13 @@ def test_where_nothing_can_be_imported_a_report_is_pointed_to(tmp_path):
     assert (tmp_path / "c.report.html").is_file()
 
 
-def test_quiet_is_quiet(study, tmp_path, capfd):
-    """Else how many studies are done is said, and how fast."""
+def test_quiet_is_quiet(study, capfd, monkeypatch):
+    """Else a line now and then says how many studies are done, and how fast."""
+    monkeypatch.setattr("gankit.processes.progress.LINE_EVERY_S", 0)
     gankit.imports.dicom(study, size=32, quiet=True)
     assert capfd.readouterr() == ("", "")
     gankit.imports.dicom(study, size=32)
     said = capfd.readouterr()
     assert said.out == ""
-    assert "studies 1/1" in said.err
+    assert "importing studies 1/1" in said.err
     assert "/s" in said.err
