@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 from pathlib import Path
+from types import FrameType
 
 import attrs
 import pluggy
@@ -35,20 +36,33 @@ def perhaps(name: str, failures: Iterable[Failure]) -> str:
     return f"; perhaps because {'; and '.join(map(str, causes))}" if causes else ""
 
 
-def described(error: BaseException) -> str:
-    """An exception in one line: type, message, and the file and line that raised it."""
-    text = " ".join(str(error).split())
-    place = _raised_at(error)
-    return ": ".join(filter(None, (type(error).__name__, text))) + (f" ({place})" if place else "")
+def described(error: BaseException, package: str = "") -> str:
+    """An exception in one line: type, message, and file and line, innermost in ``package`` where it took part."""
+    says = next(iter(str(error).strip().splitlines()), "")
+    place = _raised_at(error, package)
+    return ": ".join(filter(None, (type(error).__name__, says))) + (f" ({place})" if place else "")
 
 
-def _raised_at(error: BaseException) -> str:
-    """``"file:line"``, innermost, of code that is not ours; empty where there is none."""
-    import traceback  # for messages alone
+def left_gankit(error: BaseException) -> bool:
+    """Whether code of others took part in raising an exception since it left the frame that catches it."""
+    return any(_package_of(frame) not in ("gankit", "contextlib") for frame, _ in _frames(error))
 
+
+def _raised_at(error: BaseException, package: str) -> str:
+    """``"file:line"``, innermost, of code of ``package``, or else of any that does not load plugins; empty where there
+    is none."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if not frame.filename.startswith(_MACHINERY):
-            return f"{frame.filename}:{frame.lineno}"
-    return ""
+    frames = [each for each in _frames(error) if not each[0].f_code.co_filename.startswith(_MACHINERY)]
+    own = [each for each in frames if package and _package_of(each[0]) == package]
+    return next((f"{frame.f_code.co_filename}:{line}" for frame, line in reversed(own or frames)), "")
+
+
+def _frames(error: BaseException) -> list[tuple[FrameType, int]]:
+    import traceback  # for messages alone
+
+    return list(traceback.walk_tb(error.__traceback__))
+
+
+def _package_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]

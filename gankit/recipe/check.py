@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from gankit._errors import Problem, nearest
 from gankit._shapes import LATENT, SCORE, Shapes, joined, shape_text
@@ -14,6 +14,7 @@ from gankit.plugin.components import (
     NetworkUse,
 )
 from gankit.plugin.plugins import Plugins
+from gankit.plugin.questions import ask, problems_of
 from gankit.recipe.recipe import Edge, Recipe, UnknownPlaceError, coupled, critics, real_places
 
 GRAPH = "synthesizer"
@@ -21,7 +22,11 @@ GRAPH = "synthesizer"
 
 
 def check_recipe(recipe: Recipe) -> list[Problem]:
-    """Everything wrong with a typed recipe that can be known without its cohort."""
+    """Everything wrong with a typed recipe that can be known without its cohort.
+
+    Raises:
+        PluginError: a component does not answer what it is asked for this, or fails.
+    """
     problems = [*_check_names(recipe), *_check_modalities(recipe), *_check_references(recipe)]
     if problems:
         return problems  # shapes and updates below need names that exist
@@ -108,19 +113,20 @@ def _check_references(recipe: Recipe) -> Iterator[Problem]:
 
 def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) -> Iterator[Problem]:
     """Pools, networks and places that a phase names, those of its terms included."""
-    for key, pool in phase.pools().items():
+    for key, pool in ask(where, phase, "pools").items():
         if pool not in recipe.pools:
             yield Problem(f"{where}.{key}", _unknown("pool", pool, recipe.pools))
 
     # A phase's own places may have the shape of a modality that one of its options names, and misspells.
     try:
-        own = phase.places(recipe)
+        own = ask(where, phase, "places", UnknownPlaceError, recipe=recipe)
         known = tuple(dict.fromkeys((LATENT, *recipe.modalities, *own)))
-        uses = phase.uses(recipe)
+        uses = ask(where, phase, "uses", UnknownPlaceError, recipe=recipe)
+        counterparts = ask(where, phase, "counterparts", UnknownPlaceError, recipe=recipe)
     except UnknownPlaceError as error:
         yield Problem(where, _unknown("place", error.args[0], (LATENT, *recipe.modalities)))
         return
-    yield from _check_own_places(recipe, phase, own, where)
+    yield from _check_own_places(recipe, own, counterparts, where)
     for key, at in uses.items():
         for use in at:
             yield from _check_use(recipe, phase, use, known, f"{where}.{key}", key)
@@ -132,18 +138,26 @@ def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) ->
             yield from _check_adversarial(recipe, term, real_places(phase, recipe, term.on), here)
 
 
-def _check_own_places(recipe: Recipe, phase: AbstractPhase, own: Shapes, where: str) -> Iterator[Problem]:
+def _check_own_places(
+    recipe: Recipe, own: Shapes, counterparts: Mapping[str, str], where: str
+) -> Iterator[Problem]:
     shared = (LATENT, *recipe.modalities)
     for place, shape in own.items():
         if place in shared and shape != recipe.shape(place):
             expected, found = shape_text(recipe.shape(place)), shape_text(shape)
             yield Problem(where, f"makes {place!r} of shape {found}, but in this recipe it is {expected}")
-    for place, real in phase.counterparts(recipe).items():
+    for place, real in counterparts.items():
+        if place not in own:
+            yield Problem(where, f"names a counterpart of {place!r}, which it does not make{_made(place, own)}")
         if real not in shared:
             yield Problem(where, f"counterpart of {place!r}: {_unknown('place', real, shared)}")
         elif place in own and own[place] != recipe.shape(real):
             expected, found = shape_text(recipe.shape(real)), shape_text(own[place])
             yield Problem(where, f"makes {place!r} of shape {found}, but its counterpart {real!r} is {expected}")
+
+
+def _made(place: str, own: Iterable[str]) -> str:
+    return f"{nearest(place, own)}; it makes {', '.join(own) or 'nothing'}"
 
 
 def _check_places(names: tuple[str, ...], known: tuple[str, ...], where: str) -> Iterator[Problem]:
@@ -206,8 +220,8 @@ def _check_adversarial(
             yield Problem(f"{where}.{key}", _unknown("pool", pool, recipe.pools))
     if term.alongside is not None and not term.accepts_alongside:
         yield Problem(f"{where}.alongside", "this loss needs as many candidates as references; remove the key")
-    spec = recipe.networks.get(term.critic)
-    if term.penalises_gradient and spec is not None and spec.mixes_samples:
+    spec, critic = recipe.networks.get(term.critic), f"networks.{term.critic}"
+    if spec is not None and ask(where, term, "penalises_gradient") and ask(critic, spec, "mixes_samples"):
         yield Problem(
             f"{where}.critic",
             f"{term.critic!r} mixes the samples of a batch (BatchNorm), but this loss penalises its gradient sample"
@@ -216,13 +230,14 @@ def _check_adversarial(
 
 
 def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
+    couples = {name: ask(f"networks.{name}", spec, "couples_places") for name, spec in recipe.networks.items()}
     try:
         ends = recipe.ends()
     except ValueError as error:
         yield Problem(GRAPH, str(error))
         return
     for name, uses in ends.items():
-        if uses and recipe.networks[name].couples_places:
+        if uses and couples[name]:
             yield from _check_coupled(recipe, name, uses)
             continue
         distinct = []
@@ -234,8 +249,7 @@ def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
                 continue
             if shapes not in distinct:
                 distinct.append(shapes)
-                for problem in recipe.networks[name].check(source, target):
-                    yield problem.under(f"networks.{name}")
+                yield from problems_of(f"networks.{name}", recipe.networks[name], source=source, target=target)
         if len(distinct) > 1:
             listed = " and ".join(f"{list(source)} to {list(target)}" for source, target in distinct)
             yield Problem(f"networks.{name}", f"is used at places of different shapes: {listed}; use two networks")
@@ -250,7 +264,8 @@ def _check_coupled(recipe: Recipe, name: str, uses: list[tuple[Shapes, Shapes]])
         made = " and ".join(" + ".join(target) for _, target in uses)
         yield Problem(f"networks.{name}", f"couples places, so it must make the same of each, not {made}")
     else:
-        yield from (problem.under(f"networks.{name}") for problem in recipe.networks[name].check(*coupled(uses)))
+        source, target = coupled(uses)
+        yield from problems_of(f"networks.{name}", recipe.networks[name], source=source, target=target)
 
 
 def _check_phases(recipe: Recipe) -> Iterator[Problem]:
@@ -264,8 +279,11 @@ def _check_phases(recipe: Recipe) -> Iterator[Problem]:
             yield Problem(f"{where}.stop", f"must be > start, {phase.start}, got {phase.stop}")
         if not phase.terms:
             yield Problem(f"{where}.terms", "a phase needs at least one term")
-        yield from (problem.under(where) for problem in phase.check(recipe))
-        places, paired = tuple(phase.places(recipe)), phase.references(recipe)
+        yield from problems_of(where, phase, recipe=recipe)
+        places, paired = tuple(phase.places(recipe)), ask(where, phase, "references", recipe=recipe)
+        for place in paired:
+            if place not in places:
+                yield Problem(where, f"names a reference at {place!r}, where it makes nothing{_made(place, places)}")
         names: set[str] = set()
         for term in phase.terms:
             here = f"{where}.terms.{term.name}"
@@ -285,7 +303,7 @@ def _check_phases(recipe: Recipe) -> Iterator[Problem]:
 def _check_term(term: AbstractLoss, places: tuple[str, ...], paired: tuple[str, ...], where: str) -> Iterator[Problem]:
     for place in term.on:
         if place not in places:
-            yield Problem(f"{where}.on", f"this phase makes nothing on {place!r}; it makes {', '.join(places)}")
+            yield Problem(f"{where}.on", f"this phase makes nothing on {place!r}; it makes {', '.join(places) or 'nothing'}")
         elif isinstance(term, AbstractPairedLoss) and place not in paired:
             known = ", ".join(paired) or "none of its places"
             yield Problem(
@@ -312,7 +330,7 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
     player_of: dict[str, str] = {}
     critic_of: dict[str, str] = {}
     for phase in recipe.phases:
-        for name in phase.players(recipe):
+        for name in ask(f"phases.{phase.name}", phase, "players", recipe=recipe):
             if name not in recipe.networks:
                 yield Problem(f"phases.{phase.name}", f"would train {_unknown('network', name, recipe.networks)}")
             player_of.setdefault(name, phase.name)

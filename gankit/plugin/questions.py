@@ -1,0 +1,101 @@
+"""What components say of themselves while a recipe is checked: asked for, and held to the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from gankit._errors import GankitError, Problem
+from gankit.plugin.components import Component, NetworkUse
+from gankit.plugin.contract import blaming, broken, in_short, require_call
+
+
+def ask(
+    where: str, spec: Component, question: str, passing: type[Exception] = GankitError, **arguments: object
+) -> Any:
+    """What a component answers to one of the questions below.
+
+    Args:
+        where: path of the component in the recipe.
+        spec: the component.
+        question: name of the method, or of the property, which takes no arguments.
+        passing: an exception that the question may raise.
+        arguments: what the method takes.
+
+    Raises:
+        PluginError: the component takes other arguments, fails, or answers something else.
+    """
+    expected, fits = _ANSWERS[question]
+    with blaming(where, spec, passing):
+        answer = getattr(spec, question)
+    if fits is not _is_truth:
+        require_call(where, spec, question, answer, *arguments)
+        with blaming(where, spec, passing):
+            answer = answer(*arguments.values())
+    if not fits(answer):
+        raise broken(where, spec, f"must return {expected} from {question}, got {in_short(answer)}")
+    return answer
+
+
+def problems_of(where: str, spec: Component, **arguments: object) -> list[Problem]:
+    """What a component's own ``check`` finds, each under the component's path. Raises PluginError, as ``ask`` does."""
+    answer = ask(where, spec, "check", **arguments)
+    with blaming(where, spec):
+        problems = list(answer)
+    for problem in problems:
+        if not isinstance(problem, Problem):
+            raise broken(where, spec, f"must give each problem as a gankit.Problem from check, got {in_short(problem)}")
+    return [problem.under(where) for problem in problems]
+
+
+# What fits ------------------------------------------------------------------------------------------------
+
+
+def _is_truth(answer: Any) -> bool:
+    return isinstance(answer, bool)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _are_names(answer: Any) -> bool:
+    return isinstance(answer, tuple) and all(map(_is_text, answer))
+
+
+def _name_names(answer: Any) -> bool:
+    return isinstance(answer, Mapping) and all(map(_is_text, (*answer.keys(), *answer.values())))
+
+
+def _are_shapes(answer: Any) -> bool:
+    return isinstance(answer, Mapping) and all(_is_text(place) and _is_shape(shape) for place, shape in answer.items())
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(isinstance(size, int) and size > 0 for size in value)
+
+
+def _are_uses(answer: Any) -> bool:
+    return isinstance(answer, Mapping) and all(
+        _is_text(key) and isinstance(uses, tuple) and all(map(_is_use, uses)) for key, uses in answer.items()
+    )
+
+
+def _is_use(value: Any) -> bool:
+    ends = isinstance(value, NetworkUse) and all(_are_names(end) and end for end in (value.from_, value.to))
+    return ends and _is_text(value.network)
+
+
+_ANSWERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "players": ("a tuple of names of networks", _are_names),
+    "places": ("a mapping of place to shape, a tuple of whole numbers above 0,", _are_shapes),
+    "counterparts": ("a mapping of place to modality or 'latent'", _name_names),
+    "references": ("a tuple of places", _are_names),
+    "uses": ("a mapping of option key to a tuple of gankit.NetworkUse, with places in tuples,", _are_uses),
+    "pools": ("a mapping of option key to name of a pool", _name_names),
+    "check": ("an iterable of gankit.Problem", lambda answer: isinstance(answer, Iterable)),
+    "mixes_samples": ("True or False", _is_truth),
+    "couples_places": ("True or False", _is_truth),
+    "penalises_gradient": ("True or False", _is_truth),
+}
+"""Question to what its answer must be."""
