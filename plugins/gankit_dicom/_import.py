@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from gankit import Cohort, CohortError, InputError, say, write_bytes, write_cohort
+from gankit import Cohort, CohortError, InputError, say, watched, write_bytes, write_cohort
 from gankit_dicom._options import Options
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _imported(request: Request, quiet: bool) -> Imported:
     from gankit_dicom._run import forget_parts, mapper, run_studies
 
     # Every study to a part, in a file of its own until all are done.
-    with mapper(request.jobs) as mapped:
+    with watched(not quiet), mapper(request.jobs) as mapped:
         inputs = find(request, mapped)
         parts = run_studies(inputs.tasks, mapped, quiet)
 

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 import SimpleITK as sitk
 
+from gankit import progress
 from gankit_dicom._geometry import on_grid_of
 from gankit_dicom._protocol import MaskRule
 from gankit_dicom._refused import Refused
@@ -78,7 +79,7 @@ def assign(
     chosen: dict[int, list[MaskFile]] = {number: [] for number, _, _ in studies}
     refused = []
     grids: list[tuple[int, np.ndarray]] = []
-    for mask in masks:
+    for mask in progress(masks, "matching masks"):
         named = [number for number, name, _ in studies if names_it(mask.text, name)]
         if not named and not grids:
             grids = [(number, place) for number, _, sources in studies for place in _places(sources)]

@@ -73,8 +73,7 @@ def _read(
 
 
 def _source(number: int, file: Path, name: str, protocol: Protocol) -> FileSource:
-    roles = [role for role, starts in protocol.files.items() if any(name.startswith(start) for start in starts)]
-    return FileSource(number, file, name, roles[0] if roles else "")
+    return FileSource(number, file, name, protocol.files.role(name))
 
 
 def expression(pattern: str) -> re.Pattern[str]:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from gankit import InputError, nearest, structure_table
-from gankit_dicom._series import Series
+from gankit import InputError, nearest, option, structure_table
+from gankit_dicom._series import PLANES, Series
 
 FOLDER = Path(__file__).parent / "protocols"
 MEANINGS = ("gland", "peripheral zone", "transition zone", "lesion", "cs")
-ROLES = ("t2w", "adc", "dwi", "dce", "mask")
 Range = tuple[float, float]
 PREFERENCES: dict[str, Callable[[Series], float]] = {
     "earlier": lambda series: series.number,
@@ -41,32 +40,30 @@ def _percent(rule: Any, field: Any, bounds: Range) -> None:
         raise ValueError(f"must be within 0 and 100, got {list(bounds)}")
 
 
-def _positive(rule: Any, field: Any, value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"must be > 0, got {value:g}")
+def _refuse_unknown(names: Iterable[str], known: Collection[str], what: str) -> None:
+    listed = ", ".join(known)
+    if wrong := [f"no {what} named {name!r}{nearest(name, known)}" for name in names if name not in known]:
+        raise ValueError(f"{'; '.join(wrong)}; accepted: {listed}")
 
 
-def _share(rule: Any, field: Any, value: float) -> None:
-    if not 0 < value <= 1:
-        raise ValueError(f"must be > 0 and <= 1, got {value:g}")
+def _plane(rule: Any, field: Any, plane: str) -> None:
+    _refuse_unknown([plane], PLANES, "plane")
 
 
-def _named(accepted: Iterable[str], what: str) -> Callable[[Any, Any, Iterable[str]], None]:
-    known = list(accepted)
-
-    def check(rule: Any, field: Any, names: Iterable[str]) -> None:
-        for name in names:
-            if name not in known:
-                raise ValueError(f"no {what} named {name!r}{nearest(name, known)}; accepted: {', '.join(known)}")
-
-    return check
+def _preferences(rule: Any, field: Any, names: Sequence[str]) -> None:
+    _refuse_unknown(names, PREFERENCES, "preference")
 
 
 def _meanings(rule: Any, field: Any, values: Mapping[str, str]) -> None:
-    _named(MEANINGS, "meaning")(rule, field, values.values())
+    _refuse_unknown(values.values(), MEANINGS, "meaning")
     for value in values:
-        if not value.isdigit():
-            raise ValueError(f"must be whole numbers with what they mean, got {value!r}")
+        if not (re.fullmatch("[1-9][0-9]{0,2}", value) and int(value) <= 255):
+            raise ValueError(f"must be whole numbers from 1 to 255 with what they mean, got {value!r}")
+
+
+def _not_empty(rule: Any, field: Any, words: Sequence[str]) -> None:
+    if "" in words:
+        raise ValueError("has an empty text, which every name contains; leave it out")
 
 
 def _seconds_in_text(rule: Any, field: Any, pattern: str) -> None:
@@ -78,10 +75,30 @@ def _seconds_in_text(rule: Any, field: Any, pattern: str) -> None:
         raise ValueError(f"must have the seconds in its first group, got {pattern!r}, which has no group")
 
 
-def _between(*default: float) -> Any:
-    """Two numbers, the smaller first; without a default, none need be given."""
-    bounds: Any = default or None
-    return attrs.field(default=bounds, validator=_ascending)
+# Kinds of keys --------------------------------------------------------------------------------------------
+
+
+def _between(low: float, high: float) -> Any:
+    """Two numbers, the smaller first."""
+    return attrs.field(default=(low, high), validator=_ascending)
+
+
+def _lower(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(word.lower() for word in words)
+
+
+def _upper(tags: Iterable[str]) -> tuple[str, ...]:
+    return tuple(tag.upper() for tag in tags)
+
+
+def _words() -> Any:
+    """Parts of texts, which are compared in lower case."""
+    return attrs.field(default=(), converter=_lower, validator=_not_empty)
+
+
+def _tags() -> Any:
+    """Whole values of a header, which are compared in upper case."""
+    return attrs.field(default=(), converter=_upper)
 
 
 # Rules ----------------------------------------------------------------------------------------------------
@@ -91,16 +108,19 @@ def _between(*default: float) -> Any:
 class Rule:
     """What a series must be to be of a modality."""
 
-    plane: str = "axial"
-    sequence: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-    not_types: tuple[str, ...] = ()
-    not_words: tuple[str, ...] = ()
-    echo_ms: Range | None = _between()
+    plane: str = attrs.field(default="axial", validator=_plane)
+    sequence: tuple[str, ...] = _tags()
+    """ScanningSequence has one of these; any where none is given."""
+    types: tuple[str, ...] = _tags()
+    """ImageType has one of these, or the text has one of ``words``; any where neither is given."""
+    words: tuple[str, ...] = _words()
+    not_types: tuple[str, ...] = _tags()
+    not_words: tuple[str, ...] = _words()
+    echo_ms: Range | None = attrs.field(default=None, validator=_ascending)
     pixel_mm: Range = _between(0.1, 10)
     slices: Range = _between(3, 500)
-    prefer: tuple[str, ...] = attrs.field(default=("earlier",), validator=_named(PREFERENCES, "preference"))
+    prefer: tuple[str, ...] = attrs.field(default=("earlier",), validator=_preferences)
+    """Which series is taken where several fit: names of ``PREFERENCES``, the first decides first."""
 
     def against(self, series: Series) -> str | None:
         """Why a series is not of this modality; none if it may be."""
@@ -132,8 +152,9 @@ class Rule:
 class AdcRule(Rule):
     """ADC maps."""
 
-    scale: float = attrs.field(default=1.0, validator=_positive)
+    scale: float = option(1.0, gt=0, help="factor from stored values to 1e-6 mm2/s")
     median: Range = _between(300, 3500)
+    """Of the map's middle, 1e-6 mm2/s."""
 
 
 @attrs.frozen(kw_only=True)
@@ -141,7 +162,9 @@ class DwiRule(Rule):
     """Diffusion images that ADC can be computed from."""
 
     b_range: Range = _between(0, 1000)
+    """s/mm2."""
     skip_b_below: float = 40
+    """s/mm2; where enough larger b-values are left."""
 
 
 @attrs.frozen(kw_only=True)
@@ -149,17 +172,39 @@ class DceRule(Rule):
     """Dynamic series."""
 
     time_in_text: str = attrs.field(default="", validator=_seconds_in_text)
-    phases: int = 3
+    """A regular expression whose first group is a phase's time in s; empty where texts do not say it."""
+    phases: int = option(3, ge=2, help="least number of phases")
     early_s: Range = _between(10, 40)
+    """After contrast arrives, as ``late_s``."""
     late_s: Range = _between(150, 400)
+
+
+@attrs.frozen(kw_only=True)
+class FileRules:
+    """What the name of a volume's file begins with, by what the file is."""
+
+    t2w: tuple[str, ...] = _words()
+    adc: tuple[str, ...] = _words()
+    dwi: tuple[str, ...] = _words()
+    dce: tuple[str, ...] = _words()
+    mask: tuple[str, ...] = _words()
+
+    def role(self, name: str) -> str:
+        """Which of these a file is by its name in lower case, by the longest that fits; empty if none."""
+        fitting = {
+            start: role for role, starts in attrs.asdict(self).items() for start in starts if name.startswith(start)
+        }
+        return fitting[max(fitting, key=len)] if fitting else ""
 
 
 @attrs.frozen(kw_only=True)
 class MaskRule:
     """What the values of a mask are."""
 
-    words: tuple[str, ...]
+    words: tuple[str, ...] = attrs.field(converter=_lower, validator=_not_empty)
+    """The rule is for masks with one of these in their path."""
     values: dict[str, str] = attrs.field(validator=_meanings)
+    """Value to what it means; 0 is the background."""
 
     def meaning(self) -> dict[int, str]:
         return {int(value): name for value, name in self.values.items()}
@@ -174,11 +219,11 @@ class Protocol:
     adc: AdcRule
     dwi: DwiRule
     dce: DceRule
-    files: dict[str, tuple[str, ...]] = attrs.field(validator=_named(ROLES, "role of a file"))
+    files: FileRules
     masks: tuple[MaskRule, ...]
-    gland_mm: float = attrs.field(default=55.0, validator=_positive)
-    gland_share: float = attrs.field(default=0.2, validator=_share)
-    finding_mm: float = 12.0
+    gland_mm: float = option(55.0, gt=0, help="width of a gland that no mask shows, mm")
+    gland_share: float = option(0.2, gt=0, le=1, help="least cross-section of a slice that is taken, over the largest")
+    finding_mm: float = option(12.0, ge=0, help="with a finding and no mask: reach of the slices that are taken, mm")
     t2w_range: Range = _between(0, 700)
     t2w_percentiles: Range = attrs.field(default=(0.5, 99.5), validator=_percent)
 

@@ -3,58 +3,89 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
-from collections import deque
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from gankit import progress, say, watched
+from gankit import CohortError, progress, say
 from gankit_dicom._part import Part, read_part
 from gankit_dicom._study import StudyTask, import_study
 
-Given = TypeVar("Given")
-Result = TypeVar("Result")
 Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
-AHEAD = 2
-"""Tasks waiting for each process, so that memory does not grow with the number of studies."""
 
 
 @contextmanager
 def mapper(jobs: int) -> Iterator[Mapper]:
-    """An ordered map over ``jobs`` fresh processes; in this one where that is 1."""
+    """An ordered map over ``jobs`` fresh processes; in this process where ``jobs`` is 1.
+
+    Raises:
+        CohortError: one of the processes was killed.
+    """
     if jobs == 1:
         yield map
         return
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield lambda function, items: _in_order(pool, function, items, AHEAD * jobs)
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+
+    def mapped(function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        with _interrupts_held():  # the pool starts its processes here
+            return pool.map(function, items)
+
+    try:
+        yield mapped
+    except BrokenProcessPool as error:
+        raise CohortError(
+            f"a process was killed, perhaps because memory ran out; give a smaller `jobs` than {jobs}; with `out` the"
+            " same import goes on where it was cut off"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _in_order(
-    pool: ProcessPoolExecutor, function: Callable[[Given], Result], items: Iterable[Given], ahead: int
-) -> Iterator[Result]:
-    waiting: deque[Any] = deque()
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the end of the context. A process that starts within it starts with Ctrl-C held, too."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with_parent() -> None:
+    """In a process of the pool: end on Ctrl-C without a traceback, and when the process that started it is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_exit_after_parent, daemon=True).start()
+
+
+def _exit_after_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "not in a process of the pool"
+    parent.join()
+    os._exit(1)
 
 
 def run_studies(tasks: Sequence[StudyTask], mapped: Mapper, quiet: bool = False) -> list[Part]:
     """Parts of all studies, in order; those that an earlier run kept are taken over."""
     parts: list[Part] = []
     kept = 0
-    with watched(not quiet):
-        done = progress(mapped(import_study, tasks), "importing studies", len(tasks))
-        for task, (name, was_there) in zip(tasks, done, strict=True):
-            part = read_part(task.parts / name)
-            assert part is not None, "a part that was just written does not read"
-            parts.append(part)
-            kept += was_there
+    done = progress(mapped(import_study, tasks), "importing studies", len(tasks))
+    for task, (name, was_there) in zip(tasks, done, strict=True):
+        part = read_part(task.parts / name)
+        assert part is not None, "a part that was just written does not read"
+        parts.append(part)
+        kept += was_there
     if kept:
         say(f"{kept} studies were imported by an earlier run", quiet)
     return parts

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import attrs
 
-from gankit import InputError
+from gankit import InputError, progress
 from gankit_dicom._headers import Header, read_header
 from gankit_dicom._refused import Refused
 
@@ -32,7 +33,7 @@ def files_under(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    files = sorted(file for file in progress(folder.rglob("*"), "finding files") if file.is_file())
     if not files:
         raise InputError(f"{folder}: no file in this folder or below")
     return files
@@ -56,14 +57,12 @@ def scan(
 ) -> tuple[list[Header], list[RefusedFile]]:
     """Headers of all images among files; ``run`` maps a function over chunks, in order."""
     headers, refused = [], []
-    number = 0
-    for results in run(read_headers, list(_chunks(files))):
-        for result in results:
-            number += 1
-            if isinstance(result, str):
-                refused.append(RefusedFile(number, result))
-            else:
-                headers.append(result)
+    results = chain.from_iterable(run(read_headers, _chunks(files)))
+    for number, result in enumerate(progress(results, "reading headers", len(files)), start=1):
+        if isinstance(result, str):
+            refused.append(RefusedFile(number, result))
+        else:
+            headers.append(result)
     return headers, refused
 
 

@@ -6,7 +6,7 @@ import pytest
 from gankit import InputError
 from gankit_dicom._labels import from_case, from_findings, from_lesion
 from gankit_dicom._masks import names_it
-from gankit_dicom._protocol import FOLDER, load_protocol
+from gankit_dicom._protocol import FOLDER, FileRules, load_protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import _seconds
 from gankit_dicom._tables import Finding, read_findings, read_marksheet, read_split
@@ -144,9 +144,15 @@ def test_a_wrong_protocol_says_all_its_problems(gankit_command, study, tmp_path)
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        ('t2w = ["t2w"', 'tw2 = ["t2w"', "files: no role of a file named 'tw2'; did you mean 't2w'"),
+        ('t2w = ["t2w"', 'tw2 = ["t2w"', "files.tw2: unknown key; did you mean 't2w'.*accepted: t2w, adc, dwi"),
         ("scale = 1.0 ", "scale = 0 ", "adc.scale: must be > 0, got 0"),
-        ('3 = "cs" }', 'three = "cs" }', "masks.0.values: must be whole numbers with what they mean, got 'three'"),
+        ('3 = "cs" }', 'three = "cs" }', "masks.0.values: must be whole numbers from 1 to 255.*, got 'three'"),
+        ('3 = "cs" }', '256 = "cs" }', "masks.0.values: must be whole numbers from 1 to 255.*, got '256'"),
+        ('3 = "cs" }', '0 = "cs" }', "masks.0.values: must be whole numbers from 1 to 255.*, got '0'"),
+        ("[t2w]", '[t2w]\nplane = "axail"', "t2w.plane: no plane named 'axail'; did you mean 'axial'"),
+        ('words = ["diff"', 'words = ["", "diff"', "dwi.words: has an empty text, which every name contains"),
+        ("phases = 3 ", "phases = 1 ", "dce.phases: must be >= 2, got 1"),
+        ("finding_mm = 12.0", "finding_mm = -1", "finding_mm: must be >= 0, got -1"),
         (
             "b_range = [0, 1000]",
             "b_range = [1000, 0]",
@@ -158,7 +164,7 @@ def test_a_wrong_protocol_says_all_its_problems(gankit_command, study, tmp_path)
             r"t2w_percentiles: must be within 0 and 100, got \[1.0, 101.0\]",
         ),
         ("gland_mm = 55.0", "gland_mm = 0", r"gland_mm: must be > 0, got 0"),
-        ("gland_share = 0.2", "gland_share = 20", r"gland_share: must be > 0 and <= 1, got 20"),
+        ("gland_share = 0.2", "gland_share = 20", r"gland_share: must be <= 1, got 20"),
         ("'tt=(", "'tt=((", r"dce.time_in_text: must be a regular expression.*: missing"),
         (
             r"(\d+(?:\.\d+)?)",
@@ -175,6 +181,20 @@ def test_numbers_and_expressions_of_a_protocol_are_checked_before_a_file_is_read
     (tmp_path / "p.toml").write_text(text.replace(right, wrong))
     with pytest.raises(InputError, match=said):
         load_protocol(str(tmp_path / "p.toml"))
+
+
+def test_words_and_tags_of_a_protocol_are_compared_without_regard_to_case(tmp_path):
+    """``adc`` finds a series that is tagged ``ADC``, and ``DIFF`` one that is named ``ep2d_diff``."""
+    text = (FOLDER / "prostatex.toml").read_text()
+    other = text.replace('types = ["ADC"]', 'types = ["adc"]').replace('words = ["diff"', 'words = ["DIFF"')
+    (tmp_path / "p.toml").write_text(other.replace('words = ["gland"', 'words = ["Gland"'))
+    assert load_protocol(str(tmp_path / "p.toml")) == load_protocol("prostatex")
+
+
+@pytest.mark.parametrize(("name", "role"), [("t2w_tra", "t2w"), ("t2w_mask", "mask"), ("other", "")])
+def test_the_longest_beginning_says_what_a_file_is(name, role):
+    """So a mask may be called as the images that it is for."""
+    assert FileRules(t2w=("T2W",), mask=("t2w_mask", "seg")).role(name) == role
 
 
 def test_a_table_that_is_not_used_and_an_empty_split_are_told_on_the_terminal(gankit_command, study, tmp_path):

@@ -1,5 +1,7 @@
 """``gankit.imports.dicom`` and ``gankit.imports.volumes``: imports in Python, with or without a file."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -85,13 +87,18 @@ def test_where_nothing_can_be_imported_a_report_is_pointed_to(tmp_path):
     assert (tmp_path / "c.report.html").is_file()
 
 
-def test_quiet_is_quiet(study, capfd, monkeypatch):
-    """Else a line now and then says how many studies are done, and how fast."""
-    monkeypatch.setattr("gankit.processes.progress.LINE_EVERY_S", 0)
-    gankit.imports.dicom(study, size=32, quiet=True)
-    assert capfd.readouterr() == ("", "")
+def test_long_work_says_how_far_it_is(study, monkeypatch, capfd):
+    """Also before the first study is read: a folder may hold many thousand files."""
+    monkeypatch.setattr("gankit.processes.progress.LINE_EVERY_S", 0.0)
     gankit.imports.dicom(study, size=32)
     said = capfd.readouterr()
     assert said.out == ""
-    assert "importing studies 1/1" in said.err
-    assert "/s" in said.err
+    for what in ("finding files", "reading headers", "importing studies"):
+        assert re.search(rf"^{what} \d+.*(/s|each)", said.err, re.MULTILINE), said.err
+
+
+def test_quiet_is_quiet(study, monkeypatch, capfd):
+    """However long it takes."""
+    monkeypatch.setattr("gankit.processes.progress.LINE_EVERY_S", 0.0)
+    gankit.imports.dicom(study, size=32, quiet=True)
+    assert capfd.readouterr() == ("", "")

@@ -1,11 +1,19 @@
 """Runs that are cut off and run again, and the report."""
 
+import contextlib
+import os
 import re
+import signal
+import subprocess
+import sys
 
-from gankit import read_cohort
+import pytest
+
+from gankit import CohortError, read_cohort
 from gankit_dicom import _study
 from gankit_dicom._inputs import Request, find
 from gankit_dicom._options import Options
+from gankit_dicom._run import mapper
 from gankit_dicom._study import import_study
 from tests.plugins.dicom.scans import change, write_adc, write_t2w
 
@@ -89,3 +97,47 @@ def test_a_patients_id_is_no_path(tmp_path):
     assert (task.alias, record["why"]) == ("../no/where", "")
     assert (task.sheets / record["sheet"]).parent.resolve() == task.sheets.resolve()
     assert (task.sheets / record["sheet"]).is_file()
+
+
+def test_a_killed_process_is_told_with_what_to_do():
+    """As when memory runs out."""
+    with pytest.raises(CohortError, match="a process was killed.*a smaller `jobs` than 2"), mapper(2) as mapped:
+        list(mapped(os._exit, [1]))
+
+
+TWO_PROCESSES = """
+import os, time
+from gankit_dicom._run import mapper
+
+def work(seconds):
+    print(os.getpid(), flush=True)
+    time.sleep(seconds)
+
+if __name__ == "__main__":
+    with mapper(2) as mapped:
+        list(mapped(work, [0, 60]))  # one waits for work, one is at it
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_processes_end_with_the_one_that_started_them(end, tmp_path):
+    """On a terminal's Ctrl-C without a traceback of their own, and also where they are not told."""
+    (tmp_path / "at_work.py").write_text(TWO_PROCESSES)
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "at_work.py")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert [process.stdout.readline() for _ in range(2)] != ["", ""]
+        if end == signal.SIGINT:
+            os.killpg(process.pid, end)
+        else:
+            process.send_signal(end)
+        _, said = process.communicate(timeout=30)  # until all have closed their output
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert "SpawnProcess" not in said
