@@ -11,7 +11,6 @@ import time
 import pytest
 
 from gankit.processes.jobs import Job, cores, run_jobs, threads
-from gankit.run.directory import RunDirectory
 
 
 @pytest.fixture
@@ -126,12 +125,3 @@ def test_processes_share_the_cores_unless_the_user_says_otherwise(monkeypatch):
     assert threads(1)["OMP_WAIT_POLICY"] == os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert threads(2)["OMP_NUM_THREADS"] == "7"
-
-
-def test_the_step_of_a_run_is_read_from_the_end_of_its_metrics(tmp_path):
-    """However long they are; a line that is being written does not count."""
-    run = RunDirectory(tmp_path)
-    assert run.logged_step() == 0
-    run.metrics.write_text("".join(f'{{"step": {step}, "loss": 0.1}}\n' for step in range(5000)) + '{"step": 70')
-    assert run.metrics.stat().st_size > 1 << 16
-    assert run.logged_step() == 4999
