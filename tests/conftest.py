@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
@@ -117,3 +118,21 @@ def trained(
     return train(
         recipe, tmp_path_factory.mktemp("trained") / "run", cohort=tiny_cohort, plugins=plugins, quiet=True
     ).path
+
+
+@pytest.fixture(scope="session")
+def spaced_cohort(tiny_cohort: Cohort) -> Cohort:
+    """``tiny_cohort`` with pixels of 0.5 mm in patients with cancer, of 9 mm in others, unknown in the first slice."""
+    spacing_mm = np.where(tiny_cohort.labels["cs"] == 1, 0.5, 9).astype(np.float32)
+    spacing_mm[0] = np.nan
+    return attrs.evolve(tiny_cohort, spacing_mm=spacing_mm)
+
+
+@pytest.fixture(scope="session")
+def spaced_run(
+    tiny_recipe: Callable, spaced_cohort: Cohort, plugins: Plugins, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A run of two steps on slices whose spacing is known."""
+    path = tmp_path_factory.mktemp("spaced") / "run"
+    recipe = tiny_recipe(**{"training.steps": 2})
+    return train(recipe, path, device="cpu", cohort=spaced_cohort, plugins=plugins, quiet=True).path

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gankit import CohortError, Modality
-from gankit.cohort.fit import area_average, network_values, pool_indices, require_fit
+from gankit.cohort.fit import area_average, network_values, pixel_sizes, pool_indices, range_warnings, require_fit
 
 
 def fitted(recipe, cohort):
@@ -68,3 +68,66 @@ def test_is_refused(tiny_recipe, tiny_cohort, what):
     changes, overrides, message = REFUSED[what]
     with pytest.raises(CohortError, match=message):
         fitted(tiny_recipe(**overrides), attrs.evolve(tiny_cohort, **changes(tiny_cohort)))
+
+
+# Pixels ---------------------------------------------------------------------------------------------------
+
+
+def test_averaged_pixels_are_larger(tiny_recipe, spaced_cohort):
+    """At half the size a pixel is twice as large, along each axis by its own blocks."""
+    recipe = tiny_recipe()
+    shapes = {"adc": (1, 8, 8), "t2w": (1, 16, 4)}
+    smaller = {name: attrs.evolve(spec, shape=shapes[name]) for name, spec in recipe.modalities.items()}
+    assert pixel_sizes(spaced_cohort, attrs.evolve(recipe, modalities=smaller)) == {
+        "adc": (1.0, 1.0),
+        "t2w": (0.5, 2.0),
+    }
+
+
+def test_a_cohort_without_spacing_gives_none(tiny_recipe, tiny_cohort, spaced_cohort):
+    """Nothing is made up: neither where nothing is known nor where it is known of other slices only."""
+    assert pixel_sizes(tiny_cohort, tiny_recipe()) == {}
+    others = np.where(spaced_cohort.labels["cs"] == 1, np.nan, spaced_cohort.spacing_mm)
+    assert pixel_sizes(attrs.evolve(spaced_cohort, spacing_mm=others), tiny_recipe()) == {}
+
+
+# Ranges that seem wrong -----------------------------------------------------------------------------------
+
+
+def test_values_outside_the_range_are_warned_of(tiny_recipe, tiny_cohort):
+    """With their share, and what they reach; up to half of them is the user's choice."""
+    values = tiny_cohort.modalities["t2w"].values
+    (said,) = range_warnings(tiny_recipe(**{"modalities.t2w.range": [50.5, 400]}), tiny_cohort)
+    assert said.startswith(
+        f"modalities.t2w.range: {(values < 50.5).mean():.1%} of the cohort's values are outside [50.5, 400]"
+    )
+    assert f"from {values.min():.4g} to {values.max():.4g}" in said
+
+
+@pytest.mark.parametrize(("count", "warned"), [(61, False), (62, True)])
+def test_one_value_in_a_hundred_may_be_outside(tiny_recipe, tiny_cohort, count, warned):
+    """Of 24 x 16 x 16 values 61 are less than 1%."""
+    values = np.linspace(0, 3000, 24 * 256, dtype=np.float32)
+    values[-count:] = 3001
+    adc = attrs.evolve(tiny_cohort.modalities["adc"], values=values.reshape(24, 1, 16, 16))
+    cohort = attrs.evolve(tiny_cohort, modalities={**tiny_cohort.modalities, "adc": adc})
+    assert any("modalities.adc.range" in said for said in range_warnings(tiny_recipe(), cohort)) == warned
+
+
+def test_values_in_a_corner_of_the_range_are_warned_of(tiny_recipe, tiny_cohort):
+    """As of ADC in mm2/s where the recipe has 1e-6 mm2/s: networks would have to make all but one shade of black."""
+    (said,) = range_warnings(tiny_recipe(**{"modalities.adc.range": [0, 3_000_000]}), tiny_cohort)
+    assert said.startswith("modalities.adc.range: 98% of the cohort's values are within [")
+    assert "a small part of [0, 3e+06]; are they in 1e-6 mm2/s? scale them, or set the range, as in `overrides`" in said
+
+
+def test_slices_that_lack_a_modality_say_nothing_of_its_range(tiny_recipe, tiny_cohort):
+    """Their values are not values: all that is there may lie in a corner, and one that none has is not judged."""
+    bright = np.where(np.arange(24)[:, None, None, None] < 12, np.float32(9000), np.float32(1500))
+    values = np.broadcast_to(bright, (24, 1, 16, 16)).copy()
+    for present_N, count in ((np.arange(24) >= 12, 1), (np.zeros(24, bool), 0)):
+        adc = attrs.evolve(tiny_cohort.modalities["adc"], values=values, present=present_N)
+        cohort = attrs.evolve(tiny_cohort, modalities={**tiny_cohort.modalities, "adc": adc})
+        said = list(range_warnings(tiny_recipe(), cohort))
+        assert len(said) == count
+        assert not any("outside" in each for each in said)
