@@ -178,6 +178,10 @@ def test_observers_cannot_change_what_is_trained(run, watched, plugins, tmp_path
     assert RunDirectory(with_it.path).locked_recipe() == RunDirectory(alone.path).locked_recipe()
 
 
+def _deaf(number, frame):
+    """A handler that no process has to begin with, as those in the background ignore SIGINT."""
+
+
 SETTINGS = {
     "random": (random.getstate, lambda: random.seed(1)),
     "numpy": (lambda: np.random.get_state()[1].tolist(), lambda: np.random.seed(1)),
@@ -194,8 +198,8 @@ SETTINGS = {
     "tuning": (lambda: torch.backends.cudnn.benchmark, lambda: setattr(torch.backends.cudnn, "benchmark", True)),
     "numpy errors": (np.geterr, lambda: np.seterr(all="raise")),
     "folder": (os.getcwd, lambda: os.chdir("/")),
-    "interrupt": (lambda: signal.getsignal(signal.SIGINT), lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)),
-    "terminate": (lambda: signal.getsignal(signal.SIGTERM), lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN)),
+    "interrupt": (lambda: signal.getsignal(signal.SIGINT), lambda: signal.signal(signal.SIGINT, _deaf)),
+    "terminate": (lambda: signal.getsignal(signal.SIGTERM), lambda: signal.signal(signal.SIGTERM, _deaf)),
 }
 
 

@@ -1,0 +1,152 @@
+"""What is measured is kept, and measured anew where anything that it follows from is another."""
+
+import json
+import shutil
+
+import pytest
+
+from gankit import InputError, Judging, PluginError, Plugins, Reading, evaluate, train
+from tests.evaluation.small import entry
+from tests.toy import MEASURED
+
+
+def test_what_is_measured_is_not_measured_again(judge, trained):
+    """Only what is new: another metric, more sets, another option; the figures stay the same."""
+    first = judge(trained)
+    assert len(MEASURED) == 7
+    assert judge(trained) == first
+    assert len(MEASURED) == 7
+    more = judge(trained, sets=4)
+    assert MEASURED[7:] == [("run", 12), ("augmented real", 12)]
+    assert more.row("run").sets[:3] == first.row("run").sets
+    judge(trained, metrics=("brightness", "strange"), sets=4)
+    assert len(MEASURED) == 9
+    doubled = judge(trained, options=("brightness.scale=2",))
+    assert len(MEASURED) == 16
+    assert entry(doubled.row("run"), "brightness.mean").mean == pytest.approx(
+        2 * entry(first.row("run"), "brightness.mean").mean
+    )
+
+
+def test_what_a_plugin_of_another_version_measures_is_measured_anew(trained, measuring, monkeypatch, tmp_path):
+    """Its code may be another; readings of other plugins stay."""
+    judging = Judging(metrics=["brightness", "high-frequency"], sets=1, per_set=12, replicates=20)
+
+    def evaluated():
+        evaluate(trained, tmp_path, judging=judging, plugins=measuring, quiet=True)
+        return len(MEASURED)
+
+    count = evaluated()
+    assert evaluated() == count
+    kept = (tmp_path / "readings/run-set0.json").read_text()
+    upgraded = {**measuring.distributions, "toy": "toy 2.0"}
+    monkeypatch.setattr(Plugins, "distributions", property(lambda self: upgraded))
+    assert evaluated() == 2 * count
+    texts = kept, (tmp_path / "readings/run-set0.json").read_text()
+    before, after = (json.loads(text)["metrics"] for text in texts)
+    assert before["brightness"]["key"] != after["brightness"]["key"]
+    assert before["high-frequency"] == after["high-frequency"]
+
+
+def test_an_interrupted_evaluation_keeps_what_is_finished(judge, trained, monkeypatch):
+    """Ctrl-C within the fourth set: three are kept, and the figures are those of an evaluation that was not stopped."""
+    from gankit import Evaluation
+
+    stacked, calls = Evaluation.stacked, []
+
+    def interrupting(self, cohort, *modalities):
+        calls.append(len(cohort))
+        if len(calls) == 7:  # each measurement stacks the candidate and the test
+            raise KeyboardInterrupt
+        return stacked(self, cohort, *modalities)
+
+    monkeypatch.setattr(Evaluation, "stacked", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        judge(trained)
+    done = judge(trained)
+    assert [name for name, _ in MEASURED] == ["run"] * 3 + ["real"] * 2 + ["augmented real"] * 3
+    monkeypatch.setattr(Evaluation, "stacked", stacked)
+    assert entry(done.row("run"), "brightness.mean").n == 3
+
+
+def test_a_damaged_file_is_measured_again(judge, trained, tmp_path):
+    """A reading that was cut short costs its own set alone."""
+    first = judge(trained)
+    (tmp_path / "out/readings/run-set1.json").write_text('{"metrics": {"brig')
+    assert judge(trained) == first
+    assert len(MEASURED) == 8
+
+
+def test_a_model_trained_on_is_judged_anew(judge, trained, tmp_path):
+    """Readings belong to the weights, not to the name of the run."""
+    run = shutil.copytree(trained, tmp_path / "run")
+    judge(run)
+    from gankit.recipe.file import load_recipe
+
+    train(load_recipe(run / "recipe.lock.toml", {"training.steps": 3}), run, quiet=True)
+    assert judge(run).row("run").steps == 3
+    assert [name for name, _ in MEASURED[7:]] == ["run"] * 3
+
+
+def test_a_file_that_the_environment_names_is_read_when_it_comes(judge, trained, monkeypatch, tmp_path):
+    """What could not be measured without it is measured then; one that is absent is refused before any work."""
+    monkeypatch.delenv("TOY_FILE", raising=False)
+    lacking = entry(judge(trained, metrics=("filed",)).row("run"), "filed.number")
+    assert (lacking.mean, lacking.notes) == (None, ("set TOY_FILE",))
+    file = tmp_path / "number.txt"
+    monkeypatch.setenv("TOY_FILE", str(file))
+    with pytest.raises(InputError, match=r"metric 'filed' reads .*number.txt: no such file"):
+        judge(trained, metrics=("filed",))
+    file.write_text("4")
+    assert entry(judge(trained, metrics=("filed",)).row("run"), "filed.number").mean == 4
+
+
+def test_a_target_named_as_a_reference_row_keeps_its_own_row(judge, trained, tmp_path):
+    """Rows have names of their own, or they would overwrite each other's readings."""
+    shutil.copytree(trained, tmp_path / "real")
+    first = judge(tmp_path / "real")
+    assert [row.name for row in first.rows] == ["real (judged)", "real", "augmented real"]
+    count = len(MEASURED)
+    assert judge(tmp_path / "real") == first
+    assert len(MEASURED) == count
+
+
+def test_a_metric_that_names_two_readings_alike_is_blamed(judge, trained):
+    """By its name."""
+    with pytest.raises(PluginError, match="metric 'strange' of plugin 'toy' returned reading 'strange.nan' twice"):
+        judge(trained, metrics=("strange",), options=("strange.twice=true",))
+
+
+def test_fewer_patients_than_show_a_spread_have_no_interval(judge, trained):
+    """Each synthetic slice is a patient: the mean of four is measured, no interval is made up, the note says why."""
+    run = judge(trained, per_set=4).row("run")
+    means = [reading for judged in run.sets for reading in judged.readings if reading.name == "mean"]
+    assert all(reading.value is not None and reading.interval is None for reading in means)
+    assert {reading.note for reading in means} == {"no interval from fewer than 5 patients"}
+
+
+# What a metric returns --------------------------------------------------------------------------------------
+
+
+RETURNED = {
+    "nothing": (lambda: None, "returned NoneType None; a metric's `measure` returns an iterable of gankit.Reading"),
+    "a reading alone": (lambda: Reading(name="mean", value=1, better="higher"), "returned Reading "),
+    "numbers": (lambda: [1.0], "returned float 1.0 among its readings; a metric's `measure` returns an iterable of"),
+    "a dict": (lambda: {"mean": 1.0}, "returned dict {'mean': 1.0}; "),
+    "nonsense": (
+        lambda: (Reading(name="mean", value=value, better="higher") for value in "7"),
+        "reading 'mean': `value` must be a number or None, got '7'",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", RETURNED)
+def test_a_metric_that_returns_no_readings_is_blamed_in_one_line(what, trained, measuring, monkeypatch, tmp_path):
+    """With plugin and metric, what it returned, and what was expected."""
+    returned, message = RETURNED[what]
+    monkeypatch.setattr("tests.toy.Strange.measure", lambda *_: returned())
+    judging = Judging(metrics="strange", sets=1, per_set=8)
+    with pytest.raises(PluginError) as caught:
+        evaluate(trained, tmp_path / "out", judging=judging, plugins=measuring, quiet=True)
+    assert str(caught.value).startswith(f"metric 'strange' of plugin 'toy': {message}")
+    assert "\n" not in str(caught.value)

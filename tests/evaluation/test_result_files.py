@@ -1,0 +1,135 @@
+"""Results as JSON: what is written fits the schema and reads as what was written."""
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+import tomli_w
+
+from gankit import (
+    ComparisonResult,
+    EvaluationResult,
+    InputError,
+    Judging,
+    compare,
+    evaluate,
+    read_comparison,
+    read_evaluation,
+    train,
+    write_report,
+)
+from gankit.comparison.compare import plan_comparison
+from gankit.evaluation.result_files import to_document
+from gankit.evaluation.result_schema import SHIPPED, result_schema, schema_text
+from gankit.recipe.structure import to_document as recipe_document
+
+COMMITTED = sorted((Path(__file__).parents[2] / "examples/comparison/results").glob("*/comparison.json"))
+
+
+@pytest.fixture(scope="module")
+def found(trained, measuring, tmp_path_factory):
+    """An evaluation of one set by a metric whose readings are measured, not measured and not finite."""
+    folder = tmp_path_factory.mktemp("found")
+    judging = Judging(metrics=["brightness", "strange"], sets=1, per_set=8)
+    return folder, evaluate(trained, folder, judging=judging, plugins=measuring, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def compared(tiny_recipe, tiny_cohort, measuring, tmp_path_factory):
+    """A comparison of a recipe whose last phase never starts with itself at another batch."""
+    folder = tmp_path_factory.mktemp("compared")
+    recipe = tiny_recipe("adc-only", **{"name": "short", "phases.unsupervised.start": 3})
+    (folder / "short.toml").write_text(tomli_w.dumps(recipe_document(recipe, measuring.registry)))
+    asked = {"steps": 2, "axes": {"training.batch": [2, 4]}, "plugins": measuring}
+    asked["judging"] = Judging(metrics="brightness", sets=2, per_set=8, replicates=20)
+    plan = plan_comparison([folder / "short.toml"], folder / "out", **asked)
+    for run in plan.runs:  # in this process, which is quicker
+        train(run.recipe, plan.run_directory(run).path, cohort=tiny_cohort, plugins=measuring, quiet=True)
+    return folder / "out", compare([folder / "short.toml"], folder / "out", **asked, quiet=True)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_schema_that_ships_is_that_of_the_classes(name):
+    """``python -m gankit.evaluation.result_schema`` writes it."""
+    shipped = (resources.files("gankit.evaluation") / "schemas" / name).read_text(encoding="utf-8")
+    assert shipped == schema_text(SHIPPED[name])
+    jsonschema.Draft202012Validator.check_schema(json.loads(shipped))
+
+
+def test_what_evaluate_writes_fits_the_schema_and_reads_as_what_it_returns(found):
+    """From the folder or the file."""
+    folder, result = found
+    jsonschema.validate(json.loads((folder / "evaluation.json").read_text()), result_schema(EvaluationResult))
+    assert read_evaluation(folder) == read_evaluation(folder / "evaluation.json") == result
+
+
+def test_what_compare_writes_fits_the_schema_and_reads_as_what_it_returns(compared):
+    """From the folder or the file."""
+    folder, result = compared
+    jsonschema.validate(json.loads((folder / "comparison.json").read_text()), result_schema(ComparisonResult))
+    assert read_comparison(folder) == read_comparison(folder / "comparison.json") == result
+    assert [method.name for method in result.methods] == ["short batch=2", "short batch=4"]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda document: document["rows"][0].pop("name"),
+        lambda document: document["rows"][0]["summary"][0].update(mean="seven"),
+        lambda document: document["rows"][0]["summary"][0].update(better="bigger"),
+        lambda document: document["rows"][0].update(kind="imagined"),
+        lambda document: document["rows"][0].update(steps=True),
+        lambda document: document.pop("settings"),
+    ],
+)
+def test_the_schema_and_the_reader_refuse_the_same(found, tmp_path, spoil):
+    """A missing key, a text for a number, and words that are not known."""
+    document = json.loads(json.dumps(to_document(found[1])))
+    spoil(document)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, result_schema(EvaluationResult))
+    (tmp_path / "evaluation.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"evaluation.json: damaged \(.*\); run 'gankit evaluate' again") as caught:
+        read_evaluation(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"format": "gankit-evaluation-0"}', '{"format": "gankit-comparison-1"}']
+)
+def test_another_file_is_refused_with_what_to_do(tmp_path, content):
+    """Cut short, no object, an older format, or a comparison."""
+    (tmp_path / "evaluation.json").write_text(content)
+    with pytest.raises(InputError, match=r"evaluation.json: (damaged|format).*; run 'gankit evaluate' again"):
+        read_evaluation(tmp_path)
+
+
+@pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.parent.name)
+def test_comparisons_of_before_are_read(file):
+    """Those that are kept as examples hold what they held, to the last key, and fit the schema."""
+    document = json.loads(file.read_text())
+    jsonschema.validate(document, result_schema(ComparisonResult))
+    result = read_comparison(file)
+    again = json.loads(json.dumps(to_document(result)))
+    assert again.pop("warnings") == []
+    assert again == document
+
+
+def test_a_comparison_of_before_still_has_a_report(plugins, tmp_path):
+    """Its tables; its runs are gone."""
+    (tmp_path / "comparison.json").write_bytes(COMMITTED[-1].read_bytes())
+    page = write_report(tmp_path, plugins=plugins).read_text()
+    assert "along the axis" in page
+    assert "p (Holm)" in page
+
+
+def test_a_comparison_of_warm_ups_says_so_in_tables_and_report(compared):
+    """Once for each method, as training says it."""
+    folder, result = compared
+    said = "phases.unsupervised starts at step 3, but training ends at step 2"
+    assert [warning.partition(": ")[0] for warning in result.warnings] == ["short batch=2", "short batch=4"]
+    assert all(said in warning for warning in result.warnings)
+    for file in ("comparison.md", "report.html"):
+        assert f"Warning: short batch=4: {said}" in (folder / file).read_text()
