@@ -73,7 +73,7 @@ def test_a_shipped_model_samples(gankit, tmp_path):
     assert (tmp_path / "s.npz").is_file()
 
 
-# The demonstration model ------------------------------------------------------------------------------------
+# The demonstration model ----------------------------------------------------------------------------------
 
 
 def test_the_demonstration_model_is_small_and_has_a_card(plugins):

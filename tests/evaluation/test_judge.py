@@ -125,7 +125,7 @@ def test_fewer_patients_than_show_a_spread_have_no_interval(judge, trained):
     assert {reading.note for reading in means} == {"no interval from fewer than 5 patients"}
 
 
-# What a metric returns --------------------------------------------------------------------------------------
+# What a metric returns ------------------------------------------------------------------------------------
 
 
 RETURNED = {

@@ -62,6 +62,27 @@ def test_a_plugin_offers_paths_and_kernels_only_when_asked(plugin):
         assert found.kernels("cpu") == {}
 
 
+def test_what_two_plugins_say_of_one_operator_is_that_of_the_first(plugin):
+    """The other is named in a warning, with what it repeats."""
+    source = "@hookimpl\ndef op_paths(): return {'op on cpu': '%s'}\n"
+    found = load_plugins([plugin("one", source % "by hand"), plugin("two", source % "by foot")])
+    with pytest.warns(PluginWarning, match="'two' is left out: hook op_paths offers what another plugin has: op on c"):
+        assert found.op_paths() == {"op on cpu": "by hand"}
+
+
+def test_plugins_are_loaded_in_the_order_of_their_names(plugin):
+    """Not in that of installation, nor of their modules."""
+    source = "@hookimpl\ndef recipes(): return {}\n"
+    entries = [plugin("c", source, "order_b"), plugin("a", source, "order_c"), plugin("b", source, "order_a")]
+    assert list(load_plugins(entries).distributions) == ["a", "b", "c"]
+
+
+def test_a_shipped_recipe_is_told_from_a_file_of_the_same_name(plugins):
+    """A message names the first by its plugin and the other by its path."""
+    assert plugins.origin_of(plugins.recipes["mpmri"]) == "recipe mpmri (shipped by mri)"
+    assert plugins.origin_of(Path("mine/mpmri.toml")) == "mine/mpmri.toml"
+
+
 def test_installed_plugins_name_their_distribution(plugins):
     """The locked recipe records which version of which distribution each plugin came from."""
     assert plugins.distributions["stitch"].startswith("gankit ")
@@ -82,6 +103,14 @@ BROKEN = {
     "a hook without the marker": ("def register_components(registry): pass\n", "implements no hook"),
     "a hook that fails": ("@hookimpl\ndef recipes():\n    return {}['mpmri']\n", r"recipes failed: KeyError: .*:4\)"),
     "a hook that returns the wrong thing": ("@hookimpl\ndef commands(): return ['mine']\n", "hook commands.*mapping"),
+    "a hook that ends the process": (
+        "@hookimpl\ndef recipes(): raise SystemExit(1)\n",
+        r"hook recipes failed: SystemExit: 1 \(.*:3\)",
+    ),
+    "a name that is no text": (
+        "from pathlib import Path\n@hookimpl\ndef recipes(): return {3: Path()}\n",
+        "hook recipes: 3 must stand for a path",
+    ),
     "a recipe that is no path": ("@hookimpl\ndef recipes(): return {'a': 'b'}\n", "'a' must stand for a path, got 'b'"),
     "a command that is no text": (
         "@hookimpl\ndef commands(): return {'a': ('b', 'c', 'd')}\n",

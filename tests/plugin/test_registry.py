@@ -14,6 +14,7 @@ from gankit import (
 )
 from gankit.plugin.components import KINDS
 from gankit.plugin.kinds import KIND_NAMES, NETWORK_KINDS
+from gankit.plugin.registry import origin_of
 
 
 @attrs.frozen(kw_only=True)
@@ -98,6 +99,26 @@ def test_a_component_is_imported_when_asked_for_and_not_before(registry):
     assert registry.name_of(Blank) == "blank"
     with pytest.raises(PluginError, match=r"plugin 'ours': translator 'aaa-broken' cannot be imported.*ModuleNotFound"):
         registry.find("aaa-broken", "translator")
+
+
+def test_the_name_of_a_component_is_found_without_importing_other_kinds(registry):
+    """One that is broken disturbs nobody who does not use its kind."""
+    registry.add("encoder", "broken", "gankit_no_such_module:Gone")
+    registry.add("translator", "blank", Blank)
+    assert registry.name_of(Blank) == "blank"
+
+
+def test_a_message_names_a_component_by_its_plugin_or_its_class(registry):
+    """The plugin once a registry has loaded it."""
+
+    @attrs.frozen(kw_only=True)
+    class Fresh(Blank):
+        """As blank."""
+
+    assert origin_of(Fresh()) == f"translator {__name__}.{Fresh.__qualname__}"
+    registry.add("translator", "fresh", Fresh)
+    registry.find("fresh", "translator")
+    assert origin_of(Fresh()) == "translator 'fresh' of plugin 'ours'"
 
 
 def test_a_component_that_misses_a_method_is_refused_by_name(registry):

@@ -56,7 +56,7 @@ def nudged(part):
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
 
 
-# The coupled generators -------------------------------------------------------------------------------------
+# The coupled generators -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("own", [0, 1, 3])
@@ -101,7 +101,7 @@ def test_a_generator_that_does_not_fit_says_what_would(options, size, place, mes
     assert message in problem.message
 
 
-# The coupled discriminators ---------------------------------------------------------------------------------
+# The coupled discriminators -------------------------------------------------------------------------------
 
 
 def test_shared_layers_score_both_modalities_and_first_layers_one():
@@ -180,7 +180,7 @@ def slices(trained, batch, term, *modalities):
     return found if len(found) > 1 else found[0]
 
 
-# The pair discriminator -------------------------------------------------------------------------------------
+# The pair discriminator -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("recipe", ["costa", "supervised"])
@@ -201,7 +201,7 @@ def test_the_pair_discriminator_moves_both_networks_of_the_graph(tiny_recipe, re
     assert phase.players(tiny_recipe(recipe)) == ("encoder", "adc_decoder", "t2w_translator")
 
 
-# The loss ---------------------------------------------------------------------------------------------------
+# The loss -------------------------------------------------------------------------------------------------
 
 
 def test_the_critic_maximises_the_value_of_the_game():
@@ -250,7 +250,7 @@ def test_the_critics_objective_has_right_derivatives():
     assert torch.autograd.gradgradcheck(objective, (weight, out))
 
 
-# What every component promises ------------------------------------------------------------------------------
+# What every component promises ----------------------------------------------------------------------------
 
 
 def test_only_a_penalty_asks_for_slopes_sample_by_sample():
@@ -269,7 +269,7 @@ def test_the_networks_pass_the_conformance_check():
     check_network(CoupledCritic(width=4), PAIR, SCORE)
 
 
-# The recipes ------------------------------------------------------------------------------------------------
+# The recipes ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("recipe", [*RECIPES, *QUICK])

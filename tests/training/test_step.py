@@ -29,7 +29,7 @@ def changed_networks(before, after):
     }
 
 
-# One step ---------------------------------------------------------------------------------------------------
+# One step -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("phase", ["warm-up", "supervised", "unsupervised"])
@@ -81,7 +81,7 @@ def test_the_optimizer_pairs_each_weight_with_its_own_gradient(tiny_recipe, trai
     torch.testing.assert_close(weight.detach(), before - rate * gradient.sign(), rtol=0, atol=1e-6)
 
 
-# The batch --------------------------------------------------------------------------------------------------
+# The batch ------------------------------------------------------------------------------------------------
 
 
 def test_the_batch_depends_on_seed_and_step_only(tiny_recipe, trainer):
@@ -150,7 +150,7 @@ def test_absent_modalities_weigh_nothing(tiny_recipe, trainer, tiny_cohort):
     assert same(*ends)
 
 
-# The schedule -----------------------------------------------------------------------------------------------
+# The schedule ---------------------------------------------------------------------------------------------
 
 
 def test_phases_run_when_due(tiny_recipe, trainer):
@@ -179,7 +179,7 @@ def test_a_step_without_phases_changes_no_network(tiny_recipe, trainer):
     assert trained.state.step == 2
 
 
-# Weights and averages ---------------------------------------------------------------------------------------
+# Weights and averages -------------------------------------------------------------------------------------
 
 
 def test_initial_weights_depend_on_the_network_name_only(tiny_recipe):
@@ -236,7 +236,7 @@ def test_fixed_parameters_of_a_network_stay_fixed(tiny_recipe, trainer, monkeypa
     assert not any(parameter.requires_grad for parameter in fixed)
 
 
-# Graphs -----------------------------------------------------------------------------------------------------
+# Graphs ---------------------------------------------------------------------------------------------------
 
 
 def test_one_network_makes_two_modalities_jointly(plugins, tiny_cohort, tiny_cohort_file, tmp_path):
@@ -276,7 +276,7 @@ def test_one_network_makes_two_modalities_jointly(plugins, tiny_cohort, tiny_coh
     assert torch.equal(torch.cat([images["adc"], images["t2w"]], 1), trained.state.networks["pair"](latent))
 
 
-# The file ---------------------------------------------------------------------------------------------------
+# The file -------------------------------------------------------------------------------------------------
 
 
 def test_a_state_goes_through_its_file_unchanged(tiny_recipe, trainer, tmp_path):
