@@ -51,6 +51,14 @@ def test_a_pool_is_a_name_of_the_recipe_or_a_split_or_a_pool(tiny_cohort, tiny_r
     assert set(values.unique().tolist()) == patients
 
 
+def test_a_pool_of_the_recipe_goes_before_a_split_of_its_name(tiny_cohort, tiny_recipe):
+    """What the recipe calls ``test`` is what it says."""
+    recipe = tiny_recipe()
+    recipe = attrs.evolve(recipe, pools={**recipe.pools, "test": Pool(label="cs")})
+    assert len(tiny_cohort.dataset("test", recipe)) == 9
+    assert len(tiny_cohort.dataset("test", units=True)) == 6
+
+
 def test_what_lacks_a_modality_or_its_label_is_left_out(tiny_cohort, tiny_recipe):
     """Every item is whole; a slice without T2w serves where T2w is not wanted."""
     t2w = attrs.evolve(tiny_cohort.modalities["t2w"], present=np.arange(24) != 0)
@@ -62,13 +70,15 @@ def test_what_lacks_a_modality_or_its_label_is_left_out(tiny_cohort, tiny_recipe
     assert (len(alone), list(alone[0])) == (23, ["adc", "label"])
 
 
-def test_one_of_several_labels_is_chosen(tiny_cohort):
-    """Without labels there is none; of several one is named."""
+def test_one_of_several_labels_is_chosen(tiny_cohort, tiny_recipe):
+    """By name, or by the recipe, whose training approaches one; without labels there is none."""
     grade = np.resize(np.array([1, 1, 0], np.int8), 24)
     several = attrs.evolve(tiny_cohort, labels=tiny_cohort.labels | {"grade": grade})
     assert several.dataset("all", units=True, label="grade")[:]["label"].tolist() == grade.tolist()
     with pytest.raises(CohortError, match="`label`: the cohort has labels cs, grade; choose one"):
         several.dataset("all", units=True)
+    of_recipe = several.dataset("all", tiny_recipe())[:]["label"]
+    assert of_recipe.tolist() == tiny_cohort.labels["cs"].tolist()
     assert list(attrs.evolve(tiny_cohort, labels={}).dataset(units=True)[0]) == ["adc", "t2w"]
 
 
