@@ -149,6 +149,16 @@ def test_a_cohort_that_does_not_fit_the_recipe_is_refused(tiny_cohort, tiny_reci
         unknown.dataset("train", tiny_recipe())
 
 
+def test_a_cohort_needs_no_more_than_is_asked_of_it(tiny_cohort, tiny_recipe):
+    """Neither the recipe's other modalities nor the labels of its pools."""
+    only = {"adc": tiny_cohort.modalities["adc"]}
+    graded = attrs.evolve(tiny_cohort, modalities=only, labels={"grade": tiny_cohort.labels["cs"]})
+    dataset = graded.dataset("train", tiny_recipe(), modalities=["adc"], label="grade")
+    assert (len(dataset), list(dataset[0])) == (18, ["adc", "label"])
+    with pytest.raises(CohortError, match=r"modalities\.t2w: the cohort has no such modality"):
+        graded.dataset("train", tiny_recipe(), label="grade")
+
+
 def test_no_modality_takes_the_place_of_the_label():
     """Items have one key for each thing."""
     with pytest.raises(InputError, match="a modality is called 'label'"):
