@@ -26,6 +26,7 @@ from _source import (
     methods,
     public_names,
     signature,
+    tree,
     types_of_fields,
 )
 
@@ -66,6 +67,7 @@ def pages() -> dict[str, str]:
         "reference/hooks.md": page(hook_specifications()),
         "reference/recipe.md": page(recipe_keys()),
         "reference/schemas.md": page(schemas(installed)),
+        "reference/tree.md": page(tree_of_files()),
     }
 
 
@@ -292,6 +294,33 @@ def field_line(field: Attribute) -> str:
         (ast.literal_eval(each.value) for each in getattr(field.value, "keywords", ()) if each.arg == "help"), ""
     )
     return code(written) + (f": {line(said)}" if said else "")
+
+
+# Tree -----------------------------------------------------------------------------------------------------
+
+
+def tree_of_files() -> Iterator[str]:
+    yield "# The tree"
+    yield (
+        "The files of the core, two levels deep, each with what it says of itself. They are private, and may be others"
+        " in the next version: what you may import is the [Python API](api.md). Why they stand so is in"
+        " [Architecture](../architecture.md#the-wings)."
+    )
+    wings = [folder for folder in sorted(PACKAGE.iterdir()) if (folder / "__init__.py").is_file()]
+    for folder in [PACKAGE, *wings]:
+        yield f"## {folder.relative_to(PACKAGE.parent).as_posix()}/"
+        yield prose(first_sentences(folder / "__init__.py"))
+        yield table(("file", "what"), [(code(file.name), line(first_sentences(file))) for file in modules(folder)])
+
+
+def modules(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.glob("*.py") if file.name != "__init__.py")
+
+
+def first_sentences(file: Path) -> str:
+    """The first paragraph of a module's docstring."""
+    first, _, _ = (ast.get_docstring(tree(file)) or "").partition("\n\n")
+    return first
 
 
 def write() -> None:

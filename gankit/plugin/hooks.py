@@ -91,7 +91,7 @@ def run_started(run: Run) -> None:
 
 @hookspec
 def row_logged(run: Run, row: Mapping[str, float]) -> None:
-    """A row was added to ``metrics.jsonl``: ``step``, ``steps_per_s``, ``wall_s`` and the newest ``phase.term``\\ s."""
+    """A row was added to ``metrics.jsonl``: ``step``, ``steps_per_s``, ``wall_s`` and the last of ``phase.term``."""
 
 
 @hookspec

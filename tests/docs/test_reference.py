@@ -48,7 +48,7 @@ def test_the_architecture_names_every_wing():
     """In words and in the picture."""
     wings = {path.stem for path in (ROOT / "gankit").iterdir() if path.is_dir() or path.suffix == ".py"}
     wings -= {"__init__", "__main__", "__pycache__"}
-    page, picture = ((DOCS / name).read_text(encoding="utf-8") for name in ("architecture.md", "architecture.svg"))
+    page, picture = ((DOCS / name).read_text(encoding="utf-8") for name in ("architecture.md", "wings.svg"))
     assert {wing for wing in wings if f"`{wing}`" not in page} == set()
     assert {wing for wing in wings - {"testing", "imports"} if f">{wing}<" not in picture} == set()
 
