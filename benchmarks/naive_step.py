@@ -1,8 +1,8 @@
 """The unsupervised step of ``mpmri`` as one would first write it: the baseline of ``test_step.py``.
 
-The same mathematics on the same batch, with fakes that keep their graph in critic steps, three critic calls (real,
-fake, penalty), a generator forward of its own for the players' update, gradients of critic weights that nobody uses
-in it, and Adam one parameter at a time.
+It does the same mathematics on the same batch, less cleverly: fakes keep their graph in critic steps; each critic is
+called three times (real, fake, penalty); the players' update makes its own fakes and computes gradients of the critics'
+weights that nobody uses; Adam updates one parameter at a time.
 """
 
 from __future__ import annotations
@@ -32,10 +32,13 @@ class NaiveStep:
         self.critics_adam = self._adam(critics, phase.critic_learning_rate, phase.critic_betas)
 
     def __call__(self, batch: Batch) -> None:
+        # The critics, on one set of the batch after the other.
         for number in range(self.critic_steps):
             fakes = self._synthesize(batch.sets[number].inputs.values["latent"])
             objective = torch.stack([self._critic_objective(m, fakes[m], batch, number) for m in MODALITIES]).sum()
             self._minimise(self.critics_adam, objective)
+
+        # The players, on the latents of the last set.
         fakes = self._synthesize(batch.sets[self.critic_steps - 1].inputs.values["latent"])
         objectives = []
         for m in MODALITIES:

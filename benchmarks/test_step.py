@@ -1,10 +1,10 @@
 """The training step against a naive one, at identical mathematics.
 
-The step of the claim is the unsupervised one at batch 64, 64 x 64, width 32: ``mpmri`` as shipped. A smaller size is
-run by the test suite, where nothing is timed.
+The claim is about the unsupervised step of ``mpmri`` as shipped: batch 64, 64 x 64, width 32. The test suite runs a
+smaller size and times nothing.
 
-The step's arithmetic is counted (convolutions and matrix products, with first and second derivatives), and its rate
-set beside the best rate that single convolutions of the step's sizes reach in the same run.
+The benchmark counts the step's arithmetic (convolutions and matrix products, with first and second derivatives) and
+compares its rate with the best rate that single convolutions of the step's sizes reach in the same run.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from gankit import AbstractAdversarialLoss, AbstractPairedLoss, AdversarialLoss,
 
 @attrs.frozen(kw_only=True)
 class L2(AbstractPairedLoss):
-    """Mean squared difference, Eq. 1: ``||x - x̂||²`` as a mean over pixels, so that its weight does not depend on
-    the image's size. Unitless: both images are in [-1, 1]."""
+    """Mean squared difference of a slice and its reconstruction, Eq. 1: ``||x - x̂||²`` as a mean over pixels, so that
+    its weight does not depend on the image's size. Two images (B, C, *S) in [-1, 1] to one unitless loss each, (B,)."""
 
     def build(self) -> PairedLoss:
         from gankit_aae._losses import mean_square
@@ -22,7 +22,10 @@ class L2(AbstractPairedLoss):
 
 @attrs.frozen(kw_only=True)
 class L1(AbstractPairedLoss):
-    """Mean absolute difference over pixels, as in Isola et al. 2017 (arXiv:1611.07004, Eq. 3)."""
+    """Mean absolute difference ``|x - x̂|`` over pixels, as in Isola et al. 2017 (arXiv:1611.07004, Eq. 3).
+
+    Two images (B, C, *S) in [-1, 1] to one unitless loss each, (B,).
+    """
 
     def build(self) -> PairedLoss:
         from gankit_aae._losses import mean_absolute
@@ -33,10 +36,12 @@ class L1(AbstractPairedLoss):
 @attrs.frozen(kw_only=True)
 class BandL2(AbstractPairedLoss):
     """Mean squared difference of the details between two scales, ``||B(x) - B(x̂)||²``: ``B`` is the local mean within
-    ``inner`` pixels minus that within ``inner + beyond``.
+    ``inner`` pixels minus the local mean within ``inner + beyond`` pixels.
 
-    An extension of ours beside Eq. 1: a focal lesion is a small part of a slice's pixels, so that the mean of Eq. 1
-    hardly asks a reconstruction to keep it; its details, of which a lesion is a large part, do. Unitless.
+    An extension of ours beside Eq. 1. A focal lesion is a small part of a slice's pixels, so the mean of Eq. 1 hardly
+    changes when a reconstruction loses it. It is a large part of a slice's details, so this loss does change.
+
+    Two images (B, C, *S) in [-1, 1] to one unitless loss each, (B,).
     """
 
     inner: int = option(0, ge=0, help="reach of the smaller local mean in pixels; 0 for none, 1 for 3 along each axis")
@@ -52,8 +57,9 @@ class BandL2(AbstractPairedLoss):
 class AdversarialLatent(AbstractAdversarialLoss):
     """Jensen-Shannon divergence between the encodings and the prior, Eq. 2.
 
-    The critic maximises ``E_p(z) log D(z) + E log(1 - D(F_enc(a)))`` and the encoder minimises it. The paper prints
-    ``1 - log(D(.))`` in the second term; the standard value, under which Eq. 2 is a JSD, is ``log(1 - D(.))``.
+    The critic maximises ``E_p(z) log D(z) + E log(1 - D(F_enc(a)))`` and the encoder minimises it. Critics return
+    logits (B,), and ``D`` is their sigmoid. The paper prints ``1 - log(D(.))`` in the second term. Under the standard term,
+    ``log(1 - D(.))``, Eq. 2 is a JSD, so this one is used.
     """
 
     on: tuple[str, ...] = option(("latent",), help="place of the graph, normally 'latent'")

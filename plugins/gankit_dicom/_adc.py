@@ -13,7 +13,7 @@ from gankit_dicom._volume import Volume, same_grid
 MAX_ADC = 4000.0
 """1e-6 mm2/s; free water at body temperature is near 3000."""
 APART_S_MM2 = 300.0
-"""How far two b-values must be apart to make an ADC without a third, in s/mm2."""
+"""Two b-values make an ADC without a third if they are this far apart, in s/mm2."""
 
 
 def checked_adc(volume: Volume, rule: AdcRule) -> Volume:
@@ -60,7 +60,11 @@ def computed_adc(by_b: Mapping[float, Volume], rule: DwiRule) -> tuple[Volume, t
 
 
 def _without_perfusion(b_values: list[float], rule: DwiRule) -> list[float]:
-    """Ascending b-values from ``skip_b_below`` on, where three are left, or two that are far enough apart; else all."""
+    """Leave out b-values below ``skip_b_below`` if three others are left, or two that are far enough apart.
+
+    Args:
+        b_values: s/mm2, ascending.
+    """
     left = [b for b in b_values if b >= rule.skip_b_below]
     enough = len(left) >= 3 or (len(left) == 2 and left[1] - left[0] >= APART_S_MM2)
     return left if enough else b_values

@@ -31,12 +31,14 @@ class Enhancement:
 def enhancement(phases: Sequence[tuple[float, Volume]], rule: DceRule) -> Enhancement:
     """Relative enhancement ``S / S_pre - 1`` (unit 1) of phases given with their times in s, in any order.
 
-    Contrast arrives at the last phase before the mean signal of the voxels that rise most has risen by 5% of
-    its whole rise. ``S_pre`` is the mean of the phases up to then, ``early`` and ``late`` of those in the windows.
+    Contrast arrives with the last phase before the mean signal of the voxels that rise most has risen by 5% of its
+    whole rise. ``S_pre`` is the mean of the phases up to this one. ``early`` and ``late`` are computed from the mean of
+    the phases in the rule's windows, which count seconds from the arrival.
 
     Raises:
         Refused: too few phases, two at one time, several grids, or no enhancement.
     """
+    # Phases in order of time, on one grid.
     ordered = sorted(phases, key=lambda phase: phase[0])
     if len(ordered) < rule.phases:
         raise Refused(f"{len(ordered)} phases; a dynamic series needs {rule.phases}")
@@ -46,6 +48,8 @@ def enhancement(phases: Sequence[tuple[float, Volume]], rule: DceRule) -> Enhanc
     volumes = [volume for _, volume in ordered]
     if not all(same_grid(volumes[0].image, volume.image) for volume in volumes):
         raise Refused("phases on several grids")
+
+    # When contrast arrives, and which phases are early and late after that.
     signal_TZYX = np.stack([volume.array for volume in volumes])
     arrival = arrival_phase(signal_TZYX)
     after_T = time_T - time_T[arrival]
@@ -53,6 +57,8 @@ def enhancement(phases: Sequence[tuple[float, Volume]], rule: DceRule) -> Enhanc
     late = _window(after_T, rule.late_s)
     if not early.any():
         raise Refused(f"no phase {rule.early_s[0]:g} to {rule.early_s[1]:g} s after the contrast arrives")
+
+    # Enhancement over the mean of the phases without contrast.
     pre = signal_TZYX[: arrival + 1].mean(axis=0)
     like = volumes[0].like
     return Enhancement(
@@ -68,12 +74,15 @@ def arrival_phase(signal_TZYX: np.ndarray) -> int:
     """Index of the last phase without contrast.
 
     Raises:
-        Refused: the tenth of the middle's voxels that rise most does so by less than a tenth.
+        Refused: the signal does not rise by a tenth, averaged over the tenth of voxels that rise most.
     """
+    # Voxels of the middle half along each axis, and how much each rises.
     _, *size = signal_TZYX.shape
     middle = tuple(slice(length // 4, length - length // 4) for length in size)
     signal_TV = signal_TZYX[(slice(None), *middle)].reshape(len(signal_TZYX), -1)
     rise_V = signal_TV[-max(1, len(signal_TV) // 3) :].mean(axis=0) - signal_TV[0]
+
+    # The mean curve of the tenth that rises most, and where it leaves its baseline.
     mean_T = signal_TV[:, rise_V >= np.quantile(rise_V, 0.9)].mean(axis=1)
     base, rise = mean_T[0], mean_T.max() - mean_T[0]
     if rise < 0.1 * base:

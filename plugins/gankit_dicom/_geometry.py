@@ -33,8 +33,9 @@ class Crop:
 def sample(image: sitk.Image, t2w: sitk.Image, crop: Crop, transform: sitk.Transform | None = None) -> np.ndarray:
     """``image`` on the crop, (slices, size, size) float32; 0 outside of it.
 
-    Places correspond by physical coordinates, through ``transform`` (T2w to ``image``) where given. Between voxels
-    values are linear; where the crop's pixels are larger than the image's, each is the mean over its area.
+    Places correspond by physical coordinates in mm, and through ``transform`` (T2w to ``image``) where it is given.
+    Values between voxels are interpolated linearly. Where the crop's pixels are larger than the image's, a pixel is the
+    mean over its area: the image is sampled on a grid that is finer by a whole factor, and blocks are averaged.
     """
     fine = max(1, math.ceil(crop.spacing_mm / min(image.GetSpacing()[:2]) - 1e-6))
     values = sitk.GetArrayFromImage(_resampled(image, t2w, crop, fine, sitk.sitkLinear, transform))
@@ -78,15 +79,21 @@ def image_like(values: np.ndarray, reference: sitk.Image) -> sitk.Image:
 def _resampled(
     image: sitk.Image, t2w: sitk.Image, crop: Crop, fine: int, interpolator: int, transform: sitk.Transform | None
 ) -> sitk.Image:
+    """``image`` on the grid of the crop, with ``fine`` times as many pixels along each axis of the plane."""
+    # 1. The centre of the first pixel: from the crop's middle, half of the grid back along both axes of the plane.
     spacing, across = crop.spacing_mm / fine, crop.size * fine
     direction = np.array(t2w.GetDirection()).reshape(3, 3)
     middle = t2w.TransformContinuousIndexToPhysicalPoint((*crop.centre, float(crop.slices[0])))
     origin = np.array(middle) - (direction[:, 0] + direction[:, 1]) * spacing * (across - 1) / 2
+
+    # 2. The grid has the T2w's directions and its slices.
     filter_ = sitk.ResampleImageFilter()
     filter_.SetSize((across, across, crop.count))
     filter_.SetOutputSpacing((spacing, spacing, t2w.GetSpacing()[2]))
     filter_.SetOutputOrigin(origin.tolist())
     filter_.SetOutputDirection(t2w.GetDirection())
+
+    # 3. Values of the image at its places.
     filter_.SetInterpolator(interpolator)
     if transform is not None:
         filter_.SetTransform(transform)

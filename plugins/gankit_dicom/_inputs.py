@@ -73,7 +73,7 @@ class Request:
 
     @property
     def protocol_name(self) -> str:
-        """Of a shipped protocol; what a user calls a file is not repeated."""
+        """The name of a shipped protocol. The name of a user's file is not repeated, since it may name a site."""
         return self.protocol if (FOLDER / f"{self.protocol}.toml").is_file() else "of the user"
 
 
@@ -178,7 +178,7 @@ def _table(file: Path | None, what: str, read: Callable[[Path], Table], without:
 
 
 def _only_case(cases: Mapping[tuple[str, str], bool], study: _Study) -> bool | None:
-    """What the marksheet says of a patient with one study, where studies go by other names."""
+    """The marksheet's only line on this patient, for a study that it calls by another name; None if it has several."""
     own = [cs for (patient, _), cs in cases.items() if patient == study.patient]
     return own[0] if len(own) == 1 else None
 

@@ -41,7 +41,7 @@ def locate(t2w: sitk.Image) -> Place:
 
 
 def symmetry_shift(images_ZYX: np.ndarray, x_mm: float) -> float:
-    """How far right of the middle column, in mm, mirroring the images explains them best.
+    """Find the plane of symmetry: how far it lies to the right of the middle column, in mm.
 
     Maximises the correlation of the mean smoothed image with its mirror image, less ``(shift / 10 mm)^2 / 20``.
     """

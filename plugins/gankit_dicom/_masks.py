@@ -107,7 +107,7 @@ def _places(sources: Sequence[AbstractSource]) -> Iterator[np.ndarray]:
     for source in sources:
         try:
             yield source.corners()
-        except Refused:  # of which the import of its study tells
+        except Refused:  # the import of its study says why
             continue
 
 
@@ -117,10 +117,10 @@ def _same_place(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def rule_of(text: str, rules: Sequence[MaskRule]) -> MaskRule:
-    """The first rule of which a word is in the path.
+    """The first rule that has a word which is in the path.
 
     Raises:
-        Refused: none.
+        Refused: there is no such rule.
     """
     for rule in rules:
         if any(word in text for word in rule.words):

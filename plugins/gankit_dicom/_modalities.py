@@ -49,6 +49,7 @@ def choose(sources: Sequence[AbstractSource], protocol: Protocol, log: Log) -> C
 
 
 def _candidates(modality: str, sources: Sequence[AbstractSource], protocol: Protocol, log: Log) -> list[AbstractSource]:
+    """Sources that may be of a modality, the preferred first; why the others may not goes to the log."""
     candidates = []
     for source in sources:
         if why := source.against(modality, protocol):
@@ -95,6 +96,7 @@ def _refuse_other_frame(source: AbstractSource, t2w: Volume) -> None:
 
 
 def _overlapping(volume: Volume, t2w: Volume) -> Volume:
+    """The volume, if it reaches the middle of the T2w."""
     size = t2w.image.GetSize()
     middle = t2w.image.TransformContinuousIndexToPhysicalPoint([(length - 1) / 2 for length in size])
     index = volume.image.TransformPhysicalPointToContinuousIndex(middle)
@@ -106,6 +108,8 @@ def _overlapping(volume: Volume, t2w: Volume) -> Volume:
 def _computed(
     sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log
 ) -> tuple[Volume | None, str]:
+    """An ADC map computed from the diffusion series, and the b-values in words; None if it cannot be computed."""
+    # One volume for each b-value, from the first series that has it.
     by_b: dict[float, Volume] = {}
     used: dict[float, int] = {}
     for source in _candidates("dwi", sources, protocol, log):
@@ -117,6 +121,8 @@ def _computed(
             continue
         for b in found.keys() - by_b.keys():
             by_b[b], used[b] = found[b], source.number
+
+    # The fit, and in the log the series that it used.
     try:
         adc, chosen = computed_adc(by_b, protocol.dwi)
         adc = _overlapping(checked_adc(adc, attrs.evolve(protocol.adc, scale=1.0)), t2w)
@@ -130,6 +136,7 @@ def _computed(
 
 
 def _dynamic(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log) -> Enhancement | None:
+    """Enhancement from the largest group of dynamic series at one place that gives any; None if none does."""
     groups: dict[tuple[object, ...], list[AbstractSource]] = defaultdict(list)
     for source in _candidates("dce", sources, protocol, log):
         groups[source.place].append(source)

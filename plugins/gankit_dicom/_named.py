@@ -31,10 +31,10 @@ class Found:
 def find_volumes(
     files: Sequence[Path], folder: Path, pattern: str | None, protocol: Protocol
 ) -> tuple[list[Found], list[tuple[int, str]]]:
-    """Studies among files, and files of none with the reason, by their number in the order of paths.
+    """Find the studies among files. A file that belongs to none is returned by its number, with the reason.
 
-    Of several patterns the one that finds most T2w volumes is taken. Where none finds any, the folder's own name counts
-    as part of each path, so that one patient's folder can be given.
+    Without a pattern, the one of ``PATTERNS`` that finds the most T2w volumes is taken. If none finds any, the folder's
+    own name is put before each path, so that a user can give one patient's folder.
 
     Raises:
         InputError: the pattern lacks ``{patient}`` or ``{name}``, or names another field.
@@ -95,10 +95,9 @@ def expression(pattern: str) -> re.Pattern[str]:
     bare = re.sub(r"\.(nii\.gz|nii|mha|mhd|nrrd)$", "", pattern)
     last = fields[-1]
     parts = FIELD.split(bare)
+    inner = "[^/_]+" if "_{" in bare else "[^/]+"  # where _ parts the fields, only the last one may hold it
     text = "".join(
-        (f"(?P<{part}>[^/]+)" if part == last else f"(?P<{part}>[^/_]+)" if "_{" in bare else f"(?P<{part}>[^/]+)")
-        if place % 2
-        else re.escape(part)
+        f"(?P<{part}>{'[^/]+' if part == last else inner})" if place % 2 else re.escape(part)
         for place, part in enumerate(parts)
     )
     return re.compile(rf"(?:^|/){text}$")

@@ -59,7 +59,7 @@ def write_part(part: Part, file: Path) -> None:
 
 
 def read_part(file: Path) -> Part | None:
-    """A kept part; none where there is none or it does not read."""
+    """A kept part; None if there is none or it cannot be read."""
     try:
         with np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}

@@ -10,7 +10,7 @@ MAX_SHIFT_MM = 12.0
 """Patients move less between series; a larger shift is a failed registration."""
 BINS = 32
 PIXEL_MM = 1.0
-"""Looked at in steps of about this; other images are coarser than T2w."""
+"""T2w is thinned out to pixels of about this size, since the other images are coarser."""
 SAMPLES = 8000
 """Voxels that a step of the optimisation looks at."""
 
@@ -33,13 +33,16 @@ def refine(
 ) -> Registration:
     """Align ``moving`` to ``t2w`` within a box of T2w voxels (slices, rows, columns): rigid, then B-spline.
 
-    Each step starts from what the one before gave and is kept only if the mutual information over the box, Mattes et
-    al. 2003, is larger than before and no place moves by more than 12 mm.
+    Each step starts from the result of the step before. It is kept only if it raises the mutual information over the
+    box (Mattes et al. 2003) and moves no place by more than 12 mm.
     """
+    # 1. What the headers give is the figure to beat.
     fixed = _cut(t2w, box)
     used = sitk.Transform()
     best = mutual_information(fixed, moving, used)
     figures, kept = [("header", best)], "header"
+
+    # 2. Each step is tried on top of what is used so far.
     for step in {"none": (), "rigid": ("rigid",), "deformable": ("rigid", "deformable")}[method]:
         tried = _optimised(fixed, moving, used, step, seed)
         found = mutual_information(fixed, moving, tried) if tried is not None else float("-inf")
@@ -76,6 +79,8 @@ def largest_shift(fixed: sitk.Image, transform: sitk.Transform) -> float:
 def _optimised(
     fixed: sitk.Image, moving: sitk.Image, before: sitk.Transform, step: str, seed: int
 ) -> sitk.Transform | None:
+    """The transform ``before``, refined by one step; None where the images stop overlapping."""
+    # 1. Mutual information over a random part of the voxels; with one thread, sums come in one order.
     method = sitk.ImageRegistrationMethod()
     method.SetNumberOfThreads(1)
     method.SetMetricAsMattesMutualInformation(BINS)
@@ -83,6 +88,8 @@ def _optimised(
     method.SetMetricSamplingPercentage(min(1.0, SAMPLES / fixed.GetNumberOfPixels()), seed)
     method.SetInterpolator(sitk.sitkLinear)
     method.SetMovingInitialTransform(before)
+
+    # 2. What may move: six numbers from coarse to fine, or the points of a B-spline.
     if step == "rigid":
         middle = fixed.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in fixed.GetSize()])
         start: sitk.Transform = sitk.Euler3DTransform(middle, 0.0, 0.0, 0.0)
@@ -95,6 +102,8 @@ def _optimised(
         method.SetOptimizerAsLBFGSB(
             numberOfIterations=15, maximumNumberOfCorrections=5, maximumNumberOfFunctionEvaluations=40
         )
+
+    # 3. The optimiser changes ``start`` in place.
     method.SetInitialTransform(start, inPlace=True)
     try:
         method.Execute(fixed, moving)

@@ -67,15 +67,15 @@ class AbstractSource(ABC):
 
     @abstractmethod
     def volume(self) -> Volume:
-        """It as one volume. Raises Refused."""
+        """Read it as one volume. Raises Refused."""
 
     @abstractmethod
     def diffusion(self) -> dict[float, Volume]:
-        """It by b-value in s/mm2. Raises Refused."""
+        """Read its volumes by b-value in s/mm2. Raises Refused."""
 
     @abstractmethod
     def phases(self, time_in_text: str) -> list[tuple[float, Volume]]:
-        """It by time in s. Raises Refused."""
+        """Read its volumes with their times in s. Raises Refused."""
 
 
 @attrs.frozen

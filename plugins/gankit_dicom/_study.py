@@ -228,8 +228,11 @@ def _sampled(
 def _refined(
     task: StudyTask, t2w: sitk.Image, image: sitk.Image, crop: Crop, gland: np.ndarray | None, record: dict[str, Any]
 ) -> sitk.Transform | None:
+    """The refined transform from T2w to ``image`` if it is asked for and better; what was tried goes to the record."""
     if task.options.register == "none":
         return None
+
+    # The box that is looked at: around the gland, else all of the crop.
     shown = np.zeros(t2w.GetSize()[::-1], dtype=bool)
     reach = int(crop.width_mm / 2 / t2w.GetSpacing()[0])
     column, row = (round(place) for place in crop.centre)
@@ -245,6 +248,7 @@ def _refined(
 def _adc(
     task: StudyTask, adc: sitk.Image, t2w: sitk.Image, crop: Crop, transform: Any, record: dict[str, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
+    """ADC on the crop and where it is present; voxels without a measurement are treated as the options say."""
     measured = measured_mask(adc)
     record["unmeasured"] = float(1 - sample(measured, t2w, crop, transform).mean())
     if task.options.zeros == "inpaint":
@@ -259,6 +263,7 @@ def _adc(
 def _where_covered(
     images: np.ndarray, image: sitk.Image, t2w: sitk.Image, crop: Crop, transform: Any
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Images of slices that ``image`` covers, 0 in the others, and which these are."""
     present = inside(image, t2w, crop, transform) >= COVERED
     images[~present] = 0
     return images, present

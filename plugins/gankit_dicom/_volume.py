@@ -22,7 +22,7 @@ GAP_TOLERANCE = 0.05
 """Part of a slice gap by which gaps may differ, and by which images may drift in the plane."""
 
 CORNERS = np.array([[corner >> axis & 1 for axis in range(3)] for corner in range(8)])
-"""Which end of each axis a corner is at."""
+"""(8, 3): 0 where a corner is at the lower end of an axis, 1 at the upper end."""
 
 
 @attrs.frozen(eq=False)
@@ -56,7 +56,7 @@ class Volume:
 
 
 def stack(headers: Sequence[Header]) -> Volume:
-    """One volume from images of one series, one a place.
+    """Stack images of one series, one image for each place, to a volume.
 
     Raises:
         Refused: the images do not make one regular stack, or their pixels cannot be trusted.
@@ -92,6 +92,7 @@ def _refuse_mixed(headers: Sequence[Header]) -> None:
 
 def _stacking(headers: Sequence[Header]) -> tuple[np.ndarray, list[int], float]:
     """Unit normal, order along it, and the regular gap in mm."""
+    # 1. The order of slices along their normal.
     first = headers[0]
     normal = np.cross(first.orientation[:3], first.orientation[3:])
     positions = np.array([header.position_mm for header in headers])
@@ -99,11 +100,15 @@ def _stacking(headers: Sequence[Header]) -> tuple[np.ndarray, list[int], float]:
     order = np.argsort(along, kind="stable")
     if len(headers) < 3:
         raise Refused(f"{len(headers)} slices; a volume needs 3 or more")
+
+    # 2. Slices at equal distances, none twice and none missing.
     gaps = np.diff(along[order])
     gap_mm = float(np.median(gaps))
     if (gaps < 0.01).any():
         raise Refused(f"{int((gaps < 0.01).sum()) + 1} images at one place")
     _refuse_uneven(gaps, gap_mm)
+
+    # 3. Slices above each other, at the distance that the header gives.
     across = positions - along[:, None] * normal
     if np.abs(across - across.mean(axis=0)).max() > max(GAP_TOLERANCE * gap_mm, 0.05):
         raise Refused("slices are shifted against each other in their plane")
@@ -193,6 +198,8 @@ def file_corners(file: Path) -> np.ndarray:
         raise Refused("cannot be read: damaged, cut short or of an unknown kind") from error
     if reader.GetDimension() != 3:
         raise Refused("not one volume of 3 axes")
+
+    # From the first voxel to the last along each axis; a corner is at the start or the end of each.
     axes = (
         np.array(reader.GetDirection()).reshape(3, 3) * np.array(reader.GetSpacing()) * (np.array(reader.GetSize()) - 1)
     )

@@ -14,11 +14,13 @@ class AuxiliaryJensenShannon(AbstractAdversarialLoss):
     """Jensen-Shannon divergence between the candidates and a pool of the other class, Eqs. 8 and 9, which critic AND
     player maximise (Eq. 10).
 
-    ``J = E log C(a) + E log(1 - C(â))`` with ``a`` from the pool. The paper prints ``1 - log(C(.))`` in the second
-    term; the standard value, under which J is a JSD, is ``log(1 - C(.))``. Once the two manifolds separate, C(â)
-    goes to 0 and the gradient vanishes: the distance steers only while the candidates lack what tells the classes
-    apart (II-C). With ``alongside`` the critic also sees real slices of the candidates' class on the candidates'
-    side: an extension of ours, not the paper's.
+    ``J = E log C(a) + E log(1 - C(â))`` with ``a`` from the pool. Critics return logits (B,), and ``C`` is their
+    sigmoid. The paper prints ``1 - log(C(.))`` in the second term. Under the standard term, ``log(1 - C(.))``, J is a
+    JSD, so this one is used.
+
+    Once the two manifolds separate, C(â) goes to 0 and the gradient vanishes: the distance steers the
+    candidates only while they lack what tells the classes apart (II-C). With ``alongside``, an extension of ours, the
+    critic also sees real slices of the candidates' class on the candidates' side.
     """
 
     approaches: ClassVar[bool] = False

@@ -23,7 +23,7 @@ from gankit_metrics._training import Schedule, applied, drawn, fit, weights, wit
 from gankit_metrics._unet import SmallUNet
 
 FAINT = 0.01
-"""Least contrast of a lesion as a share of the modality's range, where real lesions have less."""
+"""Least contrast that a lesion must have, as a share of the modality's range, even if real lesions have less."""
 
 
 @attrs.frozen(eq=False)
@@ -39,12 +39,15 @@ class Detector:
 
     def found(self, cohort: Cohort, evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
         """Slices (N,) with a region, and those (N,) whose region has the contrast of a lesion in every modality."""
+        # The surest region of each slice, and the ring around it within the tissues that lesions grow in.
         logit, *tissue = np.moveaxis(applied(self.network, evaluation.stacked(cohort)), 1, 0)
         core = surest_region(logit)
         ring = surroundings(core)
         for around in tissue:
             ring &= around > 0
         regions = Regions(core, ring)
+
+        # Whether its contrast is that of a lesion, in all modalities.
         any_N = alike_N = regions.measurable()
         for name in evaluation.modalities:
             contrast_N = self.sign[name] * np.nan_to_num(regions.contrast(cohort.modalities[name].values))
@@ -55,6 +58,7 @@ class Detector:
 def detector(evaluation: Evaluation, width: int, schedule: Schedule) -> Detector:
     """Train on the real train slices, lesions and not, and keep the weights."""
     train = _with_known_lesions(evaluation)
+    # What the network sees and learns.
     target = _target(train, next(iter(evaluation.modalities.values())).shape[1:])
     channels = sum(spec.shape[0] for spec in evaluation.modalities.values())
     build = partial(SmallUNet, channels, target.shape[1], target.ndim - 2, width)
@@ -73,7 +77,8 @@ def detector(evaluation: Evaluation, width: int, schedule: Schedule) -> Detector
 
 
 def _with_known_lesions(evaluation: Evaluation) -> Cohort:
-    """The real train slices but those that may have a lesion, by the label, of which no ground truth shows one."""
+    """The real train slices of which it is known whether they have a lesion: the ground truth shows one, or the label
+    is 0. A slice that has the label, or an unknown one, but no lesion in the ground truth is left out."""
     real = evaluation.real
     shown_N = real.truth["lesion"].reshape(len(real), -1).any(axis=1)
     free_N = real.labels[evaluation.label] == 0
@@ -81,7 +86,8 @@ def _with_known_lesions(evaluation: Evaluation) -> Cohort:
 
 
 def _target(train: Cohort, sides: tuple[int, ...]) -> np.ndarray:
-    """Share of each pixel that is lesion, and that is tissue lesions grow in or lesion, (N, 1 or 2, *sides)."""
+    """What the network learns, (N, 1 or 2, *sides): the share of each pixel that is lesion and, where there is ground
+    truth, the share that is lesion or a tissue that lesions grow in."""
     shares = [lesion_fraction(train, sides)]
     if "tissue" in train.truth:
         shares.append(np.maximum(shares[0], tissue_fraction(train, tissues_around(train), sides)))
@@ -98,8 +104,8 @@ def _loss(network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
 
 
 def _contrasts(train: Cohort, evaluation: Evaluation) -> tuple[dict[str, float], dict[str, float]]:
-    """Sign and margin by modality, of real lesions seen as the network is to see them: pixels that are mostly lesion,
-    and the ring around."""
+    """Sign and margin by modality, from the contrast of real lesions. As in what the network finds, the core is the
+    pixels of which at least half is lesion, and the ring lies around it."""
     sign, margin = {}, {}
     for name, spec in evaluation.modalities.items():
         core = lesion_fraction(train, spec.shape[1:]) >= 0.5

@@ -26,7 +26,7 @@ _HALF_BATCH = 32
 _LEARNING_RATE = 4e-3
 _DECAY = 0.05
 _SHIFT = 16
-"""A slice is moved by up to one of so many parts of its side."""
+"""A slice is moved along each axis by at most this fraction of its side: 1 / 16."""
 _GAIN = 0.05
 _NOISE = 0.03
 _SETTINGS = {
@@ -107,9 +107,9 @@ def _features(network: _Network, x_NCS: np.ndarray) -> np.ndarray:
 
 
 def _trained(wanted: np.ndarray, others: np.ndarray, generator: np.random.Generator) -> _Network:
-    """Binary cross-entropy on balanced batches of changed slices; Adam with decoupled weight decay, whose step size
-    falls to zero along a half cosine. Without the changes the features would tell training slices from other real
-    slices: the Frechet distance between the two was 26 instead of 3 with 400 slices of the phantom."""
+    """Train with binary cross-entropy on balanced batches of randomly changed slices, by Adam with decoupled weight
+    decay, whose step size falls to zero along a half cosine. Without the changes, the features tell training slices
+    from other real slices: with 400 slices of the phantom, the Frechet distance between the two was 26 instead of 3."""
     network = drawn(partial(_Network, wanted.shape[1:]), generator, _first_values)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=_DECAY)
     rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, _STEPS)
@@ -133,7 +133,7 @@ def _first_values(name: str, parameter: Tensor, generator: np.random.Generator) 
 
 
 def _augmented(x_BCS: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Mirrored half of the time, moved, with another contrast in each channel, under weak noise."""
+    """Change slices at random: mirror half of them, move each, change the contrast of each channel, add weak noise."""
     axes = tuple(range(1, x_BCS.ndim - 1))
     most = [side // _SHIFT for side in x_BCS.shape[2:]]
     mirrored_B = generator.random(len(x_BCS)) < 0.5

@@ -35,7 +35,7 @@ class Fitted:
 
     @property
     def tall(self) -> bool:
-        """Whether samples are more than features."""
+        """Whether there are more samples than features."""
         return len(self.spread_ND) > self.spread_ND.shape[1]
 
     @cached_property
@@ -54,8 +54,8 @@ def frechet(x: Fitted, y: Fitted) -> float:
     """Frechet distance between two normal distributions, Eq. 6 of Heusel et al. 2017 (arXiv:1706.08500):
     ``|m_x - m_y|² + tr(S_x + S_y - 2 (S_x S_y)^½)``, in squared units of the features.
 
-    With ``S = A' A``, the trace of ``(S_x S_y)^½`` is the sum of the singular values of ``A_x A_y'``: the (D, D)
-    covariances give them where samples are many, the (N, M) products of samples where features are.
+    With ``S = A' A``, the trace of ``(S_x S_y)^½`` is the sum of the singular values of ``A_x A_y'``. If there are more
+    samples than features, they follow from the (D, D) covariances, else from the (N, M) products of samples.
     """
     if x.tall and y.tall:
         squares = np.linalg.eigvalsh(y.root.T @ x.covariance @ y.root)

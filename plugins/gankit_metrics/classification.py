@@ -1,5 +1,5 @@
-"""``sca`` and ``gan-test``: what a classifier learns from candidates, and what one that knows real slices makes of
-them."""
+"""``sca`` tests a classifier that is trained on candidates; ``gan-test`` tests candidates with a classifier that is
+trained on real slices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 FEWEST = 8
-"""Slices a class needs to be trained on."""
+"""Slices that each class needs, for a classifier to be trained."""
 TOO_FEW = f"needs {FEWEST} slices of each label to train on"
 NO_TEST = {
     "fresh": "there are no fresh patients to test on",
@@ -26,19 +26,20 @@ NO_TEST = {
 
 @attrs.frozen(kw_only=True)
 class SliceClassificationAccuracy(AbstractMetric):
-    """SCA of Wang et al., IV: the accuracy of a network of two fully connected layers that is trained on candidates,
-    as slices with the wanted label, and as many real train slices without it, and tested on real test slices.
+    """SCA of Wang et al., IV: the accuracy of a network of two fully connected layers on real test slices. It is
+    trained on the candidates, which stand for slices with the wanted label, and on as many real train slices without
+    the label.
 
     Readings: ``{test}.{view}.{accuracy, auc}``. Tests: ``test``, the test split of the real cohort (in the paper 50 +
     50 slices, too few to tell methods apart: one classifier's accuracy ranges over 19 points when the patients are
     drawn anew), and ``fresh``, slices of patients that no training saw. Views: ``all`` modalities together, and
     each alone.
 
-    It is a GAN-train score (Shmelkov et al. 2018, "How good is my GAN?", Sec. 3), and can be misled: a network that
-    tells synthetic from real has its training data right without learning what it is asked. With 1,500 steps instead
-    of the 800 here, a faint grid on real slices with the wanted label brings ``fresh.all.accuracy`` from .73 to .59
-    and leaves the AUC, .81, as it is, so read both; such a network has a sensitivity near 0 and a specificity near 1,
-    which the note gives. ``gan-test`` is free of it.
+    It is a GAN-train score (Shmelkov et al. 2018, "How good is my GAN?", Sec. 3), and artefacts mislead it: a network
+    that learns to tell synthetic from real classifies its training data correctly without learning the label. With
+    1,500 steps instead of the 800 here, a faint grid on real slices with the wanted label brings ``fresh.all.accuracy``
+    from .73 to .59 and leaves the AUC, .81, as it is, so read both; such a network has a sensitivity near 0 and a
+    specificity near 1, which the note gives. ``gan-test`` does not have this weakness.
     """
 
     hidden: int = option(64, ge=1, help="units of the first layer")
@@ -76,12 +77,12 @@ def views(evaluation: Evaluation) -> dict[str, tuple[str, ...]]:
 
 
 def _some(count: int, wanted: int, evaluation: Evaluation) -> np.ndarray:
-    """Indices of as many of ``count`` slices as are wanted, without repetition; all where there are fewer."""
+    """Indices of ``wanted`` of ``count`` slices, drawn without repetition; all if there are fewer."""
     return np.sort(evaluation.draws("sca/others").permutation(count)[:wanted])
 
 
 def _tests(evaluation: Evaluation) -> dict[str, tuple[Cohort, Cohort] | None]:
-    """Real slices with the wanted label and without, by test, the largest test first; None where there are none."""
+    """By test, the largest first: real slices with the wanted label, and those without; None if one is lacking."""
     tests = {
         "fresh": _both(evaluation.fresh_pool),
         "test": _both(evaluation.pool),
@@ -99,8 +100,8 @@ def _both(pool: Callable[[Literal["test"], bool], Cohort | None]) -> tuple[Cohor
 
 
 def largest_test(evaluation: Evaluation) -> tuple[str, Cohort, Cohort] | None:
-    """Name of the test, and real slices with the wanted label and without: of fresh patients where there are any, else
-    the test split; None where that has not both."""
+    """The test of fresh patients if there are any, else that of the test split: its name, real slices with the wanted
+    label, and those without. None if the test split lacks one of the two."""
     name, cohorts = next(iter(_tests(evaluation).items()))
     return None if cohorts is None else (name, *cohorts)
 
@@ -148,13 +149,13 @@ class GanTest(AbstractMetric):
     """GAN-test (Shmelkov et al. 2018, "How good is my GAN?", Sec. 3): a convolutional classifier that is trained on
     real train slices alone tells candidates from real test slices without the wanted label.
 
-    Readings, for all modalities and for each alone: ``{view}.accuracy``, the mean of the share of candidates that it
-    gives the wanted label and of the share of real slices that it does not, and ``{view}.auc``. The aim is what real
-    test slices with the label get instead of candidates, which the notes give.
+    Readings, for all modalities and for each alone: ``{view}.accuracy`` and ``{view}.auc``. The accuracy is the mean of
+    two shares: candidates to which it gives the wanted label, and real slices to which it does not. The aim is the
+    value that real test slices with the label get in place of candidates; the notes give it.
 
-    It never sees a candidate while it is trained, so it cannot learn synthetic against real, which ``sca`` may.
-    Accuracy / AUC of ways around that, by what candidates are (1,942 slices of fresh phantom patients, 32 x 32, ADC and
-    T2w; real slices get .84 / .91; the network is this one throughout):
+    It never sees a candidate while it is trained, so it cannot learn to tell synthetic from real, as the classifier of
+    ``sca`` can. Accuracy / AUC of other remedies, by what the candidates are (1,942 slices of fresh phantom patients,
+    32 x 32, ADC and T2w; real slices get .84 / .91; the network is this one throughout):
 
     ====================================  ===========  ===========  ===========  ===========
     candidates                            paper's      jittered     added        gan-test
@@ -169,12 +170,12 @@ class GanTest(AbstractMetric):
     real nonCS, faint stripes             .50 / .59    .50 / .55    .79 / .87    .49 / .44
     ====================================  ===========  ===========  ===========  ===========
 
-    Paper's: trained on candidates against real nonCS. Jittered: the same, both under random noise, blur, gain and
-    offset. Added: candidates added to the real CS train slices; it hides a useless candidate. A linear discriminant of
-    candidates against real nonCS in the features of a network trained on real slices kept real CS at .82 / .89 and
-    more under all of these, but gave real nonCS with the checkerboard .67 / .75. Only GAN-test is right on every
-    row. In return it does not see whether candidates differ from each other, which recall and coverage
-    do, and a synthesizer may please it without a focal lesion, which ``oracle`` sees.
+    Paper's: trained on candidates against real nonCS. Jittered: the same, with random noise, blur, gain and offset on
+    both. Added: trained on real CS slices and candidates together; a useless candidate does not show. A linear
+    discriminant of candidates against real nonCS in the features of a network trained on real slices kept real CS at
+    .82 / .89 and more under all of these, but gave real nonCS with the checkerboard .67 / .75. Only GAN-test is right
+    on every row. In return it does not see whether candidates differ from each other, which recall and coverage do, and
+    a synthesizer may please it without a focal lesion, which ``oracle`` sees.
     """
 
     width: int = option(12, ge=1, help="channels after the first convolution")

@@ -17,11 +17,11 @@ class PairConsistency(AbstractMetric):
     """The error with which an independent regressor, trained on real train pairs of every label, predicts each
     further modality of a slice from the first one: ``mean |f(first) - other|`` over pixels and slices.
 
-    Readings, for each further modality: ``{modality}.ratio``, the error over that on real test pairs with the wanted
-    label (of fresh patients where there are any), and ``{modality}.error``, in the modality's unit. The aim is the
-    value of real pairs, 1 in the ratio: below it candidates are smoother than real slices, since blur is easy to
-    predict. The notes give the error on real pairs, and on the candidate's own modalities shuffled among slices,
-    which is what pairs that have nothing to do with each other get.
+    Readings, for each further modality: ``{modality}.error``, in the modality's unit, and ``{modality}.ratio``, this
+    error divided by the error on real test pairs with the wanted label (of fresh patients if there are any). The aim is
+    the value of real pairs, so a ratio of 1. Below 1, candidates are smoother than real slices, since blur is easy to
+    predict. The notes give the error on real pairs, and the error on the candidates' own modalities shuffled among
+    slices: the value of pairs whose modalities have nothing to do with each other.
 
     The idea is that of a predictive score, train on real and test on synthetic (Yoon et al. 2019, "Time-series
     generative adversarial networks", Sec. 5).

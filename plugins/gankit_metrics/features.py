@@ -18,7 +18,7 @@ PUBLISHED_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e9
 """Of ``inception-2015-12-05.pt``, NVIDIA's TorchScript translation of the TensorFlow network."""
 
 ENVIRONMENT = "GANKIT_INCEPTION"
-"""Names that file where the option does not."""
+"""Environment variable with the path of that file, for where the option gives none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -81,8 +81,8 @@ class RandomFrechet(AbstractMetric):
     real slices. It sees blur, noise and grids, but hardly lesions, which ``frechet`` sees. Random networks as
     feature spaces of generative models: Naeem et al. 2020 (arXiv:2002.09797, Sec. 3.3).
 
-    Of the pairs, and of each modality alone: synthesized pairs whose modalities do not belong together differ from
-    real ones as pairs alone.
+    There is one distance for the pairs and one for each modality alone. If the modalities of synthesized pairs do not
+    belong together, only the distance of the pairs shows it.
     """
 
     neighbours: int = option(3, ge=1, help="size of the neighbourhoods of recall")
@@ -109,7 +109,7 @@ class HighFrequency(AbstractMetric):
 @attrs.frozen(kw_only=True)
 class Diversity(AbstractMetric):
     """Mean structural similarity between slices of different patients, for each modality (Odena et al. 2017,
-    arXiv:1610.09585, Sec. 4.2): above the real slices' own where a model repeats itself.
+    arXiv:1610.09585, Sec. 4.2). If a model repeats itself, it is higher than between real slices.
 
     Multi-scale SSIM (Wang et al. 2003) has 5 scales and a window of 11 pixels, for which slices under 176 pixels are
     too small; there the window is 7 pixels and there are as many scales as fit (3 at 32 pixels, 4 at 64), with the
@@ -126,10 +126,10 @@ class Diversity(AbstractMetric):
 
 @attrs.frozen(kw_only=True)
 class Memorisation(AbstractMetric):
-    """Whether candidates repeat, or betray, the training slices; held-out real slices of other patients are those of
-    the fresh cohort's test split, or without one the real test split.
+    """Whether candidates repeat or betray the training slices, compared with held-out real slices of other patients:
+    the fresh cohort's test split or, without a fresh cohort, the real test split.
 
-    In the features of ``frechet`` and in pixels averaged down to 8 or fewer along each axis:
+    Readings in two spaces, the features of ``frechet`` and pixels averaged down to 8 or fewer along each axis:
     ``ratio``: mean distance from a candidate to the nearest training slice over that to the nearest held-out slice,
     equal counts of both; 1 for real slices, 0 for copies.
     ``copies``: share of candidates closer to a training slice than 99% of held-out slices are; .01 for real slices,

@@ -19,10 +19,12 @@ SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 
 @attrs.frozen(kw_only=True)
 class LesionContrast(AbstractMetric):
-    """Contrast of a lesion in a real slice's reconstruction (encoder, then synthesizer) over its contrast in the slice,
-    the median over slices; contrast is the mean of the surrounding ring minus the mean of the core, or the reverse in
-    a modality whose real train lesions are bright, by their median. It is the contrast recovery coefficient of phantom
-    measurements (NEMA NU 2), with the real slice in place of the phantom.
+    """How much of a lesion's contrast a reconstruction (encoder, then synthesizer) keeps: the contrast in the
+    reconstruction over the contrast in the real slice, the median over slices.
+
+    Contrast is the mean of the surrounding ring minus the mean of the core, or the reverse in a modality in which the
+    median real train lesion is bright. The ratio is the contrast recovery coefficient of phantom measurements (NEMA NU
+    2), with the real slice in place of the phantom.
 
     Readings: ``{modality}.{split}`` for both splits of the real cohort, over slices with the wanted label and ground
     truth ``lesion``. 1 is perfect, 0 a lesion lost, below 0 one turned round. Intervals resample patients.
@@ -31,10 +33,10 @@ class LesionContrast(AbstractMetric):
     at least), the ring those within 3 of 64 pixels of the lesion and outside it. Lesions whose real contrast is below
     ``least`` of the range are left out, since the ratio would be noise; the notes count them.
 
-    Where there is ground truth ``tissue``, the ring keeps to the tissues that lesions grow in, those that
-    surround them most often for how common they are. Otherwise it takes in fat, dark in ADC, and a lesion that is lost
-    altogether gets less than 0: low-pass filtered slices (Gaussian, 4 of 32 pixels) get -.12 in the phantom's ADC with
-    the whole ring and .08 with the restricted one, and the contrast of real lesions is twice as large.
+    Where there is ground truth ``tissue``, the ring keeps to the tissues that lesions grow in: those that surround
+    lesions most often, relative to how common they are. A whole ring takes in fat, which is dark in ADC, and then a
+    lesion that is lost altogether gets less than 0: low-pass filtered slices (Gaussian, 4 of 32 pixels) get -.12 in the
+    phantom's ADC with the whole ring and .08 with the restricted one, which doubles the contrast of real lesions.
     """
 
     least: float = option(0.01, gt=0, help="smallest real contrast that is taken, as a share of the modality's range")

@@ -19,23 +19,25 @@ BETTER: dict[str, Literal["higher", "lower", "real"]] = {
     "real.other": "lower",
 }
 CLEAR = 8
-"""Lesions of two pixels or more that the detector needs to be trained on."""
+"""The detector needs this many lesions of two pixels or more to be trained on."""
 
 
 @attrs.frozen(kw_only=True)
 class Oracle(AbstractMetric):
-    """The share of slices with a lesion that has the contrast of one in every modality, found by a segmentation network
-    that is trained on the real train slices and their ground truth ``lesion``; candidates have no truth, so it is
-    asked in its place. Train slices that have the label or may have it, and no lesion in the truth, teach nothing.
+    """The share of candidates in which a segmentation network finds a lesion.
+
+    Candidates have no ground truth, so a network that was trained on the real train slices and their ground truth
+    ``lesion`` takes its place. Train slices that have the label, or may have it, but no lesion in the ground truth are
+    not used. A region counts as a lesion only if it has the contrast of a real lesion in every modality.
 
     Readings, all of the share of slices: ``lesion`` of candidates, and for comparison ``real.wanted`` (the detector's
     sensitivity) and ``real.other`` (how often it is wrong) of real test slices with and without the label.
 
-    The network's surest region (connected pixels of probability above one half, two at least) counts as a lesion where
-    its contrast, mean of the surrounding ring minus mean of the region, is in every modality at least that of the
-    tenth percentile of real train lesions, and 1% of the range. Whether lesions are dark or bright in a modality is
-    the sign of their median contrast. Where there is ground truth ``tissue``, the network segments the tissues that
-    lesions grow in as well, and rings keep to them. The aim is ``real.wanted``.
+    The region is the network's surest one: connected pixels of probability above one half, two at least. Its contrast
+    is the mean of the surrounding ring minus the mean of the region. In every modality it must be at least the tenth
+    percentile of the contrasts of real train lesions, and at least 1% of the range. The sign of the median contrast of
+    real lesions says whether lesions are dark or bright in a modality. Where there is ground truth ``tissue``, the
+    network also segments the tissues that lesions grow in, and rings keep to them. The aim is ``real.wanted``.
     """
 
     width: int = option(12, ge=1, help="channels of the detector, a U-Net, at full size")

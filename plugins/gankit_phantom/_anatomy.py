@@ -64,15 +64,17 @@ def procedural_gland(generator: np.random.Generator, size: int, bulk_N: Array, l
         level_N: where the slice is, 0 base to 1 apex.
     """
     count = len(level_N)
-
     varied = partial(near, generator, count)
 
+    # The whole gland: widest near the middle, larger where the transition zone is enlarged.
     taper_N = 1 - 0.55 * np.clip(np.abs(level_N - 0.42), 0, 0.6) ** 1.5
     half_width = varied(0.57, 0.03) * taper_N * (1 + 0.08 * (bulk_N - 0.5))
     half_height = varied(0.43, 0.03) * taper_N * (1 + 0.22 * (bulk_N - 0.5))
     x, y = varied(0, 0.02), varied(0, 0.03)
     wave = generator.normal(0, [0.035, 0.015, 0.03, 0.012, 0.012, 0.012], (count, 6))
     whole = ellipse(size, x, y, half_width, half_height, wave_NK=wave)
+
+    # The transition zone: its share of the gland grows with enlargement and shrinks towards the apex.
     share_N = np.clip(0.52 + 0.34 * bulk_N - 0.28 * np.maximum(level_N - 0.55, 0) + varied(0, 0.03), 0.34, 0.9)
     tz_height = half_height * np.clip(share_N + 0.06, 0, 0.92)
     tz_y = y - 0.86 * (half_height - tz_height)
@@ -88,27 +90,32 @@ def labelled_gland(labels_NHW: Array, size: int) -> Gland:
     def mask(inside: Array) -> Array:
         return np.clip(resample @ inside.astype(np.float32) @ resample.T, 0, 1)
 
+    # Soft masks of what the labels show.
     whole, lesion = mask(labels_NHW > 0), mask(labels_NHW == 3)
     peripheral = mask(labels_NHW == 2)
+
+    # The gland's middle and size, in coordinates.
     inside = whole > 0.5
     x, y = coordinates(size)
     area = np.maximum(inside.sum(axis=(1, 2)), 1)
     width = np.maximum(inside.any(axis=1).sum(axis=1), 4) / size
     height = np.maximum(inside.any(axis=2).sum(axis=1), 4) / size
     centre_x, centre_y = (inside * x).sum(axis=(1, 2)) / area, (inside * y).sum(axis=(1, 2)) / area
-    transition = np.clip(whole - peripheral - _peripheral_lesion(labels_NHW, lesion, mask), 0, 1)
+
+    # The transition zone is what is neither peripheral zone nor a lesion within it.
+    transition = np.clip(whole - peripheral - mask(_peripheral_lesion(labels_NHW)), 0, 1)
     return Gland(whole, transition, lesion, centre_x, centre_y, width, height)
 
 
-def _peripheral_lesion(labels_NHW: Array, lesion: Array, mask: object) -> Array:
-    """The part of the lesion that lies behind the transition zone, so in the peripheral zone."""
+def _peripheral_lesion(labels_NHW: Array) -> Array:
+    """Which pixels of the lesion belong to the peripheral zone, (N, H, W) bool: those behind the transition zone, or
+    behind 1.15 times the row of the gland's middle where the transition zone reaches farther back."""
     rows = np.arange(labels_NHW.shape[1])[None, :, None]
     transition = labels_NHW == 1
     deepest = np.where(transition.any(axis=(1, 2)), (transition * rows).max(axis=(1, 2)), 0)
-    middle = (labels_NHW > 0) * rows
-    centre = middle.sum(axis=(1, 2)) / np.maximum((labels_NHW > 0).sum(axis=(1, 2)), 1)
-    behind = (labels_NHW == 3) & (rows > np.minimum(deepest, centre * 1.15)[:, None, None])
-    return mask(behind)  # type: ignore[operator]
+    gland = labels_NHW > 0
+    middle = (gland * rows).sum(axis=(1, 2)) / np.maximum(gland.sum(axis=(1, 2)), 1)
+    return (labels_NHW == 3) & (rows > np.minimum(deepest, middle * 1.15)[:, None, None])
 
 
 def softening(source: int, target: int) -> Array:

@@ -81,8 +81,9 @@ anatomy there may be fewer."""
 def fresh_cohort(spec: Phantom) -> Cohort | None:
     """Patients that the spec's phantom does not have, drawn with a seed derived from the spec's.
 
-    Without an anatomy they have other names and as many slices each; with one they are those whom the phantom leaves,
-    half of their CS slices for each split, or None where that is fewer than the spec's own test split has.
+    Without an anatomy, they have names of their own and as many slices each as the spec's patients. With an anatomy,
+    they are the patients whom the phantom does not use, with half of their CS slices in each split. None if that is
+    fewer than the spec's own test split has.
     """
     further = attrs.evolve(
         spec,

@@ -87,7 +87,7 @@ def draw_phantom(
 
 
 def phantom_plan(seed: int, size: int, counts: SliceCounts, anatomy: Anatomy | None, *, at_most: bool = False) -> Plan:
-    """Who the patients of ``draw_phantom`` are, and what their slices show. Raises as it does."""
+    """Who the patients of ``draw_phantom`` are, and what their slices show. Raises what ``draw_phantom`` raises."""
     generator = Draws(seed).generator("plan")
     if anatomy is None:
         return procedural_plan(counts, generator, 70 / size)
@@ -122,6 +122,7 @@ class _Patients:
 def _draw_chunk(
     generator: np.random.Generator, size: int, plan: Plan, patients: _Patients, labels_NHW: Array | None
 ) -> dict[str, Array]:
+    """Images and ground truth of the slices of a plan, by name: (N, S, S) each."""
     # Where things are.
     number_N = plan.patient_number
     bulk_N, level_N = patients.bulk_P[number_N], plan.level
@@ -164,6 +165,8 @@ def _lesions(generator: np.random.Generator, size: int, gland: Gland, plan: Plan
 
 
 def _mimics(generator: np.random.Generator, size: int, gland: Gland, plan: Plan) -> list[tuple[str, Array]]:
+    """What looks like a CS lesion and is none, in the slices whose finding it is: (tissue, mask (N, S, S))."""
+
     def where(finding: str) -> Array:
         return (plan.finding == finding).astype(np.float32)[:, None, None]
 
@@ -178,17 +181,17 @@ def _paint(
     generator: np.random.Generator, size: int, layers: list[tuple[str, Array]], tissue_NT4: Array
 ) -> tuple[Array, Array]:
     """Paint layers over fat: tissue properties (4, N, S, S) with texture, and the dominant tissue (N, S, S)."""
-    # How much of each pixel every tissue has: the topmost layer first, then what it leaves free.
+    # Each tissue's share of each pixel: the topmost layer takes what it covers, the next one what is left, and so on.
     count, tissues = tissue_NT4.shape[:2]
     weight_NTHW = np.zeros((count, tissues, size, size), dtype=np.float32)
-    bare = np.ones((count, size, size), dtype=np.float32)  # what the layers above leave free
+    bare = np.ones((count, size, size), dtype=np.float32)
     for name, mask in reversed(layers):
         covered = mask * bare
         weight_NTHW[:, index(name)] += covered
         bare -= covered
     weight_NTHW[:, index("fat")] += bare
 
-    # Properties of a pixel are the mean of its tissues', weighted so.
+    # A pixel's properties are the weighted mean of its tissues' properties.
     texture_NT1 = np.broadcast_to(np.array([[[t.texture] for t in TABLE]], dtype=np.float32), (count, tissues, 1))
     mixed = np.concatenate([tissue_NT4, texture_NT1], axis=2).transpose(0, 2, 1) @ weight_NTHW.reshape(
         count, tissues, -1
@@ -196,7 +199,7 @@ def _paint(
     *maps, texture = mixed.reshape(count, 5, size, size).swapaxes(0, 1)
     tissue = weight_NTHW.argmax(axis=1).astype(np.uint8)
 
-    # Grain makes T2 and ADC rise and fall together, and the wash-in against them.
+    # Grain changes T2 and ADC in one direction and wash-in in the other.
     fine, coarse = (smooth_noise(generator, count, size, wavelength) for wavelength in (size / 26, size / 11))
     grain = texture * (0.8 * fine + 0.6 * coarse)
     factor = np.exp(np.clip(grain, -0.4, 0.4))

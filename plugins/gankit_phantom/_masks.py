@@ -41,6 +41,8 @@ def ellipse(
     u = (cosine * along + sine * down) / _wide(half_width_N)
     v = (cosine * down - sine * along) / _wide(half_height_N)
     radius = np.sqrt(u * u + v * v)
+
+    # Distance inside the border in radii, with waves along the border.
     inside = 1 - radius
     if wave_NK is not None:
         turn = (u + 1j * v) / np.maximum(radius, 1e-6)  # exp(i angle); its powers are the waves
@@ -48,6 +50,8 @@ def ellipse(
         for cos_N, sin_N in zip(wave_NK[:, ::2].T, wave_NK[:, 1::2].T, strict=True):
             power = power * turn
             inside += _wide(cos_N) * power.real + _wide(sin_N) * power.imag
+
+    # In border widths.
     scale = _wide(np.sqrt(np.asarray(half_width_N) * np.asarray(half_height_N))) / edge
     return soft(scale * inside)
 

@@ -109,7 +109,7 @@ def anatomy_plan(
     Raises:
         ValueError: there are too few maps with a gland.
     """
-    # What there is, in an order of chance, and what is wanted.
+    # Patients and their maps in random order, and how many slices of each class and split are wanted.
     classes = map_classes(anatomy)
     patients = generator.permutation(np.unique(anatomy.patient))
     members = {patient: generator.permutation(np.flatnonzero(anatomy.patient == patient)) for patient in patients}
@@ -117,7 +117,8 @@ def anatomy_plan(
     wanted |= {(1, "train"): counts.train_cs, (0, "train"): counts.train_noncs}
     taken: dict[tuple[int, str], list[int]] = {key: [] for key in wanted}
 
-    # Each patient wholly to one split: to test while it lacks slices of a class that the patient has, else to train.
+    # All maps of a patient go to one split: to test while test lacks slices of a class that the patient has, else to
+    # train.
     for patient in patients:
         maps = members[patient]
         lacking = any(
@@ -128,7 +129,7 @@ def anatomy_plan(
             room = wanted[label, split] - len(taken[label, split])
             taken[label, split] += maps[classes[maps] == label][:room].tolist()
 
-    # Too few are refused, unless fewer will do.
+    # Fewer than wanted are refused, unless the caller takes fewer.
     for (label, split), found in taken.items():
         if len(found) < wanted[label, split] and not at_most:
             raise ValueError(
@@ -136,7 +137,7 @@ def anatomy_plan(
                 f" {wanted[label, split]} are asked for; lower the count"
             )
 
-    # The chosen maps class by class, and what their slices show.
+    # The chosen maps, class by class, as a plan.
     order = [(1, "train"), (1, "test"), (0, "train"), (0, "test")]
     chosen_N = np.concatenate([taken[key] for key in order]).astype(int)
     cs_N = np.concatenate([np.full(len(taken[key]), key[0], dtype=np.int8) for key in order])
@@ -154,5 +155,6 @@ def anatomy_plan(
 
 
 def _findings(generator: np.random.Generator, cs_N: Array) -> Array:
+    """(N,) a key of ``MIMICS``, drawn by its frequency; "none" where there is CS cancer."""
     drawn = generator.choice(list(MIMICS), len(cs_N), p=list(MIMICS.values()))
     return np.where(cs_N == 1, "none", drawn)

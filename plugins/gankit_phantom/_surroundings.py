@@ -40,59 +40,61 @@ class VariedEllipse:
 
 # Side walls of the pelvis: the obturator muscles, and the bones outside of them.
 WALL_X = Varied(0.80, 0.03)
-"""Of the muscles' inner face, sideways from the gland's middle at its height."""
+"""Distance of the muscles' inner face from the gland's middle, at the height of the gland."""
 WALL_FROM_GLAND = 0.24
-"""The least distance of that face from the gland's edge."""
+"""Least distance of that face from the gland's edge."""
 WALL_SLOPE = Varied(0.18, 0.04)
-"""How much the wall moves outwards for each length to the back."""
+"""By how much the wall moves outwards for each length to the back."""
 BONE_X = Varied(1.06, 0.04)
+"""Distance of the bones' inner face from the gland's middle."""
 WALL_EDGE, BONE_EDGE = 0.04, 0.05
-"""Width of a border."""
+"""Widths of their soft borders."""
 
 # Levator ani: a thin curved muscle on both sides of the gland.
 LEVATOR_FROM_GLAND = Varied(0.11, 0.015)
 LEVATOR_HALF_THICKNESS = Varied(0.035, 0.006)
 LEVATOR_RADIUS = 1.5
-"""Half height of the ellipse that it follows."""
+"""Half height of the ellipse that the muscle follows."""
 LEVATOR_LEAST = 0.05
-"""The square of its distance never falls below this share, so that its root is real far from the gland."""
+"""Least square of its relative distance, so that the root is real far from the gland."""
 LEVATOR_CLOSING = 0.30
-"""How much it closes behind the gland for each length to the back, from a place below the gland's middle."""
+"""By how much both sides approach the middle for each length to the back, behind ``LEVATOR_CLOSES_BELOW``."""
 LEVATOR_CLOSES_BELOW = 0.15
+"""Below the gland's middle."""
 LEVATOR_BEGINS_BELOW = 0.1
-"""Under the gland's top."""
+"""Below the gland's top."""
 LEVATOR_EDGE, LEVATOR_END = 0.03, 0.1
-"""Width of its border, and of the soft upper end."""
+"""Widths of its soft border and of its soft upper end."""
 
 # Pubic symphysis: bone in front, seen in lower slices. Levels run from 0, base, to 1, apex.
 SYMPHYSIS = VariedEllipse(
     x=Varied(0, 0.03), y=Varied(-1.02, 0.05), half_width=Varied(0.32, 0.05), half_height=Varied(0.26, 0.06)
 )
 SYMPHYSIS_LEVEL, SYMPHYSIS_LEVELS = 0.45, 0.2
-"""The level at which half of it is seen, and half of the levels over which it appears."""
+"""The level at which it is half visible, and half of the range of levels over which it appears."""
 
 # Bladder: above the gland, in most slices near the base.
 BLADDER_ABOVE = Varied(0.16, 0.05)
-"""Of its lower end above the gland's top, before it hangs down by less than its half height."""
+"""Height above the gland's top from which ``BLADDER_RISE`` counts."""
 BLADDER_RISE = 0.25
-"""Of its middle above that end."""
+"""Height of its middle above that. It is less than the half height, so the bladder hangs down a little."""
 BLADDER = VariedEllipse(x=Varied(0, 0.04), half_width=Varied(0.52, 0.08), half_height=Varied(0.36, 0.05))
 BLADDER_WALL = VariedEllipse(x=Varied(0, 0.04), half_width=Varied(0.58, 0.06), half_height=Varied(0.42, 0.04))
 BLADDER_BELOW_LEVEL = 0.33
 BLADDER_CHANCE = 0.85
-"""Of being filled in a slice of such a level."""
+"""Probability that it is filled in a slice below ``BLADDER_BELOW_LEVEL``."""
 
 # Neurovascular bundles: veins behind the gland on both sides.
 VEINS_SIDE = 0.85
-"""Of their middle, in half widths of the gland."""
+"""Distance of their middle from the gland's middle, in half widths of the gland."""
 VEINS_ABOVE = 0.08
-"""Of their middle above the gland's bottom."""
+"""Height of their middle above the gland's bottom."""
 VEINS_RADIUS, VEINS_EDGE, VEINS_SHARE = 0.07, 0.04, 0.7
-"""Half of their extent, the width of their border, and how much of a pixel they take."""
+"""Half of their extent, the width of their border, and their share of a pixel."""
 
 # Rectum: behind the gland.
 RECTUM_BELOW = Varied(0.27, 0.03)
-"""Of its middle below the gland's bottom."""
+"""Distance of its middle below the gland's bottom."""
 RECTUM = VariedEllipse(x=Varied(0, 0.04), half_width=Varied(0.33, 0.05), half_height=Varied(0.22, 0.04))
 RECTUM_WALL = 0.08
 """Thickness of its wall."""

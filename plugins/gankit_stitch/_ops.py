@@ -15,7 +15,7 @@ from gankit_stitch._paths import kernels_for
 from gankit_stitch._shapes import check_bias, empty, stitched_shape, unstitched_shape
 
 _LIBRARY = torch.library.Library("gankit", "FRAGMENT")
-"""Operators defined here rather than by ``torch.library.custom_op``, whose wrapper costs some 15 us more a call."""
+"""The operators are defined through it, because the wrapper of ``torch.library.custom_op`` adds some 15 us a call."""
 
 _SCHEMAS = (
     "stitch(Tensor x, SymInt factor) -> Tensor",
@@ -111,7 +111,7 @@ def _unstitch_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
 
 
 def _stitch_bias_tanh_backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None, None]:
-    """tanh' = 1 - tanh^2 at every value; a bias collects what its sub-images get."""
+    """tanh' = 1 - tanh^2 at every value; the gradient of a bias is the sum over its sub-image."""
     (image,) = ctx.saved_tensors
     grad_x = stitch_bias_tanh_backward(grad, image, ctx.factor)
     grad_bias = grad_x.sum(dim=[0, *range(2, grad_x.ndim)], dtype=ctx.bias_dtype) if ctx.needs_input_grad[1] else None

@@ -12,7 +12,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from gankit_stitch._shapes import memory_format, stitched_shape, unstitched_shape
 
 TINY = 2**14
-"""Values below which torch's own operator, slow per value but quick to call, is the fastest in two dimensions."""
+"""Number of values. Below it torch's own operator is the fastest in two dimensions: quick to call, slow per value."""
 
 
 def stitch(x_NKA: Tensor, factor: int) -> Tensor:
@@ -42,7 +42,8 @@ def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
 
 
 def _channels_last(x: Tensor) -> bool:
-    """Whether the result is to be channels last. ``torch.func``'s transforms cannot be asked, and get contiguous."""
+    """Whether the result is to be channels last. Under ``torch.func``'s transforms the memory format of a tensor cannot
+    be asked for; there the result is contiguous."""
     return not torch._C._are_functorch_transforms_active() and memory_format(x) is not torch.contiguous_format
 
 
@@ -54,5 +55,5 @@ def columns_last(x_NKA: Tensor, factor: int) -> Tensor:
 
 
 def interlaced(first: Iterable[int], second: Iterable[int]) -> Sequence[int]:
-    """One of the first, one of the second, and so on."""
+    """Take turns: one of the first, one of the second, and so on."""
     return [axis for pair in zip(first, second, strict=True) for axis in pair]

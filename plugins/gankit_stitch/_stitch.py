@@ -15,14 +15,14 @@ from gankit_stitch._paths import INTERPRETED, path_for
 from gankit_stitch._shapes import check_bias, memory_format
 
 _SMALL = 2**17
-"""Values below which calling an operator (25 to 40 us) costs more on a CPU than it saves against a plain copy."""
+"""Number of values. On a CPU, calling an operator takes 25 to 40 us, and below this size it saves less than that."""
 
 _LARGE = 2**28
-"""Bytes from which the Triton kernel stitches a channels-last tensor faster than torch's copy does (H100). Launching it
-takes 60 to 120 us, and contiguous tensors torch moves faster at every size: benchmarks/results/h100.json."""
+"""Bytes. From this size on, the Triton kernel stitches a channels-last tensor faster than torch's copy does (H100). A
+launch takes 60 to 120 us. torch moves contiguous tensors faster at every size: benchmarks/results/h100.json."""
 
 _LARGE_FUSED = 2**26
-"""The same of the fused form, measured on contiguous tensors."""
+"""The same for the fused form, measured on contiguous tensors."""
 
 
 def stitch(x_NKA: Tensor, factor: int) -> Tensor:
@@ -51,7 +51,7 @@ def stitch(x_NKA: Tensor, factor: int) -> Tensor:
 def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
     """Take an image apart into its F^d interlaced sub-images: (N, C, *(F*A)) to (N, C*F^d, *A).
 
-    The inverse of ``stitch``, its adjoint, and like it in all else.
+    This is the inverse of ``stitch`` and its adjoint. Types, layouts, devices and derivatives are as there.
 
     Raises:
         ValueError: F below 1, no spatial dimension, or a side not divisible by F.
@@ -74,7 +74,7 @@ def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
     Raises:
         ValueError: as ``stitch``, or a bias of another size, or integers.
     """
-    in_parts = x_NKA.is_cuda and not (_kernel_wins(x_NKA, _LARGE_FUSED) and _nobody_follows(bias_K))
+    in_parts = x_NKA.is_cuda and not (_kernel_wins(x_NKA, _LARGE_FUSED) and _unrecorded(bias_K))
     if torch._C._are_functorch_transforms_active() or in_parts:
         check_bias(x_NKA, bias_K)
         bias_KA = bias_K.to(torch.promote_types(x_NKA.dtype, torch.float32)).view(-1, *[1] * (x_NKA.ndim - 2))
@@ -83,10 +83,12 @@ def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
 
 
 def _way(x: Tensor) -> Any:
-    """The module whose ``stitch`` and ``unstitch`` serve this tensor best; in all of them they give equal results.
+    """Choose the module whose ``stitch`` and ``unstitch`` are the fastest for this tensor. All give equal results.
 
-    The plain form serves ``torch.func``'s transforms, whose ``grad`` knows no operators with derivatives written in
-    Python, small tensors on a CPU, and a GPU; the kernels themselves what nobody follows; the operators all else.
+    Returns:
+        ``_plain`` under ``torch.func``'s transforms (their ``grad`` cannot use operators whose derivatives are written
+        in Python), on a GPU, and for small tensors on a CPU; ``_torch`` for CPU tensors whose history nobody records;
+        ``_ops`` for all others.
     """
     if torch._C._are_functorch_transforms_active() or x.is_cuda:
         return _plain
@@ -95,19 +97,19 @@ def _way(x: Tensor) -> Any:
     small = x.numel() < _SMALL and x.is_contiguous()
     if small and x.numel() < _plain.TINY:
         return _plain
-    if _nobody_follows(x):
+    if _unrecorded(x):
         return _torch
     return _plain if small else _ops
 
 
 def _kernel_wins(x: Tensor, from_bytes: int) -> bool:
-    """Whether a tensor on a GPU is large enough for the Triton kernel, and there is one. Those that somebody follows
-    are not: the gradient's kernel is slower than torch's copy."""
-    return x.nbytes >= from_bytes and _nobody_follows(x) and path_for(x) == "triton"
+    """Whether the Triton kernel is faster than torch for this tensor on a GPU: it can run, the tensor is large enough,
+    and nobody records its history. With a gradient it would lose, since torch's copy is faster on the way back."""
+    return x.nbytes >= from_bytes and _unrecorded(x) and path_for(x) == "triton"
 
 
-def _nobody_follows(x: Tensor) -> bool:
-    """Whether neither autograd nor a compiler, a tracer or a subclass of tensors asks how the result came about."""
+def _unrecorded(x: Tensor) -> bool:
+    """Whether nobody records how the result is computed: no autograd, compiler, tracer or subclass of tensors."""
     return (
         type(x) is Tensor
         and not torch._C._are_functorch_transforms_active()

@@ -1,8 +1,13 @@
 """The moves in plain torch, each layout in the form that was measured fastest for it (benchmarks/test_stitch.py).
 
-Three ideas carry them. A permuted copy moves one value at a time. ``torch.complex`` reads two neighbouring
-columns from their sub-images and writes them side by side at once. And where neighbouring columns already lie
-side by side in memory (one channel, channels last), they move as one wide value. Letters as in ``_stitch``.
+There are three forms:
+
+1. A permuted copy moves one value at a time.
+2. ``torch.complex`` reads two neighbouring columns from their sub-images and writes them side by side at once.
+3. Where neighbouring columns already lie side by side in memory (one channel, channels last), they move as one wide
+   value.
+
+Letters as in ``_stitch``.
 """
 
 from collections.abc import Sequence
@@ -61,9 +66,9 @@ def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
 def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
     """``gankit_stitch.stitch_bias_tanh``; no autograd.
 
-    tanh costs more than all the rest and torch's sigmoid a third of it, so float32 and the half types (computed
-    in float32, rounded once) take tanh(v) = 2 sigmoid(2v) - 1: within 2e-7 of the exact value, while torch.tanh is
-    within 3e-8. float64 takes torch.tanh.
+    tanh costs more than all the rest, and torch's sigmoid costs a third of torch's tanh. So float32 and the half types
+    use tanh(v) = 2 sigmoid(2v) - 1, which is within 2e-7 of the exact value; torch.tanh is within 3e-8. The half types
+    are computed in float32 and rounded once. float64 uses torch.tanh.
     """
     bias_KA = bias_K.to(torch.promote_types(x_NKA.dtype, torch.float32)).view(-1, *[1] * (x_NKA.ndim - 2))
     if x_NKA.dtype == torch.float64:
@@ -79,7 +84,8 @@ def stitch_bias_tanh_backward(grad_NCS: Tensor, image_NCS: Tensor, factor: int) 
 
 
 def _stitch_pairs(x_NKA: Tensor, factor: int, shape: list[int]) -> Tensor:
-    """F = 2 or 4: join columns in pairs, then pairs of pairs, the last time into the image itself."""
+    """F = 2 or 4: join columns in pairs, and for F = 4 the pairs in pairs; the last time into the image itself."""
+    # 1. The two halves of each pair: columns for F = 2, pairs of columns for F = 4.
     if factor == 2:
         size, strides, to_odd = _even_columns(x_NKA.shape, x_NKA.stride())
         even = x_NKA.as_strided(size, strides)
@@ -88,6 +94,8 @@ def _stitch_pairs(x_NKA: Tensor, factor: int, shape: list[int]) -> Tensor:
         columns = _plain.columns_last(x_NKA, factor)
         even, odd = _joined(columns[..., 0::2], columns[..., 1::2]).unbind(-1)
         size = list(even.shape)
+
+    # 2. Joined where they belong in the image.
     pairs = even.new_empty(size, dtype=_PAIR[even.itemsize])
     _joined(even, odd, out=pairs)
     return pairs.view(x_NKA.dtype).view(shape)
@@ -97,7 +105,8 @@ def _stitch_pairs(x_NKA: Tensor, factor: int, shape: list[int]) -> Tensor:
 def _even_columns(shape: Sequence[int], strides: Sequence[int]) -> tuple[list[int], list[int], int]:
     """Size and strides of the view (N, C, A1, p, A2, ..., Ad) with q = 0 for F = 2, and the step to that with q = 1.
 
-    What ``columns_last`` shows; kept, since a small tensor takes as long to view as to move.
+    The view is that of ``columns_last``. Its strides are cached, because making such a view takes as long as moving a
+    small tensor.
     """
     part, rank = strides[1], len(shape) - 2
     steps = [part * 2**place for place in reversed(range(1, rank))]
@@ -117,7 +126,7 @@ def _unstitch_pairs_last(x_NCS: Tensor, shape: list[int]) -> Tensor:
 
 
 def _joined(even: Tensor, odd: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Each value of ``even`` and its neighbour in ``odd`` as one of twice the width."""
+    """Join each value of ``even`` and its neighbour in ``odd`` to one value of twice the width."""
     real = _REAL[even.itemsize]
     if even.dtype != real:
         even, odd = even.view(real), odd.view(real)
@@ -125,7 +134,7 @@ def _joined(even: Tensor, odd: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 def _stitch_one_channel_last(x_NKA: Tensor, factor: int) -> Tensor:
-    """C = 1, channels last: the F columns of one p lie side by side already and move as one wide value."""
+    """C = 1, channels last: the F columns of one row p already lie side by side, so they move as one wide value."""
     batch, rank, sides = x_NKA.shape[0], x_NKA.ndim - 2, x_NKA.shape[2:]
     wide = _widened(x_NKA.movedim(1, -1), factor).view(batch, *sides, *[factor] * (rank - 1), -1)
     rows = wide.permute(0, *interlaced(range(1, 1 + rank), range(1 + rank, 1 + 2 * rank)))
@@ -145,6 +154,6 @@ def _unstitch_one_channel_last(x_NCS: Tensor, factor: int) -> Tensor:
 
 
 def _widened(x: Tensor, factor: int) -> Tensor:
-    """F neighbouring values of the last dimension seen as one, where a dtype is that wide and memory aligned."""
+    """View F neighbouring values of the last dimension as one, if a dtype is that wide and the memory is aligned."""
     aligned = all(step % factor == 0 for step in (x.storage_offset(), *x.stride()[:-1]))
     return x.view(_WIDE[factor * x.itemsize]) if aligned and factor * x.itemsize in _WIDE else x

@@ -1,11 +1,13 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
 """The moves as Triton kernels: one pass over memory, any strides, up to three spatial dimensions.
 
-Every kernel walks the image in the order of its memory, so the image's side moves in full lines. Of neighbours
-along a line every F-th belongs to one sub-image and they are neighbours there, so for the usual F that side moves
-in full sectors. Fewer than three spatial dimensions are three with sides of 1, in which nothing is interlaced.
+Every kernel works through the image in the order of its memory, so it reads or writes the image in full cache lines.
+Every F-th value of a line belongs to the same sub-image, and these values are neighbours there, so for the usual F the
+sub-images move in full memory sectors. An image of one or two spatial dimensions is treated as one of three: the
+missing sides are 1, and nothing is interlaced along them.
 
-Letters as in ``_stitch``. In the kernels i0, i1, i2 is a place in the image, k a channel of the sub-images.
+Each kernel does the same in four steps: find the places that the program serves; find the sub-image of each place;
+load; compute and store. Letters as in ``_stitch``; i0, i1, i2 is a place in the image, k a channel of the sub-images.
 """
 
 from typing import Any
@@ -62,13 +64,19 @@ def _launch(kernel: Any, factor: int, images_NCS: list[Tensor], parts_NKA: Tenso
     image = images_NCS[0]
     if image.numel() == 0:
         return
+
+    # 1. The image as rows and columns of its memory; channels last, the channels are columns as well.
     channels, *sides = image.shape[1:]
     fill = 3 - len(sides)
     by_channel = memory_format(image) is not torch.contiguous_format
     columns = sides[-1] * (channels if by_channel else 1)
     rows = image.numel() // columns
+
+    # 2. The tile of one program: as much of a row as fits, then as many rows as fit.
     column_block = min(triton.next_power_of_2(columns), _LONGEST_ROW)
     row_block = min(triton.next_power_of_2(rows), _TILE // column_block)
+
+    # 3. Strides of each tensor, and how far apart its values are at most: offsets of 2^31 and more need 64 bits.
     tensors = (*images_NCS, parts_NKA)
     strides = [(*x.stride()[:2], *[0] * fill, *x.stride()[2:]) for x in tensors]
     spans = [sum(step * (side - 1) for step, side in zip(x.stride(), x.shape, strict=True)) for x in tensors]
@@ -188,6 +196,7 @@ def _stitch_bias_tanh_backward_kernel(
 @triton.jit
 def _places(sizes, CHANNELS_LAST: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     """Which places of the image this program serves: batch, channel and three sides, and which of them exist."""
+    # 1. Which tile: programs count along the columns first.
     rows, C, S0, S1, S2 = sizes
     columns = S2
     if CHANNELS_LAST:
@@ -196,9 +205,13 @@ def _places(sizes, CHANNELS_LAST: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.con
     program = tl.program_id(0)
     if WIDE:
         program = program.to(tl.int64)
+
+    # 2. Which rows and columns of memory it has.
     row = program // blocks * ROWS + tl.arange(0, ROWS)[:, None]
     column = program % blocks * COLUMNS + tl.arange(0, COLUMNS)[None, :]
     inside = (row < rows) & (column < columns)
+
+    # 3. Which places of the image these are.
     i0, i1 = row // S1 % S0, row % S1
     above = row // S1 // S0
     if CHANNELS_LAST:

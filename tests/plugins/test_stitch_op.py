@@ -186,7 +186,7 @@ def test_small_tensors_are_differentiated_twice_too():
 
 
 @pytest.mark.skipif(INTERPRETED, reason="then the operators serve every tensor")
-def test_kernels_are_called_without_an_operator_where_nobody_follows():
+def test_kernels_are_called_without_an_operator_where_nobody_records():
     """Autograd, forward derivatives, fake tensors and subclasses are asked after; a plain tensor skips the operator."""
     x = random(2, 4, 100, 100)
     assert _way(x) is _torch
@@ -233,7 +233,7 @@ def test_the_plain_form_keeps_the_layout_of_volumes():
     assert memory_format(image) is memory_format(_plain.unstitch(image, 2)) is memory_format(x)
 
 
-def test_a_kernel_serves_large_tensors_that_nobody_follows(monkeypatch):
+def test_a_kernel_serves_large_tensors_that_nobody_records(monkeypatch):
     """Asked of tensors on a GPU, where Triton works."""
     monkeypatch.setattr(_stitch, "path_for", lambda x: "triton")
     x = random(1, 4, 8, 8)
