@@ -58,8 +58,8 @@ class AdversarialLatent(AbstractAdversarialLoss):
     """Jensen-Shannon divergence between the encodings and the prior, Eq. 2.
 
     The critic maximises ``E_p(z) log D(z) + E log(1 - D(F_enc(a)))`` and the encoder minimises it. Critics return
-    logits (B,), and ``D`` is their sigmoid. The paper prints ``1 - log(D(.))`` in the second term. Under the standard term,
-    ``log(1 - D(.))``, Eq. 2 is a JSD, so this one is used.
+    logits (B,), and ``D`` is their sigmoid. The paper prints ``1 - log(D(.))`` in the second term. Under the standard
+    term, ``log(1 - D(.))``, Eq. 2 is a JSD, so this one is used.
     """
 
     on: tuple[str, ...] = option(("latent",), help="place of the graph, normally 'latent'")
