@@ -20,6 +20,14 @@ def test_markdown_cells_keep_their_bars():
     assert "A note." in lines
 
 
+def test_a_cell_is_one_line_of_its_row():
+    """Whatever line breaks it has."""
+    (row,) = (
+        line for line in markdown([attrs.evolve(TABLE, rows=(("one\ntwo", "1", "2"),))]).splitlines() if "two" in line
+    )
+    assert row == "| one two | 1 | 2 |"
+
+
 def test_latex_has_no_special_character_bare():
     """%, &, _, braces and signs that pdfLaTeX does not know."""
     text = latex([TABLE])

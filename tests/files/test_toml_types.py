@@ -76,6 +76,7 @@ def test_every_problem_is_found_with_its_place():
         ("name = 3", "name: must be text, got 3"),
         ("scale = true", "scale: must be a number, got True"),
         ("scale = nan", "scale: must be a finite number, got nan"),
+        (f"scale = 1{'0' * 400}", "scale: must be a number, got one too large for a float"),
         ("median = [1]", "median: must be a list of 2, got [1]"),
         ("median = ['a', 'b']", "median: must be a number, got 'a'"),
         ("plane = 'axail'", "plane: must be one of 'axial', 'coronal', got 'axail'; did you mean 'axial'?"),

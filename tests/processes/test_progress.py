@@ -51,6 +51,34 @@ def test_short_work_says_nothing(capsys, clock):
     assert capsys.readouterr().err == ""
 
 
+def test_work_that_goes_on_counts_what_is_new_alone(capsys, clock):
+    """Half was done before: the rate is of the 10 of these 10 seconds."""
+    clock[0] = 10.0
+    with Progress(100) as shown:
+        shown.begin(50)
+        shown.advance(60)
+    assert capsys.readouterr().err == "training 60/100  1.0/s  40 s left\n"
+
+
+def test_lines_keep_their_distance(capsys, clock):
+    """At a look each 4 seconds every third is 10 seconds after the last line."""
+    with Progress(100) as shown:
+        for done in range(1, 10):
+            shown.advance(done)
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["3/100", "6/100", "9/100"]
+
+
+def test_training_ends_with_a_line_of_what_its_players_minimised(capsys, clock):
+    """However short it was; critics have numbers of their own, which a line has no room for."""
+    clock[0] = 0.01
+    with Progress(2) as shown:
+        shown.advance(1, {"l2-adc": 0.75})
+        shown.advance(2, {"l2-adc": 0.5, "gan-adc": 2, "gan-adc.critic": 3})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("training 2/2  ")
+    assert line.endswith("  l2-adc 0.5  gan-adc 2")
+
+
 def test_what_runs_within_a_quiet_function_is_quiet(capsys, clock):
     """Even in a command."""
     with watched(), Progress(9, quiet=True):
