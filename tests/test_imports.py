@@ -43,6 +43,12 @@ def test_an_import_that_nobody_offers_gets_the_nearest():
     assert not hasattr(gankit.imports, "tapes")
 
 
+def test_names_of_python_itself_are_answered_without_plugins(monkeypatch):
+    """Whoever inspects the module asks for them; none is an import."""
+    monkeypatch.setattr("gankit.imports.load_plugins", lambda: pytest.fail("looked for plugins"))
+    assert not hasattr(gankit.imports, "__path__")
+
+
 def test_an_import_that_cannot_be_loaded_blames_its_plugin(stranger):
     """The function that the hook names is not there."""
     with pytest.raises(gankit.PluginError, match="plugin 'tapes': importer 'nothing' cannot be imported"):

@@ -173,3 +173,11 @@ def test_a_bug_keeps_its_traceback(gankit, broken):
     result = gankit("theirs")
     assert isinstance(result.exception, ZeroDivisionError)
     assert "Error" not in result.output
+
+
+def test_an_interrupted_command_says_so_and_ends_as_a_signal_does(gankit, broken):
+    """Exit code 130, as shells have it."""
+    broken((COMMAND % "HERE:work").replace('ZeroDivisionError("a bug")', "KeyboardInterrupt"))
+    result = gankit("theirs")
+    assert result.exit_code == 130
+    assert result.output == "Error: interrupted\n"

@@ -9,7 +9,7 @@ from gankit.cli import _group
 from gankit.cli._group import PluginGroup
 from gankit.processes.progress import say
 
-MESSAGE = "`device` is not `out`; give `overrides`, `recipe` or `another`"
+MESSAGE = "`device` is not `out`; give `overrides`, `recipe`, `format` or `another`"
 
 
 @click.command
@@ -17,6 +17,7 @@ MESSAGE = "`device` is not `out`; give `overrides`, `recipe` or `another`"
 @click.option("-o", "--out")
 @click.option("--device")
 @click.option("--set", "overrides", multiple=True)
+@click.option("--format", "format_")
 def fails(**given):
     """A command that says the message, then fails with it."""
     say(f"warning: {MESSAGE}", quiet=False)
@@ -36,7 +37,7 @@ def group(monkeypatch, plugins):
 
 def test_a_command_speaks_its_own_flags(group):
     """In errors and in the lines it prints on its way; a word that is none of its parameters stays as it is."""
-    shown = "--device is not -o; give --set, RECIPE or `another`"
+    shown = "--device is not -o; give --set, RECIPE, --format or `another`"
     result = CliRunner().invoke(group, ["inner", "fails", "mine.toml"])
     assert result.exit_code == 2
     assert result.output.splitlines() == [f"warning: {shown}", f"Error: {shown}"]

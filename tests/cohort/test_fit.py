@@ -47,6 +47,17 @@ def test_other_channels_are_refused():
         area_average(np.zeros((2, 1, 6, 4), dtype=np.float32), (2, 6, 4), "adc")
 
 
+def test_slices_that_lack_a_modality_are_the_lower_end_of_its_range(tiny_recipe, tiny_cohort):
+    """Whatever their values: of 24 slices 13 are absent and far outside, and the others fit."""
+    absent_N = np.arange(24) < 13
+    values = np.where(absent_N[:, None, None, None], np.float32(9000), np.float32(1500))
+    values = np.broadcast_to(values, (24, 1, 16, 16)).copy()
+    adc = attrs.evolve(tiny_cohort.modalities["adc"], values=values, present=~absent_N)
+    made = network_values("adc", tiny_recipe().modalities["adc"], adc)
+    assert set(made[absent_N].flat) == {-1}
+    assert set(made[~absent_N].flat) == {0}
+
+
 REFUSED = {
     "a missing modality": (lambda c: {"modalities": {"adc": c.modalities["adc"], "t2": c.modalities["t2w"]}}, {},
                            r"modalities\.t2w: the cohort has no such modality; did you mean 't2'\?; it has adc, t2"),
