@@ -22,12 +22,12 @@ def test_info_tells_units_values_labels_and_splits(tiny_cohort_file):
 
 @pytest.mark.parametrize("present", [True, False])
 def test_a_sheet_is_a_picture_even_where_a_modality_is_absent(tiny_cohort, tmp_path, present):
-    """A panel for each value of the label; slices that lack a modality are blank."""
+    """A panel for each value of the label; slices that lack a modality are blank. The ending may be in capitals."""
     t2w = attrs.evolve(tiny_cohort.modalities["t2w"], present=np.full(24, present))
     cohort = attrs.evolve(tiny_cohort, modalities=tiny_cohort.modalities | {"t2w": t2w})
     write_cohort(cohort, tmp_path / "cohort.safetensors")
-    words = ["cohort", "sheet", f"{tmp_path}/cohort.safetensors", "-o", f"{tmp_path}/sheet.png", "-n", "2"]
+    words = ["cohort", "sheet", f"{tmp_path}/cohort.safetensors", "-o", f"{tmp_path}/sheet.PNG", "-n", "2"]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0
     assert result.output.endswith("up to 2 slices of each of cs, not cs\n")
-    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "sheet.PNG").read_bytes().startswith(b"\x89PNG")

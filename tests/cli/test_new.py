@@ -110,3 +110,11 @@ def test_a_folder_that_exists_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="exists already; nothing was written"):
         write_plugin(PluginNames("edges"), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_that_leads_nowhere_is_left_alone(tmp_path):
+    """It is something of the user's, too."""
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(InputError, match="exists already; nothing was written"):
+        write_plugin(PluginNames("edges"), tmp_path / "link")
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
