@@ -149,6 +149,7 @@ GUARDS = {
     "a range without extent": (["modalities.t2w.range=[7, 7]"], "modalities.t2w.range", "with low < high, got [7.0, 7"),
     "a window upside down": (["modalities.t2w.window=[7, 0]"], "modalities.t2w.window", "must be [low, high] with low"),
     "a shape without space": (["modalities.t2w.shape=[1]"], "modalities.t2w.shape", "channels and 1 to 3 spatial"),
+    "a shape of four axes": (["modalities.t2w.shape=[1, 8, 8, 8, 8]"], "modalities.t2w.shape", "1 to 3 spatial sizes"),
     "sizes that a translator cannot join": (
         ["modalities.t2w.shape=[1, 8, 8]"],
         "networks.translator.use",

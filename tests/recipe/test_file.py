@@ -1,5 +1,7 @@
 """Recipe files: what extends, overrides and removes, and which layer a problem comes from."""
 
+import copy
+
 import attrs
 import pytest
 
@@ -11,7 +13,7 @@ from gankit import (
     load_recipe,
 )
 from gankit.plugin.registry import Entry
-from gankit.recipe.file import read_layers
+from gankit.recipe.file import check_document, read_layers
 from tests.recipe.texts import ADC_ONLY
 
 # Extending ------------------------------------------------------------------------------------------------
@@ -109,6 +111,32 @@ def test_what_is_kept_comes_from_where_it_came_from(variant, written):
     assert weight.endswith("between.toml)")
     assert drift.startswith("phases.synthesize.terms.wgan-gp-adc.drift: unknown key")
     assert "(from " not in drift
+
+
+def test_what_is_given_anew_with_another_loss_is_the_variants(variant, written):
+    """Though the layer beneath had the key as well."""
+    written("between.toml", ADC_ONLY.replace('on = "adc"', 'on = "adc", weight = -1'))
+    text = 'extends = "between.toml"\nphases.synthesize.terms.wgan-gp-adc = { use = "gan", weight = -2 }'
+    with pytest.raises(RecipeError, match=r"weight: must be >= 0, got -2\.0$"):
+        variant(text)
+
+
+def test_terms_that_another_phase_keeps_come_from_where_they_came_from(variant, written):
+    """Each key of them: the weight is that of the layer that gave it."""
+    written("between.toml", 'extends = "small.toml"\nphases.synthesize.terms.wgan-gp-adc.weight = -1')
+    with pytest.raises(RecipeError) as error:
+        variant('extends = "between.toml"\nphases.synthesize = { use = "reconstruct" }')
+    (weight,) = (problem for problem in map(str, error.value.problems) if "wgan-gp-adc.weight" in problem)
+    assert weight.endswith("between.toml)")
+
+
+def test_a_check_leaves_the_document_as_it_is(plugins):
+    """Also where it goes on without the options that are faulty."""
+    layers = read_layers("mpmri", {"networks.adc_decoder.factr": 2, "training.batch": 0}, plugins)
+    before = copy.deepcopy(layers.document)
+    with pytest.raises(RecipeError):
+        check_document(layers, "mpmri", plugins)
+    assert layers.document == before
 
 
 def test_remove_within_a_table_says_where_it_stands(variant):
