@@ -11,7 +11,7 @@ import attrs
 from gankit import InputError
 from gankit_dicom._masks import MaskFile, assign, find_masks
 from gankit_dicom._named import find_volumes
-from gankit_dicom._options import Options
+from gankit_dicom._options import Options, refuse_other_kinds
 from gankit_dicom._privacy import alias, read_or_make_salt
 from gankit_dicom._protocol import FOLDER, Protocol, load_protocol
 from gankit_dicom._refused import Refused
@@ -55,6 +55,7 @@ class Request:
     jobs: int = 1
 
     def __attrs_post_init__(self) -> None:
+        refuse_other_kinds(self)
         if self.out.suffix != ".safetensors":
             raise InputError(f"`out` {self.out}: a cohort file ends with .safetensors")
         if not 0 <= self.test_fraction < 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 
 import attrs
 
@@ -24,9 +25,32 @@ ZEROS = {
 DCE = ("early", "late")
 
 
+KINDS: dict[str, tuple[type, str]] = {
+    "size": (Integral, "a whole number"),
+    "gland": (Real, "a number"),
+    "seed": (Integral, "a whole number"),
+    "keep_ids": (bool, "True or False"),
+    "jobs": (Integral, "a whole number"),
+    "test_fraction": (Real, "a number"),
+}
+"""Type of a parameter, and what to call it."""
+
+
+def refuse_other_kinds(asked: object) -> None:
+    """Raise InputError where an attribute that ``KINDS`` names is of another type."""
+    for name, (kind, word) in KINDS.items():
+        value = getattr(asked, name, None)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):
+            raise InputError(f"`{name}` {value!r}: must be {word}")
+
+
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     """``"t2w, adc"``, or a list of names, as names."""
-    return tuple(name.strip() for name in given.split(",")) if isinstance(given, str) else tuple(given)
+    if isinstance(given, str):
+        given = given.split(",")
+    if not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
+        raise InputError(f"`need` {given!r}: must be names, as in t2w,adc")
+    return tuple(name.strip() for name in given)
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +74,7 @@ class Options:
     keep_ids: bool = False
 
     def __attrs_post_init__(self) -> None:
+        refuse_other_kinds(self)
         for name, (low, high) in (("size", SIZES), ("gland", GLANDS)):
             if not low <= (number := getattr(self, name)) <= high:
                 raise InputError(f"`{name}` {number!r}: accepted: {low} to {high}")

@@ -47,6 +47,11 @@ def test_volumes_by_a_pattern(tmp_path):
     ("asked", "message"),
     [
         ({"size": 8}, "`size` 8: accepted: 16 to 1024"),
+        ({"size": "64"}, "`size` '64': must be a whole number"),
+        ({"size": 64.5}, "`size` 64.5: must be a whole number"),
+        ({"keep_ids": "no"}, "`keep_ids` 'no': must be True or False"),
+        ({"jobs": 1.5}, "`jobs` 1.5: must be a whole number"),
+        ({"need": 5}, "`need` 5: must be names, as in t2w,adc"),
         ({"gland": 1.5}, "`gland` 1.5: accepted: 0.1 to 1.0"),
         ({"register": "rigd"}, "`register` 'rigd'; did you mean 'rigid'?; accepted: none, rigid, deformable"),
         ({"zeros": "0"}, "`zeros` '0'; accepted: mark, exclude, inpaint"),
