@@ -11,7 +11,11 @@ from gankit.plugin.contract import blaming, broken, in_short, require_call
 
 
 def ask(
-    where: str, spec: Component, question: str, passing: type[Exception] = GankitError, **arguments: object
+    where: str,
+    spec: Component,
+    question: str,
+    arguments: Mapping[str, object] = {},
+    passing: type[Exception] = GankitError,
 ) -> Any:
     """What a component answers to one of the questions below.
 
@@ -19,8 +23,8 @@ def ask(
         where: path of the component in the recipe.
         spec: the component.
         question: name of the method, or of the property, which takes no arguments.
+        arguments: what the method takes, by name, in order.
         passing: an exception that the question may raise.
-        arguments: what the method takes.
 
     Raises:
         PluginError: the component takes other arguments, fails, or answers something else.
@@ -37,9 +41,9 @@ def ask(
     return answer
 
 
-def problems_of(where: str, spec: Component, **arguments: object) -> list[Problem]:
+def problems_of(where: str, spec: Component, arguments: Mapping[str, object]) -> list[Problem]:
     """What a component's own ``check`` finds, each under the component's path. Raises PluginError, as ``ask`` does."""
-    answer = ask(where, spec, "check", **arguments)
+    answer = ask(where, spec, "check", arguments)
     with blaming(where, spec):
         problems = list(answer)
     for problem in problems:

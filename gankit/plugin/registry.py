@@ -123,6 +123,13 @@ def _load(entry: Entry) -> type[Component]:
         raise PluginError(
             f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} does not implement {', '.join(missing)}"
         )
+    try:
+        attrs.resolve_types(component)
+    except Exception as error:
+        raise PluginError(
+            f"plugin {entry.plugin!r}: {entry.kind} {entry.name!r} has an option of a type that cannot be read:"
+            f" {type(error).__name__}: {error}; import it outside of TYPE_CHECKING"
+        ) from error
     _LOADED[component] = entry
     return component
 

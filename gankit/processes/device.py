@@ -33,6 +33,6 @@ def choose_device(device: str) -> torch.device:
     return torch.device("cuda", int(number if colon else own))
 
 
-def ran_out(error: Exception) -> bool:
+def ran_out(error: BaseException) -> bool:
     """Whether an error says that there is no memory left."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -119,10 +119,10 @@ def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) ->
 
     # A phase's own places may have the shape of a modality that one of its options names, and misspells.
     try:
-        own = ask(where, phase, "places", UnknownPlaceError, recipe=recipe)
+        own = ask(where, phase, "places", {"recipe": recipe}, UnknownPlaceError)
         known = tuple(dict.fromkeys((LATENT, *recipe.modalities, *own)))
-        uses = ask(where, phase, "uses", UnknownPlaceError, recipe=recipe)
-        counterparts = ask(where, phase, "counterparts", UnknownPlaceError, recipe=recipe)
+        uses = ask(where, phase, "uses", {"recipe": recipe}, UnknownPlaceError)
+        counterparts = ask(where, phase, "counterparts", {"recipe": recipe}, UnknownPlaceError)
     except UnknownPlaceError as error:
         yield Problem(where, _unknown("place", error.args[0], (LATENT, *recipe.modalities)))
         return
@@ -138,9 +138,7 @@ def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) ->
             yield from _check_adversarial(recipe, term, real_places(phase, recipe, term.on), here)
 
 
-def _check_own_places(
-    recipe: Recipe, own: Shapes, counterparts: Mapping[str, str], where: str
-) -> Iterator[Problem]:
+def _check_own_places(recipe: Recipe, own: Shapes, counterparts: Mapping[str, str], where: str) -> Iterator[Problem]:
     shared = (LATENT, *recipe.modalities)
     for place, shape in own.items():
         if place in shared and shape != recipe.shape(place):
@@ -249,7 +247,7 @@ def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
                 continue
             if shapes not in distinct:
                 distinct.append(shapes)
-                yield from problems_of(f"networks.{name}", recipe.networks[name], source=source, target=target)
+                yield from problems_of(f"networks.{name}", recipe.networks[name], {"source": source, "target": target})
         if len(distinct) > 1:
             listed = " and ".join(f"{list(source)} to {list(target)}" for source, target in distinct)
             yield Problem(f"networks.{name}", f"is used at places of different shapes: {listed}; use two networks")
@@ -265,7 +263,7 @@ def _check_coupled(recipe: Recipe, name: str, uses: list[tuple[Shapes, Shapes]])
         yield Problem(f"networks.{name}", f"couples places, so it must make the same of each, not {made}")
     else:
         source, target = coupled(uses)
-        yield from problems_of(f"networks.{name}", recipe.networks[name], source=source, target=target)
+        yield from problems_of(f"networks.{name}", recipe.networks[name], {"source": source, "target": target})
 
 
 def _check_phases(recipe: Recipe) -> Iterator[Problem]:
@@ -279,8 +277,8 @@ def _check_phases(recipe: Recipe) -> Iterator[Problem]:
             yield Problem(f"{where}.stop", f"must be > start, {phase.start}, got {phase.stop}")
         if not phase.terms:
             yield Problem(f"{where}.terms", "a phase needs at least one term")
-        yield from problems_of(where, phase, recipe=recipe)
-        places, paired = tuple(phase.places(recipe)), ask(where, phase, "references", recipe=recipe)
+        yield from problems_of(where, phase, {"recipe": recipe})
+        places, paired = tuple(phase.places(recipe)), ask(where, phase, "references", {"recipe": recipe})
         for place in paired:
             if place not in places:
                 yield Problem(where, f"names a reference at {place!r}, where it makes nothing{_made(place, places)}")
@@ -303,7 +301,8 @@ def _check_phases(recipe: Recipe) -> Iterator[Problem]:
 def _check_term(term: AbstractLoss, places: tuple[str, ...], paired: tuple[str, ...], where: str) -> Iterator[Problem]:
     for place in term.on:
         if place not in places:
-            yield Problem(f"{where}.on", f"this phase makes nothing on {place!r}; it makes {', '.join(places) or 'nothing'}")
+            made = ", ".join(places) or "nothing"
+            yield Problem(f"{where}.on", f"this phase makes nothing on {place!r}; it makes {made}")
         elif isinstance(term, AbstractPairedLoss) and place not in paired:
             known = ", ".join(paired) or "none of its places"
             yield Problem(
@@ -330,7 +329,7 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
     player_of: dict[str, str] = {}
     critic_of: dict[str, str] = {}
     for phase in recipe.phases:
-        for name in ask(f"phases.{phase.name}", phase, "players", recipe=recipe):
+        for name in ask(f"phases.{phase.name}", phase, "players", {"recipe": recipe}):
             if name not in recipe.networks:
                 yield Problem(f"phases.{phase.name}", f"would train {_unknown('network', name, recipe.networks)}")
             player_of.setdefault(name, phase.name)
