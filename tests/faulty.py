@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import sys
+
 import attrs
 
 from gankit import (
@@ -34,17 +37,30 @@ class Generator(AbstractGenerator):
             return None
         if FAULT == "generator build raises":
             return {}["width"]
+        if FAULT == "generator build exits":
+            sys.exit(3)
 
         class Network(nn.Module):
             def __init__(self):
                 super().__init__()
-                self.layer = nn.Linear(8, 256)
+                self.layer = nn.LazyLinear(256) if FAULT == "generator lazy" else nn.Linear(8, 256)
+                if FAULT == "generator half":
+                    self.half()
+                if FAULT == "generator frozen":
+                    self.requires_grad_(False)
 
             def forward(self, z):
                 x = self.layer(z[:, 1:] if FAULT == "generator raises" else z)
                 if FAULT == "generator tuple":
                     return x, x
-                return x if FAULT == "generator shape" else x.tanh().view(-1, 1, 16, 16)
+                if FAULT == "generator no gradient raises" and not self.training:
+                    return {}["mean"]
+                images = x if FAULT == "generator shape" else x.tanh().view(-1, 1, 16, 16)
+                return {
+                    "generator nan": images * math.nan,
+                    "generator complex": images * 1j,
+                    "generator meta": images.to("meta"),
+                }.get(FAULT, images)
 
         return Network()
 
@@ -79,6 +95,10 @@ class Paired(AbstractPairedLoss):
     def build(self):
         if FAULT == "paired builds none":
             return None
+        if FAULT == "paired of torch":
+            from torch.nn import MSELoss
+
+            return MSELoss
         if FAULT == "paired signature":
             return lambda candidate: candidate
 
@@ -92,6 +112,9 @@ class Paired(AbstractPairedLoss):
                 "paired number": 0.5,
                 "paired float64": each_B.double(),
                 "paired detached": each_B.detach(),
+                "paired nan": each_B * math.nan,
+                "paired complex": each_B * 1j,
+                "paired nan gradient": (candidate - candidate).flatten(1).sum(dim=1).sqrt(),
             }.get(FAULT, each_B)
 
         return loss
@@ -107,6 +130,7 @@ class Adversarial(AbstractAdversarialLoss):
             if FAULT == "adversarial raises":
                 raise RuntimeError("no such luck")
             value = scores_B if FAULT == "critic answer (B,)" else scores_B.mean()
+            value = value * math.inf if FAULT == "critic answer infinite" else value
             return value.detach() if FAULT == "critic answer detached" else value
 
         def player(self, critic, candidate):
@@ -129,7 +153,14 @@ class Phase(AbstractPhase):
     def references(self, recipe):
         return ("adc",)
 
+    def __getattribute__(self, name):
+        if name == "candidates" and FAULT == "candidates signature":
+            return lambda inputs: None
+        return super().__getattribute__(name)
+
     def inputs(self, source):
+        if FAULT == "inputs later raises" and source._draws.step == 1:
+            return {}["second step"]
         drawn = source.slices("csz" if FAULT == "unknown pool" else "cs", ("adc",))
         adc, latents = drawn.values["adc"], source.latents()
         if FAULT == "inputs dict":
@@ -139,7 +170,11 @@ class Phase(AbstractPhase):
         presence = {"adc": adc.new_ones(3)} if FAULT == "presence shape" else drawn.presence
         references = {"adc": adc[..., ::2, ::2] if FAULT == "reference shape" else adc}
         references = {} if FAULT == "no reference" else references
-        return Inputs(values={LATENT: latents}, presence=presence, references=references)
+        references = None if FAULT == "references none" else references
+        presence = {"adcc": drawn.presence["adc"]} if FAULT == "presence misspelt" else presence
+        latents = latents.double() if FAULT == "inputs float64" else latents
+        adc = adc * math.nan if FAULT == "inputs nan" else adc
+        return Inputs(values={LATENT: latents, "adc": adc}, presence=presence, references=references)
 
     def candidates(self, networks, inputs):
         if FAULT == "candidates raises":
@@ -147,6 +182,8 @@ class Phase(AbstractPhase):
         made = networks.synthesize(inputs.values[LATENT])
         if FAULT == "player unreached":
             return {"adc": made["adc"].detach().requires_grad_()}
+        if FAULT == "candidate float64":
+            return {"adc": made["adc"].double()}
         if FAULT == "candidate detached":
             return {"adc": made["adc"].detach()}
         if FAULT == "candidate shape":

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from gankit._draws import Draws
 from gankit._errors import InputError
@@ -43,15 +44,22 @@ class Networks(nn.Module):
         which. The result has the type of ``x``, also where autocast computes in another.
 
         Raises:
-            PluginError: the result is no tensor of the shape of the network's target.
+            PluginError: the network fails, or its result is no tensor of real numbers, on the device of ``x``, of the
+                shape of the network's target.
         """
-        told = places if self.recipe.networks[name].couples_places else ()
-        result = self.by_name[name](x, *told)
+        where, spec = f"networks.{name}", self.recipe.networks[name]
+        told = places if spec.couples_places else ()
+        with blaming(where, spec, given=found(x)):
+            result = self.by_name[name](x, *told)
         source, target = self._ends[name]
         expected = (len(x), *joined(target))
         if not isinstance(result, Tensor) or (result.shape != expected and _is_whole(x, source, told)):
             message = f"must return a tensor of shape {expected} for {tuple(x.shape)}, got {found(result)}"
-            raise broken(f"networks.{name}", self.recipe.networks[name], message)
+            raise broken(where, spec, message)
+        if not result.is_floating_point() or result.device != x.device:
+            kind = str(result.dtype).removeprefix("torch.")
+            message = f"must return real numbers on {x.device}, as it is given, got {kind} on {result.device}"
+            raise broken(where, spec, message)
         return result.to(x.dtype)
 
     def apply_edge(self, edge: Edge, places: Mapping[str, Tensor]) -> Tensor:
@@ -104,7 +112,8 @@ def build_networks(recipe: Recipe, names: Iterable[str] | None = None) -> Networ
         names: which networks; default: all.
 
     Raises:
-        PluginError: a ``build`` takes other arguments, fails, or returns no module.
+        PluginError: a ``build`` takes other arguments, fails, or returns no module, or one whose weights are not
+            float32 on the CPU.
     """
     modules = {}
     with torch.random.fork_rng(devices=[]):
@@ -122,4 +131,10 @@ def _built(recipe: Recipe, name: str) -> nn.Module:
         module = spec.build(source, target)
     if not isinstance(module, nn.Module):
         raise broken(where, spec, f"must build a torch.nn.Module, got {found(module)}")
+    for weights, parameter in module.named_parameters():
+        if is_lazy(parameter):
+            raise broken(where, spec, f"must build weights whose shapes are known, but {weights!r} waits for an input")
+        if (parameter.dtype, parameter.device.type) != (torch.float32, "cpu"):
+            kind = f"{str(parameter.dtype).removeprefix('torch.')} on {parameter.device}"
+            raise broken(where, spec, f"must build weights in float32 on the CPU, but {weights!r} is {kind}")
     return module

@@ -16,6 +16,7 @@ from gankit._shapes import LATENT
 from gankit.networks.synthesizer import Networks, found, together
 from gankit.plugin.components import (
     AbstractAdversarialLoss,
+    AbstractLoss,
     AbstractPairedLoss,
     AbstractPhase,
     AdversarialLoss,
@@ -38,18 +39,20 @@ class PhaseStep:
 
     def __init__(self, spec: AbstractPhase, recipe: Recipe, ranks: Ranks = ALONE):
         self.spec = spec
+        self.where = f"phases.{spec.name}"
+        """Path of the phase in the recipe."""
         self.recipe = recipe
         self.ranks = ranks
+        require_call(self.where, spec, "inputs", spec.inputs, "source")
+        require_call(self.where, spec, "candidates", spec.candidates, "networks", "inputs")
         self.players = spec.players(recipe)
         self.critics = critics(spec)
         self.sets = spec.critic_steps if self.critics else 1
         self.paired = [
-            (term, _built_paired(f"phases.{spec.name}.terms.{term.name}", term))
-            for term in spec.terms
-            if isinstance(term, AbstractPairedLoss)
+            (term, _built_paired(self.path(term), term)) for term in spec.terms if isinstance(term, AbstractPairedLoss)
         ]
         self.adversarial = [
-            (term, _built_adversarial(f"phases.{spec.name}.terms.{term.name}", term))
+            (term, _built_adversarial(self.path(term), term))
             for term in spec.terms
             if isinstance(term, AbstractAdversarialLoss)
         ]
@@ -68,9 +71,14 @@ class PhaseStep:
         """What one draw of this phase comes from."""
         return BatchSource(self.recipe, cohort, draws, f"{self.spec.name}/{stream}", self.ranks)
 
+    def inputs(self, source: BatchSource) -> Inputs:
+        """Draw one set of inputs."""
+        with blaming(self.where, self.spec):
+            return self.spec.inputs(source)
+
     def _drawn_set(self, number: int, source: Callable[[str], BatchSource]) -> DrawnSet:
         references, alongside, mixing = {}, {}, {}
-        inputs = self.spec.inputs(source(f"{number}/inputs"))
+        inputs = self.inputs(source(f"{number}/inputs"))
         for term, _ in self.adversarial:
             stream, real = f"{number}/{term.name}", self._real_of[term.name]
             mixing[term.name] = source(stream).mixing()
@@ -98,12 +106,12 @@ class PhaseStep:
         # All but the last update of the critics, on candidates without graph.
         for drawn in earlier:
             with torch.no_grad(), self.precision(batch.device):
-                candidates = self.spec.candidates(networks, drawn.inputs)
+                candidates = self.candidates(networks, drawn.inputs)
             self._update_critics(networks, optimizers, batch, drawn, candidates)
 
         # The last one and that of the players share their candidates.
         with self.precision(batch.device):
-            candidates = self.spec.candidates(networks, last.inputs)
+            candidates = self.candidates(networks, last.inputs)
         if self.critics:
             detached = {place: candidate.detach() for place, candidate in candidates.items()}
             scalars |= self._update_critics(networks, optimizers, batch, last, detached)
@@ -145,7 +153,12 @@ class PhaseStep:
         """The context in which networks run; weights, their gradients and all arithmetic on results are float32."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.training.precision == "bf16")
 
-    # The terms ----------------------------------------------------------------------------------------------
+    # The components -----------------------------------------------------------------------------------------
+
+    def candidates(self, networks: Networks, inputs: Inputs) -> Mapping[str, Tensor]:
+        """The phase's candidates by place."""
+        with blaming(self.where, self.spec):
+            return self.spec.candidates(networks, inputs)
 
     def critic_objective(
         self,
@@ -160,7 +173,9 @@ class PhaseStep:
         if (alongside := drawn.alongside.get(term.name)) is not None:
             candidate = torch.cat([candidate, alongside])
         critic = partial(networks.run, term.critic, places=term.on)
-        return loss.critic(critic, drawn.references[term.name], candidate, drawn.mixing[term.name])
+        reference, mixing_B = drawn.references[term.name], drawn.mixing[term.name]
+        with blaming(self.path(term), term):
+            return loss.critic(critic, reference, candidate, mixing_B)
 
     def player_objective(
         self,
@@ -171,13 +186,21 @@ class PhaseStep:
     ) -> Tensor:
         """What the players minimise by the term's critic, a scalar, without the term's weight; the critic is frozen."""
         critic = partial(networks.run, term.critic, places=term.on)
-        return loss.player(critic, together(candidates, term.on))
+        candidate = together(candidates, term.on)
+        with blaming(self.path(term), term):
+            return loss.player(critic, candidate)
 
     def paired_losses(
         self, term: AbstractPairedLoss, loss: PairedLoss, inputs: Inputs, candidates: Mapping[str, Tensor]
     ) -> Tensor:
         """The term's loss of each candidate against its own reference, (B,)."""
-        return loss(together(candidates, term.on), together(inputs.references, term.on))
+        candidate, reference = together(candidates, term.on), together(inputs.references, term.on)
+        with blaming(self.path(term), term):
+            return loss(candidate, reference)
+
+    def path(self, term: AbstractLoss) -> str:
+        """Path of a term in the recipe."""
+        return f"{self.where}.terms.{term.name}"
 
 
 def _built_paired(where: str, term: AbstractPairedLoss) -> PairedLoss:

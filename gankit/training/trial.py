@@ -7,16 +7,17 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
+import attrs
 import torch
 from torch import Tensor
 from torch.nn import Module
 
 from gankit._draws import Draws
-from gankit._errors import PluginError
+from gankit._errors import PluginError, nearest
 from gankit._shapes import LATENT, Shape
 from gankit.networks.synthesizer import Networks, found
-from gankit.plugin.components import AbstractAdversarialLoss, AbstractPairedLoss, Component, Inputs
-from gankit.plugin.contract import blaming, broken, passes, raised
+from gankit.plugin.components import AbstractAdversarialLoss, Component, Inputs
+from gankit.plugin.contract import blaming, broken
 from gankit.training.batch import Batch
 from gankit.training.engine import state_kept
 from gankit.training.phases import PhaseStep, frozen
@@ -36,7 +37,7 @@ def try_phases(phases: Iterable[PhaseStep], state: TrainingState, cohort: Reside
         batch = _drawn(phase, cohort, draws)
         if any(map(phase.spec.due, steps)):
             with _unchanged(state):
-                _Trial(phase, state.networks, batch).run()
+                _Trial(phase, state.networks, batch, untrained=state.step == 0).run()
 
 
 @contextmanager
@@ -52,41 +53,61 @@ def _unchanged(state: TrainingState) -> Iterator[None]:
 
 def _drawn(phase: PhaseStep, cohort: ResidentCohort, draws: Draws) -> Batch:
     """A batch whose inputs are what the phase says of them."""
-    where, spec = f"phases.{phase.spec.name}", phase.spec
-    with blaming(where, spec):
-        inputs = spec.inputs(phase.source(cohort, draws, "0/inputs"))
-    _require_inputs(phase, inputs)
+    _require_inputs(phase, phase.inputs(phase.source(cohort, draws, "0/inputs")), cohort)
     return phase.batch(cohort, draws)
 
 
-def _require_inputs(phase: PhaseStep, inputs: Any) -> None:
-    where, spec, recipe = f"phases.{phase.spec.name}", phase.spec, phase.recipe
+def _require_inputs(phase: PhaseStep, inputs: Any, cohort: ResidentCohort) -> None:
+    where, spec, recipe = phase.where, phase.spec, phase.recipe
     if not isinstance(inputs, Inputs):
         raise broken(where, spec, f"must return gankit.Inputs from inputs, got {found(inputs)}")
+    for name, value in attrs.asdict(inputs, recurse=False).items():
+        if not isinstance(value, Mapping):
+            raise broken(where, spec, f"must give Inputs.{name} as a mapping of place to tensor, got {found(value)}")
     if not inputs.values:
         raise broken(where, spec, "must draw something in inputs, got no values")
 
     # Values and references are of this process's share, presence of the batch of all processes.
+    like = next(iter(cohort.images.values()))
     share = recipe.training.batch // phase.ranks.size
     shapes = {**recipe.shapes((LATENT, *recipe.modalities)), **spec.places(recipe)}
     for name, value in inputs.values.items():
-        _require_shape(where, spec, f"the value at {name!r}", value, share, shapes.get(name))
+        _require_tensor(where, spec, f"the value at {name!r}", value, share, shapes.get(name), like)
     for name, value in inputs.presence.items():
-        _require_shape(where, spec, f"the presence at {name!r}", value, recipe.training.batch, ())
+        if name not in shapes:
+            known = f"{nearest(name, shapes)}; known: {', '.join(shapes)}"
+            raise broken(where, spec, f"gives the presence at {name!r}, which is no place{known}")
+        _require_tensor(where, spec, f"the presence at {name!r}", value, recipe.training.batch, (), like)
     for term, _ in phase.paired:
         for place in term.on:
             if place not in inputs.references:
                 has = ", ".join(inputs.references) or "none"
                 raise broken(where, spec, f"must give a reference at {place!r}, which its references name, got {has}")
-            _require_shape(where, spec, f"the reference at {place!r}", inputs.references[place], share, shapes[place])
+            value = inputs.references[place]
+            _require_tensor(where, spec, f"the reference at {place!r}", value, share, shapes[place], like)
+
+
+def _require_tensor(
+    where: str, spec: Component, what: str, value: Any, count: int, shape: Shape | None, like: Tensor
+) -> None:
+    """Require a tensor of so many samples; ``shape`` is that of one at a place, with numbers as those of ``like``, and
+    None where a phase draws something of its own."""
+    _require_shape(where, spec, what, value, count, shape)
+    if shape is not None and (value.dtype, value.device) != (like.dtype, like.device):
+        raise broken(where, spec, f"must give {what} in {_kind(like)}, got {_kind(value)}")
+    if shape is not None and not value.isfinite().all():
+        raise broken(where, spec, f"must give {what} as finite numbers, got NaN or infinity")
 
 
 def _require_shape(where: str, spec: Component, what: str, value: Any, count: int, shape: Shape | None) -> None:
-    """Require a tensor of so many samples; ``shape`` is that of one, None for any."""
     expected = f"shape {(count, *shape)}" if shape is not None else f"{count} samples"
     fits = isinstance(value, Tensor) and value.ndim > 0 and len(value) == count
     if not fits or (shape is not None and value.shape[1:] != shape):
         raise broken(where, spec, f"must give {what} as a tensor of {expected}, got {found(value)}")
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} on {tensor.device}"
 
 
 # Terms ----------------------------------------------------------------------------------------------------
@@ -95,24 +116,27 @@ def _require_shape(where: str, spec: Component, what: str, value: Any, count: in
 class _Trial:
     """One batch of one phase."""
 
-    def __init__(self, phase: PhaseStep, networks: Networks, batch: Batch):
-        self.phase, self.networks, self.batch = phase, networks, batch
-        self.where = f"phases.{phase.spec.name}"
-        self._running: list[tuple[str, str]] = []
-        """Networks that are running and what each was given, the innermost last; one that has failed stays."""
+    def __init__(self, phase: PhaseStep, networks: Networks, batch: Batch, untrained: bool):
+        """``untrained`` says whether the weights are as they were built, so that numbers must be finite; later, those
+        of a training that diverges need not be."""
+        self.phase, self.networks, self.batch, self.untrained = phase, networks, batch, untrained
+        self.where = phase.where
+        self._spoilt: tuple[str, str] | None = None
+        """The first network that made of finite numbers others, and what it was given."""
 
     def run(self) -> None:
         phase, drawn = self.phase, self.batch.sets[-1]
+        self._require_weights()
         with self._networks_watched():
             # Candidates, with graph as in the players' update.
-            with self._blaming(self.where, phase.spec), phase.precision(self.batch.device):
-                candidates = phase.spec.candidates(self.networks, drawn.inputs)
+            with _found_in(self.where), phase.precision(self.batch.device):
+                candidates = phase.candidates(self.networks, drawn.inputs)
             self._require_candidates(candidates)
 
             # What the critics would minimise.
             detached = {place: candidate.detach() for place, candidate in candidates.items()}
             for judged, loss in phase.adversarial:
-                with self._blaming(self._path(judged), judged), phase.precision(self.batch.device):
+                with _found_in(phase.path(judged)), phase.precision(self.batch.device):
                     objective = phase.critic_objective(self.networks, judged, loss, drawn, detached)
                 self._require_objective(judged, "what the critic minimises", objective, self._weights([judged.critic]))
 
@@ -124,25 +148,36 @@ class _Trial:
         """Each paired term's losses, summed."""
         phase, inputs = self.phase, self.batch.sets[-1].inputs
         for term, loss in phase.paired:
-            with self._blaming(self._path(term), term), phase.precision(self.batch.device):
+            with _found_in(phase.path(term)), phase.precision(self.batch.device):
                 each_B = phase.paired_losses(term, loss, inputs, candidates)
             expected = (len(candidates[term.on[0]]),)
             if not isinstance(each_B, Tensor) or each_B.shape != expected:
                 message = f"must return one loss per sample, of shape {expected}, got {found(each_B)}"
-                raise broken(self._path(term), term, message)
-            self._require_type(term, "losses", each_B)
+                raise broken(phase.path(term), term, message)
+            self._require_numbers(phase.path(term), term, "losses", each_B)
             self._require_gradient(term, "the losses", each_B.sum(), _at(candidates, term.on), "its candidates")
             yield each_B.sum()
 
     def _player_objectives(self, candidates: Mapping[str, Tensor]) -> Iterator[Tensor]:
         phase = self.phase
         for term, loss in phase.adversarial:
-            with self._blaming(self._path(term), term), phase.precision(self.batch.device):
+            with _found_in(phase.path(term)), phase.precision(self.batch.device):
                 objective = phase.player_objective(self.networks, term, loss, candidates)
             self._require_objective(term, "what the player minimises", objective, _at(candidates, term.on))
             yield objective
 
     # What is required ---------------------------------------------------------------------------------------
+
+    def _require_weights(self) -> None:
+        phase = self.phase
+        if not self._weights(phase.players):
+            names = ", ".join(phase.players)
+            message = f"must train networks with weights, but its players have none that take a gradient: {names}"
+            raise broken(self.where, phase.spec, message)
+        if phase.critics and not self._weights(phase.critics):
+            name = phase.critics[0]
+            message = f"must have weights, since terms of {self.where} train it, got none that take a gradient"
+            raise broken(f"networks.{name}", self.networks.recipe.networks[name], message)
 
     def _require_candidates(self, candidates: Any) -> None:
         spec, recipe = self.phase.spec, self.phase.recipe
@@ -156,26 +191,34 @@ class _Trial:
                 raise broken(
                     self.where, spec, f"must make candidates at {place!r}, where it has terms; it makes {made}"
                 )
-            _require_shape(self.where, spec, f"the candidates at {place!r}", candidates[place], share, shapes[place])
-            if self._weights(self.phase.players) and not candidates[place].requires_grad:
+            what = f"the candidates at {place!r}"
+            _require_shape(self.where, spec, what, candidates[place], share, shapes[place])
+            self._require_numbers(self.where, spec, what, candidates[place])
+            if not candidates[place].requires_grad:
                 message = f"must make candidates at {place!r} with gradient to its players, got some without"
                 raise broken(self.where, spec, message)
 
     def _require_objective(self, term: AbstractAdversarialLoss, what: str, value: Any, reached: list[Tensor]) -> None:
         if not isinstance(value, Tensor) or value.shape != ():
-            raise broken(self._path(term), term, f"must return {what} as a scalar tensor, got {found(value)}")
-        self._require_type(term, what, value)
+            raise broken(self.phase.path(term), term, f"must return {what} as a scalar tensor, got {found(value)}")
+        self._require_numbers(self.phase.path(term), term, what, value)
         to = f"the weights of {term.critic!r}" if "critic" in what else "its candidates"
         self._require_gradient(term, what, value, reached, to)
 
-    def _require_type(self, term: AbstractPairedLoss | AbstractAdversarialLoss, what: str, value: Tensor) -> None:
-        """The type of the weights, or that in which networks compute."""
+    def _require_numbers(self, where: str, spec: Component, what: str, value: Tensor) -> None:
+        """Finite numbers of the type of the weights, or of that in which networks compute."""
         kinds = {next(self.networks.parameters()).dtype}
         if self.phase.recipe.training.precision == "bf16":
             kinds.add(torch.bfloat16)
         if value.dtype not in kinds:
             expected = " or ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
-            raise broken(self._path(term), term, f"must return {what} in {expected}, got {str(value.dtype)[6:]}")
+            raise broken(where, spec, f"must return {what} in {expected}, got {str(value.dtype)[6:]}")
+        if self.untrained and not value.isfinite().all():
+            if self._spoilt is None:
+                raise broken(where, spec, f"must return {what} as finite numbers, got NaN or infinity")
+            name, given = self._spoilt
+            message = f"must return finite numbers for {given}, got NaN or infinity; found in {where}"
+            raise broken(f"networks.{name}", self.networks.recipe.networks[name], message)
 
     def _require_gradient(
         self, term: Component, what: str, value: Tensor, reached: list[Tensor], to: str
@@ -184,17 +227,15 @@ class _Trial:
         reached = [tensor for tensor in reached if tensor.requires_grad]
         if not reached:
             return ()
-        where = self.where if term is self.phase.spec else self._path(term)  # type: ignore[arg-type]
+        where = self.where if term is self.phase.spec else self.phase.path(term)  # type: ignore[arg-type]
         gradients: tuple[Tensor | None, ...] = (None,)
         if value.requires_grad:
-            try:
+            with blaming(where, term):
                 gradients = torch.autograd.grad(value, reached, retain_graph=True, allow_unused=True)
-            except Exception as error:
-                if passes(error):
-                    raise
-                raise raised(where, term, error) from error
         if all(gradient is None for gradient in gradients):
             raise broken(where, term, f"must return {what} with gradient to {to}, got none; is something detached?")
+        if self.untrained and not all(each.isfinite().all() for each in gradients if each is not None):
+            raise broken(where, term, f"must return {what} with finite gradient to {to}, got NaN or infinity")
         return gradients
 
     def _require_players(self, values: list[Tensor]) -> None:
@@ -209,44 +250,33 @@ class _Trial:
             if each and not any(reached):
                 raise broken(self.where, spec, f"names player {name!r}, which the gradient of no term reaches")
 
-    # Who is at fault ----------------------------------------------------------------------------------------
-
-    def _path(self, term: AbstractPairedLoss | AbstractAdversarialLoss) -> str:
-        return f"{self.where}.terms.{term.name}"
-
-    @contextmanager
-    def _blaming(self, where: str, spec: Component) -> Iterator[None]:
-        """Name the network where one has failed, and otherwise the component whose code was called."""
-        self._running.clear()
-        try:
-            with blaming(where, spec):
-                yield
-        except Exception as error:
-            if isinstance(error, PluginError) and str(error).startswith("networks."):
-                raise PluginError(f"{error}; found in {where}") from error.__cause__
-            cause = error.__cause__ if isinstance(error, PluginError) else error
-            if not self._running or not isinstance(cause, Exception) or passes(cause):
-                raise
-            name, given = self._running[-1]
-            blamed = raised(f"networks.{name}", self.networks.recipe.networks[name], cause)
-            raise PluginError(f"{blamed}; found in {where}, which gave it {given}") from cause
+    # Networks -----------------------------------------------------------------------------------------------
 
     @contextmanager
     def _networks_watched(self) -> Iterator[None]:
-        def entering(name: str, module: Module, given: tuple[Any, ...]) -> None:
-            self._running.append((name, found(given[0])))
-
-        def leaving(*_: Any) -> None:
-            self._running.pop()
+        def told(name: str, module: Module, given: tuple[Any, ...], made: Any) -> None:
+            read, here = given[0], isinstance(made, Tensor) and made.device == given[0].device
+            if here and read.isfinite().all() and not made.isfinite().all() and self._spoilt is None:
+                self._spoilt = name, found(read)
 
         with ExitStack() as watched:
             for name, module in self.networks.by_name.items():
-                watched.callback(module.register_forward_pre_hook(partial(entering, name)).remove)
-                watched.callback(module.register_forward_hook(leaving).remove)
+                watched.callback(module.register_forward_hook(partial(told, name)).remove)
             yield
 
     def _weights(self, networks: Iterable[str]) -> list[Tensor]:
         return list(self.networks.parameters_of(networks).values())
+
+
+@contextmanager
+def _found_in(where: str) -> Iterator[None]:
+    """Say of a network that fails who ran it."""
+    try:
+        yield
+    except PluginError as error:
+        if str(error).startswith("networks."):
+            raise PluginError(f"{error}; found in {where}") from error.__cause__
+        raise
 
 
 def _at(candidates: Mapping[str, Tensor], places: tuple[str, ...]) -> list[Tensor]:

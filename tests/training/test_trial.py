@@ -20,7 +20,7 @@ modalities.adc = {{ shape = [1, 16, 16], unit = "1e-6 mm2/s", range = [0, 3000] 
 networks.generator = {{ use = "faulty-generator" }}
 networks.critic = {{ use = "faulty-critic" }}
 synthesizer.adc = {{ network = "generator", from = "latent" }}
-training = {{ steps = 1, batch = 4 }}
+training = {{ steps = 2, batch = 4 }}
 
 [[phases]]
 use = "faulty-phase"
@@ -62,6 +62,26 @@ FAULTS = {
     "generator signature": f"{GENERATOR} is called as build(source, target), but is defined as build(shapes)",
     "generator builds none": f"{GENERATOR} must build a torch.nn.Module, got NoneType",
     "generator build raises": f"{GENERATOR} raised KeyError: 'width' (",
+    "generator build exits": f"{GENERATOR} raised SystemExit: 3 (",
+    "generator lazy": f"{GENERATOR} must build weights whose shapes are known, but 'layer.weight' waits for an input",
+    "generator half": f"{GENERATOR} must build weights in float32 on the CPU, but 'layer.weight' is float16 on cpu",
+    "generator frozen": f"{PHASE} must train networks with weights, but its players have none that take a gradient",
+    "generator nan": f"{GENERATOR} must return finite numbers for (4, 8), got NaN or infinity; found in phases.",
+    "generator complex": f"{GENERATOR} must return real numbers on cpu, as it is given, got complex64 on cpu; found in",
+    "generator meta": f"{GENERATOR} must return real numbers on cpu, as it is given, got float32 on meta; found in",
+    "generator no gradient raises": f"{GENERATOR} raised KeyError: 'mean' (",
+    "paired nan": f"{PAIRED} must return losses as finite numbers, got NaN or infinity",
+    "paired complex": f"{PAIRED} must return losses in float32, got complex64",
+    "paired nan gradient": f"{PAIRED} must return the losses with finite gradient to its candidates, got NaN or",
+    "paired of torch": f"{PAIRED} raised RuntimeError: Boolean value of Tensor",
+    "critic answer infinite": f"{ADVERSARIAL} must return what the critic minimises as finite numbers, got NaN or",
+    "inputs later raises": f"{PHASE} raised KeyError: 'second step' (",
+    "inputs float64": f"{PHASE} must give the value at 'latent' in float32 on cpu, got float64 on cpu",
+    "inputs nan": f"{PHASE} must give the value at 'adc' as finite numbers, got NaN or infinity",
+    "references none": f"{PHASE} must give Inputs.references as a mapping of place to tensor, got NoneType",
+    "presence misspelt": f"{PHASE} gives the presence at 'adcc', which is no place; did you mean 'adc'?",
+    "candidate float64": f"{PHASE} must return the candidates at 'adc' in float32, got float64",
+    "candidates signature": f"{PHASE} is called as candidates(networks, inputs), but is defined as candidates(inputs)",
     "inputs dict": f"{PHASE} must return gankit.Inputs from inputs, got dict",
     "inputs shape": f"{PHASE} must give the value at 'latent' as a tensor of shape (4, 8), got (4, 9)",
     "presence shape": f"{PHASE} must give the presence at 'adc' as a tensor of shape (4,), got (3,)",
