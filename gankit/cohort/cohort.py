@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -71,8 +71,8 @@ class Cohort:
     """Slices of many patients, arrays aligned along their first axis of length N.
 
     Raises:
-        CohortError: arrays differ in length, a present value is not finite, a label is not -1, 0 or 1,
-            a split is unknown, or a patient is in two splits.
+        CohortError: a part is of another type than below, arrays differ in length, a present value is not finite, a
+            label is not -1, 0 or 1, a split is unknown, or a patient is in two splits.
     """
 
     modalities: dict[str, Modality]
@@ -93,7 +93,7 @@ class Cohort:
     """One sentence: where it came from."""
 
     def __attrs_post_init__(self) -> None:
-        if problem := next(_problems(self), None):
+        if problem := next(_wrong_types(self), None) or next(_problems(self), None):
             raise CohortError(f"cohort: {problem}")
 
     def __len__(self) -> int:
@@ -157,7 +157,42 @@ class Cohort:
         return cohort_dataset(self, pool, recipe, units, modalities, label)
 
 
-def _problems(cohort: Cohort) -> Any:
+def _wrong_types(cohort: Cohort) -> Iterator[str]:
+    for part in ("modalities", "labels", "truth"):
+        if not isinstance(tables := getattr(cohort, part), dict):
+            yield f"{part} must be a dict by name, got {type(tables).__name__}"
+            return
+    for name, modality in cohort.modalities.items():
+        if not isinstance(modality, Modality):
+            yield f"modality {name!r} must be a gankit.Modality, got {type(modality).__name__}"
+            return
+        yield from _unlike(f"values of modality {name!r}", modality.values, "f", "numbers, as float32")
+        yield from _unlike(f"presence of {name!r}", modality.present, "b", "truth values, as bool", rank=1)
+        if not isinstance(modality.unit, str):
+            yield f"unit of modality {name!r} must be text, got {modality.unit!r}"
+    for name, values in cohort.labels.items():
+        yield from _unlike(f"label {name!r}", values, "iufb", "numbers, as int8", rank=1)
+    for name, values in cohort.truth.items():
+        yield from _unlike(f"truth {name!r}", values, "iufb", "numbers, as uint8")
+    yield from _unlike("patient", cohort.patient, "UO", "texts", rank=1)
+    yield from _unlike("split", cohort.split, "UO", "texts", rank=1)
+    if cohort.spacing_mm is not None:
+        yield from _unlike("spacing_mm", cohort.spacing_mm, "f", "numbers, as float32", rank=1)
+    if not all(isinstance(text, str) for text in (*cohort.patient, *cohort.split)):
+        yield "patient and split must be texts; convert numbers by astype(str)"
+
+
+def _unlike(what: str, values: object, kinds: str, expected: str, rank: int | None = None) -> Iterator[str]:
+    """What makes a value no numpy array with a type among these, by ``dtype.kind``, and of this rank."""
+    if not isinstance(values, np.ndarray):
+        yield f"{what} must be a numpy array of {expected}, got {type(values).__name__}"
+    elif values.dtype.kind not in kinds:
+        yield f"{what} must be {expected}, got {values.dtype}; convert them, as by astype"
+    elif rank is not None and values.ndim != rank:
+        yield f"{what} must have one entry for each slice, got shape {values.shape}"
+
+
+def _problems(cohort: Cohort) -> Iterator[str]:
     count = len(cohort.patient)
     lengths = {f"modality {name!r}": len(m.values) for name, m in cohort.modalities.items()}
     lengths |= {f"presence of {name!r}": len(m.present) for name, m in cohort.modalities.items()}

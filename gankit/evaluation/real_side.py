@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -11,6 +12,7 @@ import numpy as np
 from gankit._errors import CohortError, InputError, nearest
 from gankit._shapes import shape_text
 from gankit.cohort.cohort import Cohort, read_cohort
+from gankit.cohort.source import cohort_of, fresh_of
 from gankit.evaluation.evaluation import Evaluation, complete
 from gankit.evaluation.judging import Judging
 from gankit.recipe.recipe import ModalitySpec, Recipe
@@ -48,7 +50,7 @@ def real_cohorts(recipe: Recipe | None, judging: Judging) -> tuple[Cohort, Cohor
     if judging.cohort is not None:
         real, offered = read_cohort(judging.cohort), None
     elif recipe is not None:
-        real, offered = recipe.cohort.load(), recipe.cohort.fresh
+        real, offered = cohort_of(recipe.cohort), partial(fresh_of, recipe.cohort)
     else:
         raise InputError("which slices are real? give their cohort file as `cohort`, or a recipe as `recipe`")
     if judging.fresh is not None:
@@ -222,7 +224,7 @@ def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
     from gankit.cohort.fit import select_pool
 
     try:
-        seen = complete(recipe.cohort.load(), evaluation.modalities, whose)
+        seen = complete(cohort_of(recipe.cohort), evaluation.modalities, whose)
     except CohortError:
         return "its training cohort is not at hand: whether test slices are in it is unknown"
     trained_N = np.zeros(len(seen), dtype=bool)

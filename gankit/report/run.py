@@ -12,6 +12,7 @@ import numpy as np
 from gankit._errors import GankitError, InputError
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.sheet import real_pairs
+from gankit.cohort.source import cohort_of
 from gankit.evaluation.result_files import EVALUATION, read_evaluation
 from gankit.evaluation.tables import ABSENT, duration, evaluation_tables
 from gankit.files.tables import Table
@@ -104,7 +105,7 @@ def readable_model(path: Path, plugins: Plugins) -> Model | Absent:
 def readable_cohort(recipe: Recipe) -> Cohort | Absent:
     """The cohort of a recipe, or why it cannot be read."""
     try:
-        return recipe.cohort.load()
+        return cohort_of(recipe.cohort)
     except GankitError as error:
         return Absent(f"No real slices: the cohort cannot be read ({error}).")
 

@@ -13,6 +13,7 @@ from gankit._errors import InputError
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import area_average, require_fit
 from gankit.cohort.sheet import sheet_png
+from gankit.cohort.source import cohort_of
 from gankit.files.atomic import write_bytes
 from gankit.plugin.plugins import Plugins
 from gankit.processes.device import choose_device
@@ -80,7 +81,7 @@ def interpolate(
     if between < 1:
         raise InputError(f"`between` must be a whole number of at least 1, got {between!r}")
     loaded = model if isinstance(model, Model) else load_model(model, choose_device(device), plugins)
-    found = _interpolated(loaded, cohort or loaded.recipe.cohort.load(), between, pair)
+    found = _interpolated(loaded, cohort or cohort_of(loaded.recipe.cohort), between, pair)
     if out is not None:
         write_bytes(Path(out), _sheet(found, loaded.recipe))
     return found

@@ -81,7 +81,6 @@ def _types(cohort: Cohort) -> Iterator[tuple[str, str, str]]:
     """What an array is, the type that it has, and the one that ``Cohort`` documents."""
     for name, modality in cohort.modalities.items():
         yield f"values of modality {name!r}", str(modality.values.dtype), "float32"
-        yield f"presence of modality {name!r}", str(modality.present.dtype), "bool"
     for name, values in cohort.labels.items():
         yield f"label {name!r}", str(values.dtype), "int8"
     for name, values in cohort.truth.items():

@@ -19,6 +19,7 @@ from gankit._errors import CheckpointError, InputError, RunError
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import pixel_sizes, range_warnings
 from gankit.cohort.sheet import real_pairs, write_sheet
+from gankit.cohort.source import cohort_of
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
 from gankit.processes.interrupt import stopping
@@ -101,7 +102,7 @@ def train(
         for warning in recipe_warnings(recipe):
             progress.say(f"warning: {warning}")
         progress.say(f"loading the cohort: {document['cohort']['use']}")
-        cohort = cohort if cohort is not None else recipe.cohort.load()
+        cohort = cohort if cohort is not None else cohort_of(recipe.cohort)
         provenance = _provenance(plugins, chosen, cohort)
         run.refuse_other_cohort(provenance["cohort"])
         trainer = Trainer(recipe, resident_cohort(recipe, cohort, chosen), chosen, ranks=ranks)
