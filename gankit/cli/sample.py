@@ -106,9 +106,11 @@ def _write_folder(
     seed: int,
     advance: Advance,
 ) -> None:
+    from gankit.cli._group import plugins
     from gankit.run.export import export, synthetic_slices
 
-    export(synthetic_slices(model, count, seed, spacing_mm, advance), count, format_, encode, out)
+    slices = synthetic_slices(model, count, seed, spacing_mm, advance)
+    export(slices, count, format_, encode, out, plugins().owner_of("export_formats", format_))
 
 
 def _write_cohort(out: Path, model: Model, count: int, seed: int, advance: Advance) -> None:

@@ -19,6 +19,7 @@ from gankit.evaluation.results import Reading
 from gankit.files.atomic import write_text
 from gankit.files.lock import Held, locked
 from gankit.plugin.components import AbstractMetric
+from gankit.plugin.contract import blaming, broken, in_short, require_call
 
 FEWEST = 5
 """Patients of a candidate below which drawing them again shows no spread; each synthetic slice counts as one."""
@@ -43,8 +44,6 @@ class Judge:
 
     evaluation: Evaluation
     metrics: Mapping[str, AbstractMetric]
-    plugins: Mapping[str, str]
-    """Metric name to the plugin that has it."""
     versions: Mapping[str, str]
     """Metric name to what ships it, as in ``"gankit 0.1.0"``: figures of other code are measured anew."""
     folder: Path
@@ -65,7 +64,7 @@ class Judge:
         Returns: None where another process is at it and ``wait`` is False.
 
         Raises:
-            PluginError: a metric returns something else than readings, or two of one name.
+            PluginError: a metric fails, returns something else than readings, or two of one name.
             RunError: the folder cannot be written.
         """
         path = self.folder / f"{name}.json"
@@ -99,15 +98,14 @@ class Judge:
     def _readings(self, metric: str, candidate: Candidate) -> tuple[Reading, ...]:
         """What a metric measures, and that it is what a metric may return."""
         enough = len(set(candidate.cohort.patient)) >= FEWEST
-        whose = f"metric {metric!r} of plugin {self.plugins.get(metric, '?')!r}"
-        measured = _checked(lambda: self.metrics[metric].measure(candidate, self.evaluation), whose)
+        chosen, where = self.metrics[metric], f"`metrics` {metric}"
         readings = tuple(
             attrs.evolve(_finite(reading if enough else _without_interval(reading)), metric=metric)
-            for reading in measured
+            for reading in _measured(chosen, where, candidate, self.evaluation)
         )
         names = [reading.id for reading in readings]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise PluginError(f"{whose} returned reading {twice[0]!r} twice; give each a name of its own")
+            raise broken(where, chosen, f"returned reading {twice[0]!r} twice; give each a name of its own")
         return readings
 
     _real_side: Any = attrs.field(init=False)
@@ -124,25 +122,25 @@ class Judge:
 # What a metric returns ------------------------------------------------------------------------------------
 
 
-def _checked(measure: Callable[[], Iterable[Reading]], whose: str) -> Iterator[Reading]:
-    """The readings of a metric. Raises PluginError: it returns something else; the message says whose it is."""
-    expected = "a metric's `measure` returns an iterable of gankit.Reading"
+def _measured(metric: AbstractMetric, where: str, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
+    """The readings of a metric. Raises PluginError: it fails, or returns something else."""
+    expected = "must return an iterable of gankit.Reading from measure"
+    require_call(where, metric, "measure", metric.measure, "candidate", "evaluation")
     try:
-        measured = measure()
+        with blaming(where, metric):
+            measured = metric.measure(candidate, evaluation)
         if not isinstance(measured, Iterable) or isinstance(measured, Reading | str | Mapping):
-            raise PluginError(f"returned {_short(measured)}; {expected}")
-        for reading in measured:
-            if not isinstance(reading, Reading):
-                raise PluginError(f"returned {_short(reading)} among its readings; {expected}")
-            yield reading
+            raise broken(where, metric, f"{expected}, got {in_short(measured)}")
+        with blaming(where, metric):
+            readings = list(measured)
     except PluginError as error:
-        raise PluginError(f"{whose}: {error}") from error
-
-
-def _short(value: object) -> str:
-    """A value of another kind in few words."""
-    shown = repr(value).replace("\n", " ")
-    return f"{type(value).__name__} {shown if len(shown) <= 60 else shown[:57] + '...'}"
+        if str(error).startswith(where):
+            raise
+        raise broken(where, metric, f"makes a wrong reading: {error}") from error  # a Reading refuses its parts
+    for reading in readings:
+        if not isinstance(reading, Reading):
+            raise broken(where, metric, f"{expected}, got {in_short(reading)} among them")
+        yield reading
 
 
 def _without_interval(reading: Reading) -> Reading:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from gankit._errors import InputError, RecipeError, nearest
 from gankit.evaluation.judging import Judging
 from gankit.plugin.components import AbstractMetric
+from gankit.plugin.contract import blaming, broken, in_short
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.structure import structure_named
 
@@ -39,10 +41,20 @@ def chosen_metrics(judging: Judging, plugins: Plugins) -> dict[str, AbstractMetr
     if metrics is None:
         raise RecipeError("`options`", problems)
     for name, metric in metrics.items():
-        if missing := [path for path in metric.files() if not path.is_file()]:
+        if missing := [path for path in _files(name, metric) if not path.is_file()]:
             raise InputError(f"metric {name!r} reads {missing[0]}: no such file; correct its option or the environment")
     headline_patterns(judging, metrics)
     return metrics
+
+
+def _files(name: str, metric: AbstractMetric) -> tuple[Path, ...]:
+    """The files of a metric. Raises PluginError: it fails, or names something else."""
+    where = f"`metrics` {name}"
+    with blaming(where, metric):
+        files = metric.files()
+    if not (isinstance(files, tuple) and all(isinstance(path, Path) for path in files)):
+        raise broken(where, metric, f"must return a tuple of paths from files, got {in_short(files)}")
+    return files
 
 
 def headline_patterns(judging: Judging, metrics: Iterable[str]) -> tuple[str, ...]:
@@ -60,14 +72,7 @@ def headline_patterns(judging: Judging, metrics: Iterable[str]) -> tuple[str, ..
     return patterns
 
 
-def metric_plugins(metrics: Iterable[str], plugins: Plugins) -> dict[str, str]:
-    """The plugin of each metric."""
-    shipped = {entry.name: entry.plugin for entry in plugins.registry.entries(KIND)}
-    return {name: shipped[name] for name in metrics}
-
-
 def metric_versions(metrics: Iterable[str], plugins: Plugins) -> dict[str, str]:
     """What ships each metric, as in ``"gankit 0.1.0"``."""
-    return {
-        name: plugins.distributions.get(plugin, plugin) for name, plugin in metric_plugins(metrics, plugins).items()
-    }
+    owners = {entry.name: entry.plugin for entry in plugins.registry.entries(KIND)}
+    return {name: plugins.distributions.get(owners[name], owners[name]) for name in metrics}

@@ -14,7 +14,7 @@ from gankit.cohort.cohort import Cohort
 from gankit.evaluation.evaluation import Evaluation
 from gankit.evaluation.judge import Judge
 from gankit.evaluation.judging import Sets
-from gankit.evaluation.metrics import metric_plugins, metric_versions
+from gankit.evaluation.metrics import metric_versions
 from gankit.evaluation.results import JudgedModality, JudgedSet, Reading, RealSlices, Row, Settings
 from gankit.evaluation.subjects import Subject
 from gankit.evaluation.summary import by_id, over_sets
@@ -29,7 +29,6 @@ def judge_in(folder: Path, evaluation: Evaluation, metrics: Mapping[str, Abstrac
     return Judge(
         evaluation=evaluation,
         metrics=metrics,
-        plugins=metric_plugins(metrics, plugins),
         versions=metric_versions(metrics, plugins),
         folder=folder / "readings",
     )

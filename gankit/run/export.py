@@ -13,6 +13,7 @@ import numpy as np
 
 from gankit._errors import InputError, nearest
 from gankit.files.atomic import write_bytes, write_text
+from gankit.plugin.contract import blaming, broken, in_short, require_call
 from gankit.plugin.targets import imported
 
 if TYPE_CHECKING:
@@ -94,19 +95,37 @@ def synthetic_slices(
         )
 
 
-def export(slices: Iterator[SyntheticSlice], count: int, format: str, encode: Encode, folder: Path) -> None:
+def export(
+    slices: Iterator[SyntheticSlice], count: int, format: str, encode: Encode, folder: Path, plugin: str
+) -> None:
     """Write slices, each in a folder of its own. The same export again completes one that was cut short.
 
     Raises:
         InputError: the folder holds anything but this very export, or the format cannot hold the slices.
+        PluginError: the format fails, or returns something else than files.
         RunError: the place cannot be written.
     """
     for synthetic in slices:
-        files = encode(synthetic)
+        files = _encoded(encode, synthetic, f"`format` {format}", f"plugin {plugin!r}")
         if synthetic.index == 0:
             _claim(folder, _note(synthetic, count, format))
         for name, content in files.items():
             write_bytes(folder / f"synthetic-{synthetic.index:06d}" / name, content)
+
+
+def _encoded(encode: Encode, synthetic: SyntheticSlice, where: str, plugin: str) -> Mapping[str, bytes]:
+    """The files of a slice in a format. Raises PluginError: the format fails, or returns something else."""
+    require_call(where, plugin, "the function of the format", encode, "slice")
+    with blaming(where, plugin):
+        files = encode(synthetic)
+    if not isinstance(files, Mapping) or not files:
+        raise broken(where, plugin, f"must return the files of a slice, names to bytes, got {in_short(files)}")
+    for name, content in files.items():
+        if not isinstance(name, str) or Path(name).name != name:
+            raise broken(where, plugin, f"must name files without a folder, got {name!r}")
+        if not isinstance(content, bytes):
+            raise broken(where, plugin, f"must return bytes for {name!r}, got {in_short(content)}")
+    return files
 
 
 def _note(first: SyntheticSlice, count: int, format: str) -> dict[str, Any]:

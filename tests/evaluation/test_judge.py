@@ -128,14 +128,16 @@ def test_fewer_patients_than_show_a_spread_have_no_interval(judge, trained):
 # What a metric returns ------------------------------------------------------------------------------------
 
 
+EXPECTED = "must return an iterable of gankit.Reading from measure"
+
 RETURNED = {
-    "nothing": (lambda: None, "returned NoneType None; a metric's `measure` returns an iterable of gankit.Reading"),
-    "a reading alone": (lambda: Reading(name="mean", value=1, better="higher"), "returned Reading "),
-    "numbers": (lambda: [1.0], "returned float 1.0 among its readings; a metric's `measure` returns an iterable of"),
-    "a dict": (lambda: {"mean": 1.0}, "returned dict {'mean': 1.0}; "),
+    "nothing": (lambda: None, f"{EXPECTED}, got NoneType None"),
+    "a reading alone": (lambda: Reading(name="mean", value=1, better="higher"), f"{EXPECTED}, got Reading "),
+    "numbers": (lambda: [1.0], f"{EXPECTED}, got float 1.0 among them"),
+    "a dict": (lambda: {"mean": 1.0}, f"{EXPECTED}, got dict {{'mean': 1.0}}"),
     "nonsense": (
         lambda: (Reading(name="mean", value=value, better="higher") for value in "7"),
-        "reading 'mean': `value` must be a number or None, got '7'",
+        "makes a wrong reading: reading 'mean': `value` must be a number or None, got '7'",
     ),
 }
 
@@ -148,5 +150,5 @@ def test_a_metric_that_returns_no_readings_is_blamed_in_one_line(what, trained, 
     judging = Judging(metrics="strange", sets=1, per_set=8)
     with pytest.raises(PluginError) as caught:
         evaluate(trained, tmp_path / "out", judging=judging, plugins=measuring, quiet=True)
-    assert str(caught.value).startswith(f"metric 'strange' of plugin 'toy': {message}")
+    assert str(caught.value).startswith(f"`metrics` strange: metric 'strange' of plugin 'toy' {message}")
     assert "\n" not in str(caught.value)

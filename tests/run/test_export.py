@@ -76,7 +76,7 @@ def test_what_fails_on_the_way_is_a_run_error(model, plugins, tmp_path):
     (tmp_path / "file").write_text("")
     slices = synthetic_slices(model, 1, 0, None, print)
     with pytest.raises(RunError, match="cannot be written"):
-        export(slices, 1, "png", find_format("png", plugins), tmp_path / "file/out")
+        export(slices, 1, "png", find_format("png", plugins), tmp_path / "file/out", "export")
 
 
 WRONG = {
@@ -110,7 +110,7 @@ def test_a_plugin_adds_a_format(model, plugins, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     theirs = attrs.evolve(plugins, export_formats={"words": "their_format:encode", "broken": "their_format:nothing"})
     encode = find_format("words", theirs)
-    export(synthetic_slices(model, 2, 0, None, print), 2, "words", encode, tmp_path / "out")
+    export(synthetic_slices(model, 2, 0, None, print), 2, "words", encode, tmp_path / "out", "export")
     assert "index 1" in (tmp_path / "out/synthetic-000001/words.txt").read_text()
     with pytest.raises(PluginError, match=r"format 'broken' cannot be imported from 'their_format:nothing': Attrib"):
         find_format("broken", theirs)
