@@ -65,7 +65,8 @@ def _schema(kind: Any, registry: Registry) -> Schema:
     if origin is typing.Literal:
         return {"enum": list(parts)}
     if origin in (typing.Union, types.UnionType):  # optional: a key left out is None
-        return _schema(next(part for part in parts if part is not type(None)), registry)
+        some = _schema(next(part for part in parts if part is not type(None)), registry)
+        return {"anyOf": [*some["anyOf"], {"type": "array", "maxItems": 0}]} if tuple[str, ...] in parts else some
     if origin is tuple and parts[0] in (AbstractPhase, AbstractLoss):
         item = _schema(parts[0], registry)
         return {"anyOf": [{"type": "array", "items": item}, {"type": "object", "additionalProperties": item}]}

@@ -42,6 +42,7 @@ def structure_named(
 def _converter(registry: Registry) -> cattrs.Converter:
     converter = table_converter()
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _names)
+    converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...] | None, _names_or_none)
     converter.register_structure_hook_func(_is_abstract, _component_hook(converter, registry))
     by_phase, by_term = _by_name(converter, AbstractPhase), _by_name(converter, AbstractLoss)
     converter.register_structure_hook_func(lambda kind: kind == tuple[AbstractPhase, ...], by_phase)
@@ -54,6 +55,11 @@ def _names(value: Any, _: Any) -> tuple[str, ...]:
     if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
         raise ValueError(f"must be a name or a list of names, got {value!r}")
     return tuple(names)
+
+
+def _names_or_none(value: Any, kind: Any) -> tuple[str, ...] | None:
+    """An empty list says what the default says: none. So the completed recipe has no such key."""
+    return None if value in (None, []) else _names(value, kind)
 
 
 def _is_abstract(kind: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from gankit._errors import InputError, PluginError
+from gankit.plugin.contract import blaming, require_call
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import Document
@@ -66,11 +67,15 @@ def require_trackers(recipe: Recipe, plugins: Plugins) -> None:
 
     Raises:
         InputError: one cannot, as without its package.
-        PluginError: one cannot be imported.
+        PluginError: one cannot be imported, or fails.
     """
     for name in recipe.training.track or ():
-        ready = plugins.tracker(name)
+        ready, plugin = plugins.tracker(name), f"plugin {plugins.owner_of('trackers', name)!r}"
+        require_call(f"training.track: {name!r}", plugin, "the function of the tracker", ready)
         try:
-            ready()
+            with blaming(f"training.track: {name!r}", plugin):
+                ready()
+        except PluginError:
+            raise
         except InputError as error:
             raise InputError(f"training.track: {name!r} cannot work here: {error}") from error

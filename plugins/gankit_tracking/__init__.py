@@ -10,9 +10,9 @@ from gankit import hookimpl
 
 if TYPE_CHECKING:
     from gankit import Run, RunResult
-    from gankit_tracking._tracker import Tracker
+    from gankit_tracking._watch import Watch
 
-_OPEN: dict[Path, list[Tracker]] = {}
+_OPEN: dict[Path, Watch] = {}
 """Run directory to the trackers of the run."""
 
 
@@ -26,24 +26,21 @@ def trackers() -> Mapping[str, str]:
 
 @hookimpl
 def run_started(run: Run) -> None:
-    from gankit_tracking._trackers import opened
+    from gankit_tracking._watch import Watch
 
-    _OPEN[run.path] = opened(run)
+    _OPEN[run.path] = Watch(run)
 
 
 @hookimpl
 def row_logged(run: Run, row: Mapping[str, float]) -> None:
-    for tracker in _OPEN[run.path]:
-        tracker.row(row)
+    _OPEN[run.path].row(row)
 
 
 @hookimpl
 def sheet_written(run: Run, path: Path) -> None:
-    for tracker in _OPEN[run.path]:
-        tracker.sheet(path)
+    _OPEN[run.path].sheet(path)
 
 
 @hookimpl
 def run_ended(run: Run, result: RunResult) -> None:
-    for tracker in _OPEN.pop(run.path):
-        tracker.ended(result)
+    _OPEN.pop(run.path).ended(result)

@@ -34,14 +34,20 @@ class MLflow(Tracker):
         self._client = _client(folder)
         id_file = folder / "run-id"
         found = id_file.read_text(encoding="utf-8") if id_file.exists() else None
-        if found is not None and self._has(found):
+        if known := found is not None and self._has(found):
             self._id = found
             self._client.update_run(self._id, status="RUNNING")
         else:
             self._id = self._create(run, folder)
             id_file.write_text(self._id, encoding="utf-8")
-        self._client.log_text(self._id, tomli_w.dumps(run.document), "recipe.toml")
-        self._told = max((each.step for each in self._client.get_metric_history(self._id, PACE)), default=-1)
+        try:
+            if not known:
+                self._log_params(run)
+            self._client.log_text(self._id, tomli_w.dumps(run.document), "recipe.toml")
+            self._told = max((each.step for each in self._client.get_metric_history(self._id, PACE)), default=-1)
+        except Exception:
+            self._client.set_terminated(self._id, "FAILED")  # nobody will say how it ended
+            raise
 
     def row(self, row: Mapping[str, float]) -> None:
         if (step := int(row["step"])) > self._told:
@@ -75,11 +81,12 @@ class MLflow(Tracker):
         seen = {"path": run.path, "version": run.provenance["gankit"]}
         seen |= {name: run.provenance[name] for name in ("torch", "device", "cohort")}
         tags = {f"gankit.{name}": str(value) for name, value in seen.items()}
-        run_id = self._client.create_run(experiment_id, tags=tags, run_name=run.path.name).info.run_id
+        return self._client.create_run(experiment_id, tags=tags, run_name=run.path.name).info.run_id
+
+    def _log_params(self, run: Run) -> None:
         params = [Param(key, str(value)) for key, value in flat(run.document).items()]
         for first in range(0, len(params), AT_ONCE):
-            self._client.log_batch(run_id, params=params[first : first + AT_ONCE])
-        return run_id
+            self._client.log_batch(self._id, params=params[first : first + AT_ONCE])
 
 
 def _client(folder: Path) -> MlflowClient:

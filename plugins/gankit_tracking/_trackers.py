@@ -35,13 +35,7 @@ def mlflow() -> Open:
     return MLflow
 
 
-_TRACKERS: dict[str, Callable[[], Open]] = {"tensorboard": tensorboard, "mlflow": mlflow}
-
-
-def opened(run: Run) -> list[Tracker]:
-    """The trackers that the recipe of a run names, those of other plugins left out."""
-    named = dict.fromkeys(run.recipe.training.track or ())
-    return [_TRACKERS[name]()(run) for name in named if name in _TRACKERS]
+TRACKERS: dict[str, Callable[[], Open]] = {"tensorboard": tensorboard, "mlflow": mlflow}
 
 
 def _require(extra: str, *packages: str) -> None:

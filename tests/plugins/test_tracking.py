@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gankit import InputError, Run, RunResult, train
+from gankit import InputError, PluginWarning, Run, RunResult, train
 from gankit.cli import main
 from gankit.recipe.structure import to_document
 from gankit.run.directory import RunDirectory
@@ -211,7 +211,63 @@ def test_mlflow_does_not_report_its_use(stored):
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
+def test_mlflow_does_not_say_that_a_run_goes_on_where_it_cannot_begin(stored, tiny_recipe, plugins, tmp_path):
+    """What fails after the MLflow run was made ends it as failed."""
+    from mlflow import MlflowClient
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlflow.MlflowClient.log_batch", _no_room)
+        with pytest.warns(PluginWarning, match="tracker 'mlflow' failed: OSError: no room"):
+            train(tiny_recipe(**{"training.track": "mlflow"}), tmp_path / "run", plugins=plugins, quiet=True)
+    client = MlflowClient(f"sqlite:///{tmp_path / 'run' / 'mlflow' / 'mlflow.db'}")
+    (found,) = client.search_runs([client.get_experiment_by_name("gankit").experiment_id])
+    assert found.info.status == "FAILED"
+
+
 # Both -----------------------------------------------------------------------------------------------------
+
+
+def _no_room(*_, **__):
+    raise OSError("no room")
+
+
+@pytest.mark.parametrize(
+    ("failing", "method"),
+    [
+        ("mlflow", "mlflow.MlflowClient.log_batch"),
+        ("mlflow", "gankit_tracking._mlflow.MLflow.row"),
+        ("tensorboard", "torch.utils.tensorboard.SummaryWriter.add_scalar"),
+        ("tensorboard", "torch.utils.tensorboard.SummaryWriter.__init__"),
+    ],
+)
+def test_a_tracker_that_fails_leaves_the_other_alone(
+    boarded, stored, tiny_recipe, plugins, tmp_path, monkeypatch, failing, method
+):
+    """It is named once; the other has every row and the ending, and so has the store of the one that fails."""
+    from mlflow import MlflowClient
+
+    monkeypatch.setattr(method, _no_room)
+    run = tmp_path / "run"
+    recipe = tiny_recipe(**{"training.track": ["mlflow", "tensorboard"], "training.sample_every": 2})
+    with pytest.warns(PluginWarning) as warned:
+        train(recipe, run, device="cpu", plugins=plugins, quiet=True)
+    (named,) = [str(each.message) for each in warned if issubclass(each.category, PluginWarning)]
+    assert named.startswith(f"plugin 'tracking': tracker {failing!r} failed: OSError: no room ({__file__}:")
+    client = MlflowClient(f"sqlite:///{run / 'mlflow' / 'mlflow.db'}")
+    (found,) = client.search_runs([client.get_experiment_by_name("gankit").experiment_id])
+    assert found.info.status == ("FAILED" if method.endswith("log_batch") else "FINISHED")
+    steps = (
+        [event.step for event in events(run).Scalars("pace/steps_per_s")]
+        if failing == "mlflow"
+        else [each.step for each in client.get_metric_history(found.info.run_id, "pace/steps_per_s")]
+    )
+    assert steps == [1, 2, 3, 4]
+
+
+def test_an_empty_list_of_trackers_is_none(tiny_recipe, plugins):
+    """The completed recipe is that of a recipe that says nothing, so a run goes on with either."""
+    assert tiny_recipe(**{"training.track": []}) == tiny_recipe()
+    assert "track" not in to_document(tiny_recipe(**{"training.track": []}), plugins.registry)["training"]
 
 
 @pytest.mark.parametrize(("tracker", "package"), [("tensorboard", "tensorboard"), ("mlflow", "mlflow")])
