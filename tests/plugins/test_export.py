@@ -51,9 +51,9 @@ def test_an_unknown_size_of_pixels_is_asked_for(model, plugins, tmp_path, name):
     blind = attrs.evolve(model, spacing_mm={})
     encode = find_format(name, plugins)
     with pytest.raises(InputError, match=r"adc: the model does not know the size of its pixels.*`spacing_mm` 1.5"):
-        export(synthetic_slices(blind, 1, 0, None, print), 1, name, encode, tmp_path / "out")
+        export(synthetic_slices(blind, 1, 0, None, print), 1, name, encode, tmp_path / "out", "export")
     assert not (tmp_path / "out").exists()
-    export(synthetic_slices(blind, 1, 0, 2.5, print), 1, name, encode, tmp_path / "out")
+    export(synthetic_slices(blind, 1, 0, 2.5, print), 1, name, encode, tmp_path / "out", "export")
     (file,) = (tmp_path / "out").glob("*/adc.*")
     assert itk.ReadImage(str(file)).GetSpacing()[:2] == (2.5, 2.5)
 
@@ -88,7 +88,8 @@ def test_oblong_pixels_keep_their_sides(model, plugins, tmp_path):
     """Rows and columns are not swapped: DICOM names the distance of rows first, ITK that of columns."""
     oblong = attrs.evolve(model, spacing_mm={"adc": (2.0, 1.0), "t2w": (2.0, 1.0)})
     for name in ("dicom", "nifti"):
-        export(synthetic_slices(oblong, 1, 0, None, print), 1, name, find_format(name, plugins), tmp_path / name)
+        slices = synthetic_slices(oblong, 1, 0, None, print)
+        export(slices, 1, name, find_format(name, plugins), tmp_path / name, "export")
         (file,) = (tmp_path / name).glob("*/adc.*")
         assert itk.ReadImage(str(file)).GetSpacing()[:2] == (1.0, 2.0)
     assert pydicom.dcmread(tmp_path / "dicom/synthetic-000000/adc.dcm").PixelSpacing == [2.0, 1.0]
@@ -145,7 +146,8 @@ def test_modalities_of_other_pixel_sizes_are_one_study_and_meet_at_a_corner(mode
     """Positions are those of the first pixel's middle."""
     unequal = attrs.evolve(model, spacing_mm={"adc": (2.0, 2.0), "t2w": (1.0, 1.0)})
     for name in ("dicom", "nifti"):
-        export(synthetic_slices(unequal, 1, 0, None, print), 1, name, find_format(name, plugins), tmp_path / name)
+        slices = synthetic_slices(unequal, 1, 0, None, print)
+        export(slices, 1, name, find_format(name, plugins), tmp_path / name, "export")
         for modality, corner in (("adc", 1.0), ("t2w", 0.5)):
             (file,) = (tmp_path / name).glob(f"*/{modality}.*")
             assert itk.ReadImage(str(file)).GetOrigin()[:2] == (corner, corner)
