@@ -131,6 +131,7 @@ class Adversarial(AbstractAdversarialLoss):
                 raise RuntimeError("no such luck")
             value = scores_B if FAULT == "critic answer (B,)" else scores_B.mean()
             value = value * math.inf if FAULT == "critic answer infinite" else value
+            value = value.double() if FAULT == "critic answer float64" else value
             return value.detach() if FAULT == "critic answer detached" else value
 
         def player(self, critic, candidate):

@@ -36,7 +36,8 @@ def test_a_real_cohort_without_test_slices_is_judged_by_the_metrics_that_need_no
     """The others say what they lack, and the table why there is no row of real slices."""
     metrics = ("high-frequency", "memorisation", "pair-consistency", "sca")
     real = written(tiny_cohort, tmp_path / "real.safetensors", split=np.full(24, "train"))
-    document = judge(trained, cohort=real, metrics=metrics)
+    options = {"sca.steps": 1, "pair-consistency.steps": 1}
+    document = judge(trained, cohort=real, metrics=metrics, options=options, sets=1)
     assert [row.name for row in document.rows] == ["run", "augmented real"]
     measured = {entry.metric for entry in document.row("run").summary if entry.mean is not None}
     assert measured == {"high-frequency"}

@@ -30,6 +30,13 @@ def free_port() -> str:
         return str(listener.getsockname()[1])
 
 
+def fresh_processes() -> multiprocessing.context.ForkServerContext:
+    """Processes that know nothing of this one; torch is imported once for all of them."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "gankit.training.train"])
+    return context
+
+
 def train_share(rank: int, size: int, port: str, recipe: Path, out: Path) -> None:
     """One process of ``size``: three float64 steps of every phase; the first writes the parameters."""
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
@@ -64,7 +71,7 @@ def step_until_alone(rank: int, port: str, recipe: Path, out: Path) -> None:
 
 
 def trained(recipe: Path, size: int, out: Path) -> dict[str, np.ndarray]:
-    context = multiprocessing.get_context("spawn")
+    context = fresh_processes()
     port = free_port()
     processes = [context.Process(target=train_share, args=(r, size, port, recipe, out)) for r in range(size)]
     for process in processes:
@@ -112,7 +119,7 @@ def test_any_number_of_processes_gives_the_same_parameters(shared_recipe: Path, 
 
 def test_a_process_that_dies_ends_the_others_with_a_clear_error(shared_recipe: Path, tmp_path: Path):
     """The message says what happened and how to go on."""
-    context, port, out = multiprocessing.get_context("spawn"), free_port(), tmp_path / "message"
+    context, port, out = fresh_processes(), free_port(), tmp_path / "message"
     processes = [context.Process(target=step_until_alone, args=(r, port, shared_recipe, out)) for r in range(2)]
     for process in processes:
         process.start()

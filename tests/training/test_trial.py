@@ -49,6 +49,7 @@ FAULTS = {
     "paired builds none": f"{PAIRED} must build a function of candidate and reference, got NoneType",
     "paired build signature": f"{PAIRED} is called as build(), but is defined as build(shape)",
     "critic answer (B,)": f"{ADVERSARIAL} must return what the critic minimises as a scalar tensor, got (4,)",
+    "critic answer float64": f"{ADVERSARIAL} must return what the critic minimises in float32, got float64",
     "critic answer detached": f"{ADVERSARIAL} must return what the critic minimises with gradient to the weights of",
     "player answer (B,)": f"{ADVERSARIAL} must return what the player minimises as a scalar tensor, got (4,)",
     "player answer detached": f"{ADVERSARIAL} must return what the player minimises with gradient to its candidates",
