@@ -79,6 +79,18 @@ class Critic(AbstractDiscriminator):
         return score if FAULT == "critic (B, 1)" else nn.Sequential(*score, nn.Flatten(0))
 
 
+class Broken(torch.autograd.Function):
+    """The same number, without a gradient."""
+
+    @staticmethod
+    def forward(ctx, value):
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        raise RuntimeError("no way back")
+
+
 @attrs.frozen(kw_only=True)
 class Paired(AbstractPairedLoss):
     """Mean square."""
@@ -106,6 +118,8 @@ class Paired(AbstractPairedLoss):
             each_B = (candidate - reference).square().flatten(1).mean(dim=1)
             if FAULT == "paired raises":
                 return each_B * (1 / 0)
+            if FAULT == "paired backward raises":
+                return Broken.apply(each_B)
             return {
                 "paired scalar": each_B.mean(),
                 "paired (B, 1)": each_B[:, None],

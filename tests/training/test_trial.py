@@ -45,6 +45,7 @@ FAULTS = {
     "paired float64": f"{PAIRED} must return losses in float32, got float64",
     "paired detached": f"{PAIRED} must return the losses with gradient to its candidates, got none",
     "paired raises": f"{PAIRED} raised ZeroDivisionError: division by zero (",
+    "paired backward raises": f"{PAIRED} raised RuntimeError: no way back (",
     "paired signature": f"{PAIRED} is called as the function that it builds(candidate, reference), but is defined as",
     "paired builds none": f"{PAIRED} must build a function of candidate and reference, got NoneType",
     "paired build signature": f"{PAIRED} is called as build(), but is defined as build(shape)",
