@@ -36,10 +36,11 @@ from gankit.evaluation.statistics import require_scipy
 from gankit.evaluation.tables import comparison_tables
 from gankit.files.atomic import write_text
 from gankit.files.lock import Held, locked
+from gankit.files.paths import given_path
 from gankit.files.tables import latex, markdown
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.jobs import Job, run_jobs, threads
-from gankit.processes.progress import say
+from gankit.processes.progress import say, watched
 from gankit.report.report import report_if_possible
 
 
@@ -51,7 +52,7 @@ class Stopped(Exception):
 
 
 def compare(
-    recipes: Sequence[str | Path],
+    recipes: str | Path | Sequence[str | Path],
     out: str | Path = "comparison",
     *,
     judging: Judging = EVERYTHING,
@@ -87,6 +88,7 @@ def compare(
         RunError: another process is at this comparison, or no run could be trained.
     """
     plugins = plugins or load_plugins()
+    _require_whole("jobs", jobs, 1)
     plan = plan_comparison(
         recipes,
         out,
@@ -102,7 +104,7 @@ def compare(
 
 
 def plan_comparison(
-    recipes: Sequence[str | Path],
+    recipes: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     judging: Judging = EVERYTHING,
@@ -118,30 +120,46 @@ def plan_comparison(
     Raises:
         InputError: recipes or settings do not fit, or the folder holds another comparison.
     """
-    require_scipy()
-    if isinstance(recipes, str | Path):
-        recipes = [recipes]
-    if not recipes or seeds < 1:
-        raise InputError("a comparison needs at least one recipe in `recipes` and one training of each in `seeds`")
+    recipes = _named_recipes(recipes)
+    _require_whole("seeds", seeds, 1)
+    _require_whole("first_seed", first_seed, 0)
+    if steps is not None:
+        _require_whole("steps", steps, 1)
     metrics = chosen_metrics(judging, plugins)
+    if seeds > 1 or judging.sample_sets.count > 1:
+        require_scipy()
     methods = methods_of(list(map(str, recipes)), overrides, axes, steps, plugins)
     runs = tuple(
         planned_run(method.name, slug(method.name), number, method.recipe(number, plugins), plugins)
         for method in methods
         for number in range(first_seed, first_seed + seeds)
     )
-    plan = Plan(folder=Path(out), runs=runs, judging=judging, metrics=metrics)
+    plan = Plan(folder=given_path("out", out), runs=runs, judging=judging, metrics=metrics)
     plan.refuse_other(plugins)
     for run in plan.runs:
         plan.standing(run)
     return plan
 
 
+def _named_recipes(recipes: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
+    """At least one recipe. Raises InputError: there is none, or it is something else than names and paths."""
+    named = [recipes] if isinstance(recipes, str | Path) else recipes
+    if not isinstance(named, list | tuple) or not named or not all(isinstance(one, str | Path) for one in named):
+        raise InputError(f"`recipes` must be one or more TOML files or names of shipped recipes, got {recipes!r}")
+    return named
+
+
+def _require_whole(parameter: str, value: object, least: int) -> None:
+    """Raises InputError: the value is no whole number of at least ``least``."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InputError(f"`{parameter}` must be a whole number of at least {least}, got {value!r}")
+
+
 def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = False) -> ComparisonResult:
     """Train what is not trained, measure what is not measured, and write the tables. For errors see ``compare``."""
     for warning in plan.warnings():
         say(f"warning: {warning}", quiet)
-    with _held(plan.folder):
+    with _held(plan.folder), watched(not quiet):
         # The real side; from here on what is compared may not change
         say("loading the real cohort", quiet)
         comparison = Comparison.of(plan, plugins)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import tomli_w
 
 from gankit._errors import InputError
 from gankit.evaluation.judging import Judging
 from gankit.evaluation.metrics import headline_patterns
 from gankit.files.atomic import write_text
 from gankit.files.json_file import read_document
+from gankit.files.toml_text import toml_text
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.check import recipe_warnings
@@ -142,7 +142,7 @@ class Plan:
     def write(self, plugins: Plugins) -> None:
         """Write plan.json and the recipes of the runs."""
         for run in self.runs:
-            text = f"# A run of a comparison; made by 'gankit compare'.\n{tomli_w.dumps(run.document)}"
+            text = f"# A run of a comparison; made by 'gankit compare'.\n{toml_text(run.document)}"
             write_text(self.recipe_file(run), text)
         write_text(self.folder / "plan.json", json.dumps(self.document(plugins), indent=1) + "\n")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gankit.cohort.cohort import Cohort
 from gankit.evaluation.judging import EVERYTHING, Judging, Sets
@@ -15,18 +18,20 @@ from gankit.evaluation.statistics import require_scipy
 from gankit.evaluation.subjects import references
 from gankit.evaluation.summary import headline
 from gankit.evaluation.tables import evaluation_tables
-from gankit.evaluation.target import find_target
+from gankit.evaluation.target import Target, find_target
 from gankit.files.atomic import write_text
+from gankit.files.paths import given_path
 from gankit.files.tables import markdown
+from gankit.plugin.components import AbstractMetric
 from gankit.plugin.plugins import Plugins, load_plugins
-from gankit.processes.progress import say
+from gankit.processes.progress import say, watched
 from gankit.recipe.file import load_recipe
 from gankit.recipe.recipe import Recipe
 
 
 def evaluate(
     target: str | Path,
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     judging: Judging = EVERYTHING,
     recipe: str | Path | None = None,
@@ -38,42 +43,70 @@ def evaluate(
     Args:
         target: a run directory, a model file, the name of a shipped model or a cohort file.
         out: folder that gets evaluation.json, evaluation.md, readings/ and cache/. What is measured there already is
-            read.
+            read. Default: nothing is kept but what is returned.
         judging: what is measured and how; default: every metric that is installed.
         recipe: gives modalities, real cohort and label; default: the target's own, which a cohort has not.
         plugins: what is installed; default: load it.
         quiet: print nothing.
 
     Raises:
-        InputError: something does not fit; the message says what. Nothing has been computed then.
+        InputError: something does not fit; the message says what. Nothing has been measured then.
         PluginError: a metric returns something else than readings.
         RunError: the folder cannot be written.
     """
     # What is asked for, before any work
-    require_scipy()
     plugins = plugins or load_plugins()
     metrics = chosen_metrics(judging, plugins)
-    found = find_target(Path(target), plugins)
-    followed = found.recipe if recipe is None else load_recipe(recipe, plugins=plugins)
+    found = find_target(given_path("target", target), plugins)
+    followed = None if recipe is None else load_recipe(given_path("recipe", recipe), plugins=plugins)
 
+    with _folder(out) as folder, watched(not quiet):
+        result = _evaluated(found, followed, judging, metrics, folder, plugins, quiet)
+        write_result(folder / EVALUATION, result)
+        write_text(folder / "evaluation.md", markdown(evaluation_tables(result)))
+    return result
+
+
+@contextmanager
+def _folder(out: str | Path | None) -> Iterator[Path]:
+    """The folder that is written: the one that is given, or one that ends with the context."""
+    if out is not None:
+        yield given_path("out", out)
+        return
+    with TemporaryDirectory(prefix="gankit-") as folder:
+        yield Path(folder)
+
+
+def _evaluated(
+    found: Target,
+    followed: Recipe | None,
+    judging: Judging,
+    metrics: Mapping[str, AbstractMetric],
+    folder: Path,
+    plugins: Plugins,
+    quiet: bool,
+) -> EvaluationResult:
+    """``evaluate``, once it is known what is asked for; ``followed`` is the recipe that the user names."""
     # The real side
     say("loading the real cohort", quiet)
-    real, fresh = real_cohorts(followed, judging)
-    folder = Path(out)
+    recipe = followed or found.recipe
+    real, fresh = real_cohorts(recipe, judging)
     evaluation = prepare(
         real,
         fresh,
-        chosen_modalities(found.modalities(followed, real, judging.modalities), judging.modalities),
-        _wanted(judging, followed, real),
+        chosen_modalities(found.modalities(recipe, real, judging.modalities), judging.modalities),
+        _wanted(judging, recipe, real),
         seed=judging.seed,
         replicates=judging.replicates,
         cache=folder / "cache",
     )
 
     # The rows
-    own = real if judging.cohort is None and recipe is None else None
+    own = real if judging.cohort is None and followed is None else None
     subject = found.subject(evaluation, judging, own, plugins)
     sets = Sets(count=subject.sets, size=subject.slices, seed=judging.seed)
+    if sets.count > 1:
+        require_scipy()
     judge = judge_in(folder, evaluation, metrics, plugins)
     rows = judged_rows([subject, *references(evaluation, sets)], judge, quiet)
 
@@ -81,10 +114,7 @@ def evaluate(
     patterns = headline_patterns(judging, metrics)
     say_without_reading(rows, patterns, quiet)
     settings = settings_of(evaluation, sets, metrics, plugins)
-    result = EvaluationResult(settings=settings, headline=headline(rows, patterns), rows=rows)
-    write_result(folder / EVALUATION, result)
-    write_text(folder / "evaluation.md", markdown(evaluation_tables(result)))
-    return result
+    return EvaluationResult(settings=settings, headline=headline(rows, patterns), rows=rows)
 
 
 def _wanted(judging: Judging, recipe: Recipe | None, real: Cohort) -> Wanted:

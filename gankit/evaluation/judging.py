@@ -22,20 +22,24 @@ class Sets:
     """Of the draws that make them."""
 
 
+# How fields are given and checked; converters leave what they cannot convert for the validators to refuse ----
+
+
 def _as_names(given: str | Iterable[str]) -> tuple[str, ...]:
     """Names, or a single one."""
-    return (given,) if isinstance(given, str) else tuple(given)
+    return tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else (given,)
 
 
 def _as_path(given: str | Path | None) -> Path | None:
-    return None if given is None else Path(given)
+    return Path(given) if isinstance(given, str) else given
 
 
-def _as_options(given: Mapping[str, Any] | str | Iterable[str]) -> dict[str, Any]:
+def _as_options(given: Mapping[str, Any] | str | Iterable[str]) -> Mapping[str, Any]:
     """``METRIC.OPTION`` to value, from a mapping or from texts as the command line has them."""
     if isinstance(given, Mapping):
         return dict(given)
-    return dict(map(_option, _as_names(given)))
+    texts = _as_names(given)
+    return dict(map(_option, texts)) if all(isinstance(text, str) for text in texts) else given  # type: ignore[return-value]
 
 
 def _option(text: str) -> tuple[str, Any]:
@@ -50,26 +54,48 @@ def _at_least(least: int) -> Callable[[Any, Any, Any], None]:
     """An attrs validator of whole numbers."""
 
     def check(_: Any, field: Any, value: Any) -> None:
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+        if value is None and field.default is None:
+            return
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise InputError(f"`{field.name}` must be a whole number of at least {least}, got {value!r}")
 
     return check
 
 
-def _asked(
-    default: Any, help: str, *, converter: Any = None, least: int | None = None, metavar: str = "", many: bool = False
-) -> Any:
-    """A field of ``Judging``, which is also an option of the command line.
+def _only(accepted: Callable[[Any], bool], expected: str) -> Callable[[Any, Any, Any], None]:
+    """An attrs validator: the value is accepted, or the message says what is expected."""
+
+    def check(_: Any, field: Any, value: Any) -> None:
+        if not accepted(value):
+            raise InputError(f"`{field.name}` must be {expected}, got {value!r}")
+
+    return check
+
+
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+_PATH = _only(lambda value: value is None or isinstance(value, Path), "a path or None")
+_TEXT = _only(lambda value: isinstance(value, str), "a text")
+_TEXT_OR_NONE = _only(lambda value: value is None or isinstance(value, str), "a text or None")
+_NAMES = _only(_are_texts, "a name or several")
+_OPTIONS = _only(
+    lambda value: isinstance(value, Mapping) and _are_texts(value),
+    "METRIC.OPTION to value, or texts METRIC.OPTION=VALUE",
+)
+
+
+def _flag(help: str, *, least: int | None = None, metavar: str = "", many: bool = False) -> dict[str, Any]:
+    """What the command line needs to know of a field.
 
     Args:
-        help: of the command line; it says the default.
+        help: says the default, too.
         least: of a whole number.
         metavar: what stands for the value in the help.
         many: whether the command line takes it many times, names also separated by commas.
     """
-    metadata = {"help": help, "least": least, "metavar": metavar, "many": many}
-    validator = None if least is None else _at_least(least)
-    return attrs.field(default=default, converter=converter, validator=validator, metadata=metadata)
+    return {"help": help, "least": least, "metavar": metavar, "many": many}
 
 
 @attrs.frozen(kw_only=True)
@@ -80,40 +106,81 @@ class Judging:
     model says, or the recipe that ``evaluate`` is given.
 
     Raises:
-        InputError: a number is out of its range, or an option is no ``METRIC.OPTION=VALUE``.
+        InputError: a field is of another type, a number is out of its range, or an option is no
+            ``METRIC.OPTION=VALUE``.
     """
 
-    cohort: Path | None = _asked(None, "Real cohort file.  [default: the recipe's]", converter=_as_path)
-    fresh: Path | None = _asked(
-        None,
-        "Cohort file of real patients that no training saw.  [default: what the recipe's cohort offers]",
+    cohort: Path | None = attrs.field(
+        default=None,
         converter=_as_path,
+        validator=_PATH,
+        metadata=_flag("Real cohort file.  [default: the recipe's]"),
     )
-    metrics: tuple[str, ...] = _asked(
-        (), "Metrics to measure.  [default: all]", converter=_as_names, metavar="NAME", many=True
+    fresh: Path | None = attrs.field(
+        default=None,
+        converter=_as_path,
+        validator=_PATH,
+        metadata=_flag(
+            "Cohort file of real patients that no training saw.  [default: what the recipe's cohort offers]"
+        ),
     )
-    options: Mapping[str, Any] = _asked(
-        (), "Set one option of a metric.", converter=_as_options, metavar="METRIC.OPTION=VALUE", many=True
+    metrics: tuple[str, ...] = attrs.field(
+        default=(),
+        converter=_as_names,
+        validator=_NAMES,
+        metadata=_flag("Metrics to measure.  [default: all]", metavar="NAME", many=True),
+    )
+    options: Mapping[str, Any] = attrs.field(
+        default=(),
+        converter=_as_options,
+        validator=_OPTIONS,
+        metadata=_flag("Set one option of a metric.", metavar="METRIC.OPTION=VALUE", many=True),
     )
     """``METRIC.OPTION`` to value, or texts ``METRIC.OPTION=VALUE``."""
-    headline: tuple[str, ...] = _asked(
-        (),
-        "Readings in the short table: frechet, oracle.lesion, *.adc.*.  [default: one a metric]",
+    headline: tuple[str, ...] = attrs.field(
+        default=(),
         converter=_as_names,
-        metavar="PATTERN",
-        many=True,
+        validator=_NAMES,
+        metadata=_flag(
+            "Readings in the short table: frechet, oracle.lesion, *.adc.*.  [default: one a metric]",
+            metavar="PATTERN",
+            many=True,
+        ),
     )
-    modalities: tuple[str, ...] = _asked(
-        (), "Modalities to judge.  [default: all]", converter=_as_names, metavar="NAME", many=True
+    modalities: tuple[str, ...] = attrs.field(
+        default=(),
+        converter=_as_names,
+        validator=_NAMES,
+        metadata=_flag("Modalities to judge.  [default: all]", metavar="NAME", many=True),
     )
-    label: str | None = _asked(
-        None, "Label that candidates are meant to have.  [default: the recipe's]", metavar="NAME[=0|1]"
+    label: str | None = attrs.field(
+        default=None,
+        validator=_TEXT_OR_NONE,
+        metadata=_flag("Label that candidates are meant to have.  [default: the recipe's]", metavar="NAME[=0|1]"),
     )
-    sets: int | None = _asked(None, "Sets of slices.  [default: 5; of a cohort file 1]", least=1)
-    per_set: int | None = _asked(None, "Slices in a set.  [default: 1942; of a cohort file all it has]", least=1)
-    seed: int = _asked(0, "Seed of the evaluation; that of a training is another.", least=0)
-    replicates: int = _asked(200, "Draws of each bootstrap interval.", least=20)
-    device: str = _asked("auto", "Where to compute.", metavar="auto|cpu|cuda")
+    sets: int | None = attrs.field(
+        default=None,
+        validator=_at_least(1),
+        metadata=_flag("Sets of slices.  [default: 5; of a cohort file 1]", least=1),
+    )
+    per_set: int | None = attrs.field(
+        default=None,
+        validator=_at_least(1),
+        metadata=_flag("Slices in a set.  [default: 1942; of a cohort file all it has]", least=1),
+    )
+    seed: int = attrs.field(
+        default=0,
+        validator=_at_least(0),
+        metadata=_flag("Seed of the evaluation; that of a training is another.", least=0),
+    )
+    replicates: int = attrs.field(
+        default=200,
+        validator=_at_least(20),
+        metadata=_flag("Draws of each bootstrap interval.", least=20),
+    )
+    device: str = attrs.field(
+        default="auto", validator=_TEXT, metadata=_flag("Where to compute.", metavar="auto|cpu|cuda")
+    )
 
     @property
     def sample_sets(self) -> Sets:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from gankit._errors import InputError, RecipeError, nearest
+from gankit._errors import InputError, PluginError, PluginWarning, RecipeError, nearest
 from gankit.evaluation.judging import Judging
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.contract import blaming, broken, in_short
@@ -18,18 +19,21 @@ KIND = AbstractMetric.kind
 
 
 def chosen_metrics(judging: Judging, plugins: Plugins) -> dict[str, AbstractMetric]:
-    """Metrics by name, every one that is installed unless some are named.
+    """Metrics by name, every one that is installed unless some are named. Without names, those that cannot be imported
+    are left out with a warning.
 
     Raises:
-        InputError: no metric has a name, an option or a headline is of none of the chosen, or a file that one reads is
-            absent.
+        InputError: ``judging`` is none, no metric has a name, an option or a headline is of none of the chosen, or a
+            file that one reads is absent.
         RecipeError: options do not fit; all problems are listed.
     """
-    chosen = tuple(dict.fromkeys(judging.metrics)) or tuple(entry.name for entry in plugins.registry.entries(KIND))
+    if not isinstance(judging, Judging):
+        raise InputError(f"`judging` must be a gankit.Judging, as in Judging(metrics='diversity'), got {judging!r}")
+    for name in judging.metrics:
+        plugins.registry.find(name, KIND)
+    chosen = tuple(dict.fromkeys(judging.metrics)) or tuple(_importable(plugins))
     if not chosen:
         raise InputError("no plugin that is installed registers a metric; install one")
-    for name in chosen:
-        plugins.registry.find(name, KIND)
     tables: dict[str, dict[str, Any]] = {name: {"use": name} for name in chosen}
     for key, value in judging.options.items():
         metric, _, option = key.partition(".")
@@ -55,6 +59,17 @@ def _files(name: str, metric: AbstractMetric) -> tuple[Path, ...]:
     if not (isinstance(files, tuple) and all(isinstance(path, Path) for path in files)):
         raise broken(where, metric, f"must return a tuple of paths from files, got {in_short(files)}")
     return files
+
+
+def _importable(plugins: Plugins) -> Iterator[str]:
+    """Names of the metrics that are installed and can be imported."""
+    for entry in plugins.registry.entries(KIND):
+        try:
+            plugins.registry.find(entry.name, KIND)
+        except PluginError as error:
+            warnings.warn(f"{error}; the metric is left out", PluginWarning, stacklevel=2)
+        else:
+            yield entry.name
 
 
 def headline_patterns(judging: Judging, metrics: Iterable[str]) -> tuple[str, ...]:

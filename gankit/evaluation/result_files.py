@@ -16,6 +16,7 @@ from gankit._errors import GankitError, InputError
 from gankit.evaluation.results import ComparisonResult, EvaluationResult, MethodSummary, Reading, Result, Summary
 from gankit.files.atomic import write_text
 from gankit.files.json_file import read_document
+from gankit.files.paths import given_path
 
 EVALUATION = "evaluation.json"
 COMPARISON = "comparison.json"
@@ -51,25 +52,27 @@ def to_document(result: Result) -> dict[str, Any]:
     return {"format": FORMATS[type(result)], **converter().unstructure(result)}
 
 
-def read_evaluation(path: Path) -> EvaluationResult:
+def read_evaluation(path: str | Path) -> EvaluationResult:
     """An evaluation from its folder or its ``evaluation.json``.
 
     Raises:
         InputError: there is none, it is damaged or of another format; the message says how to make it anew.
     """
-    return _read(path / EVALUATION if path.is_dir() else path, EvaluationResult)
+    return _read(given_path("path", path), EVALUATION, EvaluationResult)
 
 
-def read_comparison(path: Path) -> ComparisonResult:
+def read_comparison(path: str | Path) -> ComparisonResult:
     """A comparison from its folder or its ``comparison.json``.
 
     Raises:
         InputError: there is none, it is damaged or of another format; the message says how to make it anew.
     """
-    return _read(path / COMPARISON if path.is_dir() else path, ComparisonResult)
+    return _read(given_path("path", path), COMPARISON, ComparisonResult)
 
 
-def _read(file: Path, kind: type[R]) -> R:
+def _read(path: Path, name: str, kind: type[R]) -> R:
+    """A result from its file, or from the file of this name in a folder."""
+    file = path / name if path.is_dir() else path
     document = read_document(file, FORMATS[kind], REMEDIES[kind])
     try:
         return converter().structure(document, kind)

@@ -95,13 +95,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def require_scipy() -> None:
-    """Make sure before any work that intervals and tests can be computed at its end; loads nothing.
+    """Make sure, before anything is measured, that intervals and tests can be computed in the end; loads nothing.
 
     Raises:
         InputError: scipy is not installed.
     """
     if find_spec("scipy") is None:
-        raise InputError("intervals and tests need scipy; pip install 'gankit[metrics]'")
+        raise InputError("intervals and tests over several sets or trainings need scipy; pip install 'gankit[metrics]'")
 
 
 def two_sided(t: float, df: float) -> float:

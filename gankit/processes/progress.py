@@ -138,11 +138,22 @@ class Progress:
             self._bar.update(self._task, completed=done, rate=pace)
         elif not self._quiet and (now - self._said >= LINE_EVERY_S or (self._last_line and done == self._total)):
             self._said = now
-            left = f"  {(self._total - done) / max(rate, 1e-9):.0f} s left" if self._total and rate else ""
+            left = f"  {duration((self._total - done) / rate)} left" if self._total and rate else ""
             terms = {name: number for name, number in (numbers or {}).items() if not name.endswith(".critic")}
             shown = "  ".join(f"{name} {number:.3g}" for name, number in terms.items())
             of = f"/{self._total}" if self._total else ""
             self.say(f"{self._what} {done}{of}  {pace}{left}  {shown}".rstrip())
+
+
+def duration(seconds: float) -> str:
+    """``"45 s"``, ``"12 min"``, ``"1 h 52 min"`` or ``"3 d 4 h"``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 from gankit import progress, say
 from gankit.processes import progress as module
-from gankit.processes.progress import Progress, watched
+from gankit.processes.progress import Progress, duration, watched
 
 
 @pytest.fixture
@@ -132,3 +132,12 @@ def test_bars_within_bars_share_a_terminal():
     assert all(word in text for word in ("training", "drawing", "reading", "a line"))
     last = text[text.rindex("a line") :]
     assert "4/4" in last
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 s"), (89, "89 s"), (90, "2 min"), (3570, "1 h 0 min"), (6720, "1 h 52 min"), (190_000, "2 d 4 h")],
+)
+def test_time_left_is_said_in_the_units_that_people_use(seconds, said):
+    """Seconds, minutes, hours, days."""
+    assert duration(seconds) == said
