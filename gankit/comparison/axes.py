@@ -48,9 +48,14 @@ def methods_of(
     Raises:
         InputError: an axis cannot be read, two methods have one name, or a recipe has problems.
     """
-    given = overrides if isinstance(overrides, Mapping) else dict(parse_override(text) for text in overrides)
+    _require_texts("overrides", overrides, "KEY to value, or texts KEY=VALUE")
+    _require_texts("axes", axes, "KEY to values, or texts KEY=VALUE,VALUE,...")
+    given = overrides if isinstance(overrides, Mapping) else dict(parse_override(text) for text in _texts(overrides))
     common = {**given, **({} if steps is None else {"training.steps": steps})}
-    parsed = list(axes.items() if isinstance(axes, Mapping) else map(_axis, axes))
+    parsed = list(axes.items() if isinstance(axes, Mapping) else map(_axis, _texts(axes)))
+    for key, values in parsed:
+        if not isinstance(values, list | tuple) or not values:
+            raise InputError(f"`axes` {key}: must be one or more values in a list, got {values!r}")
     for parameter, keys in (("overrides", common), ("axes", dict(parsed))):
         if "training.seed" in keys:
             raise InputError(
@@ -67,6 +72,17 @@ def methods_of(
             methods.append(Method(name=" ".join([name, *_labels(point)]), source=source, overrides=overridden))
     _refuse_twins(methods)
     return methods
+
+
+def _require_texts(parameter: str, given: object, expected: str) -> None:
+    """Raises InputError: neither a text, nor texts, nor a mapping from texts."""
+    if not isinstance(given, Iterable) or not all(isinstance(each, str) for each in given):
+        raise InputError(f"`{parameter}` must be {expected}, got {given!r}")
+
+
+def _texts(given: str | Iterable[str]) -> list[str]:
+    """Texts, or a single one."""
+    return [given] if isinstance(given, str) else list(given)
 
 
 def _refuse_twins(methods: Sequence[Method]) -> None:

@@ -1,5 +1,6 @@
 """``gankit compare``: the plan, what is trained and measured, going on after a stop, tests and tables."""
 
+import re
 import shutil
 
 import attrs
@@ -8,7 +9,7 @@ import pytest
 import tomli_w
 from click.testing import CliRunner
 
-from gankit import InputError, Judging, RunError, load_recipe, read_comparison, train, write_cohort
+from gankit import InputError, Judging, RunError, compare, load_recipe, read_comparison, train, write_cohort
 from gankit.cli import main
 from gankit.comparison.axes import methods_of, slug
 from gankit.comparison.compare import by_round, carry_out, failures, plan_comparison
@@ -394,3 +395,30 @@ def test_tables_show_methods_real_slices_and_p_values(done, tmp_path):
         assert shown in text
         for word in ("bright", "dark", "real", "augmented real", "p (Holm)", "a disc with a spot"):
             assert word in text, (file, word)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"recipes": []}, "`recipes` must be one or more"),
+        ({"recipes": [5]}, "`recipes` must be one or more"),
+        ({"seeds": True}, "`seeds` must be a whole number of at least 1, got True"),
+        ({"seeds": "3"}, "`seeds` must be a whole number of at least 1, got '3'"),
+        ({"first_seed": -1}, "`first_seed` must be a whole number of at least 0, got -1"),
+        ({"jobs": 0}, "`jobs` must be a whole number of at least 1, got 0"),
+        ({"steps": 2.5}, "`steps` must be a whole number of at least 1, got 2.5"),
+        ({"out": 5}, "`out` must be a path, got 5"),
+        ({"judging": "brightness"}, "`judging` must be a gankit.Judging"),
+        ({"axes": {"training.batch": 8}}, "`axes` training.batch: must be one or more values in a list, got 8"),
+        ({"axes": {"training.batch": "8"}}, "`axes` training.batch: must be one or more values in a list, got '8'"),
+        ({"axes": {"training.batch": []}}, "`axes` training.batch: must be one or more values in a list"),
+        ({"axes": 5}, "`axes` must be KEY to values, or texts KEY=VALUE,VALUE,..., got 5"),
+        ({"overrides": 5}, "`overrides` must be KEY to value, or texts KEY=VALUE, got 5"),
+    ],
+)
+def test_arguments_of_another_type_are_named_before_any_work(changed, message, measuring, tmp_path):
+    """One line with the parameter and what it takes."""
+    given = {"recipes": "mpmri-quick", "out": tmp_path / "out", "plugins": measuring, "quiet": True, **changed}
+    with pytest.raises(InputError, match=re.escape(message)):
+        compare(**given)
+    assert not (tmp_path / "out").exists()
