@@ -22,7 +22,7 @@ __all__ = sorted([*_HOME_OF, "__version__"])
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'gankit' has no attribute {name!r}")
-    if (home := _HOME_OF[name]) == __name__:  # a module
+    if (home := _HOME_OF[name]) == __name__:  # the name is a module, as imports
         return importlib.import_module(f"{home}.{name}")
     value = globals()[name] = getattr(importlib.import_module(home), name)
     return value

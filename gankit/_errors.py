@@ -31,10 +31,12 @@ class InputError(GankitError):
 
 @attrs.frozen
 class Problem:
-    """One thing wrong with a recipe: ``place`` is a dotted path, ``message`` says what to do."""
+    """One thing that is wrong with a recipe or another TOML file."""
 
     place: str
+    """Dotted path of the key, as in ``networks.decoder.factor``; empty for the file as a whole."""
     message: str
+    """What was found, what is accepted, and what to do."""
 
     def under(self, parent: str) -> "Problem":
         """The same problem seen from further up: ``factor`` under ``networks.decoder``."""
@@ -45,7 +47,7 @@ class Problem:
 
 
 class RecipeError(InputError):
-    """A recipe with problems, all of them."""
+    """A recipe with problems; ``problems`` has all of them, and ``source`` is the file or name of the recipe."""
 
     def __init__(self, source: str, problems: Iterable[Problem]):
         self.source = source
@@ -63,7 +65,7 @@ class PluginError(InputError):
 
 
 class PluginWarning(UserWarning):
-    """Something of a plugin is left out; what does not need it goes on."""
+    """Something of a plugin is left out; work that does not need it goes on."""
 
 
 class RunError(GankitError):
@@ -75,7 +77,11 @@ class CheckpointError(RunError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'stitch'?"`` where a known name begins so or is near, else an empty string."""
+    """The end of a message about an unknown name, as in ``"; did you mean 'stitch'?"``.
+
+    It proposes the shortest known name that begins with ``name`` (three letters or more), else the most similar one by
+    ``difflib``. Where no known name is similar, it is an empty string.
+    """
     import difflib  # for messages alone
 
     known = list(known)

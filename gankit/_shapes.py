@@ -1,4 +1,4 @@
-"""Shapes of things at a place of the graph, without the batch dimension.
+"""Shapes of the tensors at a place of the modality graph, without the batch dimension.
 
 Dimension letters used throughout gankit: B batch, C channels, H W (D) space, S all spatial dimensions,
 Z latent, N slices of a cohort, K patients.
@@ -7,7 +7,10 @@ Z latent, N slices of a cohort, K patients.
 from collections.abc import Mapping
 
 Shape = tuple[int, ...]
+"""Channels, then the spatial sizes, (C, *S); (Z,) for the latent."""
+
 Shapes = Mapping[str, Shape]
+"""Place to its shape. The order is that in which several modalities are concatenated along channels."""
 
 LATENT = "latent"
 """The place where latents and encodings live."""
@@ -37,13 +40,23 @@ def shape_text(shape: Shape) -> str:
 
 
 def doublings(size: Shape, start: int, factor: int = 1) -> int | None:
-    """Doublings that lead from a map with ``start`` pixels along its smallest side, the others in proportion, to ``1 /
-    factor`` of ``size``: at least one; None where none fits."""
+    """How many times a generator doubles its first map to reach ``size / factor``.
+
+    The first map has ``start`` pixels along the smallest side and the others in proportion, so the answer n satisfies
+    ``min(size) == start * factor * 2**n``, and ``factor * 2**n`` divides every side.
+
+    Args:
+        size: the spatial size (*S) to reach, in pixels.
+        start: pixels along the smallest side of the first map.
+        factor: how much smaller than ``size`` the last map is; a layer after it enlarges by this factor.
+
+    Returns: n, at least 1; None where no n satisfies both.
+    """
     blocks = max(1, (min(size) // (start * factor)).bit_length() - 1)
     times = factor * 2**blocks
     return blocks if min(size) == start * times and all(side % times == 0 for side in size) else None
 
 
 def halvings(side: int) -> int:
-    """Halvings that bring a side under 8, at least one."""
+    """How many times a network halves a side, in pixels, to bring it under 8; at least once."""
     return max(1, side.bit_length() - 3)

@@ -1,7 +1,7 @@
-"""How a message names a parameter: in backticks, as Python has it; the command line says its own flag instead.
+"""Names of parameters in messages: a message writes them in backticks, and the command line prints its flags instead.
 
 A message of core is read in a notebook and in a terminal alike. It writes a parameter of the public function as
-``"`device` cuda:9: ..."``; while a command runs, whoever prints the message replaces the name by ``--device``.
+``"`device` cuda:9: ..."``. While a command runs, the code that prints the message replaces the name by ``--device``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NAMED = re.compile(r"`(\w+)`")
 
 @contextmanager
 def command_line() -> Iterator[None]:
-    """Until the end of the context, ``speak_flags`` holds."""
+    """A context at whose end the flags that ``speak_flags`` has set are forgotten."""
     token = _FLAGS.set({})
     try:
         yield
@@ -31,6 +31,6 @@ def speak_flags(flags: Mapping[str, str]) -> None:
 
 
 def worded(message: str) -> str:
-    """A message as its reader would write it: names in backticks that have a flag, by their flag."""
+    """The message with each name in backticks replaced by its flag; a name that has no flag stays."""
     flags = _FLAGS.get({})
     return _NAMED.sub(lambda found: flags.get(found[1], found[0]), message)

@@ -210,7 +210,7 @@ def _train(plan: Plan, processes: int, quiet: bool) -> dict[str, str]:
     waiting = [run for run in by_round(plan.runs) if not plan.standing(run).trained]
     at_once = max(1, min(processes, len(waiting)))
     jobs = [_training(plan, run) for run in waiting]
-    ended, stopped = run_jobs(jobs, at_once, threads(at_once), quiet, f"steps of {len(jobs)} trainings")
+    ended, stopped = run_jobs(jobs, at_once, sharing_cores(at_once), quiet, f"steps of {len(jobs)} trainings")
     if stopped is not None:
         raise Stopped(stopped)
     return {job.name: job.last for job in ended if job.code != 0}
@@ -235,7 +235,7 @@ def _measure(plan: Plan, processes: int, total: int, quiet: bool) -> None:
     caller meets again."""
     shares = [total // processes + (number < total % processes) for number in range(processes)]
     jobs = [_measuring(plan, number, shares) for number in range(processes)]
-    _, stopped = run_jobs(jobs, processes, threads(processes), quiet, "sets by metrics")
+    _, stopped = run_jobs(jobs, processes, sharing_cores(processes), quiet, "sets by metrics")
     if stopped is not None:
         raise Stopped(stopped)
 

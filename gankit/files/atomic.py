@@ -12,7 +12,10 @@ PART = ".part"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` so that ``path`` holds the old bytes or the new, never a part, even after a power cut.
+    """Write a file so that ``path`` holds either the old bytes or the new ones, never a part, even after a power cut.
+
+    The folder is made where there is none. The bytes go to a hidden file beside ``path``, which is synced to disk and
+    then renamed.
 
     Raises:
         RunError: the folder cannot be written or the disk is full; what was there before is untouched.
@@ -44,7 +47,7 @@ def write_text(path: Path, content: str) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what a killed process left unfinished in a folder that nobody else writes."""
+    """Remove the unfinished files that a killed process left in a folder. No other process may write there."""
     for part in folder.glob(f".*{PART}"):
         part.unlink(missing_ok=True)
 
@@ -56,7 +59,7 @@ def _umask() -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # not every file system can; the rename itself has happened
+    with contextlib.suppress(OSError):  # some file systems cannot sync a folder; the rename itself has happened
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -10,14 +10,15 @@ from gankit._errors import InputError
 
 
 def read_document(file: Path, accepted: str, remedy: str) -> dict[str, Any]:
-    """A JSON file of this format.
+    """Read a JSON object and check its ``format``.
 
     Args:
-        accepted: its format, as in ``"gankit-evaluation-1"``.
-        remedy: what to do where it is missing, damaged or of another format, as in ``"make it again"``.
+        file: the file to read.
+        accepted: the format that it must have, as in ``"gankit-evaluation-1"``.
+        remedy: what the user can do about a file that cannot be used, as in ``"make it again"``.
 
     Raises:
-        InputError: it cannot be read, is damaged or of another format.
+        InputError: the file cannot be read, is not JSON, or has another format.
     """
     try:
         document = json.loads(file.read_text(encoding="utf-8"))

@@ -1,4 +1,7 @@
-"""Folders and files that one process writes at a time; the lock goes with the process, however it ends."""
+"""A lock for a folder or file that one process writes at a time.
+
+The operating system releases it when the process ends, however it ends.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,23 @@ from gankit._errors import RunError
 
 
 class Held(Exception):
-    """Another process holds it."""
+    """Another process holds the lock."""
 
 
 @contextmanager
 def locked(file: Path, *, wait: bool, remedy: str = "choose another place") -> Iterator[None]:
-    """Hold a lock file, whose folder is made.
+    """Hold the lock of a lock file until the end of the context. The file and its folder are made where needed.
 
     Args:
-        wait: for another process that holds it.
-        remedy: what to do where the place cannot be written.
+        file: the lock file.
+        wait: whether to wait until another process releases the lock.
+        remedy: what the user can do where the folder cannot be written.
 
     Raises:
-        Held: another process holds it, and ``wait`` is False.
-        RunError: the place cannot be written.
+        Held: another process holds the lock, and ``wait`` is False.
+        RunError: the folder cannot be written.
     """
-    import filelock  # an eighth of the time of --help
+    import filelock  # here, since its import takes an eighth of the time of `gankit --help`
 
     lock = filelock.FileLock(file)
     try:

@@ -1,4 +1,4 @@
-"""Tables as Markdown, as LaTeX and on a terminal; as HTML they are in ``report.html``."""
+"""Tables as Markdown, as LaTeX and on a terminal. The HTML of tables is in ``report/report.html.j2``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LATEX = {
 
 @attrs.frozen(kw_only=True)
 class Table:
-    """Text cells under column heads; the first column names the rows."""
+    """Cells of text under column heads. The first column names the rows; each row has one cell for each column."""
 
     title: str
     columns: tuple[str, ...]
@@ -24,7 +24,7 @@ class Table:
 
 
 def markdown(tables: Sequence[Table]) -> str:
-    """Tables one below the other, each under a heading."""
+    """GitHub's Markdown: the tables one below the other, each under a heading, its notes under it."""
     return "\n".join(_markdown(table) for table in tables)
 
 
@@ -38,7 +38,7 @@ def _markdown(table: Table) -> str:
 
 
 def latex(tables: Sequence[Table]) -> str:
-    """``table`` environments, to ``\\input`` in a paper; needs the package booktabs."""
+    """LaTeX: one ``table`` environment for each table, to ``\\input`` in a paper; needs the package booktabs."""
     return "% needs \\usepackage{booktabs}\n" + "\n".join(_latex(table) for table in tables)
 
 
@@ -70,7 +70,7 @@ def _latex_text(text: str) -> str:
 
 
 def print_table(table: Table) -> None:
-    """Print a table to the terminal, columns of figures to the right."""
+    """Print a table to standard output; every column but the first is aligned to the right."""
     from rich.console import Console
     from rich.table import Table as Grid
     from rich.text import Text

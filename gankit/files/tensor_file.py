@@ -20,19 +20,30 @@ from gankit.files.atomic import write_bytes
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Write tensors and a JSON header, whole or not at all. Equal content gives equal bytes.
 
+    Args:
+        path: the file; its folder is made.
+        tensors: tensors of any device by name; the file holds them on the CPU.
+        header: what JSON can hold; ``format`` names the kind of file.
+
     Raises:
-        RunError: the place cannot be written.
+        RunError: the file cannot be written.
     """
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({**header, "digest": _digest(stored, header)})  # in the order of the recipe
+    text = json.dumps({**header, "digest": _digest(stored, header)})  # keys stay in the order of the recipe
     write_bytes(path, save(stored, metadata={"gankit": text}))
 
 
 def read_tensors(path: Path, format: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read and verify what ``write_tensors`` wrote: the tensors and the header.
+    """Read and verify a file of ``write_tensors``.
+
+    Args:
+        path: the file.
+        format: what the header's ``format`` must be.
+
+    Returns: the tensors by name, on the CPU, and the header.
 
     Raises:
-        CheckpointError: missing, cut short, altered, or of another format.
+        CheckpointError: the file is missing, cut short, altered, or of another format.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")

@@ -6,17 +6,18 @@ from typing import Any
 import tomli_w
 
 WIDTH = 120
-"""Longer lines than this are not made."""
+"""Characters of the longest line on which a list is put."""
 
 
 def toml_text(document: Mapping[str, Any]) -> str:
-    """A document as TOML, which reads back as the same document.
+    """A document as TOML. Reading it gives the same document.
 
     ``tomli_w`` writes each item of a list on a line of its own, between a line that ends with ``[`` and one that
-    begins with ``]``. No text looks like these lines: it has no line breaks, and stands in quotes.
+    begins with ``]``. This joins the lines of short lists. A text value cannot be mistaken for such a line, since
+    ``tomli_w`` writes it in quotes and without line breaks.
     """
     lines: list[str] = []
-    opened: list[int] = []  # lines at which the lists begin that are not closed yet
+    opened: list[int] = []  # index of the first line of each list that is still open, outermost first
     for line in tomli_w.dumps(document).split("\n"):
         lines.append(line)
         if line.endswith("["):
@@ -28,8 +29,8 @@ def toml_text(document: Mapping[str, Any]) -> str:
 
 
 def _on_one_line(listed: list[str]) -> list[str]:
-    """A list of which each item is on one line, joined where that is short enough."""
+    """The lines of a list, joined to one line where it is short enough and each item is on one line."""
     first, *items, last = listed
     joined = first + " ".join(item.strip() for item in items).removesuffix(",") + last.strip()
-    whole = all(item.endswith(",") for item in items)  # not in a list that itself has long lists
+    whole = all(item.endswith(",") for item in items)  # False where an item is itself a list too long for one line
     return [joined] if whole and len(joined) <= WIDTH else listed

@@ -1,4 +1,4 @@
-"""TOML tables to attrs classes and back to the user: every problem is collected, each with its place."""
+"""TOML tables to attrs classes. Every problem of a table is collected, each with its place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kind = TypeVar("Kind")
 
 
 class KeyProblem(Exception):
-    """A problem at one key below the place where it was found."""
+    """A problem with ``key`` of the table that is being read."""
 
     def __init__(self, key: str, message: str):
         super().__init__(message)
@@ -31,25 +31,28 @@ def key_of(field: Any) -> str:
 
 
 def structure_table(document: Mapping[str, Any], kind: type[Kind]) -> tuple[Kind | None, list[Problem]]:
-    """Give a TOML table the types of an attrs class.
+    """Turn a TOML table into a value of an attrs class.
 
-    Fields may be bool, int, float (a whole number is one), str, Path, ``Literal``, other attrs classes, tuples and
-    mappings by text of these, and ``... | None``. A field's validator raises ValueError. A key that is no field is a
-    problem, which names the nearest field.
+    A field may be a bool, int, float (which takes whole numbers too), str, Path, ``Literal``, another attrs class, a
+    tuple of these, a mapping from text to these, or ``... | None``. A field's validator raises ValueError for a value
+    that it refuses. A key that names no field is a problem, whose message proposes the nearest field.
 
     Args:
-        document: as ``tomllib`` reads it.
-        kind: an attrs class whose fields are the keys; ``from_`` is the key ``from``.
+        document: the table as ``tomllib`` reads it.
+        kind: an attrs class whose fields are the keys; the field ``from_`` is the key ``from``.
 
     Returns:
-        the value and no problem, or None and every problem, its place a dotted path as in ``masks.0.values``.
+        the value and an empty list, or None and every problem. The place of a problem is a dotted path, as in
+        ``masks.0.values``.
     """
     return structured(table_converter(), document, kind)
 
 
 def structured(converter: cattrs.Converter, document: Any, kind: Any) -> tuple[Any, list[Problem]]:
-    """A document in the types of ``kind``, or None and everything that is wrong. What is no problem of the document
-    is raised."""
+    """The document as a value of ``kind`` and an empty list, or None and every problem.
+
+    An exception that is not about the document is raised as it is.
+    """
     try:
         return converter.structure(document, kind), []
     except Exception as error:
@@ -59,7 +62,7 @@ def structured(converter: cattrs.Converter, document: Any, kind: Any) -> tuple[A
 
 
 def table_converter() -> cattrs.Converter:
-    """A converter whose errors ``structured`` can tell apart; it takes nothing for another type than it is."""
+    """A converter for ``structured``. It is strict: a number is not taken as text, nor true as 1."""
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind, word in ((bool, "true or false"), (int, "a whole number"), (float, "a number"), (str, "text")):
         converter.register_structure_hook(kind, _strict(kind, word))
@@ -97,7 +100,7 @@ def _tuple_hook(converter: cattrs.Converter) -> Callable[[Any, Any], tuple[Any, 
         parts = typing.get_args(kind)
         if not isinstance(value, list | tuple):
             raise ValueError(f"must be a list, got {value!r}")
-        if parts[-1] is Ellipsis and attrs.has(parts[0]):  # tables, whose problems have places of their own
+        if parts[-1] is Ellipsis and attrs.has(parts[0]):  # tables; cattrs notes the index of each for its problems
             return tuple(converter.structure(value, list[parts[0]]))  # type: ignore[valid-type]
         if parts[-1] is Ellipsis:
             parts = parts[:1] * len(value)
@@ -128,7 +131,11 @@ def _choice(value: Any, kind: Any) -> Any:
 
 
 def _table_hook(kind: type, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    """Structure one attrs class; each field's validator runs in its own hook, so that all failures are collected."""
+    """Structure one attrs class.
+
+    Each field's validator runs in a hook of that field, not when the class is made, so that all failures are collected
+    and not the first alone.
+    """
     attrs.resolve_types(kind)
 
     def checked(field: Any) -> Callable[[Any, Any], Any]:
@@ -155,7 +162,7 @@ def _table_hook(kind: type, converter: cattrs.Converter) -> Callable[[Any, Any],
 
 
 def _problems(error: BaseException, place: str) -> Iterator[Problem]:
-    """Walk cattrs' tree of errors to the leaves."""
+    """Walk cattrs' tree of errors to the leaves; the notes of each error are its part of the place."""
     if isinstance(error, cattrs.BaseValidationError):
         for child in error.exceptions:
             part = next((_part(note) for note in getattr(child, "__notes__", ()) if _part(note)), "")

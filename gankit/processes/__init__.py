@@ -1,1 +1,1 @@
-"""Processes: devices, ranks, jobs that run beside each other, progress, interrupts."""
+"""Processes: devices, ranks, jobs that run side by side, progress, interrupts."""

@@ -1,4 +1,4 @@
-"""Where to compute: ``auto``, ``cpu``, ``cuda`` and ``cuda:N`` wherever anything computes; memory that ran out."""
+"""The device to compute on, and the errors of a device whose memory ran out."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ from gankit._errors import InputError
 
 
 def choose_device(device: str) -> torch.device:
-    """``auto`` is CUDA where there is one; without a number it is this process's own of the machine's devices. Raises
-    InputError for a device that is not there."""
+    """The device of this process.
+
+    Args:
+        device: ``"cpu"``, ``"cuda:N"``, ``"cuda"`` or ``"auto"``. ``cuda`` is the device that torchrun gives this
+            process in LOCAL_RANK, or device 0 without torchrun. ``auto`` is ``cuda`` where torch sees a CUDA device,
+            else ``cpu``.
+
+    Raises:
+        InputError: the text is none of these, or torch does not see the device.
+    """
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if device == "auto":
@@ -19,12 +27,16 @@ def choose_device(device: str) -> torch.device:
     kind, colon, number = device.partition(":")
     if kind != "cuda" or (colon and not number.isdecimal()):
         raise InputError(f"`device` {device}: unknown; accepted: auto, cpu, cuda, cuda:N")
+
+    # Does torch see the device?
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if not count:
         raise InputError(f"`device` {device}: this torch sees no CUDA device; choose cpu or auto")
     if colon and int(number) >= count:
         raise InputError(f"`device` {device}: this torch sees CUDA devices 0 to {count - 1} only; choose one of them")
-    own = os.environ.get("LOCAL_RANK", "0")  # torchrun gives each process of a machine its own
+
+    # Without a number, take the device of this process.
+    own = os.environ.get("LOCAL_RANK", "0")  # torchrun numbers the processes of a machine
     if not colon and (not own.isdecimal() or int(own) >= count):
         raise InputError(
             f"LOCAL_RANK={own}: this torch sees CUDA devices 0 to {count - 1} only; start as many processes as there"
@@ -34,5 +46,5 @@ def choose_device(device: str) -> torch.device:
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error says that there is no memory left."""
+    """Whether an error says that no memory is left, on the machine or on the device."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

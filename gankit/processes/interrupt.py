@@ -10,8 +10,10 @@ from types import FrameType
 
 @contextmanager
 def stopping() -> Iterator[Callable[[], signal.Signals | None]]:
-    """Ctrl-C and SIGTERM ask the loop to stop after the step; a second one stops at once. Yields a function that
-    tells which one came."""
+    """A context in which Ctrl-C and SIGTERM ask a loop to stop after its step. A second one raises KeyboardInterrupt.
+
+    Yields a function that returns the signal that came, or None. The loop asks it after each step.
+    """
     received: list[signal.Signals] = []
 
     def note(number: signal.Signals) -> None:
@@ -25,7 +27,7 @@ def stopping() -> Iterator[Callable[[], signal.Signals | None]]:
 
 @contextmanager
 def handled(handle: Callable[[signal.Signals], None]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM are given to ``handle`` instead of being acted on."""
+    """A context in which Ctrl-C and SIGTERM call ``handle`` and do nothing else."""
 
     def note(number: int, _: FrameType | None) -> None:
         handle(signal.Signals(number))

@@ -1,7 +1,7 @@
-"""``python -m gankit.processes.job_process MODULE ...``: ``python -m MODULE ...`` that ends with its parent.
+"""``python -m gankit.processes.job_process MODULE ...``: run ``python -m MODULE ...``, and end when the parent ends.
 
-The parent holds the other end of standard input. However it ends, SIGKILL included, that end closes; the job then gets
-SIGINT, as if the user had pressed Ctrl-C.
+The parent holds the other end of standard input. However the parent ends, SIGKILL included, that end closes. The job
+then gets SIGINT, as if the user had pressed Ctrl-C.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Commands in processes of their own, several at a time, which end together when the user stops them."""
+"""Commands in processes of their own, several at a time. They end together when the user stops them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,26 @@ import attrs
 from gankit.processes.interrupt import handled
 from gankit.processes.progress import Progress
 
-POLL_S, SHOW_S = 0.1, 0.5
-"""Seconds between looks at the processes, and between those at how far they are."""
+POLL_S = 0.1
+"""Seconds between two looks at whether a process has ended."""
+
+SHOW_S = 0.5
+"""Seconds between two looks at how far the jobs are."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Job:
-    """One ``python -m ...``."""
+    """One command ``python -m ...``."""
 
     name: str
     module: tuple[str, ...]
     """Module and arguments."""
     log: Path
-    """File to which what it prints is added."""
+    """File to which the output of the job is appended."""
     total: int = 0
-    """What ``done`` counts up to."""
+    """How many steps the job has."""
     done: Callable[[], int] = lambda: 0
+    """Returns how many of them are finished."""
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +46,7 @@ class Ended:
     name: str
     code: int
     last: str
-    """The last line that it printed."""
+    """The last line that the job printed."""
 
 
 def cores() -> int:
@@ -50,8 +54,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def threads(at_once: int) -> dict[str, str]:
-    """Environment in which so many processes share the cores; what the user has set stays."""
+def sharing_cores(at_once: int) -> dict[str, str]:
+    """The environment of jobs of which ``at_once`` share the cores. Variables that the user has set keep their value."""
     share = {"OMP_NUM_THREADS": str(max(1, cores() // at_once)), "OMP_WAIT_POLICY": "PASSIVE"}
     return {**share, **os.environ}
 
@@ -59,11 +63,18 @@ def threads(at_once: int) -> dict[str, str]:
 def run_jobs(
     jobs: Sequence[Job], at_once: int, environment: Mapping[str, str], quiet: bool = False, what: str = "steps"
 ) -> tuple[list[Ended], signal.Signals | None]:
-    """Run every job, ``at_once`` at a time, and show how far they are; ``what`` says what their totals count.
+    """Run the jobs, ``at_once`` at a time, and show how far they are.
 
-    Ctrl-C or SIGTERM is passed on to those that run, and no other starts; a second one kills them.
+    Ctrl-C or SIGTERM sends SIGINT to the jobs that run, and no further job starts. A second one kills them.
 
-    Returns: how each job that was started ended, and the signal that stopped the rest.
+    Args:
+        jobs: in the order in which they start.
+        at_once: how many run at the same time, >= 1.
+        environment: environment variables of each job.
+        quiet: show nothing.
+        what: what the totals of the jobs count.
+
+    Returns: how each job that was started ended, and the signal that stopped the rest or None.
     """
     waiting, running, ended = list(jobs), dict[Job, subprocess.Popen[bytes]](), list[Ended]()
     received, told = list[signal.Signals](), 0
@@ -72,15 +83,20 @@ def run_jobs(
         lines = held.enter_context(JobLines(jobs, quiet, what))
         held.callback(_kill, running)
         while waiting or running:
+            # Pass a signal on: the first asks the jobs to stop, the second kills them.
             if len(received) > told:
                 told = len(received)
                 waiting.clear()
                 for process in running.values():
                     process.send_signal(signal.SIGINT) if told == 1 else process.kill()
+
+            # Start jobs where there is room.
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
                 running[job] = _start(job, environment)
                 lines.started(job)
+
+            # Collect jobs that have ended.
             for job in [job for job, process in running.items() if process.poll() is not None]:
                 ended.append(Ended(name=job.name, code=_code(running.pop(job)), last=_last_line(job.log)))
                 lines.ended(job, ended[-1])
@@ -94,16 +110,16 @@ def _start(job: Job, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with job.log.open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "gankit.processes.job_process", *job.module],
-            stdin=subprocess.PIPE,  # never written; its end tells the job that this process is gone
+            stdin=subprocess.PIPE,  # nothing is written; when it closes, the job knows that this process is gone
             stdout=log,
             stderr=log,
             env=dict(environment),
-            start_new_session=True,  # a terminal's Ctrl-C reaches it through us alone, once
+            start_new_session=True,  # so that a terminal's Ctrl-C reaches the job once, through this process
         )
 
 
 def _code(process: subprocess.Popen[bytes]) -> int:
-    """Wait for a process to end."""
+    """Wait until a process has ended; its exit code."""
     if process.stdin is not None:
         process.stdin.close()
     return process.wait()
@@ -121,8 +137,11 @@ def _last_line(log: Path) -> str:
 
 
 class JobLines:
-    """How far all jobs together are, and under it a bar for each that runs; without a terminal a line at the start and
-    the end of each, and one for all from time to time."""
+    """A context that shows how far the jobs are.
+
+    On a terminal: a bar for all jobs together, and beneath it one for each job that runs. Elsewhere: a line when a job
+    starts or ends, and a line for all jobs from time to time.
+    """
 
     def __init__(self, jobs: Sequence[Job], quiet: bool, what: str):
         self._done = {job: job.done() for job in jobs}
@@ -148,7 +167,7 @@ class JobLines:
         self._bars[job].begin(self._done[job])
 
     def show(self, running: Iterable[Job]) -> None:
-        """Bring the bars, or the line, up to date."""
+        """Bring the bars, or the line, up to date, at most every ``SHOW_S`` seconds."""
         if time.monotonic() - self._shown <= SHOW_S:
             return
         self._shown = time.monotonic()

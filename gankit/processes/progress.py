@@ -1,8 +1,8 @@
-"""Progress of long work: a bar with rate and time left on a terminal, plain lines elsewhere, nothing where nobody
-watches.
+"""Progress of long work: a bar with rate and time left on a terminal, plain lines elsewhere, nothing where it is quiet.
 
-A command is watched, and so is a function that was not told to be quiet. What runs within it, a plugin's cohort for
-one, shows how far it is through ``progress`` and need not know.
+The outermost command or public function decides whether progress is shown (``watched``): a command shows it, and a
+function unless its ``quiet`` is True. Code that runs within, such as a plugin's cohort, calls ``progress`` and need not
+know.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from gankit._wording import worded
 
 LINE_EVERY_S = 10.0
-"""Seconds between plain lines."""
+"""Seconds between two plain lines."""
 
 _WATCHED: ContextVar[bool] = ContextVar("gankit_watched", default=False)
 _OUTER: ContextVar[Progress | None] = ContextVar("gankit_progress", default=None)
@@ -27,7 +27,10 @@ Item = TypeVar("Item")
 
 
 def say(text: str, quiet: bool = False) -> None:
-    """One line to people, on standard error. Names of parameters in backticks are said as flags by a command."""
+    """Print one line to people on standard error, above a bar where one is shown.
+
+    While a command runs, its flags replace the names of parameters in backticks.
+    """
     if quiet:
         return
     if (outer := _OUTER.get()) is not None:
@@ -37,18 +40,20 @@ def say(text: str, quiet: bool = False) -> None:
 
 
 def watched(yes: bool = True) -> AbstractContextManager[None]:
-    """A context within which somebody watches, or nobody does: a public function takes ``quiet`` and gives its opposite
-    here."""
+    """A context within which ``progress`` is shown, or not where ``yes`` is False.
+
+    A public function that takes ``quiet`` does its work in ``watched(not quiet)``.
+    """
     return _put(_WATCHED, yes)
 
 
 def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
-    """Yield the items, and show how far this is where somebody watches: what, rate and time left.
+    """Yield the items and, within ``watched``, show how far this is: ``what``, the rate and the time left.
 
     Args:
-        items: what long work goes through, in steps of seconds at most.
+        items: what the long work goes through; each item takes seconds at most.
         what: one or two words, as in "drawing slices".
-        total: how many there are; default: the length of ``items`` where they have one.
+        total: number of items; default: the length of ``items`` where they have one, else unknown.
     """
     if not _WATCHED.get():
         yield from items
@@ -62,7 +67,7 @@ def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iter
 
 
 class Progress:
-    """A context that shows how far something is. Within another it shows a bar beneath the other's."""
+    """A context that shows how far some work is. Within another ``Progress``, its bar is beneath the other's."""
 
     def __init__(
         self,
@@ -72,7 +77,14 @@ class Progress:
         *,
         last_line: bool = True,
     ):
-        """``total``: 0 where nobody knows. ``last_line``: whether short work ends with a plain line, too."""
+        """Begin nothing yet.
+
+        Args:
+            total: number of steps; 0 where it is unknown.
+            quiet: show nothing.
+            what: one or two words for the work.
+            last_line: without a terminal, print a line at the end even of work shorter than ``LINE_EVERY_S``.
+        """
         self._total = total
         self._quiet = quiet
         self._what = what
@@ -104,7 +116,8 @@ class Progress:
         self._task = bars.add_task(self._what, total=self._total or None, rate="")
 
     def beneath(self, what: str, total: int) -> Progress:
-        """Something that goes on beside others: a bar under this one until it is closed; none without a terminal."""
+        """A further bar under this one, for one of several works side by side, until ``close``. Without a terminal it
+        shows nothing."""
         below = Progress(total, quiet=True, what=what)
         if self._bar is not None:
             below._show_in(self._bar)
@@ -112,7 +125,7 @@ class Progress:
         return below
 
     def close(self) -> None:
-        """End what ``beneath`` began."""
+        """Remove a bar that ``beneath`` made."""
         self._held.close()
 
     def say(self, text: str) -> None:
@@ -125,12 +138,17 @@ class Progress:
             print(worded(text), file=sys.stderr, flush=True)
 
     def begin(self, done: int) -> None:
-        """Start counting from here."""
+        """Say that ``done`` steps were finished before this work began, so the rate does not count them."""
         self._first = done
         self._began = self._said = time.monotonic()
 
     def advance(self, done: int, numbers: dict[str, float] | None = None) -> None:
-        """``done`` of the total are finished; a plain line carries what the players minimised."""
+        """Show that ``done`` steps are finished.
+
+        Args:
+            done: finished steps, those before ``begin`` included.
+            numbers: term to its newest value; a plain line shows those of players, not those of critics.
+        """
         now = time.monotonic()
         rate = (done - self._first) / max(now - self._began, 1e-9)
         pace = f"{rate:.1f}/s" if rate >= 1 or not rate else f"{1 / rate:.1f} s each"
@@ -158,8 +176,10 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def _put(variable: ContextVar[Any], value: Any) -> Iterator[None]:
-    """Set a context variable for the time of the context; without a token, which a generator that ends in another
-    thread could not give back."""
+    """Set a context variable until the end of the context.
+
+    ``ContextVar.reset`` is not used: a generator may end in another thread, and its token is not valid there.
+    """
     before = variable.get()
     variable.set(value)
     try:
@@ -169,7 +189,7 @@ def _put(variable: ContextVar[Any], value: Any) -> Iterator[None]:
 
 
 def _bars() -> Any:
-    """rich's bars on standard error, with rate and time left."""
+    """A display of rich's bars on standard error, with rate and time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars

@@ -1,6 +1,9 @@
-"""Many processes, one run: who this one is, its share of a batch, and sums over all.
+"""One run in many processes (ranks): which one this process is, its share of a batch, and means over all processes.
 
-Started by ``torchrun``, which sets RANK, LOCAL_RANK and WORLD_SIZE; without them there is one process.
+``torchrun`` starts the processes and sets RANK, LOCAL_RANK and WORLD_SIZE. Without them there is one process.
+
+The global batch of N slices is divided into equal shares of B = N / size slices. Each process computes the loss of its
+share and its gradient; the gradients are averaged, so that every process makes the same update.
 """
 
 from __future__ import annotations
@@ -23,16 +26,19 @@ class Ranks:
     """The processes of a run."""
 
     rank: int = 0
-    """This process, counted from 0; process 0 writes."""
+    """Number of this process, counted from 0. Process 0 writes the files."""
     size: int = 1
-    """All of them."""
+    """Number of processes."""
 
     @property
     def first(self) -> bool:
         return self.rank == 0
 
     def share(self, global_B: Any) -> Any:
-        """This process's part of an array or tensor over the global batch: equal, contiguous, in order of rank."""
+        """This process's share of an array or tensor over the global batch, (N, ...) to (N / size, ...).
+
+        The shares are equal and contiguous, in the order of the ranks.
+        """
         if self.size == 1:
             return global_B
         count = len(global_B) // self.size
@@ -53,7 +59,7 @@ class Ranks:
             tensor.copy_(mean.view(tensor.shape))
 
     def any(self, here: bool, device: torch.device) -> bool:
-        """Whether it holds in any process."""
+        """Whether ``here`` is True in any process."""
         if self.size == 1:
             return here
         flag = torch.tensor([float(here)], device=device)
@@ -64,22 +70,27 @@ class Ranks:
         """Whether every process has the same number."""
         if self.size == 1:
             return True
-        ends = torch.tensor([number, -number], device=device)
+        ends = torch.tensor([number, -number], device=device)  # the maxima of both add to 0 only where all are equal
         _all_reduce(ends, dist.ReduceOp.MAX)
         return bool(ends.sum() == 0)
 
 
 ALONE = Ranks()
-"""One process."""
+"""The run of one process."""
 
 
 @contextmanager
 def joined_ranks(device: torch.device, batch: int) -> Iterator[Ranks]:
-    """Join the processes that torchrun started, for the time of a run.
+    """A context in which this process is joined with the others that torchrun started.
+
+    Args:
+        device: the device of this process; CUDA uses NCCL, the CPU gloo.
+        batch: size of the global batch.
 
     Raises:
-        InputError: their number does not divide the batch, or the environment says it only in part.
+        InputError: the number of processes does not divide the batch, or torchrun's variables are incomplete.
     """
+    # 1. How many processes are there, and can they share the batch?
     size = _started()
     if size == 1:
         yield ALONE
@@ -90,16 +101,19 @@ def joined_ranks(device: torch.device, batch: int) -> Iterator[Ranks]:
             f"training.batch is {batch}, which {size} processes cannot share equally; start {divisors} processes"
             " (torchrun --nproc-per-node) or change training.batch"
         )
+
+    # 2. Join them.
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
-        dist.barrier()  # leave together: one that goes while another still speaks to it may be aborted
+        # 3. Leave together: a process that leaves while another still sends to it may abort the other.
+        dist.barrier()
     finally:
         dist.destroy_process_group()
 
 
 def _started() -> int:
-    """How many processes torchrun started."""
+    """The number of processes that torchrun started. Raises InputError where its variables are incomplete."""
     if (size := os.environ.get("WORLD_SIZE", "1")) in ("0", "1"):
         return 1
     wrong = [name for name in ("WORLD_SIZE", "RANK", "MASTER_PORT") if not os.environ.get(name, "").isdecimal()]
@@ -113,10 +127,15 @@ def _started() -> int:
 
 
 def mean_over_ranks(mean: Tensor) -> Tensor:
-    """The mean over all processes of a tensor that is a mean over each one's share, with gradients.
+    """Turn a mean over this process's share into the mean over the global batch, with gradients.
 
-    For networks that mix the samples of a batch: with it they see the global batch, whatever the number of
-    processes. One process: the tensor itself.
+    For networks that mix the samples of a batch, such as BatchNorm: with it they see the global batch, whatever the
+    number of processes. With one process it returns ``mean`` itself.
+
+    Args:
+        mean: the mean over this process's share, any shape, the same in all processes.
+
+    Returns: a tensor of the same shape. Raises RunError where another process has gone.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return mean
@@ -124,8 +143,11 @@ def mean_over_ranks(mean: Tensor) -> Tensor:
 
 
 class _MeanOverRanks(torch.autograd.Function):
-    """A process's loss is its share of the global loss times the number of processes, so that gradients average:
-    the derivative of the mean is the mean of the derivatives."""
+    """The mean over P processes, ``m = (1 / P) sum_p m_p``, and its gradient.
+
+    A process's loss is P times its part of the global loss, since gradients are averaged over processes afterwards.
+    So the gradient by ``m_p`` is the mean over all processes of their gradients by ``m``.
+    """
 
     @staticmethod
     def forward(ctx: Any, mean: Tensor) -> Tensor:

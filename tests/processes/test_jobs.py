@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from gankit.processes.jobs import Job, cores, run_jobs, threads
+from gankit.processes.jobs import Job, cores, run_jobs, sharing_cores
 
 
 @pytest.fixture
@@ -120,8 +120,8 @@ def _text_within_10_s(file, text):
 def test_processes_share_the_cores_unless_the_user_says_otherwise(monkeypatch):
     """OMP_NUM_THREADS is at least 1 and never overrides the user's."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert threads(1)["OMP_NUM_THREADS"] == str(cores())
-    assert threads(10_000)["OMP_NUM_THREADS"] == "1"
-    assert threads(1)["OMP_WAIT_POLICY"] == os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
+    assert sharing_cores(1)["OMP_NUM_THREADS"] == str(cores())
+    assert sharing_cores(10_000)["OMP_NUM_THREADS"] == "1"
+    assert sharing_cores(1)["OMP_WAIT_POLICY"] == os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    assert threads(2)["OMP_NUM_THREADS"] == "7"
+    assert sharing_cores(2)["OMP_NUM_THREADS"] == "7"
