@@ -36,7 +36,7 @@ from gankit.cli import COMMANDS, main
 from gankit.evaluation.result_schema import SCHEMAS, SHIPPED
 from gankit.plugin import hooks
 from gankit.plugin.components import KINDS
-from gankit.plugin.registry import Entry
+from gankit.plugin.registry import RegisteredComponent
 from gankit.recipe.recipe import Augmentation, Edge, Latent, ModalitySpec, Pool, Recipe, Training
 from gankit.recipe.schema import recipe_schema
 from gankit.recipe.structure import key_of
@@ -97,7 +97,7 @@ def components(installed: Plugins) -> Iterator[str]:
             yield from component(entry, installed)
 
 
-def component(entry: Entry, installed: Plugins) -> Iterator[str]:
+def component(entry: RegisteredComponent, installed: Plugins) -> Iterator[str]:
     spec = installed.registry.find(entry.name, entry.kind)
     base = next(
         kind for kind in (AbstractPairedLoss, AbstractAdversarialLoss, KINDS[entry.kind]) if issubclass(spec, kind)

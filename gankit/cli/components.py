@@ -13,7 +13,7 @@ from gankit._errors import InputError, PluginError, nearest
 from gankit.cli._group import plugins
 from gankit.files.toml_types import key_of
 from gankit.plugin.kinds import KIND_NAMES
-from gankit.plugin.registry import Entry
+from gankit.plugin.registry import RegisteredComponent
 
 
 @click.command
@@ -45,11 +45,11 @@ def components(name: str | None) -> None:
     click.echo(formatter.getvalue().rstrip() or "no plugin has components")
 
 
-def _class(entry: Entry) -> type:
+def _class(entry: RegisteredComponent) -> type:
     return plugins().registry.find(entry.name, entry.kind)
 
 
-def _summary(entry: Entry) -> str:
+def _summary(entry: RegisteredComponent) -> str:
     return _first_paragraph(lambda: _description(_class(entry)))
 
 
@@ -70,7 +70,7 @@ def _description(component: type) -> str:
     return inspect.cleandoc(vars(component).get("__doc__") or "no description")
 
 
-def _write_component(formatter: click.HelpFormatter, entry: Entry) -> None:
+def _write_component(formatter: click.HelpFormatter, entry: RegisteredComponent) -> None:
     origin = plugins().distributions.get(entry.plugin, entry.plugin)
     formatter.write(f"{entry.kind} {entry.name}, from plugin {entry.plugin} ({origin})\n\n")
     component = _class(entry)

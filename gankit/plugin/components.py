@@ -1,8 +1,8 @@
 """The abstract kinds of component.
 
 A component is a frozen attrs class whose fields are its recipe keys (see ``option``). It is a *spec*: it can be
-checked, printed and hashed without torch, and ``build`` returns the module or callable that does the work.
-Every class is abstract or final: to change one method of a component, wrap it.
+checked, printed and hashed without torch, and its ``build`` returns the module or callable that does the work.
+Every class is abstract or final. To change one method of a component, wrap the component; do not derive from it.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Component(ABC):
-    """Base of every kind. ``use`` in a recipe names the component; its other keys are the fields."""
+    """Base of every kind. In a recipe, ``use`` names the component, and the other keys are its fields."""
 
     kind: ClassVar[str]
+    """Name of the kind, one of ``KIND_NAMES``."""
 
     def options(self) -> dict[str, Any]:
-        """The component's own field values by field name, not converted."""
+        """Field name to value; values that are attrs objects stay objects."""
         return attrs.asdict(self, recurse=False)
 
 
@@ -48,9 +49,9 @@ class Component(ABC):
 class AbstractNetwork(Component):
     """A network: ``build`` returns a module that maps one tensor to one tensor.
 
-    ``source`` and ``target`` give the shapes without batch at the two ends, by place. A place is ``"latent"``
-    with shape (Z,), ``"score"`` with shape (), or a modality with shape (C, *S). Several modalities at one end
-    arrive, and leave, concatenated along channels in the order of the mapping.
+    ``source`` and ``target`` map the places at the two ends to their shapes, without batch. A place is ``"latent"``
+    with shape (Z,), ``"score"`` with shape (), or a modality with shape (C, *S). Several modalities at one end are
+    concatenated along channels, in the order of the mapping.
     """
 
     @property
@@ -60,45 +61,52 @@ class AbstractNetwork(Component):
 
     @property
     def couples_places(self) -> bool:
-        """Whether it reads several places, one at a time, through layers of their own and layers that they share.
+        """Whether the network reads several places, one at a time: each through layers of its own, and all through
+        layers that they share.
 
-        Its ``source`` then holds every place that it reads, and its module is called as ``module(x, place)``.
+        ``source`` then has every place that the network reads, and the module is called as ``module(x, place)``.
         """
         return False
 
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
-        """Yield what makes these shapes impossible; ``Problem.place`` is the option at fault."""
+        """Yield a problem for each option with which the network cannot have these shapes; its place is the option."""
         yield from ()
 
     @abstractmethod
     def build(self, source: Shapes, target: Shapes) -> Module:
-        """Return the module, float32, with freshly drawn weights from torch's global generator."""
+        """Return the module on the CPU, float32, with new weights drawn from torch's global generator.
+
+        gankit seeds the generator before the call and puts it back afterwards.
+        """
 
 
 @attrs.frozen(kw_only=True)
 class AbstractEncoder(AbstractNetwork):
-    """Image (B, C, *S) to latent (B, Z)."""
+    """A network from modalities (B, C, *S) in [-1, 1] to latents (B, Z), whose prior is a standard normal."""
 
     kind: ClassVar[str] = "encoder"
 
 
 @attrs.frozen(kw_only=True)
 class AbstractGenerator(AbstractNetwork):
-    """Latent (B, Z) to modalities (B, C, *S) in [-1, 1]."""
+    """A network from latents (B, Z) to modalities (B, C, *S) in [-1, 1]."""
 
     kind: ClassVar[str] = "generator"
 
 
 @attrs.frozen(kw_only=True)
 class AbstractTranslator(AbstractNetwork):
-    """Modalities (B, C, *S) in [-1, 1] to modalities (B, C', *S) in [-1, 1]."""
+    """A network from modalities (B, C, *S) in [-1, 1] to other modalities (B, C', *S) in [-1, 1]."""
 
     kind: ClassVar[str] = "translator"
 
 
 @attrs.frozen(kw_only=True)
 class AbstractDiscriminator(AbstractNetwork):
-    """A place (B, ...) to one unbounded score per sample (B,); read as a logit where a loss wants a probability."""
+    """A network from a place (B, ...) to one unbounded score per sample (B,).
+
+    A loss that needs a probability takes the score as a logit.
+    """
 
     kind: ClassVar[str] = "discriminator"
 
@@ -106,11 +114,11 @@ class AbstractDiscriminator(AbstractNetwork):
 # Losses ---------------------------------------------------------------------------------------------------
 
 PairedLoss = Callable[["Tensor", "Tensor"], "Tensor"]
-"""(candidate (B, ...), reference (B, ...)) -> one loss per sample (B,)."""
+"""A function of candidates (B, ...) and their references (B, ...) that returns one loss per sample (B,)."""
 
 
 class AdversarialLoss(Protocol):
-    """The two questions an adversarial loss answers. Both answers are scalars to minimise."""
+    """The two functions of an adversarial loss. Both return a scalar () to minimise, a mean over samples."""
 
     def critic(
         self, critic: Callable[[Tensor], Tensor], reference: Tensor, candidate: Tensor, mixing_B: Tensor
@@ -119,21 +127,26 @@ class AdversarialLoss(Protocol):
 
         Args:
             critic: maps (B, ...) to scores (B,).
-            reference: samples from the pool or the prior, (B, ...).
-            candidate: samples from the player, (B, ...), without graph. May be more than the references
-                where the term has ``alongside``.
-            mixing_B: uniform draws in [0, 1), one per reference, for losses that need randomness.
+            reference: samples of the pool ``against``, or of the prior on ``"latent"``, (B, ...).
+            candidate: samples of the player, (B, ...), without graph. Where the term has ``alongside``, real slices of
+                that pool follow them, and there are more candidates than references.
+            mixing_B: uniform draws in [0, 1), one for each reference, for losses that need randomness.
         """
         ...
 
     def player(self, critic: Callable[[Tensor], Tensor], candidate: Tensor) -> Tensor:
-        """What the player minimises; the critic's weights are frozen, the candidate (B, ...) carries the graph."""
+        """What the player minimises.
+
+        Args:
+            critic: maps (B, ...) to scores (B,); its weights are frozen.
+            candidate: samples of the player, (B, ...), with graph.
+        """
         ...
 
 
 @attrs.frozen(kw_only=True)
 class AbstractLoss(Component):
-    """A term: one loss on one place of the graph, with a weight. The spec *is* the term."""
+    """A loss. Its spec is a term of a phase: the loss on one place of the graph, with a weight."""
 
     kind: ClassVar[str] = "loss"
 
@@ -144,17 +157,19 @@ class AbstractLoss(Component):
 
 @attrs.frozen(kw_only=True)
 class AbstractPairedLoss(AbstractLoss):
-    """A loss that compares a candidate with its own reference."""
+    """A loss that compares each candidate with its own reference, as in reconstruction."""
 
     @abstractmethod
     def build(self) -> PairedLoss:
-        """Return the function of (candidate, reference) that gives one loss per sample."""
+        """Return the function of candidates and references (B, ...) that gives one loss per sample (B,)."""
 
 
 @attrs.frozen(kw_only=True)
 class AbstractAdversarialLoss(AbstractLoss):
-    """A loss between the player and a critic. Whether the player approaches the reference or is driven away from
-    it is part of the loss."""
+    """A loss between players and a critic, which compares candidates with references as two sets.
+
+    The loss also says whether the players approach the references or are driven away from them (``approaches``).
+    """
 
     critic: str = option(help="the discriminator that this term trains")
     against: str | None = option(
@@ -165,23 +180,23 @@ class AbstractAdversarialLoss(AbstractLoss):
     )
 
     estimates_distance: ClassVar[bool] = False
-    """Whether the critic's objective is minus an estimate of how far candidates are from the reference, less a
-    penalty, so that minus the objective is worth a curve."""
+    """Whether the critic's objective without its penalty is minus an estimate of the distance between candidates and
+    references, as for a Wasserstein critic. Reports then draw minus the objective as a curve."""
 
     approaches: ClassVar[bool] = True
-    """Whether the player is drawn to the reference, so that its samples get the label of that pool."""
+    """Whether the player is drawn to the references. Its samples then get the label of the pool ``against``."""
 
     accepts_alongside: ClassVar[bool] = False
     """Whether the critic's objective is defined for more candidates than references."""
 
     @property
     def penalises_gradient(self) -> bool:
-        """Whether the critic's objective differentiates the critic by its input, sample by sample."""
+        """Whether the critic's objective has the derivative of the critic by its input, sample by sample."""
         return False
 
     @abstractmethod
     def build(self) -> AdversarialLoss:
-        """Return the object that answers the two questions."""
+        """Return an object with the two functions of the loss."""
 
 
 # Phases ---------------------------------------------------------------------------------------------------
@@ -196,7 +211,7 @@ class NetworkUse:
     from_: tuple[str, ...]
     """Places that it reads, taken together along channels."""
     to: tuple[str, ...]
-    """Places that it makes, along channels in this order."""
+    """Places that it makes, in the order of their channels."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -209,23 +224,24 @@ class Inputs:
     values: Mapping[str, Tensor]
     """Place to what is drawn there, (B, ...)."""
     presence: Mapping[str, Tensor] = attrs.field(factory=dict)
-    """Place to (N,), 1 where the slice has the modality and 0 where it lacks it. A paired loss on several places counts
-    a slice where it has all of them. A place that is not named here is present in every slice."""
+    """Place to (N,): 1 where the slice has the modality, 0 where it lacks it. A paired loss on several places counts
+    the slices that have all of them. A place that is not named here is present in every slice."""
     references: Mapping[str, Tensor] = attrs.field(factory=dict)
     """Place to the reference of each candidate there, (B, ...), for paired losses."""
 
 
 @attrs.frozen(kw_only=True)
 class AbstractPhase(Component):
-    """A phase draws a batch, makes candidates, sums terms and updates the networks it names.
+    """A phase of a training step. It draws inputs, makes candidates, sums its terms and updates networks.
 
     One step of a phase is ``critic_steps`` updates of the critics of its adversarial terms, then one update of its
-    players. Each step draws ``critic_steps`` sets of inputs; the last set serves the critics' last update and
-    the players' update, so its candidates are computed once. Without adversarial terms there is one set.
+    players. Each update of the critics has a set of inputs of its own. The players' update takes the last set, whose
+    candidates are computed once for both. A phase without adversarial terms draws one set.
 
-    A phase says with ``uses``, ``pools``, ``places``, ``counterparts``, ``references`` and ``players`` which parts of
-    the recipe it needs; gankit reads its options for nothing else. These are asked while the recipe is checked,
-    ``uses``, ``pools``, ``places`` and ``counterparts`` before the modality graph is known to be one that runs.
+    The methods ``uses``, ``pools``, ``places``, ``counterparts``, ``references`` and ``players`` say which parts of the
+    recipe the phase needs; gankit does not guess them from the options. They are called while the recipe is checked.
+    ``uses``, ``pools``, ``places`` and ``counterparts`` are called before the modality graph is checked, so the graph
+    may have a circle then.
     """
 
     kind: ClassVar[str] = "phase"
@@ -255,51 +271,54 @@ class AbstractPhase(Component):
 
     @abstractmethod
     def places(self, recipe: Recipe) -> Shapes:
-        """Places where the phase makes candidates, so where its terms may be, with their shapes without batch.
+        """Places where the phase makes candidates, with their shapes without batch. Its terms may be on these alone.
 
-        Beside ``"latent"`` and modalities a phase may have places of its own, such as ``"adc-cycled"``.
+        Besides ``"latent"`` and modalities, a phase may have places of its own, such as ``"adc-cycled"``.
         """
 
     def counterparts(self, recipe: Recipe) -> Mapping[str, str]:
-        """For places of the phase's own: the modality (or ``"latent"``) whose real slices (or prior) a critic there
-        sees as references. A place of its own that is not named here takes no adversarial terms."""
+        """Place of the phase's own to the modality whose real slices a critic there sees as references.
+
+        ``"latent"`` in place of a modality means draws of the prior. A place of the phase's own that is not named here
+        can have no adversarial term.
+        """
         return {}
 
     def references(self, recipe: Recipe) -> tuple[str, ...]:
-        """Places where each candidate has a reference of its own, so where paired losses may be."""
+        """Places where each candidate has a reference of its own. Paired losses may be on these alone."""
         return ()
 
     def uses(self, recipe: Recipe) -> Mapping[str, tuple[NetworkUse, ...]]:
-        """Option key to the places where the network that the option names runs beside the graph.
+        """The networks that the phase runs beside the graph: option key to each use of the network that it names.
 
-        The kind of network follows from the ends: a generator reads ``"latent"``, an encoder makes it, and a translator
-        does neither. A problem with a use is reported at its key.
+        The places at the two ends say which kind of network is needed: a generator reads ``"latent"``, an encoder makes
+        it, a translator does neither. A problem with a use is reported at its option key.
         """
         return {}
 
     def pools(self) -> Mapping[str, str]:
-        """Option key to the pool of real slices that the option names, for every pool that ``inputs`` draws from.
+        """The pools that ``inputs`` draws real slices from: option key to the pool that it names.
 
-        What the phase trains to make approaches these slices, so synthetic slices get the label of the pool.
+        The phase trains its networks towards these slices, so synthetic slices get the label of the pool.
         """
         return {}
 
     def check(self, recipe: Recipe) -> Iterator[Problem]:
-        """Yield what is wrong with the phase's own keys in this recipe."""
+        """Yield a problem for each of the phase's own keys that is wrong in this recipe; its place is the key."""
         yield from ()
 
     @abstractmethod
     def inputs(self, source: BatchSource) -> Inputs:
-        """Draw one set of inputs, all that is random in the candidates; runs before the step.
+        """Draw one set of inputs, with everything that is random in the candidates. Called before the step.
 
         Every random number comes from ``source``, which gives the same numbers whatever the number of processes.
         """
 
     @abstractmethod
     def candidates(self, networks: Networks, inputs: Inputs) -> Mapping[str, Tensor]:
-        """Make candidates (B, ...) from one set of inputs, at least at the places that terms are on.
+        """Make candidates (B, ...) from one set of inputs: place to tensor, for every place that a term is on.
 
-        Draws nothing and writes into no input.
+        It draws no random numbers and does not change its inputs.
         """
 
 
@@ -314,17 +333,17 @@ class AbstractCohortSource(Component):
 
     @abstractmethod
     def load(self) -> Cohort:
-        """Read or draw the cohort: the same every time, without drawing from a global random generator.
+        """Read or draw the cohort. Every call gives the same one and draws nothing from a global random generator.
 
         Raises:
-            CohortError: it cannot be read; the message says what to do.
+            CohortError: the cohort cannot be read; the message says what to do.
         """
 
     def fresh(self) -> Cohort | None:
-        """A cohort of further patients that no training sees, for judging what was trained; None where there is none.
-        It has the modalities, sizes and labels of ``load``, and no patient of it.
+        """A cohort of further patients, which no training sees, for evaluation; None where the source has none.
 
-        Its test split serves as a large test, its train split as real slices to set beside synthetic ones.
+        It has the modalities, sizes and labels of ``load``, and none of its patients. Its test split serves as a large
+        test set, its train split as real slices to compare with synthetic ones.
         """
         return None
 
@@ -334,23 +353,25 @@ class AbstractCohortSource(Component):
 
 @attrs.frozen(kw_only=True)
 class AbstractMetric(Component):
-    """A measure of candidates against real slices."""
+    """A measure that compares candidates, a set of slices, with real slices."""
 
     kind: ClassVar[str] = "metric"
 
     @abstractmethod
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
-        """Return the metric's readings of one candidate; the same arguments give the same readings, whose intervals
-        hold their values. Nothing is drawn from a global random generator, and no array of the arguments is changed.
+        """Return the metric's readings of one candidate.
 
-        What cannot be measured here (no ground truth, no model, too few slices, weights that are absent) is a
-        reading without value, whose note says why.
+        The same arguments give the same readings. The interval of a reading has its value inside. The method draws
+        nothing from a global random generator and changes no array of its arguments.
+
+        A quantity that cannot be measured here (no ground truth, no model, too few slices, missing weights) is a
+        reading without a value, whose note says why.
         """
 
     def files(self) -> tuple[Path, ...]:
-        """Files beside the cohorts that the readings depend on, such as weights that the environment names.
+        """Files that the readings depend on besides the cohorts, such as weights that the environment names.
 
-        They must be there before any work begins, and readings are made anew where other files are named.
+        They must exist before any work begins. Where other files are named, the readings are made anew.
         """
         return ()
 
@@ -368,4 +389,4 @@ KINDS: dict[str, type[Component]] = {
         AbstractMetric,
     )
 }
-"""Every kind a plugin may register under, in the order they are listed to people."""
+"""Kind to its abstract class, for every kind that a plugin may register, in the order in which people see them."""

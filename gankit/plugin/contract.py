@@ -13,15 +13,15 @@ from gankit.plugin.failures import described, left_gankit
 from gankit.plugin.registry import origin_of
 
 Offered = Component | str
-"""A component, or in words what else a plugin offers, as in ``"plugin 'theirs'"``."""
+"""Who is at fault: a component, or a plugin in words, as in ``"plugin 'theirs'"``."""
 
 
 def broken(where: str, offered: Offered, message: str) -> PluginError:
-    """A promise that a component breaks.
+    """The error for a component that breaks a promise of its kind.
 
     Args:
         where: path of the component in the recipe, such as ``phases.supervised.terms.l2-adc``.
-        offered: the component, or whose it is.
+        offered: who is at fault.
         message: what was expected and what was found, as the end of a sentence.
     """
     return PluginError(f"{where}: {offered if isinstance(offered, str) else origin_of(offered)} {message}")
@@ -29,15 +29,15 @@ def broken(where: str, offered: Offered, message: str) -> PluginError:
 
 @contextmanager
 def blaming(where: str, offered: Offered, passing: type[Exception] = GankitError, given: str = "") -> Iterator[None]:
-    """Whatever a component's own code raises inside becomes one PluginError, with the original as its cause.
+    """A context that turns an exception of a component's own code into a PluginError, with the exception as its cause.
 
-    What gankit raises on purpose passes, memory that ran out too, and an exception that was raised by gankit without
-    any code of others beneath: that one is a bug of gankit and keeps its traceback.
+    These exceptions pass as they are: a GankitError, memory that ran out, one of type ``passing``, and an exception
+    whose traceback from here on has code of gankit alone. The last one is a bug of gankit and keeps its traceback.
 
     Args:
         where: path of the component in the recipe.
-        offered: the component, or whose it is.
-        passing: what else passes.
+        offered: who is at fault.
+        passing: a further type of exception that passes.
         given: what the component was called with, for the message.
     """
     try:
@@ -49,29 +49,36 @@ def blaming(where: str, offered: Offered, passing: type[Exception] = GankitError
 
 
 def passes(error: BaseException) -> bool:
-    """Whether an exception says enough by itself: gankit's own, and memory that ran out."""
-    from gankit.processes.device import ran_out  # it loads torch, which a recipe that is fine does not need
+    """Whether an exception needs no further words: a GankitError, or memory that ran out."""
+    from gankit.processes.device import ran_out  # here, since it loads torch, and checking a recipe needs none
 
     return isinstance(error, GankitError) or ran_out(error)
 
 
 def raised(where: str, offered: Offered, error: BaseException, given: str = "") -> PluginError:
-    """An exception of a component's code in one line: its type, what it says, and file and line."""
+    """The PluginError for an exception of a component's code: its type, its message, file and line, on one line."""
     package = "" if isinstance(offered, str) else type(offered).__module__.partition(".")[0]
     return broken(where, offered, f"raised {described(error, package)}{f', given {given}' if given else ''}")
 
 
 def require_call(where: str, offered: Offered, name: str, function: Callable[..., Any], *arguments: str) -> None:
-    """Require that a function of a component takes these arguments, in this order.
+    """Make sure that a function of a component can be called with these positional arguments.
+
+    Args:
+        where: path of the component in the recipe.
+        offered: who is at fault.
+        name: name of the function.
+        function: the function.
+        arguments: names of the arguments, in their order.
 
     Raises:
-        PluginError: it takes others, or is no function.
+        PluginError: its signature takes other arguments, or it is no function.
     """
     if not callable(function):
         raise broken(where, offered, f"must have a method {name}, got {in_short(function)}")
     try:
         signature = inspect.signature(function)
-    except ValueError:  # of functions that are not written in Python nothing is known
+    except ValueError:  # a function that is not written in Python may have no signature
         return
     try:
         signature.bind(*arguments)
@@ -82,6 +89,6 @@ def require_call(where: str, offered: Offered, name: str, function: Callable[...
 
 
 def in_short(value: object) -> str:
-    """Type and value in few words, for messages."""
+    """A value in few words, for messages: its type, and at most 60 characters of itself."""
     shown = " ".join(repr(value).split())
     return f"{type(value).__name__} {shown if len(shown) <= 60 else shown[:57] + '...'}"

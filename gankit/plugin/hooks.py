@@ -33,26 +33,28 @@ def recipes() -> Mapping[str, Path]:  # type: ignore[empty-body]
 
 @hookspec
 def models() -> Mapping[str, Path]:  # type: ignore[empty-body]
-    """Return the trained models this plugin ships: name to ``model.safetensors``; a model card, Markdown, may stand
-    beside it under the same name."""
+    """Return the trained models this plugin ships: name to a file ``NAME.safetensors``.
+
+    A model card in Markdown may be beside it, ``NAME.md``.
+    """
 
 
 @hookspec
 def commands() -> Mapping[str, str | tuple[str, str]]:  # type: ignore[empty-body]
     """Return the commands this plugin adds to ``gankit``: path of words to ``"module:click_command"``.
 
-    ``{"import arrays": "gankit_arrays.command:arrays"}`` adds ``gankit import arrays``. With the short sentence
-    that lists of commands show of it, as in ``{"paint": ("mine.command:paint", "Paint slices.")}``, they need not
-    import it, which keeps ``gankit --help`` quick.
+    ``{"import arrays": "gankit_arrays.command:arrays"}`` adds ``gankit import arrays``. A command may come with the
+    short sentence that lists of commands show, as in ``{"paint": ("mine.command:paint", "Paint slices.")}``. Then
+    ``gankit --help`` need not import the command, and stays quick.
     """
 
 
 @hookspec
 def importers() -> Mapping[str, str]:  # type: ignore[empty-body]
-    """Return the functions by which this plugin makes a cohort of other data: name to ``"module:function"``.
+    """Return the functions by which this plugin makes a cohort from other data: name to ``"module:function"``.
 
     ``{"arrays": "gankit_arrays:import_arrays"}`` adds ``gankit.imports.arrays``. The function returns a
-    ``gankit.Cohort``; where it is given ``out``, it writes the cohort file as well.
+    ``gankit.Cohort``. If it is called with ``out``, it also writes the cohort file.
     """
 
 
@@ -61,42 +63,45 @@ def export_formats() -> Mapping[str, str]:  # type: ignore[empty-body]
     """Return the formats in which this plugin writes synthetic slices: name to ``"module:function"``.
 
     ``{"nifti": "gankit_export._nifti:encode"}`` adds ``gankit sample ... --format nifti``. The function takes one
-    ``gankit.SyntheticSlice``, images with units and provenance, and returns file name, without a folder, to bytes;
-    gankit writes them in a folder for each slice. It must say in each file that the slice is synthetic and by which
-    model, by its digest, and the same slice must give the same bytes. It raises ``InputError`` for what the
-    format cannot hold.
+    ``gankit.SyntheticSlice``, images with units and provenance, and returns a mapping from file name, without a folder,
+    to bytes. gankit writes the files of each slice in a folder of its own. Each file must say that the slice is
+    synthetic and give the digest of the model that made it. The same slice must give the same bytes. The function
+    raises ``InputError`` for a slice that the format cannot hold.
     """
 
 
 @hookspec
 def trackers() -> Mapping[str, str]:  # type: ignore[empty-body]
-    """Return what this plugin's observers can do for a run that asks for it: name to ``"module:function"``.
+    """Return the trackers that a recipe can ask for and that this plugin's observers serve: name to
+    ``"module:function"``.
 
     ``{"tensorboard": "gankit_tracking.tensorboard:tensorboard"}`` lets a recipe say ``track = ["tensorboard"]`` in
-    ``[training]``. The first paragraph of the function's docstring says what the tracker does. gankit calls it,
-    without arguments, before a training that names it begins; it raises ``InputError`` where the tracker cannot work
-    here, as without its package. The observers below read ``run.recipe.training.track`` and do the tracking.
+    ``[training]``. The first paragraph of the function's docstring says what the tracker does. gankit calls the
+    function without arguments before a training that names the tracker begins. It raises ``InputError`` if the tracker
+    cannot work here, for example because a package is missing. The observers below read ``run.recipe.training.track``
+    and do the tracking.
     """
 
 
-# Observers: on the first process of a training, between its steps. They cannot change it: each plugin gets copies,
-# what they draw and set is put back, and one that raises is named and not called again in this run. Training waits
-# until they return.
+# Observers are called on the first process of a training, between its steps, and training waits until they return. They
+# cannot change the training: each plugin gets copies, and the random generators and torch settings are put back. An
+# observer that raises is named in a warning and not called again in this run.
 
 
 @hookspec
 def run_started(run: Run) -> None:
-    """A run starts, or goes on: everything is loaded and checked, the first step follows."""
+    """A run starts or resumes: everything is loaded and checked, and the first step follows."""
 
 
 @hookspec
 def row_logged(run: Run, row: Mapping[str, float]) -> None:
-    """A row was added to ``metrics.jsonl``: ``step``, ``steps_per_s``, ``wall_s`` and the last of ``phase.term``."""
+    """A row was added to ``metrics.jsonl``: ``step``, ``steps_per_s``, ``wall_s`` and the newest value of each
+    ``phase.term``."""
 
 
 @hookspec
 def sheet_written(run: Run, path: Path) -> None:
-    """A sample sheet was written, a PNG; its name ends in the step, as in ``samples/step-000500.png``."""
+    """A sample sheet, a PNG, was written; its name ends with the step, as in ``samples/step-000500.png``."""
 
 
 @hookspec
@@ -107,9 +112,9 @@ def run_ended(run: Run, result: RunResult) -> None:
 
 @hookspec
 def op_paths() -> Mapping[str, str]:  # type: ignore[empty-body]
-    """Return which code serves this plugin's operators here: ``"operator on device"`` to a sentence.
+    """Return which code computes this plugin's operators on this machine: ``"operator on device"`` to a sentence.
 
-    Called by ``gankit bench --paths`` alone, so it may import torch and try kernels.
+    Only ``gankit bench --paths`` calls this hook, so it may import torch and try kernels.
     """
 
 
@@ -119,5 +124,6 @@ def kernels(  # type: ignore[empty-body]
 ) -> Mapping[str, Callable[[], Mapping[str, Callable[[], object]]]]:
     """Return what ``gankit bench`` times on ``device``: title to a function that prepares the calls to compare.
 
-    It makes the tensors and returns name to call; times are given as multiples of the first one's.
+    The function makes the tensors and returns a mapping from name to call. The times are shown as multiples of the
+    first call's.
     """

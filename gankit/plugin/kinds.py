@@ -1,7 +1,7 @@
-"""The names of the kinds of component. ``gankit.plugin.components`` has their classes, which take longer to import."""
+"""The names of the kinds of component. Their classes are in ``gankit.plugin.components``, whose import takes longer."""
 
 NETWORK_KINDS = ("encoder", "generator", "translator", "discriminator")
-"""They share one namespace, since a recipe's ``use`` names no kind."""
+"""Kinds of network. They share one namespace, since a recipe's ``use`` names no kind."""
 
 KIND_NAMES = (*NETWORK_KINDS, "loss", "phase", "cohort", "metric")
-"""In the order in which they are listed to people."""
+"""All kinds, in the order in which they are listed to people."""

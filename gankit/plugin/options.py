@@ -16,9 +16,10 @@ _COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
 
 @attrs.frozen
 class Bounds:
-    """An attrs validator that compares a number, or each number of a tuple, with its bounds."""
+    """An attrs validator that compares a number, or each number of a tuple, with bounds. It raises ValueError."""
 
     bounds: tuple[tuple[str, float], ...]
+    """Pairs such as ``("ge", 0)``."""
 
     def __call__(self, instance: object, attribute: Any, value: Any) -> None:
         wrong = []
@@ -34,7 +35,7 @@ class Bounds:
 def option(
     default: Any = attrs.NOTHING,
     *,
-    help: str,  # the word attrs, click and argparse users expect
+    help: str,
     gt: float | None = None,
     ge: float | None = None,
     lt: float | None = None,
@@ -43,10 +44,13 @@ def option(
     """Declare one recipe key of a component.
 
     Args:
-        default: value when the recipe says nothing; without it the key is required. A tuple or a mapping
-            is safe as a default: components are frozen.
+        default: the value where the recipe says nothing; without a default the key is required. A tuple or a mapping
+            is safe as a default, since components are frozen.
         help: one sentence with the unit, shown by ``gankit components NAME`` and in the JSON Schema.
-        gt, ge, lt, le: bounds that a number, or each number of a tuple, must keep.
+        gt, ge, lt, le: bounds (>, >=, <, <=) of a number, or of each number of a tuple. A recipe that breaks one has a
+            problem at this key.
+
+    Returns: an attrs field, to be written as ``name: type = option(...)`` in a class ``@attrs.frozen(kw_only=True)``.
     """
     given = {"gt": gt, "ge": ge, "lt": lt, "le": le}
     bounds = tuple((name, bound) for name, bound in given.items() if bound is not None)

@@ -1,4 +1,4 @@
-"""Entry points to what they offer. A broken plugin is named and left out; commands that do not need it go on."""
+"""Load the installed plugins and gather what they offer. A broken plugin is left out with a warning."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pluggy
 from gankit._errors import InputError, PluginError, PluginWarning, nearest
 from gankit.plugin import hooks
 from gankit.plugin.failures import Failure, described, perhaps
-from gankit.plugin.registry import Entry, Registry
+from gankit.plugin.registry import RegisteredComponent, Registry
 from gankit.plugin.targets import imported
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ NAMED: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "importers": ("'module:function'", lambda value: _is_text(value)),
     "trackers": ("'module:function'", lambda value: _is_text(value)),
 }
-"""Hooks that are asked when plugins are loaded for names with what they stand for: what that must be."""
+"""The hooks that return names and are called when plugins are loaded: hook to what a name must stand for, in words and
+as a test."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -42,43 +43,44 @@ class Plugins:
     recipes: dict[str, Path]
     models: dict[str, Path]
     commands: dict[str, str]
+    """Words of the command to ``"module:click_command"``."""
     summaries: dict[str, str]
-    """What lists of commands say of each, so that it need not be imported; empty where its plugin does not say."""
+    """Words of the command to the sentence that lists of commands show; empty where its plugin gives none."""
     export_formats: dict[str, str]
     importers: dict[str, str]
     trackers: dict[str, str]
     failures: tuple[Failure, ...]
-    """What is left out, and why."""
+    """What was left out, and why."""
     _manager: pluggy.PluginManager
     _offers: tuple[_Offer, ...]
 
     @property
     def distributions(self) -> dict[str, str]:
         """Plugin name to ``"distribution version"``, for the locked recipe."""
-        return {offer.plugin: _origin(offer.entry) for offer in self._offers}
+        return {offer.plugin: _origin(offer.entry_point) for offer in self._offers}
 
     def perhaps(self, name: str) -> str:
-        """The possible cause of a name that nobody offers, to add to a message: a plugin that is left out."""
+        """The end of a message about an unknown name: plugins that were left out and may have offered it."""
         return perhaps(name, self.failures)
 
     def owner_of(self, hook: str, name: str) -> str:
-        """The plugin that offers a recipe, model, command, importer, export format or tracker."""
+        """Name of the plugin that offers ``name`` through ``hook``, one of ``NAMED``."""
         owners = (offer.plugin for offer in self._offers if name in offer.named[hook])
         return next(owners, "unnamed plugin")
 
     def origin_of(self, recipe: Path) -> str:
-        """Which recipe a file is, for messages: a shipped one by its name and plugin, else the path."""
+        """A recipe file in words, for messages: a shipped one by its name and plugin, any other by its path."""
         for name, path in self.recipes.items():
             if path == recipe:
                 return f"recipe {name} (shipped by {self.owner_of('recipes', name)})"
         return str(recipe)
 
     def op_paths(self) -> dict[str, str]:
-        """``"operator on device"`` to a sentence that says which code serves it. Loads torch."""
+        """``"operator on device"`` to a sentence that says which code computes it. Loads torch."""
         return self._asked("op_paths")
 
     def kernels(self, device: torch.device) -> dict[str, Callable[[], Mapping[str, Callable[[], object]]]]:
-        """Title to a function that prepares calls to time side by side on this device."""
+        """Title to a function that prepares the calls to time side by side on this device; see hook ``kernels``."""
         return self._asked("kernels", device=device)
 
     def tracker(self, name: str) -> Callable[[], object]:
@@ -100,12 +102,18 @@ class Plugins:
         return [name for name in self.distributions if name in named]
 
     def call(self, plugin: str, hook: str, **arguments: Any) -> None:
-        """Call a hook of one plugin alone, if it implements it. Raises PluginError, with the place, if it fails."""
+        """Call a hook of this plugin alone, if the plugin implements it.
+
+        Raises:
+            PluginError: the hook raised; the message gives file and line.
+        """
         _call(self._manager, plugin, hook, **arguments)
 
     def _asked(self, hook: str, **arguments: Any) -> dict[str, Any]:
-        """What all plugins return for a hook that is not asked when they are loaded; one that fails is left out with
-        a warning."""
+        """What all plugins together return for a hook that is not called when they are loaded.
+
+        A plugin whose hook fails, or that offers a name which another plugin has, is left out with a warning.
+        """
         collected: dict[str, Any] = {}
         for offer in self._offers:
             try:
@@ -122,23 +130,24 @@ class _Offer(NamedTuple):
     """What one plugin offers."""
 
     plugin: str
-    entry: EntryPoint
-    components: tuple[Entry, ...]
+    entry_point: EntryPoint
+    components: tuple[RegisteredComponent, ...]
     named: Mapping[str, Mapping[str, Any]]
-    """By hook, those of ``NAMED``."""
+    """Hook to what the plugin returns for it, for the hooks of ``NAMED``."""
 
 
 def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
     """Load every plugin of entry point group ``gankit``, in the order of their names.
 
-    A plugin is left out, as a whole, if it fails to import, implements no hook, one that does not exist or one with
-    arguments that it does not take, or if a hook of it fails. A name that two plugins offer is left out, whichever was
-    loaded last: neither has it. So are two plugins of one name. Each is a PluginWarning and one of
-    ``Plugins.failures``; who asks for a name that is not there hears of them.
+    A plugin is left out as a whole if its import fails, if it implements no hook, a hook that does not exist or a hook
+    with arguments that this hook does not have, or if one of its hooks fails. Two plugins of the same name are both
+    left out. A name that two plugins offer is left out of both. For each of these there is a PluginWarning and an item
+    of ``Plugins.failures``. A message about an unknown name tells of them.
 
     Args:
         found: the entry points to load; default: those of every installed distribution.
     """
+    # Load each plugin by itself, so that one that is broken does not stop the others.
     manager = pluggy.PluginManager(hooks.PROJECT)
     manager.add_hookspecs(hooks)
     entries = sorted(entry_points(group="gankit") if found is None else found, key=lambda entry: entry.name)
@@ -158,19 +167,22 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
                     f"{error}; mend it or uninstall the distribution",
                 )
             )
+
+    # Put together what they offer, and tell of what was left out.
     plugins = _together(manager, offers, failures)
     for failure in plugins.failures:
         warnings.warn(str(failure), PluginWarning, stacklevel=2)
     return plugins
 
 
-def _origin(entry: EntryPoint) -> str:
-    return _named_version(entry.dist) if entry.dist else entry.value
+def _origin(entry_point: EntryPoint) -> str:
+    """The distribution that a plugin is from, as in ``"gankit 0.1.0"``; its module where it is from none."""
+    return _named_version(entry_point.dist) if entry_point.dist else entry_point.value
 
 
 @functools.cache
 def _named_version(distribution: Distribution) -> str:
-    """As in ``"gankit 0.1.0"``. Its metadata are parsed once for all of its plugins, and once only."""
+    """As in ``"gankit 0.1.0"``. Cached, since a distribution may have many plugins and parsing its metadata is slow."""
     metadata = distribution.metadata
     return f"{metadata['Name']} {metadata['Version']}"
 
@@ -178,26 +190,26 @@ def _named_version(distribution: Distribution) -> str:
 # One plugin -----------------------------------------------------------------------------------------------
 
 
-def _offer(manager: pluggy.PluginManager, entry: EntryPoint) -> _Offer:
-    """Everything that one plugin offers. Raises PluginError, which says what is wrong with it but not its name."""
+def _offer(manager: pluggy.PluginManager, entry_point: EntryPoint) -> _Offer:
+    """Everything that one plugin offers. Raises PluginError, whose message does not repeat the plugin's name."""
     try:
-        module = entry.load()
+        module = entry_point.load()
     except (Exception, SystemExit) as error:
         raise PluginError(f"cannot be imported: {described(error)}") from error
     try:
-        _register(manager, module, entry.name)
+        _register(manager, module, entry_point.name)
         registry = Registry()
-        registry.registering(entry.name)
-        _call(manager, entry.name, "register_components", registry=registry)
+        registry.registering(entry_point.name)
+        _call(manager, entry_point.name, "register_components", registry=registry)
         return _Offer(
-            plugin=entry.name,
-            entry=entry,
+            plugin=entry_point.name,
+            entry_point=entry_point,
             components=tuple(registry.entries()),
-            named={hook: _checked(hook, _named(manager, entry.name, hook)) for hook in NAMED},
+            named={hook: _checked(hook, _named(manager, entry_point.name, hook)) for hook in NAMED},
         )
     except PluginError:
-        if manager.has_plugin(entry.name):
-            manager.unregister(name=entry.name)
+        if manager.has_plugin(entry_point.name):
+            manager.unregister(name=entry_point.name)
         raise
 
 
@@ -214,7 +226,7 @@ def _register(manager: pluggy.PluginManager, module: Any, name: str) -> None:
 
 
 def _line_of(manager: pluggy.PluginManager, module: Any, message: str) -> str:
-    """Where the hook that pluggy complains of is written."""
+    """File and line of the function that pluggy complains of, as in ``" (theirs.py:7)"``; empty where none is found."""
     for name, function in vars(module).items():
         if repr(name) in message and manager.parse_hookimpl_opts(module, name) is not None:
             return f" ({function.__code__.co_filename}:{function.__code__.co_firstlineno})"
@@ -222,7 +234,7 @@ def _line_of(manager: pluggy.PluginManager, module: Any, message: str) -> str:
 
 
 def _named(manager: pluggy.PluginManager, plugin: str, hook: str, **arguments: Any) -> dict[str, Any]:
-    """What one plugin returns for a hook that names things."""
+    """What one plugin returns for a hook that returns names. Raises PluginError: it is no mapping."""
     named: dict[str, Any] = {}
     for offered in _call(manager, plugin, hook, **arguments):
         if not isinstance(offered, Mapping):
@@ -244,12 +256,12 @@ def _is_text(value: Any) -> bool:
 
 
 def _pair(command: Any) -> tuple[Any, ...]:
-    """Target and summary of a command; empty where it has none."""
+    """Target and summary of a command; the summary is empty where the plugin gives none."""
     return command if isinstance(command, tuple) and len(command) == 2 else (command, "")
 
 
 def _call(manager: pluggy.PluginManager, plugin: str, hook: str, **arguments: Any) -> list[Any]:
-    """Call one plugin's hook alone, so that what goes wrong is blamed on it."""
+    """Call a hook of one plugin alone. Raises PluginError where it fails."""
     own = [each for each in getattr(manager.hook, hook).get_hookimpls() if each.plugin_name == plugin]
     try:
         return [each.function(*(arguments[name] for name in each.argnames)) for each in own]
@@ -261,9 +273,12 @@ def _call(manager: pluggy.PluginManager, plugin: str, hook: str, **arguments: An
 
 
 def _together(manager: pluggy.PluginManager, offers: list[_Offer], failures: list[Failure]) -> Plugins:
-    """What all plugins offer, without the names that two of them do."""
+    """What all plugins offer, without the names that more than one of them offers."""
+    # Which names do several plugins claim?
     contested = dict(_contested(offers))
     failures = [*failures, *contested.values()]
+
+    # Keep the others.
     components = (entry for offer in offers for entry in offer.components)
     kept = [entry for entry in components if (entry.namespace, entry.name) not in contested]
     named: dict[str, dict[str, Any]] = {
@@ -292,7 +307,7 @@ def _together(manager: pluggy.PluginManager, offers: list[_Offer], failures: lis
 
 
 def _contested(offers: list[_Offer]) -> Iterator[tuple[tuple[str, str], Failure]]:
-    """Names that more than one plugin offers, by what they name."""
+    """The names that more than one plugin offers, as (hook or namespace, name), each with its failure."""
     claims = [
         *((offer.plugin, entry.namespace, entry.name) for offer in offers for entry in offer.components),
         *((offer.plugin, hook, name) for offer in offers for hook, named in offer.named.items() for name in named),

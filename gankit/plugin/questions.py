@@ -1,4 +1,4 @@
-"""What components say of themselves while a recipe is checked: asked for, and held to the contract."""
+"""Questions: the methods by which components describe themselves while a recipe is checked, with what they return."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ def ask(
     arguments: Mapping[str, object] = {},
     passing: type[Exception] = GankitError,
 ) -> Any:
-    """What a component answers to one of the questions below.
+    """Call a method, or read a property, by which a component describes itself, and check what it returns.
 
     Args:
         where: path of the component in the recipe.
         spec: the component.
-        question: name of the method, or of the property, which takes no arguments.
-        arguments: what the method takes, by name, in order.
-        passing: an exception that the question may raise.
+        question: name of the method or property, a key of ``_ANSWERS``.
+        arguments: the arguments of the method, by name and in its order.
+        passing: type of an exception that the method may raise.
 
     Raises:
-        PluginError: the component takes other arguments, fails, or answers something else.
+        PluginError: the method takes other arguments, fails, or returns something else than it promises.
     """
+    # A property that fails raises here already.
     expected, fits = _ANSWERS[question]
     with blaming(where, spec, passing):
         answer = getattr(spec, question)
@@ -42,7 +43,10 @@ def ask(
 
 
 def problems_of(where: str, spec: Component, arguments: Mapping[str, object]) -> list[Problem]:
-    """What a component's own ``check`` finds, each under the component's path. Raises PluginError, as ``ask`` does."""
+    """The problems that a component's ``check`` yields, with the component's path before their places.
+
+    Raises PluginError, as ``ask`` does.
+    """
     answer = ask(where, spec, "check", arguments)
     with blaming(where, spec):
         problems = list(answer)
@@ -52,7 +56,7 @@ def problems_of(where: str, spec: Component, arguments: Mapping[str, object]) ->
     return [problem.under(where) for problem in problems]
 
 
-# What fits ------------------------------------------------------------------------------------------------
+# Answers --------------------------------------------------------------------------------------------------
 
 
 def _is_truth(answer: Any) -> bool:
@@ -102,4 +106,4 @@ _ANSWERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "couples_places": ("True or False", _is_truth),
     "penalises_gradient": ("True or False", _is_truth),
 }
-"""Question to what its answer must be."""
+"""Question to what its answer must be, in words and as a test."""

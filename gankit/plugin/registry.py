@@ -19,32 +19,42 @@ if TYPE_CHECKING:
 
 
 @attrs.frozen
-class Entry:
-    """One registered component: where it came from and how to get it."""
+class RegisteredComponent:
+    """A component as a plugin registered it."""
 
     kind: str
+    """One of ``KIND_NAMES``."""
     name: str
+    """What recipes write after ``use``."""
     plugin: str
+    """Name of the plugin that registered it."""
     target: str | type[Component]
+    """The class, or ``"module:Class"`` to import it from."""
 
     @property
     def namespace(self) -> str:
-        """Within which names tell components apart: the kind, or one for all kinds of network."""
+        """Within a namespace every name is of one component: the kind, or ``"network"`` for all kinds of network."""
         return "network" if self.kind in NETWORK_KINDS else self.kind
 
 
 class Registry:
     """Components by kind and name. Network kinds share one namespace, since a recipe's ``use`` names no kind."""
 
-    def __init__(self, entries: Iterable[Entry] = (), failures: Iterable[Failure] = ()) -> None:
-        """Entries whose names differ, and what is left out, for messages on names that are not there."""
-        self._entries: dict[tuple[str, str], Entry] = {(entry.kind, entry.name): entry for entry in entries}
+    def __init__(self, entries: Iterable[RegisteredComponent] = (), failures: Iterable[Failure] = ()) -> None:
+        """
+        Args:
+            entries: components, each name once in its namespace.
+            failures: what of the plugins was left out, for messages about unknown names.
+        """
+        self._entries: dict[tuple[str, str], RegisteredComponent] = {
+            (entry.kind, entry.name): entry for entry in entries
+        }
         self._failures = tuple(failures)
         self._used: dict[type[Component], str] = {}
         self._plugin = "unnamed plugin"
 
     def registering(self, plugin: str) -> None:
-        """Say which plugin the following ``add`` calls belong to, for messages."""
+        """Say which plugin makes the following ``add`` calls."""
         self._plugin = plugin
 
     def add(self, kind: str, name: str, target: str | type[Component]) -> None:
@@ -71,9 +81,9 @@ class Registry:
                     f"plugin {self._plugin!r} registers {kind} {name!r}, but plugin {other!r} has a {taken} of that"
                     " name already; rename one or uninstall one of the two"
                 )
-        self._entries[kind, name] = Entry(kind, name, self._plugin, target)
+        self._entries[kind, name] = RegisteredComponent(kind, name, self._plugin, target)
 
-    def entries(self, *kinds: str) -> Iterator[Entry]:
+    def entries(self, *kinds: str) -> Iterator[RegisteredComponent]:
         """Entries of these kinds, or of all, sorted by kind and name."""
         for entry in sorted(self._entries.values(), key=lambda entry: (KIND_NAMES.index(entry.kind), entry.name)):
             if not kinds or entry.kind in kinds:
@@ -83,7 +93,7 @@ class Registry:
         """The component class of this name among these kinds.
 
         Raises:
-            InputError: no such name; the message lists those there are.
+            InputError: there is no such name; the message lists the known ones.
             PluginError: the class cannot be imported or does not keep the contract.
         """
         for kind in kinds:
@@ -98,8 +108,8 @@ class Registry:
         raise InputError(f"no {word} named {name!r}{nearest(name, names)}; known: {known}{cause}")
 
     def name_of(self, component: type[Component]) -> str:
-        """The name a component class is registered under."""
-        if component in self._used:  # imports nothing that no recipe uses
+        """The name that a component class is registered under. Raises PluginError: it is registered under none."""
+        if component in self._used:  # first, since the search below imports components that no recipe uses
             return self._used[component]
         for entry in self._entries.values():
             if entry.kind == component.kind and _load(entry) is component:
@@ -107,8 +117,9 @@ class Registry:
         raise PluginError(f"{component.__module__}.{component.__qualname__} is not registered")
 
 
-def _load(entry: Entry) -> type[Component]:
-    from gankit.plugin.components import KINDS  # many classes, which help and listings of commands do not need
+def _load(entry: RegisteredComponent) -> type[Component]:
+    """Import a component class and check it. Raises PluginError: it cannot be imported or breaks the contract."""
+    from gankit.plugin.components import KINDS  # here, since help texts and lists of commands do not need the classes
 
     component = entry.target
     if isinstance(component, str):
@@ -134,12 +145,12 @@ def _load(entry: Entry) -> type[Component]:
     return component
 
 
-_LOADED: WeakKeyDictionary[type[Component], Entry] = WeakKeyDictionary()
-"""The entry that each component class was last loaded for; messages alone read it."""
+_LOADED: WeakKeyDictionary[type[Component], RegisteredComponent] = WeakKeyDictionary()
+"""Component class to the entry that it was last loaded for. Only messages read it."""
 
 
 def origin_of(spec: Component) -> str:
-    """``"loss 'hinge' of plugin 'theirs'"``, for messages; the class itself where no registry has loaded it."""
+    """A component in words, as in ``"loss 'hinge' of plugin 'theirs'"``; its class where no registry has loaded it."""
     if entry := _LOADED.get(type(spec)):
         return f"{entry.kind} {entry.name!r} of plugin {entry.plugin!r}"
     return f"{spec.kind} {type(spec).__module__}.{type(spec).__qualname__}"

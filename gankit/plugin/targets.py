@@ -1,4 +1,4 @@
-"""``"module:name"``, as plugins name what is imported when it is needed."""
+"""Targets: texts ``"module:name"`` by which plugins name what is imported only when it is needed."""
 
 import importlib
 from typing import Any
@@ -8,10 +8,11 @@ from gankit.plugin.failures import described
 
 
 def imported(target: str, what: str) -> Any:
-    """What a target names.
+    """Import what a target names.
 
     Args:
-        what: who offers what, for the message, as in ``"plugin 'theirs': command 'paint'"``.
+        target: ``"module:name"``.
+        what: the begin of the error message: who offers what, as in ``"plugin 'theirs': command 'paint'"``.
 
     Raises:
         PluginError: it cannot be imported.

@@ -1,4 +1,4 @@
-"""What can be known to be wrong with a typed recipe before anything is built."""
+"""Checks of a typed recipe, before its cohort is loaded and its networks are built."""
 
 from __future__ import annotations
 
@@ -22,30 +22,35 @@ GRAPH = "synthesizer"
 
 
 def check_recipe(recipe: Recipe) -> list[Problem]:
-    """Everything wrong with a typed recipe that can be known without its cohort.
+    """Every problem of a typed recipe that can be found without its cohort.
 
     Raises:
-        PluginError: a component does not answer what it is asked for this, or fails.
+        PluginError: a method of a component that is called for this returns something else than it promises, or fails.
     """
+    # 1. Names: everything below needs names that exist.
     problems = [*_check_names(recipe), *_check_modalities(recipe), *_check_references(recipe)]
     if problems:
-        return problems  # shapes and updates below need names that exist
+        return problems
+
+    # 2. Shapes: phases need a graph that can be walked.
     problems = [*_check_shapes(recipe)]
     if any(problem.place == GRAPH for problem in problems):
-        return problems  # phases below need a graph to walk
+        return problems
+
+    # 3. Phases and their terms, and then which optimizer updates which network.
     problems += _check_phases(recipe)
     return problems or [*_check_updates(recipe)]
 
 
 def check_trackers(recipe: Recipe, plugins: Plugins) -> Iterator[Problem]:
-    """The names in ``training.track`` that no plugin knows."""
+    """Names in ``training.track`` that no plugin offers."""
     for name in recipe.training.track or ():
         if name not in plugins.trackers:
             yield Problem("training.track", _unknown("tracker", name, plugins.trackers) + plugins.perhaps(name))
 
 
 def recipe_warnings(recipe: Recipe) -> Iterator[str]:
-    """A sentence for each thing that can be meant, but seldom is."""
+    """A sentence for each setting that is allowed but probably a mistake."""
     for phase in recipe.phases:
         if phase.start >= recipe.training.steps:
             yield (
@@ -59,7 +64,8 @@ def _unknown(what: str, name: str, known: Mapping[str, object] | tuple[str, ...]
 
 
 def _check_names(recipe: Recipe) -> Iterator[Problem]:
-    named = {"name": recipe.name}  # it names the run directory
+    """Names can be parts of key paths and of file names, and none of them is a reserved place."""
+    named = {"name": recipe.name}  # the run directory gets this name
     for section in ("pools", "modalities", "networks", "synthesizer"):
         named |= {f"{section}.{name}": name for name in getattr(recipe, section)}
     for phase in recipe.phases:
@@ -75,6 +81,7 @@ def _check_names(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
+    """Shapes, ranges and windows of modalities; every modality is made by an edge of the graph."""
     for name, modality in recipe.modalities.items():
         if not 2 <= len(modality.shape) <= 4:
             yield Problem(
@@ -90,6 +97,8 @@ def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
                 GRAPH,
                 f"nothing makes modality {name!r}; add {name} = {{ network = ..., from = ... }}",
             )
+
+    # A shift is drawn in pixels, once for all modalities of a slice.
     sizes = {name: modality.shape[1:] for name, modality in recipe.modalities.items()}
     if recipe.augmentation.shift and len(set(sizes.values())) > 1:
         found = ", ".join(f"{name} {shape_text(size)}" for name, size in sizes.items())
@@ -99,6 +108,7 @@ def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _check_references(recipe: Recipe) -> Iterator[Problem]:
+    """Every name that the graph or a phase refers to exists and is of the right kind."""
     for modality, edge in recipe.synthesizer.items():
         where = f"synthesizer.{modality}"
         if modality not in recipe.modalities:
@@ -112,12 +122,14 @@ def _check_references(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) -> Iterator[Problem]:
-    """Pools, networks and places that a phase names, those of its terms included."""
+    """The pools, networks and places that a phase and its terms name."""
+    # Pools
     for key, pool in ask(where, phase, "pools").items():
         if pool not in recipe.pools:
             yield Problem(f"{where}.{key}", _unknown("pool", pool, recipe.pools))
 
-    # A phase's own places may have the shape of a modality that one of its options names, and misspells.
+    # Places and networks. The shape of a place of the phase's own may be that of a modality which an option names, so a
+    # misspelt option may raise here.
     try:
         own = ask(where, phase, "places", {"recipe": recipe}, UnknownPlaceError)
         known = tuple(dict.fromkeys((LATENT, *recipe.modalities, *own)))
@@ -171,7 +183,7 @@ def _check_places(names: tuple[str, ...], known: tuple[str, ...], where: str) ->
 def _check_use(
     recipe: Recipe, phase: AbstractPhase, use: NetworkUse, known: tuple[str, ...], where: str, key: str
 ) -> Iterator[Problem]:
-    """A network that a phase runs beside the graph; an option that is an edge has keys of its own."""
+    """A network that a phase runs beside the graph. Where the option is an ``Edge``, problems are at its own keys."""
     is_edge = isinstance(phase.options().get(key), Edge)
     network, reads = (f"{where}.network", f"{where}.from") if is_edge else (where, where)
     yield from _check_places(use.from_, known, reads)
@@ -205,7 +217,14 @@ def _check_kind(recipe: Recipe, network: str, where: str, kind: str) -> Iterator
 def _check_adversarial(
     recipe: Recipe, term: AbstractAdversarialLoss, real: tuple[str, ...], where: str
 ) -> Iterator[Problem]:
-    """``real`` are the places whose references the critic sees."""
+    """The critic and the pools of an adversarial term.
+
+    Args:
+        recipe: the recipe.
+        term: the term.
+        real: the places whose real slices, or prior, the critic sees as references.
+        where: place of the term.
+    """
     yield from _check_kind(recipe, term.critic, f"{where}.critic", "discriminator")
     if LATENT in real:
         if term.against is not None or term.alongside is not None:
@@ -228,6 +247,7 @@ def _check_adversarial(
 
 
 def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
+    """The graph can be walked, and every network has one pair of shapes, which it accepts."""
     couples = {name: ask(f"networks.{name}", spec, "couples_places") for name, spec in recipe.networks.items()}
     try:
         ends = recipe.ends()
@@ -254,7 +274,7 @@ def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _check_coupled(recipe: Recipe, name: str, uses: list[tuple[Shapes, Shapes]]) -> Iterator[Problem]:
-    """A network that couples places reads one at a time and makes the same of each."""
+    """A network that couples places reads them one at a time, and from each makes the same places."""
     together = [source for source, _ in uses if len(source) > 1]
     if together:
         yield Problem(f"networks.{name}", f"reads one place at a time, not {' + '.join(together[0])} taken together")
@@ -267,6 +287,7 @@ def _check_coupled(recipe: Recipe, name: str, uses: list[tuple[Shapes, Shapes]])
 
 
 def _check_phases(recipe: Recipe) -> Iterator[Problem]:
+    """Each phase by itself: its name, when it runs, its own keys, and its terms."""
     seen: set[str] = set()
     for phase in recipe.phases:
         where = f"phases.{phase.name}"
@@ -278,24 +299,29 @@ def _check_phases(recipe: Recipe) -> Iterator[Problem]:
         if not phase.terms:
             yield Problem(f"{where}.terms", "a phase needs at least one term")
         yield from problems_of(where, phase, {"recipe": recipe})
-        places, paired = tuple(phase.places(recipe)), ask(where, phase, "references", {"recipe": recipe})
-        for place in paired:
-            if place not in places:
-                yield Problem(where, f"names a reference at {place!r}, where it makes nothing{_made(place, places)}")
-        names: set[str] = set()
-        for term in phase.terms:
-            here = f"{where}.terms.{term.name}"
-            if term.name in names:
-                yield Problem(here, "two terms of this phase have this name; give one another 'name'")
-            names.add(term.name)
-            yield from _check_term(term, places, paired, here)
-            if isinstance(term, AbstractAdversarialLoss):
-                yield from _check_counterparts(recipe, phase, term, here)
-            else:  # the shapes of the others show when those of their critics are checked
-                try:
-                    joined(recipe.shapes_in(phase, term.on))
-                except ValueError as error:
-                    yield Problem(f"{here}.on", str(error))
+        yield from _check_terms(recipe, phase, where)
+
+
+def _check_terms(recipe: Recipe, phase: AbstractPhase, where: str) -> Iterator[Problem]:
+    """The places with references, and the terms of a phase: their names, and the places that they are on."""
+    places, paired = tuple(phase.places(recipe)), ask(where, phase, "references", {"recipe": recipe})
+    for place in paired:
+        if place not in places:
+            yield Problem(where, f"names a reference at {place!r}, where it makes nothing{_made(place, places)}")
+    names: set[str] = set()
+    for term in phase.terms:
+        here = f"{where}.terms.{term.name}"
+        if term.name in names:
+            yield Problem(here, "two terms of this phase have this name; give one another 'name'")
+        names.add(term.name)
+        yield from _check_term(term, places, paired, here)
+        if isinstance(term, AbstractAdversarialLoss):
+            yield from _check_counterparts(recipe, phase, term, here)
+        else:  # the shapes of an adversarial term are checked with those of its critic
+            try:
+                joined(recipe.shapes_in(phase, term.on))
+            except ValueError as error:
+                yield Problem(f"{here}.on", str(error))
 
 
 def _check_term(term: AbstractLoss, places: tuple[str, ...], paired: tuple[str, ...], where: str) -> Iterator[Problem]:
@@ -325,7 +351,11 @@ def _check_counterparts(
 
 
 def _check_updates(recipe: Recipe) -> Iterator[Problem]:
-    """Every network is moved by exactly one kind of optimizer: its phases' player ones, or one critic one."""
+    """Every network is updated by exactly one kind of optimizer.
+
+    Either it is a player of one phase or more, or it is a critic of exactly one phase.
+    """
+    # Which phase first updates each network as a player, and which as a critic?
     player_of: dict[str, str] = {}
     critic_of: dict[str, str] = {}
     for phase in recipe.phases:
@@ -341,6 +371,8 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
                     f" {phase.name!r}; give each phase its own critic",
                 )
             critic_of.setdefault(name, phase.name)
+
+    # Is any network both, or neither?
     for name in recipe.networks:
         if name in player_of and name in critic_of:
             yield Problem(

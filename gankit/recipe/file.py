@@ -1,4 +1,8 @@
-"""Recipe files: find, read, extend, override, remove, check."""
+"""Recipe files: find, read, extend, override, remove, check.
+
+A recipe is read in layers: the recipe that it extends beneath, its own file above, the overrides on top. In the layers,
+phases and terms are tables by name, so that each layer can address them.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +28,13 @@ OVERRIDES = "`overrides`"
 
 @attrs.frozen
 class Layers:
-    """A document made of layers, which layer each place came from, and what could not be layered."""
+    """A document merged from layers."""
 
     document: Document
     origins: dict[str, str]
+    """Dotted place to the layer that it came from, in words. A place that is not here came with the table around it."""
     problems: tuple[Problem, ...] = ()
+    """What could not be merged."""
 
 
 def load_recipe(
@@ -36,12 +42,14 @@ def load_recipe(
 ) -> Recipe:
     """Read, complete and check a recipe.
 
-    A recipe may extend another, and ``overrides`` lie on top: tables merge key by key, terms and phases by their names,
-    all else is replaced. Where a term or a phase gets another ``use``, it keeps what means the same to both components,
-    the keys of the classes from which both derive: every loss has ``on`` and ``weight``, adversarial losses also
-    ``critic``, ``against`` and ``alongside``, phases have ``terms``, when they run and their learning rates. The old
-    component's own options are dropped, even where the new one has an option of that name. A network, a cohort or a
-    metric with another ``use`` begins anew.
+    A recipe may extend another, and ``overrides`` lie on top. Tables merge key by key, terms and phases by their names;
+    everything else is replaced.
+
+    A term or a phase that gets another ``use`` keeps the keys that mean the same to both components, which are the
+    fields of the classes that both derive from. Every loss has ``on`` and ``weight``; adversarial losses also have
+    ``critic``, ``against`` and ``alongside``; phases have ``terms``, when they run, and their learning rates. The old
+    component's own options are dropped, even where the new component has an option of the same name. A network, a
+    cohort or a metric that gets another ``use`` keeps nothing.
 
     Args:
         recipe: a TOML file or the name of a shipped recipe.
@@ -60,13 +68,21 @@ def load_recipe(
 
 
 def check_document(layers: Layers, source: str, plugins: Plugins) -> Recipe:
-    """The typed recipe of a document, or every problem it has."""
+    """The typed recipe of a document. Raises RecipeError with every problem that it has.
+
+    ``source`` is the file or name that the user gave, for messages.
+    """
+    # 1. Give it its types.
     typed, problems = structure_recipe(layers.document, plugins.registry)
+
+    # 2. Check what can be checked, without the options that are already known to be wrong.
     rest = typed if typed is not None else _without(layers.document, problems, plugins)
     if rest is not None and not layers.problems:
         faulty = tuple(problem.place for problem in problems)
         found = [*check_recipe(rest), *check_trackers(rest, plugins)]
         problems += [problem for problem in found if not problem.place.startswith(faulty)]
+
+    # 3. Report every problem, once for each place.
     known = {problem.place for problem in layers.problems}
     problems = [*layers.problems, *(problem for problem in problems if problem.place not in known)]
     if typed is None or problems:
@@ -75,8 +91,10 @@ def check_document(layers: Layers, source: str, plugins: Plugins) -> Recipe:
 
 
 def _without(document: Document, problems: list[Problem], plugins: Plugins) -> Recipe | None:
-    """The recipe with defaults in place of faulty options, to find what else is wrong; None where more than options
-    is faulty, since what refers to it would seem wrong too."""
+    """The recipe with defaults in place of the faulty options, to find what else is wrong with it.
+
+    None where anything else than options is faulty: what refers to it would then seem wrong too.
+    """
     if not all(map(_is_option, (problem.place.split(".") for problem in problems))):
         return None
     rest = dict(document)
@@ -86,13 +104,22 @@ def _without(document: Document, problems: list[Problem], plugins: Plugins) -> R
 
 
 def _is_option(path: list[str]) -> bool:
-    """Whether a path ends at an option of a section, or of an item of one."""
+    """Whether a path is that of an option: a key of a section, or of an item in a section of items."""
     depth = {"networks": 3, "modalities": 3, "pools": 3, "phases": 5 if path[2:3] == ["terms"] else 3}
     return len(path) == depth.get(path[0], 2) and path[-1] != "use"
 
 
 def find_recipe(recipe: str | Path, plugins: Plugins, beside: Path | None = None) -> Path:
-    """The file of a recipe given by path or by shipped name."""
+    """The file of a recipe that is given by path or by shipped name.
+
+    Args:
+        recipe: path or name.
+        plugins: what is installed, with its recipes.
+        beside: folder that a relative path starts from; default: the working directory.
+
+    Raises:
+        InputError: there is neither such a file nor such a shipped recipe.
+    """
     text = str(recipe)
     path = (beside / text) if beside else Path(text)
     if path.is_file():
@@ -109,13 +136,14 @@ def find_recipe(recipe: str | Path, plugins: Plugins, beside: Path | None = None
 
 
 def read_layers(recipe: str | Path, overrides: Iterable[str] | Mapping[str, Any], plugins: Plugins) -> Layers:
-    """The document of a recipe with what it extends beneath it and the overrides on top."""
+    """The document of a recipe, merged from what it extends, itself, and the overrides."""
     layers = _read_chain(find_recipe(recipe, plugins), plugins, ())
     source = "an override" if isinstance(overrides, Mapping) else OVERRIDES
     return _overlay(layers, _parse_overrides(overrides), source, plugins.registry)
 
 
 def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Layers:
+    """Read a recipe file and, first, the recipe that it extends. ``children`` are the files that lead to this one."""
     if path.resolve() in children:
         circle = " extends ".join(child.name for child in (*children, path))
         raise RecipeError(str(path), [Problem("extends", f"the recipe extends itself: {circle}")])
@@ -125,13 +153,17 @@ def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Lay
         raise RecipeError(str(path), [Problem("", f"not TOML: {error}")]) from error
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(str(path), [Problem("", f"cannot be read as UTF-8 text: {error}")]) from error
-    document.pop("provenance", None)  # of a locked recipe, which is a recipe too
+    document.pop("provenance", None)  # a locked recipe has it, and is a recipe too
+
+    # A recipe that extends nothing is the lowest layer.
     parent = document.pop("extends", None)
     source = plugins.origin_of(path)
     if parent is None:
         return _overlay(Layers({}, {}), document, source, plugins.registry)
     if not isinstance(parent, str):
         raise RecipeError(str(path), [Problem("extends", f"must be a recipe name or file, got {parent!r}")])
+
+    # Any other lies on the one that it extends.
     try:
         beneath = find_recipe(parent, plugins, beside=path.parent)
     except InputError as error:
@@ -144,13 +176,19 @@ def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Lay
 
 
 def _overlay(beneath: Layers, document: Document, source: str, registry: Registry) -> Layers:
+    """Lay a document over the layers beneath; ``source`` names this layer in messages."""
+    # 1. Take out what to remove, and key phases and terms by name.
     document = dict(document)
     removals = document.pop("remove", [])
     problems: list[Problem] = []
     if "phases" in document:
         document["phases"] = _keyed_phases(document["phases"], problems)
+
+    # 2. What would change nothing is a mistake.
     if beneath.document:
         problems += [*_empty_lists(document), *_misplaced_removals(document)]
+
+    # 3. Merge, then remove.
     origins = dict(beneath.origins)
     merged = _Merge(source, registry, origins)(beneath.document, document)
     if not isinstance(removals, list) or not all(isinstance(path, str) for path in removals):
@@ -164,7 +202,7 @@ def _overlay(beneath: Layers, document: Document, source: str, registry: Registr
 
 
 def _empty_lists(document: Document) -> Iterator[Problem]:
-    """Phases and terms are merged by name, so an empty list of them would change nothing."""
+    """Empty lists of phases or terms: since these merge by name, an empty list would change nothing."""
     phases = document.get("phases", {None: {}})
     terms = {f"phases.{name}.terms": phase.get("terms") for name, phase in phases.items() if isinstance(phase, dict)}
     for place, listed in {"phases": phases, **terms}.items():
@@ -173,7 +211,7 @@ def _empty_lists(document: Document) -> Iterator[Problem]:
 
 
 def _misplaced_removals(document: Document, place: str = "") -> Iterator[Problem]:
-    """``remove`` is a list at the top; in a table it was meant for that table."""
+    """``remove`` within a table. It belongs at the top of the file, with the table's path before each key."""
     for key, value in document.items():
         here = f"{place}.{key}" if place else key
         if key == "remove" and place:
@@ -185,25 +223,29 @@ def _misplaced_removals(document: Document, place: str = "") -> Iterator[Problem
 
 @attrs.frozen
 class _Merge:
-    """One layer laid over those beneath it: tables merge key by key, all else is replaced."""
+    """Lays one layer over those beneath it: tables merge key by key, everything else is replaced."""
 
     source: str
-    """The layer."""
+    """The upper layer, in words."""
     registry: Registry
     origins: dict[str, str]
-    """Where each place comes from: of the layers beneath, to which calls add what is this layer's."""
+    """Place to the layer that it came from. It holds the origins of the layers beneath; each call brings them up to
+    date with the upper layer."""
 
     def __call__(self, beneath: Document, above: Document, place: str = "") -> Document:
-        """The table at a place, of the two that are there."""
+        """Merge the two tables at a place, and all tables in them."""
         merged = dict(beneath)
         for key, value in above.items():
             here, old = f"{place}.{key}" if place else key, beneath.get(key)
             if not (isinstance(old, Mapping) and isinstance(value, Mapping)):
+                # 1. Not two tables: the upper value replaces the lower.
                 merged[key] = value
                 self._replace(here)
             elif value.get("use") in (None, old.get("use")):
+                # 2. Two tables of the same component, or of none: merge them.
                 merged[key] = self(dict(old), dict(value), here)
-            else:  # another component takes the place
+            else:
+                # 3. Two components: the upper replaces the lower, but keeps the keys that they have in common.
                 common = _common_keys(old, value, place, self.registry)
                 kept = {name: old[name] for name in common if name in old and name not in value}
                 merged[key] = {**kept, **value}
@@ -211,21 +253,24 @@ class _Merge:
         return merged
 
     def _replace(self, place: str, kept: Iterable[str] = ()) -> None:
-        """Bring the origins up to date where this layer replaces all at a place but some keys."""
-        # 1. Look up where what is kept comes from; it may be said of a table around it.
+        """Bring the origins up to date where this layer replaces everything at a place except the keys ``kept``."""
+        # 1. Look up the origins of the kept keys; they may be recorded for a table around them.
         still = {f"{place}.{name}": _origin_of(f"{place}.{name}", self.origins) for name in kept}
-        # 2. Forget those of what is gone.
+        # 2. Forget the origins of what is gone.
         for known in [known for known in self.origins if known.startswith(f"{place}.")]:
             if not f"{known}.".startswith(tuple(f"{name}." for name in still)):
                 del self.origins[known]
-        # 3. The rest is this layer's.
+        # 3. The place is now this layer's, except for the kept keys.
         self.origins[place] = self.source
         self.origins.update({name: origin for name, origin in still.items() if origin})
 
 
 def _common_keys(old: Mapping[str, Any], new: Mapping[str, Any], place: str, registry: Registry) -> Iterable[str]:
-    """Keys that mean the same to the components of two tables at a place: what a term or a phase has of the classes
-    from which both components derive. The options of networks and cohorts mean nothing to others."""
+    """Keys that mean the same to the components of two tables at a place.
+
+    For terms and phases these are the fields of the classes that both components derive from. For networks, cohorts and
+    metrics there are none.
+    """
     match place.split("."):
         case ["phases"]:
             base: type[Component] = AbstractPhase
@@ -235,20 +280,21 @@ def _common_keys(old: Mapping[str, Any], new: Mapping[str, Any], place: str, reg
             return ()
     try:
         one, other = (registry.find(str(table.get("use")), base.kind) for table in (old, new))
-    except InputError:  # one of them is unknown, which is said when the document is given its types
+    except InputError:  # one of them is unknown; structure_recipe reports it
         one = other = base
     ancestors = [each for each in one.__mro__ if attrs.has(each) and issubclass(other, each)]
     return dict.fromkeys(key_of(field) for each in ancestors for field in attrs.fields(each))
 
 
 def _origin_of(place: str, origins: Mapping[str, str]) -> str | None:
-    """The layer that a place, or the table that it is in, comes from."""
+    """The layer that a place came from: its own entry, else that of the nearest table around it."""
     parts = place.split(".")
     found = (origins.get(".".join(parts[:length])) for length in range(len(parts), 0, -1))
     return next(filter(None, found), None)
 
 
 def _remove(document: Document, path: list[str]) -> bool:
+    """Remove a key; whether it was there. Tables on the way are copied, since other layers may share them."""
     *parents, last = path
     for part in parents:
         if not isinstance(document.get(part), dict):
@@ -268,7 +314,14 @@ def _keyed_phases(phases: Any, problems: list[Problem]) -> Any:
 
 
 def _keyed(items: Any, place: str, name_of: Any, problems: list[Problem]) -> Any:
-    """A list of tables as a table by name, so that layers can address each; a table passes as it is."""
+    """A list of tables as a table by name, so that layers can address each item.
+
+    Args:
+        items: the list; a table by name is copied.
+        place: its dotted path.
+        name_of: gives the name of an item that has no key ``name``.
+        problems: gets what is wrong.
+    """
     if isinstance(items, Mapping):
         for name, item in items.items():
             if isinstance(item, Mapping) and item.get("name", name) != name:
@@ -305,6 +358,7 @@ def _term_name(term: Mapping[str, Any]) -> Any:
 
 
 def _parse_overrides(overrides: Iterable[str] | Mapping[str, Any]) -> Document:
+    """Overrides as a document. Raises InputError: one is no KEY=VALUE, or a key has both a value and keys below it."""
     if not isinstance(overrides, Mapping):
         overrides = dict(parse_override(text) for text in overrides)
     document: Document = {}
@@ -322,10 +376,10 @@ def _parse_overrides(overrides: Iterable[str] | Mapping[str, Any]) -> Document:
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """``"training.steps=100"`` as a key path and a TOML value; what is not TOML is text.
+    """``"training.steps=100"`` as a key path and a value. A value that is not TOML is taken as text.
 
     Raises:
-        InputError: there is no ``=`` or no key.
+        InputError: there is no ``=``, or a part of the key is empty.
     """
     path, equals, value = text.partition("=")
     if not equals or not all(path.strip().split(".")):
@@ -337,7 +391,7 @@ def parse_override(text: str) -> tuple[str, Any]:
 
 
 def _with_origin(problem: Problem, origins: Mapping[str, str], source: str) -> Problem:
-    """Name the layer a problem comes from where it is not the file the user named."""
+    """Add the layer that a problem comes from, where it is not the recipe that the user named."""
     origin = _origin_of(problem.place, origins)
     if origin is None or origin == source or origin.startswith(f"recipe {source} ("):
         return problem

@@ -12,7 +12,10 @@ from gankit.recipe.recipe import Recipe, critics, network_uses
 
 
 def graph_text(recipe: Recipe, registry: Registry) -> str:
-    """One line an edge in the order in which they run, then a block a phase; options where they are not the default."""
+    """The graph as text: one line for each edge in the order in which they run, then a block for each phase.
+
+    Options are shown where they differ from their default.
+    """
     lines = [f"{recipe.name}: {recipe.summary}".rstrip(": "), ""]
     for edge, made in recipe.edges():
         lines.append(_run(recipe, registry, edge.network, recipe.shapes(edge.from_), recipe.shapes(made)))
@@ -32,6 +35,7 @@ def graph_text(recipe: Recipe, registry: Registry) -> str:
 
 _SAID_OF_PHASE = {"name", "terms", "every", "start", "stop", "critic_steps"}
 _SAID_OF_TERM = {"name", "on", "weight", "critic", "against", "alongside"}
+"""Keys that the text of a phase or a term shows in words, so that they are not listed with the options."""
 
 
 def _run(recipe: Recipe, registry: Registry, name: str, source: Shapes, target: Shapes) -> str:
@@ -60,7 +64,7 @@ def _term(registry: Registry, term: AbstractLoss) -> str:
 
 
 def _options(component: Component, said: set[str]) -> str:
-    """``key value`` of the plain options that differ from their defaults."""
+    """``key value`` of the options that differ from their defaults, without those in ``said``."""
     given = []
     options = component.options()
     for field in attrs.fields(type(component)):

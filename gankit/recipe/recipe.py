@@ -1,4 +1,8 @@
-"""The typed recipe: what a run is made of, and the modality graph."""
+"""The typed recipe: what a run is made of, and the modality graph.
+
+The graph has places and edges. A place is ``"latent"`` or a modality; an edge is a network that reads places and makes
+one modality or several. It starts at the latent.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +48,15 @@ class ModalitySpec:
     window: tuple[float, float] | None = option(None, help="stored values shown black and white; default: range")
 
     def to_network(self, values):  # type: ignore[no-untyped-def]
-        """Stored units to [-1, 1], linear and not clipped, for numpy arrays and tensors alike."""
+        """Values in stored units to network values, ``2 (values - low) / (high - low) - 1``; not clipped.
+
+        The range [low, high] becomes [-1, 1]. Takes and returns a numpy array or a tensor of any shape.
+        """
         low, high = self.range
         return (values - low) * (2 / (high - low)) - 1
 
     def to_units(self, values):  # type: ignore[no-untyped-def]
-        """The inverse of ``to_network``."""
+        """Network values to values in stored units; the inverse of ``to_network``."""
         low, high = self.range
         return (values + 1) * ((high - low) / 2) + low
 
@@ -64,7 +71,7 @@ class Edge:
 
 @attrs.frozen(kw_only=True)
 class Augmentation:
-    """Changes drawn anew for each real slice, the same for all its modalities."""
+    """Changes of real slices in training, drawn for each slice anew and the same for all its modalities."""
 
     mirror: bool = option(False, help="mirror left and right, half of the time")
     shift: int = option(0, ge=0, help="move by up to so many pixels along each axis, edge repeated")
@@ -114,11 +121,16 @@ class Recipe:
     phases: tuple[AbstractPhase, ...] = option(help="what a training step does, in order")
 
     def shape(self, *places: str) -> Shape:
-        """Shape at a place, or of several modalities taken together, without batch."""
+        """Shape without batch at a place, or of several modalities concatenated along channels.
+
+        Raises:
+            UnknownPlaceError: a place does not exist; a KeyError.
+            ValueError: the modalities differ in spatial size.
+        """
         return joined(self.shapes(places))
 
     def shapes(self, places: tuple[str, ...]) -> Shapes:
-        """Shapes by place.
+        """Place to shape without batch, for ``"latent"`` and modalities.
 
         Raises:
             UnknownPlaceError: a place does not exist; a KeyError.
@@ -130,7 +142,7 @@ class Recipe:
         return {place: known[place] for place in places}
 
     def shapes_in(self, phase: AbstractPhase, places: tuple[str, ...]) -> Shapes:
-        """Shapes by place, places of the phase's own included.
+        """Place to shape without batch, for all places that a phase makes or reads, its own places included.
 
         Raises:
             UnknownPlaceError: a place does not exist.
@@ -139,16 +151,19 @@ class Recipe:
         return {place: own[place] if place in own else self.shape(place) for place in places}
 
     def edges(self) -> list[tuple[Edge, tuple[str, ...]]]:
-        """The graph in the order in which it runs: each edge with the modalities it makes.
+        """The graph in the order in which it runs: each edge with the modalities that it makes.
 
-        A network named for several modalities from the same places makes them jointly, in one call.
+        Modalities for which the recipe names the same network and the same places are made together, in one call.
 
         Raises:
             ValueError: the graph has a cycle or reads a place that nothing makes.
         """
+        # 1. Group modalities that one call makes.
         waiting: dict[tuple[str, tuple[str, ...]], list[str]] = {}
         for modality, edge in self.synthesizer.items():
             waiting.setdefault((edge.network, edge.from_), []).append(modality)
+
+        # 2. Again and again, take the edges whose places are made.
         made = {LATENT}
         order = []
         while waiting:
@@ -163,7 +178,7 @@ class Recipe:
         return order
 
     def upstream(self, places: Iterable[str]) -> tuple[str, ...]:
-        """Names of the graph's networks that these places depend on, in the order in which they run."""
+        """Names of the graph's networks that these places depend on, in the order in which the graph runs them."""
         wanted = set(places)
         networks: list[str] = []
         for edge, made in reversed(self.edges()):
@@ -177,7 +192,10 @@ class Recipe:
         return tuple(dict.fromkeys(edge.network for edge, _ in self.edges()))
 
     def approached_pools(self) -> tuple[str, ...]:
-        """Names of the pools that training draws samples to: those of phases, and those that players approach."""
+        """Names of the pools that training makes synthetic slices approach.
+
+        These are the pools that phases draw from, and those of adversarial terms whose players approach the references.
+        """
         drawn = [pool for phase in self.phases for pool in phase.pools().values()]
         approached = [
             term.against
@@ -188,13 +206,16 @@ class Recipe:
         return tuple(dict.fromkeys((*drawn, *approached)))
 
     def approached_label(self) -> dict[str, int]:
-        """The label of the pools that training draws samples to, with its value, where those that have one agree."""
+        """The label that synthetic slices have, with its value; an empty mapping where the recipe gives none.
+
+        It is the label of the pools that training approaches, if those of them that have a label agree on it.
+        """
         pools = [self.pools[name] for name in self.approached_pools()]
         values = {(pool.label, pool.equals) for pool in pools if pool.label is not None}
         return dict(values) if len(values) == 1 else {}
 
     def encoder(self) -> Edge | None:
-        """The first network by which a phase makes latents of modalities; None where the recipe has none."""
+        """The first network by which a phase makes latents from modalities; None where the recipe has none."""
         for phase in self.phases:
             for use in network_uses(phase, self):
                 if use.to == (LATENT,) and set(use.from_) <= set(self.modalities):
@@ -202,7 +223,7 @@ class Recipe:
         return None
 
     def ends(self) -> dict[str, list[tuple[Shapes, Shapes]]]:
-        """Network name to the shapes (source, target) at each of its places in the recipe."""
+        """Network name to the shapes (source, target) of each use of the network in the recipe."""
         ends: dict[str, list[tuple[Shapes, Shapes]]] = {name: [] for name in self.networks}
         for edge, made in self.edges():
             ends[edge.network].append((self.shapes(edge.from_), self.shapes(made)))
@@ -215,24 +236,28 @@ class Recipe:
         return ends
 
     def built_for(self, network: str) -> tuple[Shapes, Shapes]:
-        """Shapes (source, target) that a network is built for: of any of its places, or of all that it couples."""
+        """Shapes (source, target) that a network is built for.
+
+        In a checked recipe all uses of a network have the same shapes, so the first one gives them. A network that
+        couples places is built for all its sources together.
+        """
         ends = self.ends()[network]
         return coupled(ends) if self.networks[network].couples_places else ends[0]
 
 
 def coupled(ends: Iterable[tuple[Shapes, Shapes]]) -> tuple[Shapes, Shapes]:
-    """The ends of a network that couples places as one: every source, and the target that they have in common."""
+    """Shapes (source, target) of a network that couples places: all sources of its uses, and their common target."""
     sources, targets = zip(*ends, strict=True)
     return {place: shape for source in sources for place, shape in source.items()}, targets[0]
 
 
 def network_uses(phase: AbstractPhase, recipe: Recipe) -> tuple[NetworkUse, ...]:
-    """Every use that a phase makes of a network beside the graph."""
+    """Every use of a network that a phase runs beside the graph."""
     return tuple(use for uses in phase.uses(recipe).values() for use in uses)
 
 
 def real_places(phase: AbstractPhase, recipe: Recipe, places: tuple[str, ...]) -> tuple[str, ...]:
-    """The modalities, or the latent, whose references critics see at these places of a phase."""
+    """For each of these places of a phase, the modality (or ``"latent"``) whose real slices a critic there sees."""
     counterparts = phase.counterparts(recipe)
     return tuple(counterparts.get(place, place) for place in places)
 

@@ -1,4 +1,4 @@
-"""JSON Schema of recipes from the installed components, for editors and for tests."""
+"""JSON Schema of recipe files, made from the installed components, for editors and for tests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", 
 
 
 def recipe_schema(registry: Registry) -> Schema:
-    """The schema of a recipe file that extends nothing; one that ``extends`` another may leave anything out."""
+    """The schema of recipe files.
+
+    A file that extends nothing must have every required key. A file that ``extends`` another may leave out any key.
+    """
     schema = _table(Recipe, registry)
     extending = {"extends": {"type": "string"}, "remove": {"type": "array", "items": {"type": "string"}}}
     return {
@@ -85,7 +88,7 @@ def _schema(kind: Any, registry: Registry) -> Schema:
 
 
 def _component(kind: str, name: str, registry: Registry) -> Schema | None:
-    """The schema of a component; None, with a warning, for one that cannot be imported."""
+    """The schema of a component. For one that cannot be imported it warns and returns None."""
     try:
         component: type[Component] = registry.find(name, kind)
     except PluginError as error:

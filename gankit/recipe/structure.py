@@ -1,4 +1,7 @@
-"""A document of plain tables to a typed ``Recipe`` and back. Every problem is collected, each with its place."""
+"""From a document, plain tables as in a recipe file, to a typed ``Recipe`` and back.
+
+Every problem of a document is collected, each with its place.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _USE_MISSING = "required: the component's name"
 
 
 def structure_recipe(document: Document, registry: Registry) -> tuple[Recipe | None, list[Problem]]:
-    """Give a document its types. Returns the recipe, or None and everything that is wrong."""
+    """The typed recipe of a document and an empty list, or None and every problem."""
     recipe, problems = structured(_converter(registry), document, Recipe)
     return recipe, [_with_nearest_beside(problem, document) for problem in problems]
 
@@ -31,8 +34,15 @@ def structure_recipe(document: Document, registry: Registry) -> tuple[Recipe | N
 def structure_named(
     tables: Mapping[str, Any], kind: type[Component], registry: Registry
 ) -> tuple[dict[str, Any] | None, list[Problem]]:
-    """Give components of one kind their types; tables by any name, each with ``use``. Returns them by name, or None and
-    everything that is wrong."""
+    """Components of one kind from tables, each with ``use``.
+
+    Args:
+        tables: name to table; the names are the caller's.
+        kind: the abstract class of the components.
+        registry: where ``use`` is looked up.
+
+    Returns: name to component and an empty list, or None and every problem.
+    """
     return structured(_converter(registry), tables, dict[str, kind])  # type: ignore[valid-type]
 
 
@@ -94,7 +104,7 @@ def _by_name(converter: cattrs.Converter, base: type[Component]) -> Callable[[An
 
 
 def _with_nearest_beside(problem: Problem, document: Document) -> Problem:
-    """A component without ``use`` may be one of those beside it, misspelt."""
+    """Where a component lacks ``use``, its name may be a misspelling of one in the same table; say so."""
     if not problem.message.startswith(_USE_MISSING):
         return problem
     *parents, name, _ = problem.place.split(".")

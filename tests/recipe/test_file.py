@@ -12,7 +12,7 @@ from gankit import (
     Registry,
     load_recipe,
 )
-from gankit.plugin.registry import Entry
+from gankit.plugin.registry import RegisteredComponent
 from gankit.recipe.file import check_document, read_layers
 from tests.recipe.texts import ADC_ONLY
 
@@ -65,7 +65,7 @@ class Hinge(AbstractAdversarialLoss):
 @pytest.mark.parametrize("use", ["gan", "jsd-auxiliary", "hinge"])
 def test_another_adversarial_loss_keeps_its_critic_and_pool(written, plugins, use):
     """What both have from the abstract kind stays; an option of the same name means another thing in another loss."""
-    registry = Registry([*plugins.registry.entries(), Entry("loss", "hinge", "theirs", Hinge)])
+    registry = Registry([*plugins.registry.entries(), RegisteredComponent("loss", "hinge", "theirs", Hinge)])
     term = f'{{ name = "wgan-gp-adc", use = "{use}" }}'
     phase = '[[phases]]\nname = "unsupervised"\n'
     written("between.toml", f'extends = "mpmri"\n{phase}terms = [{{ name = "wgan-gp-adc", penalty = 5 }}]')
