@@ -1,1 +1,1 @@
-"""Cohorts: slices of many patients, how they are split, fitted to a recipe and shown."""
+"""Cohorts: slices of many patients, their file, and how they are split, fitted to a recipe and shown."""

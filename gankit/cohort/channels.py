@@ -1,4 +1,4 @@
-"""Which axis of a plain array holds the channels of a modality: the first after the slices, the last, or none."""
+"""Which axis of a plain array has the channels of a modality: the first after the slices, the last, or none."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ CHANNELS = {
     "last": "channels after space: (N, *S, C)",
 }
 RANKS = (1, 2, 3)
-"""How many spatial axes there may be: signals, images, volumes."""
+"""Accepted numbers of spatial axes: signals, images, volumes."""
 FEW = 3
-"""A first or last axis of at most so many can be channels; the second of four axes, if longer, can be space."""
+"""An axis with at most so many elements can be one of channels. The second of four axes can be space if it has more."""
 
 
 def channels_first(values: np.ndarray, channels: str | None = None) -> np.ndarray:
     """An array of N slices as (N, C, *S).
 
     Args:
-        channels: a key of ``CHANNELS``. Without it the shape must tell: (N, L) and (N, H, W) have one channel;
-            (N, C, H, W), with C at most 3, and (N, C, D, H, W) have C. What may as well be read in another way is
-            refused: four axes of which the second is longer, as volumes (N, D, H, W) are; a last axis of at most 3,
-            as in (N, H, W, C); three axes of which the second has at most 3, as in (N, C, L).
+        values: numbers of N slices.
+        channels: a key of ``CHANNELS``, or None to read it from the shape. (N, L) and (N, H, W) have one channel.
+            (N, C, H, W), with C at most 3, and (N, C, D, H, W) have C channels. A shape that can be read in two ways is
+            refused: four axes whose second has more than 3 elements, as in (N, D, H, W); a last axis of at most 3
+            elements, as in (N, H, W, C); three axes whose second has at most 3 elements, as in (N, C, L).
 
     Raises:
-        CohortError: the shape is ambiguous, or is none of ``channels``.
+        CohortError: the shape can be read in two ways, or does not fit ``channels``.
     """
     rank_by_word = {"none": values.ndim - 1, "first": values.ndim - 2, "last": values.ndim - 2}
     if channels is None:
@@ -45,10 +46,10 @@ def channels_first(values: np.ndarray, channels: str | None = None) -> np.ndarra
 
 
 def _the_only_reading(shape: tuple[int, ...]) -> str:
-    """Where the channels of an array of this shape are.
+    """The key of ``CHANNELS`` that an array of this shape has.
 
     Raises:
-        CohortError: it can be read in several ways.
+        CohortError: the shape can be read in several ways.
     """
     axes = len(shape)
     readings = ["none" if axes <= 3 else "first"]
@@ -65,7 +66,7 @@ def _the_only_reading(shape: tuple[int, ...]) -> str:
 
 
 def _as_read(shape: tuple[int, ...], channels: str) -> str:
-    """``"16 channels of 32 x 32"``."""
+    """A way to read a shape, in words, as in ``"16 channels of 32 x 32"``."""
     if channels == "none":
         return f"{shape_text(shape[1:])} without channels"
     count, sides = (shape[1], shape[2:]) if channels == "first" else (shape[-1], shape[1:-1])

@@ -1,6 +1,7 @@
-"""A cohort: slices of many patients, and the file that holds one.
+"""A cohort: slices of many patients, and its file.
 
-The file is safetensors with one metadata entry, ``gankit``, a JSON object. Intensities keep their units.
+The file is safetensors with one metadata entry, ``gankit``, a JSON object; see ``write_cohort``. Intensities are stored
+in their units.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ if TYPE_CHECKING:
 
 FORMAT = "gankit-cohort-1"
 SPLITS = ("train", "test")
+"""The splits of a cohort, in the order of their numbers in the file."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Modality:
-    """One modality of every slice of a cohort."""
+    """One modality of all slices of a cohort."""
 
     values: np.ndarray
-    """(N, C, *S) float32 in ``unit``; zero where absent."""
+    """(N, C, *S) float32 in ``unit``; 0 for slices that lack the modality."""
     unit: str = "1"
-    """UCUM-like text, "1" for arbitrary units."""
+    """UCUM-like text, such as "um2/s"; "1" for arbitrary units."""
     present: np.ndarray
     """(N,) bool: whether the slice has this modality."""
 
@@ -52,13 +54,14 @@ class Modality:
         Args:
             values: numbers in ``unit``: (N, *S), (N, C, *S) or (N, *S, C), with one to three spatial axes.
             unit: UCUM-like text, "1" for arbitrary units.
-            present: (N,) whether the slice has this modality; default: all have.
-            channels: "none", "first" or "last": where the axis of channels is. Needed where the shape alone does not
-                tell. It tells for (N, L), (N, H, W), (N, C, H, W) with at most 3 channels, and (N, C, D, H, W); not for
-                (N, D, H, W), nor where the last axis, or the second of three, has at most 3 elements.
+            present: (N,) whether the slice has this modality; default: all have it.
+            channels: where the axis of channels is: "none", "first" or "last". It is needed only where the shape can be
+                read in several ways. (N, L), (N, H, W), (N, C, H, W) with at most 3 channels and (N, C, D, H, W) can
+                be read in one way. (N, D, H, W) cannot, nor can a shape whose last axis, or second of three axes, has
+                at most 3 elements.
 
         Raises:
-            CohortError: the shape can be read in several ways, or is none of ``channels``.
+            CohortError: the shape can be read in several ways, or does not fit ``channels``.
         """
         values = channels_first(np.asarray(values, dtype=np.float32), channels)
         if present is None:
@@ -68,29 +71,31 @@ class Modality:
 
 @attrs.frozen(eq=False, kw_only=True)
 class Cohort:
-    """Slices of many patients, arrays aligned along their first axis of length N.
+    """Slices of many patients. The first axis of every array is that of the N slices.
 
     Raises:
-        CohortError: a part is of another type than below, arrays differ in length, a present value is not finite, a
-            label is not -1, 0 or 1, a split is unknown, or a patient is in two splits.
+        CohortError: a part has another type than below, there is no modality or no slice, arrays differ in length, a
+            present value is not finite, a label is not -1, 0 or 1, a split is unknown, or a patient is in two splits.
     """
 
     modalities: dict[str, Modality]
+    """Name to modality; modalities may differ in shape."""
     labels: dict[str, np.ndarray] = attrs.field(factory=dict)
     """Name to (N,) int8: 1 yes, 0 no, -1 unknown."""
     patient: np.ndarray
-    """(N,) str."""
+    """(N,) str: the patient of each slice."""
     split: np.ndarray
-    """(N,) str, "train" or "test"; a patient is wholly in one."""
+    """(N,) str, "train" or "test"; all slices of a patient are in the same split."""
     spacing_mm: np.ndarray | None = None
-    """(N,) float32, size of a pixel in the plane; nan where unknown."""
+    """(N,) float32: side of a pixel in the plane, in mm; NaN where unknown."""
     truth: dict[str, np.ndarray] = attrs.field(factory=dict)
-    """Ground truth such as ``tissue`` and ``lesion``, (N, *S) uint8."""
+    """Name, such as ``tissue`` or ``lesion``, to ground truth (N, *S) uint8."""
     tissues: tuple[str, ...] = ()
-    """Names of the values of ``truth["tissue"]``."""
+    """Names of the values of ``truth["tissue"]``, from 0."""
     synthetic: bool = False
+    """Whether the slices were made by a model."""
     source: str = ""
-    """One sentence: where it came from."""
+    """One sentence: where the slices came from."""
 
     def __attrs_post_init__(self) -> None:
         if problem := next(_wrong_types(self), None) or next(_problems(self), None):
@@ -100,7 +105,7 @@ class Cohort:
         return len(self.patient)
 
     def digest(self) -> str:
-        """Hex digest of images, presence, labels, patients and splits: what a training run depends on."""
+        """Hex digest of images, presence, labels, patients and splits, which are all that a training depends on."""
         digest = hashlib.blake2b(digest_size=16)
         for name, modality in self.modalities.items():
             digest.update(f"{name} {modality.unit} {modality.values.shape}".encode())
@@ -141,16 +146,17 @@ class Cohort:
 
         Args:
             pool: name of a pool of the recipe, a ``Pool``, or a split: ``"train"``, ``"test"`` or ``"all"``.
-            recipe: says the modalities, their size, to which larger slices are averaged down, and the range that
-                becomes [-1, 1], as in training; ``model.recipe`` gives slices that go with those of the model.
-            units: values in the modality's unit; without a recipe there are no others, at the cohort's own size.
-            modalities: those wanted; default: all of the recipe, or of the cohort.
+            recipe: gives the modalities, the size to which larger slices are averaged down, and the range that becomes
+                [-1, 1], as in training. ``model.recipe`` gives slices that can be mixed with those of the model.
+                Without a recipe, slices keep the cohort's size and ``units`` must be True.
+            units: give values in the modality's unit, not in [-1, 1].
+            modalities: which ones; default: all of the recipe, or of the cohort.
             label: which label; default: the one that the recipe's training approaches, or the only one of the cohort.
-                Items of a cohort without labels have none.
+                Items of a cohort without labels have no "label".
 
         Raises:
             CohortError: the cohort does not fit the recipe, has no such label, or no slice is left.
-            InputError: no such pool or modality, or neither ``recipe`` nor ``units``.
+            InputError: there is no such pool or modality, or neither ``recipe`` nor ``units`` is given.
         """
         from gankit.cohort.dataset import cohort_dataset
 
@@ -158,6 +164,7 @@ class Cohort:
 
 
 def _wrong_types(cohort: Cohort) -> Iterator[str]:
+    """A sentence for each part of a cohort that has another type than ``Cohort`` documents."""
     for part in ("modalities", "labels", "truth"):
         if not isinstance(tables := getattr(cohort, part), dict):
             yield f"{part} must be a dict by name, got {type(tables).__name__}"
@@ -183,7 +190,7 @@ def _wrong_types(cohort: Cohort) -> Iterator[str]:
 
 
 def _unlike(what: str, values: object, kinds: str, expected: str, rank: int | None = None) -> Iterator[str]:
-    """What makes a value no numpy array with a type among these, by ``dtype.kind``, and of this rank."""
+    """A sentence where a value is no numpy array, its ``dtype.kind`` is not in ``kinds``, or it has another rank."""
     if not isinstance(values, np.ndarray):
         yield f"{what} must be a numpy array of {expected}, got {type(values).__name__}"
     elif values.dtype.kind not in kinds:
@@ -193,6 +200,30 @@ def _unlike(what: str, values: object, kinds: str, expected: str, rank: int | No
 
 
 def _problems(cohort: Cohort) -> Iterator[str]:
+    """A sentence for each thing that is wrong with a cohort."""
+    yield from _length_problems(cohort)
+    if not cohort.modalities:
+        yield "no modality; a cohort needs at least one"
+    if not len(cohort):
+        yield "no slice; a cohort needs at least one"
+    for name, modality in cohort.modalities.items():
+        yield from _modality_problems(name, modality, cohort.patient)
+
+    # Labels and splits have few values.
+    for name, values in cohort.labels.items():
+        if wrong := sorted(set(np.unique(values).tolist()) - {-1, 0, 1}):
+            yield f"label {name!r} has values {wrong[:5]}; accepted: 1 yes, 0 no, -1 unknown"
+    if unknown := sorted(set(np.unique(cohort.split).tolist()) - set(SPLITS)):
+        yield f"split has values {unknown[:5]}; accepted: {', '.join(SPLITS)}"
+
+    # A patient in both splits would leak from training into the test.
+    both = set(cohort.patient[cohort.split == "train"]) & set(cohort.patient[cohort.split == "test"])
+    if both:
+        some = ", ".join(sorted(both)[:3])
+        yield f"{len(both)} patients are in train and in test ({some}); a patient belongs to one split"
+
+
+def _length_problems(cohort: Cohort) -> Iterator[str]:
     count = len(cohort.patient)
     lengths = {f"modality {name!r}": len(m.values) for name, m in cohort.modalities.items()}
     lengths |= {f"presence of {name!r}": len(m.present) for name, m in cohort.modalities.items()}
@@ -204,38 +235,36 @@ def _problems(cohort: Cohort) -> Iterator[str]:
     for what, length in lengths.items():
         if length != count:
             yield f"{what} has {length} slices, but there are {count} patient ids"
-    if not cohort.modalities:
-        yield "no modality; a cohort needs at least one"
-    if not count:
-        yield "no slice; a cohort needs at least one"
-    for name, modality in cohort.modalities.items():
-        if modality.values.ndim < 3:
-            yield f"modality {name!r} has shape {modality.values.shape}, needs (slices, channels, *space)"
-        finite = np.isfinite(modality.values.reshape(len(modality.values), -1)).all(axis=1)
-        if len(bad := np.flatnonzero(~finite & modality.present)):
-            yield (
-                f"modality {name!r} has NaN or infinite values in {len(bad)} slices, the first is slice {bad[0]}"
-                f" of patient '{cohort.patient[bad[0]]}'; mend them or leave the slices out"
-            )
-    for name, values in cohort.labels.items():
-        if wrong := sorted(set(np.unique(values).tolist()) - {-1, 0, 1}):
-            yield f"label {name!r} has values {wrong[:5]}; accepted: 1 yes, 0 no, -1 unknown"
-    if unknown := sorted(set(np.unique(cohort.split).tolist()) - set(SPLITS)):
-        yield f"split has values {unknown[:5]}; accepted: {', '.join(SPLITS)}"
-    both = set(cohort.patient[cohort.split == "train"]) & set(cohort.patient[cohort.split == "test"])
-    if both:
-        some = ", ".join(sorted(both)[:3])
-        yield f"{len(both)} patients are in train and in test ({some}); a patient belongs to one split"
+
+
+def _modality_problems(name: str, modality: Modality, patient_N: np.ndarray) -> Iterator[str]:
+    if modality.values.ndim < 3:
+        yield f"modality {name!r} has shape {modality.values.shape}, needs (slices, channels, *space)"
+    finite = np.isfinite(modality.values.reshape(len(modality.values), -1)).all(axis=1)
+    if len(bad := np.flatnonzero(~finite & modality.present)):
+        yield (
+            f"modality {name!r} has NaN or infinite values in {len(bad)} slices, the first is slice {bad[0]}"
+            f" of patient '{patient_N[bad[0]]}'; mend them or leave the slices out"
+        )
 
 
 def write_cohort(cohort: Cohort, path: str | Path) -> None:
     """Write a cohort file, whole or not at all.
 
+    The tensors are ``modality.NAME`` (N, C, *S) float32, ``present.NAME`` (N,) uint8, ``label.NAME`` (N,) int8,
+    ``truth.NAME``, ``patient`` (N,) int32, an index into the header's ``patients``, ``split`` (N,) uint8, an index into
+    ("train", "test"), and ``spacing_mm`` (N,) float32. The JSON object in the metadata has the rest.
+
+    Args:
+        cohort: what to write.
+        path: the file; its folder is made.
+
     Raises:
-        RunError: the place cannot be written.
+        RunError: the file cannot be written.
     """
     from safetensors.numpy import save
 
+    # The arrays
     patients, index_N = np.unique(cohort.patient, return_inverse=True)
     arrays: dict[str, np.ndarray] = {
         "patient": index_N.astype(np.int32),
@@ -248,6 +277,8 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
     arrays |= {f"truth.{name}": np.ascontiguousarray(values) for name, values in cohort.truth.items()}
     if cohort.spacing_mm is not None:
         arrays["spacing_mm"] = np.ascontiguousarray(cohort.spacing_mm, dtype=np.float32)
+
+    # What is not an array
     header = {
         "format": FORMAT,
         "modalities": [[name, modality.unit] for name, modality in cohort.modalities.items()],
@@ -260,18 +291,21 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
 
 
 def read_cohort(path: str | Path) -> Cohort:
-    """Read a cohort file.
+    """Read a cohort file, see ``write_cohort``.
 
     Raises:
-        CohortError: missing, cut short, not a cohort, or its content breaks the cohort's rules.
+        CohortError: the file is missing, cut short or not a cohort file, or its content breaks the rules of ``Cohort``.
     """
     from safetensors import SafetensorError, safe_open
 
+    # Is there such a file?
     path = Path(path)
     if not path.is_file():
         raise CohortError(f"{path}: no such cohort file; make one with 'gankit import' or 'gankit phantom'")
     if path.suffix == ".npz":
         raise CohortError(f"{path}: arrays are no cohort yet; make one with 'gankit import arrays {path}'")
+
+    # Read it, and see that it is a cohort.
     try:
         with safe_open(path, framework="numpy") as file:
             header = json.loads((file.metadata() or {}).get("gankit", "{}"))
@@ -284,6 +318,8 @@ def read_cohort(path: str | Path) -> Cohort:
     found = header.get("format") if isinstance(header, dict) else None
     if found != FORMAT:
         raise CohortError(f"{path}: not a cohort file (format {found!r}, accepted: {FORMAT!r})")
+
+    # Put its parts together.
     try:
         return _assemble(header, arrays)
     except CohortError as error:

@@ -1,4 +1,4 @@
-"""Slices as a dataset of torch, for programs that train on them; ``Model.dataset`` makes synthetic ones."""
+"""Real slices as a dataset of torch, for programs that train on them. ``Model.dataset`` makes synthetic ones."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gankit.recipe.recipe import Pool, Recipe
 LABEL = "label"
 """Key of the label in an item."""
 SPLIT_POOLS = {"train": Pool(split="train"), "test": Pool(split="test"), "all": Pool(split="all")}
-"""What the name of a split selects."""
+"""The pools that the names of splits mean."""
 
 
 class SliceDataset(Dataset[dict[str, Tensor]]):
     """Slices by index: {modality: (C, *S) float32, "label": int64 scalar, 1 yes or 0 no}.
 
-    All slices lie in memory, so that worker processes of a ``DataLoader``, forked or spawned, need neither a network
-    nor a file. Items are views: copy them before changing them in place. A slice of indices, or a list, gives the
+    All slices are in memory, so worker processes of a ``DataLoader``, forked or spawned, need neither a network nor a
+    file. Items are views: copy them before you change them in place. ``dataset[2:5]`` or ``dataset[[2, 7]]`` gives the
     same mapping with the slices stacked along a first axis.
     """
 
@@ -33,7 +33,7 @@ class SliceDataset(Dataset[dict[str, Tensor]]):
         """
         Args:
             images: modality to (N, C, *S).
-            label_N: the label of each slice, (N,); None where there is none, and items are without.
+            label_N: the label of each slice, (N,); None makes items without "label".
 
         Raises:
             InputError: a modality is called ``label``.
@@ -46,14 +46,15 @@ class SliceDataset(Dataset[dict[str, Tensor]]):
         return len(next(iter(self.parts.values())))
 
     def __getitem__(self, index: int | slice | Sequence[int]) -> dict[str, Tensor]:
-        """One slice, or several stacked. Raises IndexError beyond the last."""
+        """One slice, or several stacked. Raises IndexError: there is no such slice."""
         return {name: part[index] for name, part in self.parts.items()}
 
 
 def cohort_dataset(
     cohort: Cohort, pool: str | Pool, recipe: Recipe | None, units: bool, modalities: Sequence[str], label: str | None
 ) -> SliceDataset:
-    """See ``Cohort.dataset``."""
+    """``Cohort.dataset``, which see."""
+    # What is asked for
     if recipe is None and not units:
         raise InputError("`units`: a cohort has no ranges to map to [-1, 1]; give `recipe`, or units=True")
     names = chosen_modalities(modalities, cohort.modalities if recipe is None else recipe.modalities)
@@ -62,13 +63,15 @@ def cohort_dataset(
             attrs.evolve(recipe, modalities={name: recipe.modalities[name] for name in names}, pools={}), cohort
         )
     label = label if label is not None else _default_label(cohort, recipe)
+
+    # The slices
     slices = _selected(cohort, _pool(pool, cohort, recipe), names, label)
     images = {name: torch.from_numpy(_values(slices, name, recipe, units)) for name in names}
     return SliceDataset(images, None if label is None else torch.from_numpy(slices.labels[label].astype(np.int64)))
 
 
 def chosen_modalities(wanted: Sequence[str], known: Mapping[str, object]) -> tuple[str, ...]:
-    """The modalities that are wanted, or all. Raises InputError: one is not known."""
+    """The modalities that are wanted, or all where none is named. Raises InputError: one is not known."""
     for name in wanted:
         if name not in known:
             raise InputError(f"`modalities`: no modality {name!r}{nearest(name, known)}; known: {', '.join(known)}")
@@ -76,7 +79,7 @@ def chosen_modalities(wanted: Sequence[str], known: Mapping[str, object]) -> tup
 
 
 def _default_label(cohort: Cohort, recipe: Recipe | None) -> str | None:
-    """The label that training approaches, or else the only one of the cohort."""
+    """The label that training approaches, else the only one of the cohort. Raises CohortError: there are several."""
     named = tuple(recipe.approached_label()) if recipe is not None else ()
     names = named or tuple(cohort.labels)
     if len(names) > 1:
@@ -85,7 +88,7 @@ def _default_label(cohort: Cohort, recipe: Recipe | None) -> str | None:
 
 
 def _pool(pool: str | Pool, cohort: Cohort, recipe: Recipe | None) -> Pool:
-    """The selection that a name or a pool means."""
+    """The pool of a name. Raises InputError: no such pool; CohortError: the cohort lacks the pool's label."""
     pools = {} if recipe is None else dict(recipe.pools)
     known = SPLIT_POOLS | pools
     if isinstance(pool, str) and pool not in known:
@@ -103,7 +106,7 @@ def _require_label(cohort: Cohort, label: str, parameter: str) -> None:
 
 
 def _selected(cohort: Cohort, pool: Pool, names: Sequence[str], label: str | None) -> Cohort:
-    """The slices of a pool that have every one of these modalities, and whose label is known."""
+    """The slices of a pool that have all these modalities and whose label is known. Raises CohortError: none has."""
     chosen_N = select_pool(pool, cohort)
     for name in names:
         chosen_N = chosen_N & cohort.modalities[name].present
@@ -117,7 +120,7 @@ def _selected(cohort: Cohort, pool: Pool, names: Sequence[str], label: str | Non
 
 
 def _values(slices: Cohort, name: str, recipe: Recipe | None, units: bool) -> np.ndarray:
-    """(N, C, *S) float32: in [-1, 1] or in units, at the recipe's size where there is one."""
+    """A modality's values, (N, C, *S) float32, in units or in [-1, 1]; at the recipe's size where there is a recipe."""
     modality = slices.modalities[name]
     if recipe is None:
         return modality.values

@@ -1,4 +1,4 @@
-"""How a cohort fits a recipe: modalities, units and ranges, pools, sizes; numpy alone."""
+"""How a cohort fits a recipe: modalities, units, ranges, pools and sizes. It needs numpy, not torch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gankit.recipe.recipe import ModalitySpec, Pool, Recipe
 
 
 def require_fit(recipe: Recipe, cohort: Cohort) -> None:
-    """Make sure that a cohort has what a recipe names.
+    """Make sure that a cohort has the modalities and labels that a recipe names.
 
     Raises:
-        CohortError: a modality or a pool's label is missing, or a unit is another.
+        CohortError: a modality or the label of a pool is missing, or a modality has another unit.
     """
     for name, spec in recipe.modalities.items():
         if name not in cohort.modalities:
@@ -40,7 +40,9 @@ def require_fit(recipe: Recipe, cohort: Cohort) -> None:
 
 
 def network_values(name: str, spec: ModalitySpec, modality: Modality) -> np.ndarray:
-    """A modality of a cohort as networks see it: (N, *spec.shape) with the range at [-1, 1], absent slices at -1.
+    """A modality of a cohort as networks see it.
+
+    Returns: (N, *spec.shape); the declared range is mapped to [-1, 1], and slices that lack the modality are -1.
 
     Raises:
         CohortError: most values are outside the declared range, or the size does not fit.
@@ -52,7 +54,7 @@ def network_values(name: str, spec: ModalitySpec, modality: Modality) -> np.ndar
 
 
 def _refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> None:
-    """Networks make values within the declared range only: with most of them outside, the range is not of these."""
+    """Refuse values most of which are outside the declared range: they have another unit than the recipe assumes."""
     low, high = spec.range
     if (outside := _outside(spec, values)) > 0.5:
         first, last = np.percentile(values, [1, 99])
@@ -64,12 +66,12 @@ def _refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> No
 
 
 NARROW = 0.1
-"""Share of a range that 98% of the values should fill; phantom and patients fill half of it and more."""
+"""Share of a range that the middle 98% of the values should span. Phantom and patients span half of it and more."""
 
 
 def range_warnings(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
-    """A sentence for each modality of which networks cannot make some of the cohort's values (from 1 in 100 on), or
-    whose values fill little of the range, as those of another unit do."""
+    """Yield a sentence for each modality whose values span only a small part of the declared range, as values of
+    another unit do, or of whose values at least 1% are outside of the range, where networks cannot make them."""
     for name, spec in recipe.modalities.items():
         values = cohort.modalities[name].values[cohort.modalities[name].present]
         low, high = spec.range
@@ -95,10 +97,17 @@ def _outside(spec: ModalitySpec, values: np.ndarray) -> float:
 
 
 def area_average(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
-    """(N, C, *larger) to (N, *shape) by the mean over whole blocks of pixels.
+    """Reduce images to a smaller size by the mean over blocks of pixels.
+
+    Args:
+        values: (N, C, *larger); each larger side is a whole multiple of that in ``shape``.
+        shape: (C, *S), channels and the size to reach.
+        name: name of the modality, for messages.
+
+    Returns: (N, C, *S) float32; ``values`` itself where the size is the same.
 
     Raises:
-        CohortError: channels differ, or the larger size is no whole multiple.
+        CohortError: channels differ, or a larger side is no whole multiple.
     """
     found = values.shape[1:]
     whole = len(found) == len(shape) and found[0] == shape[0]
@@ -116,8 +125,11 @@ def area_average(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
 
 
 def pixel_sizes(cohort: Cohort, recipe: Recipe) -> dict[str, tuple[float, float]]:
-    """Modality to the size in mm of its pixels along the last two axes at the recipe's size: the cohort's median over
-    the slices that training approaches, times the side of the blocks averaged. Only planes whose spacing is known."""
+    """Modality to the size of its pixels along the last two axes, (rows, columns) in mm, at the recipe's size.
+
+    It is the median spacing of the cohort's slices that training approaches, times the number of pixels averaged to
+    one. Only modalities with two spatial axes are named, and none where no spacing is known.
+    """
     if cohort.spacing_mm is None:
         return {}
     known_N = approached_slices(cohort, recipe) & np.isfinite(cohort.spacing_mm)
@@ -132,13 +144,13 @@ def pixel_sizes(cohort: Cohort, recipe: Recipe) -> dict[str, tuple[float, float]
 
 
 def approached_slices(cohort: Cohort, recipe: Recipe) -> np.ndarray:
-    """Mask (N,) of the cohort's slices that training draws samples to."""
+    """Mask (N,) of the cohort's slices in the pools that training approaches."""
     pools = [select_pool(recipe.pools[name], cohort) for name in recipe.approached_pools()]
     return np.any(pools, axis=0) if pools else np.zeros(len(cohort), dtype=bool)
 
 
 def select_pool(pool: Pool, cohort: Cohort) -> np.ndarray:
-    """Mask (N,) of the cohort's slices that a pool selects; the cohort has the pool's label."""
+    """Mask (N,) of the cohort's slices that a pool selects. The cohort must have the pool's label."""
     chosen_N = np.ones(len(cohort), dtype=bool) if pool.split == "all" else cohort.split == pool.split
     return chosen_N if pool.label is None else chosen_N & (cohort.labels[pool.label] == pool.equals)
 

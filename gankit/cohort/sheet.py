@@ -1,13 +1,14 @@
-"""Sheets: pictures of slices, one row a modality, in physical windows with colour bars."""
+"""Sheets: pictures of slices, one row for each modality, in physical windows with colour bars."""
 
 from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 
 from gankit.cohort.cohort import Cohort, Modality
@@ -16,29 +17,36 @@ from gankit.files.atomic import write_bytes
 from gankit.recipe.recipe import ModalitySpec, Recipe
 
 COLUMNS = 8
-"""Slices beside each other in one panel."""
+"""Slices side by side in one panel, where there are not more than COLUMNS^2."""
 
 GAP = 1
-"""Pixels of a slice between them."""
+"""Pixels between two slices, in pixels of a slice."""
 
 CELL = 90
-"""Pixels of the sheet that a slice is wide, at least."""
+"""Least width of a slice on the sheet, in pixels of the sheet."""
 
 LEFT, TOP, RIGHT, BETWEEN = 30, 26, 90, 12
-"""Pixels for the modalities' names, the titles, the colour bars, and between panels and blocks."""
+"""Pixels of the sheet for the names of modalities, for titles, for colour bars, and between panels or blocks."""
 
 DPI = 100
 LETTER = 9
-"""Pixels that a letter of a title may take."""
+"""Pixels of the sheet for one letter of a title."""
 
 Images = Mapping[str, Any]
 """Modality to (N, C, *S) numbers in the modality's unit, numpy arrays or tensors; NaN where a slice lacks it."""
 
 
 def real_pairs(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarray]:
-    """Up to ``count`` real slices that training draws samples to, spread over them, at the recipe's size.
+    """Real slices of the pools that training approaches, at the recipe's size, to show beside synthetic ones.
 
-    They have every modality, or, where none has, at least one.
+    They have every modality; where no slice has, they have at least one. They are spread evenly over such slices.
+
+    Args:
+        cohort: the recipe's cohort.
+        recipe: names modalities, sizes and pools.
+        count: how many slices at most.
+
+    Returns: modality to (n, C, *S) in the modality's unit, NaN where a slice lacks it.
 
     Raises:
         CohortError: the cohort does not fit the recipe.
@@ -56,70 +64,114 @@ def real_pairs(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarr
 
 
 def shown(modality: Modality, chosen: np.ndarray) -> np.ndarray:
-    """Values (n, C, *S) of the chosen slices, NaN where they lack the modality."""
+    """Values (n, C, *S) of the slices with these indices, NaN where a slice lacks the modality."""
     values = modality.values[chosen]
     values[~modality.present[chosen]] = np.nan
     return values
 
 
 def write_sheet(path: Path, recipe: Recipe, real: Images | None, synthetic: Images, title: str = "synthetic") -> None:
-    """Write a PNG with real slices, where given, beside synthetic ones.
+    """Write a PNG of synthetic slices, with real ones at their left where they are given.
 
     Raises:
-        RunError: the place cannot be written.
+        RunError: the file cannot be written.
     """
     panels = {"real": real, title: synthetic} if real and len(next(iter(real.values()))) else {title: synthetic}
     write_bytes(path, sheet_png({name: images for name, images in panels.items() if images}, recipe.modalities))
 
 
 def sheet_png(panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], columns: int = COLUMNS) -> bytes:
-    """Panels side by side as PNG bytes; in each, blocks of ``columns`` slices with one row a modality, and at the end
-    of the first block a colour bar for each. A pixel of a slice becomes a square of whole pixels.
+    """Panels of slices side by side, as the bytes of a PNG.
 
-    More than ``columns``^2 slices make wider blocks, as many slices wide as there are blocks.
+    A panel has blocks of ``columns`` slices, one below the other, and a block has one row for each modality. The first
+    block has a colour bar for each row. A pixel of a slice becomes a square of whole pixels of the sheet. Where a panel
+    has more than ``columns``^2 slices, its blocks are as many slices wide as there are blocks.
+
+    Args:
+        panels: title to images; at least one panel, each with at least one slice.
+        specs: modality to its window and unit, in the order of the rows.
+        columns: slices side by side.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    counts = [len(next(iter(images.values()))) for images in panels.values()]
-    across = [min(max(columns, math.isqrt(count - 1) + 1), count) for count in counts]
-    blocks = max(-(-count // each) for count, each in zip(counts, across, strict=True))
-    first = next(iter(panels.values()))
-    sizes = _enlarged({name: plane(np.asarray(first[name][0])).shape for name in specs})
-    widths = [each * max(width for _, width, _ in sizes.values()) for each in across]
-    lefts = [LEFT + sum(widths[:number]) + number * BETWEEN for number in range(len(widths))]
-    block_high = sum(height for height, _, _ in sizes.values()) + BETWEEN
-    wide = lefts[-1] + widths[-1] + RIGHT
-    full = max(wide, lefts[-1] + LETTER * len(list(panels)[-1])), TOP + blocks * block_high
-    figure = Figure(figsize=(full[0] / DPI, full[1] / DPI), dpi=DPI)
+    layout = _Layout.of(panels, specs, columns)
+    figure = Figure(figsize=(layout.width / DPI, layout.height / DPI), dpi=DPI)
 
-    def add(left: float, top: float, width: float, height: float) -> Any:
-        return figure.add_axes((left / full[0], 1 - (top + height) / full[1], width / full[0], height / full[1]))
+    def add_axes(left: float, top: float, width: float, height: float) -> Any:
+        bottom = 1 - (top + height) / layout.height
+        return figure.add_axes((left / layout.width, bottom, width / layout.width, height / layout.height))
 
-    for left, title in zip(lefts, panels, strict=True):
-        figure.text(left / full[0], 1 - 0.7 * TOP / full[1], title, fontsize=10, va="center")
-    for block in range(blocks):
-        top = TOP + block * block_high
-        for name, (height, width, scale) in sizes.items():
+    # Titles
+    for left, title in zip(layout.lefts, panels, strict=True):
+        figure.text(left / layout.width, 1 - 0.7 * TOP / layout.height, title, fontsize=10, va="center")
+
+    # Blocks from top to bottom; in each, a row for each modality
+    for block in range(layout.blocks):
+        top = TOP + block * layout.block_height
+        for name, (height, width, scale) in layout.cells.items():
             shown: Any = None
-            for left, each, images in zip(lefts, across, panels.values(), strict=True):
-                axes = add(left, top, each * width - GAP * scale, height - GAP * scale)
-                shown = _draw_row(axes, images[name], specs[name], block * each, each) or shown
+            for left, across, images in zip(layout.lefts, layout.across, panels.values(), strict=True):
+                axes = add_axes(left, top, across * width - GAP * scale, height - GAP * scale)
+                shown = _draw_row(axes, images[name], specs[name], block * across, across) or shown
                 if left == LEFT:
                     axes.set_ylabel(name, fontsize=9)
             if not block:
-                bar = figure.colorbar(shown, cax=add(wide - RIGHT + BETWEEN, top + 4, 10, height - 8))
+                bar = figure.colorbar(shown, cax=add_axes(layout.bars + BETWEEN, top + 4, 10, height - 8))
                 bar.ax.tick_params(labelsize=7)
                 bar.set_label("a.u." if specs[name].unit == "1" else specs[name].unit, fontsize=7)
             top += height
+
     content = io.BytesIO()
     FigureCanvasAgg(figure).print_png(content, metadata={"Software": "gankit"})
     return content.getvalue()
 
 
-def _enlarged(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int, int]]:
-    """Height and width of a slice of each modality on the sheet, its gap included, and its whole factor; slices of
-    fewer pixels are enlarged more, to about one width."""
+@attrs.frozen
+class _Layout:
+    """Where panels, blocks and rows are on a sheet, in pixels of the sheet."""
+
+    across: list[int]
+    """Slices side by side in each panel."""
+    blocks: int
+    """Blocks one below the other, in the panel that has most."""
+    cells: dict[str, tuple[int, int, int]]
+    """Modality to height and width of a slice, its gap included, and the factor by which it is enlarged."""
+    lefts: list[int]
+    """Left edge of each panel."""
+    bars: int
+    """Right edge of the last panel, where the room for colour bars begins."""
+    block_height: int
+    width: int
+    """Width of the sheet."""
+    height: int
+    """Height of the sheet."""
+
+    @classmethod
+    def of(cls, panels: Mapping[str, Images], names: Iterable[str], columns: int) -> _Layout:
+        # Slices in each direction
+        counts = [len(next(iter(images.values()))) for images in panels.values()]
+        across = [min(max(columns, math.isqrt(count - 1) + 1), count) for count in counts]
+        blocks = max(-(-count // each) for count, each in zip(counts, across, strict=True))
+
+        # Their pixels
+        first = next(iter(panels.values()))
+        cells = _cells({name: plane(np.asarray(first[name][0])).shape for name in names})
+        widths = [each * max(width for _, width, _ in cells.values()) for each in across]
+        lefts = [LEFT + sum(widths[:number]) + number * BETWEEN for number in range(len(widths))]
+        bars = lefts[-1] + widths[-1]
+        block_height = sum(height for height, _, _ in cells.values()) + BETWEEN
+
+        # The title of the last panel may need more room than its slices and the colour bars.
+        width = max(bars + RIGHT, lefts[-1] + LETTER * len(list(panels)[-1]))
+        return cls(across, blocks, cells, lefts, bars, block_height, width, TOP + blocks * block_height)
+
+
+def _cells(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int, int]]:
+    """Height and width of a slice of each modality on the sheet, its gap included, and the factor of enlargement.
+
+    The factor is a whole number. Slices with fewer pixels are enlarged more, so that all are about equally wide.
+    """
     cell = max(width * math.ceil(CELL / width) for _, width in shapes.values())
     scales = {name: max(1, round(cell / width)) for name, (_, width) in shapes.items()}
     return {
@@ -129,6 +181,7 @@ def _enlarged(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int
 
 
 def _draw_row(axes: Any, images: Any, spec: ModalitySpec, start: int, columns: int) -> Any:
+    """Draw ``columns`` slices of one modality, from number ``start`` on; None where there is no such slice."""
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():
@@ -166,7 +219,10 @@ def _mark_absent(axes: Any, left: int, height: int, width: int) -> None:
 
 
 def plane(image: np.ndarray) -> np.ndarray:
-    """One picture (H, W) of an image (C, *S): the first channel, the middle of every leading dimension."""
+    """One picture (H, W) of an image (C, *S).
+
+    It is the first channel, and of a volume the middle plane. A signal becomes a band.
+    """
     picture = image[0]
     while picture.ndim > 2:
         picture = picture[picture.shape[0] // 2]

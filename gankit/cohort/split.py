@@ -1,4 +1,4 @@
-"""Patient-level, stratified, seeded splits."""
+"""Splits of patients into train and test, stratified by label and drawn from a seed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 
 def split_patients(patient_N: np.ndarray, label_N: np.ndarray, test_fraction: float, seed: int) -> np.ndarray:
-    """Give every slice a split so that no patient is in two.
+    """Split slices into train and test so that no patient is in both.
 
-    Patients are stratified by the highest label any of their slices has (1 yes, 0 no, -1 unknown); of each
-    stratum ``test_fraction``, rounded, goes to test, but at least one patient stays in train.
+    Patients are stratified by the highest label of their slices. Of each stratum, ``test_fraction`` of the patients,
+    rounded, go to test, but at least one stays in train.
+
+    Args:
+        patient_N: patient of each slice, (N,).
+        label_N: label of each slice, (N,): 1 yes, 0 no, -1 unknown.
+        test_fraction: in [0, 1).
+        seed: seed of the draw, >= 0.
 
     Returns: (N,) strings, "train" or "test".
 
@@ -28,9 +34,13 @@ def split_patients(patient_N: np.ndarray, label_N: np.ndarray, test_fraction: fl
     """
     if not 0 <= test_fraction < 1:
         raise InputError(f"test fraction must be at least 0 and below 1, got {test_fraction}")
+
+    # The stratum of each patient
     patients, slice_patient_N = np.unique(patient_N, return_inverse=True)
     stratum_K = np.full(len(patients), -1)
     np.maximum.at(stratum_K, slice_patient_N, label_N)
+
+    # The test patients of each stratum
     test_K = np.zeros(len(patients), dtype=bool)
     for stratum in np.unique(stratum_K):
         members = np.flatnonzero(stratum_K == stratum)
@@ -41,7 +51,8 @@ def split_patients(patient_N: np.ndarray, label_N: np.ndarray, test_fraction: fl
 
 
 def empty_strata(cohort: Cohort) -> Iterator[str]:
-    """A sentence for each split without slices, and each value of a label that the cohort has but the split lacks."""
+    """Yield a sentence for each split without slices, and for each value of a label that a split lacks although the
+    cohort has it."""
     for split in SPLITS:
         chosen_N = cohort.split == split
         if not chosen_N.any():

@@ -9,15 +9,18 @@ from gankit.processes.ranks import mean_over_ranks
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation (Ioffe and Szegedy 2015) of (B, C, *S), one mean and variance a channel.
+    """Batch normalisation (Ioffe and Szegedy 2015, Algorithm 1) of (B, C, *S).
 
-    As ``torch.nn.BatchNorm*d``, but its mean and variance are those of the batches of all processes together, on every
-    device, and the running variance is the mean of these, without Bessel's correction.
+    ``y = scale (x - mean) / sqrt(variance + epsilon) + shift``, with one mean, variance, scale and shift for each
+    channel. It differs from ``torch.nn.BatchNorm*d`` in two ways. In training, mean and variance are over the batches
+    of all processes together, on every device. And the running variance is a mean of such variances, without Bessel's
+    correction. In evaluation the running statistics are used.
 
     Args:
         channels: C.
-        affine: learn a scale and a shift for each channel.
-        momentum: weight of the newest batch in the running statistics.
+        affine: whether to learn scale and shift; without, they are 1 and 0.
+        momentum: weight of the newest batch in the running statistics, in [0, 1].
+        epsilon: added to the variance.
     """
 
     running_mean: Tensor
@@ -32,7 +35,7 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_variance", torch.ones(channels))
 
     def forward(self, x_BCS: Tensor) -> Tensor:
-        x_BCS = x_BCS.to(self.running_mean.dtype)  # statistics of few numbers need more than autocast's digits
+        x_BCS = x_BCS.to(self.running_mean.dtype)  # statistics need more digits than autocast's bfloat16 has
         others = [dimension for dimension in range(x_BCS.ndim) if dimension != 1]
         wide = (1, -1, *[1] * (x_BCS.ndim - 2))
         if self.training:

@@ -1,4 +1,4 @@
-"""What networks and kernels cost: parameters, arithmetic, time and memory, measured side by side."""
+"""The cost of networks and kernels: parameters, arithmetic, time and memory, measured side by side."""
 
 from __future__ import annotations
 
@@ -29,34 +29,34 @@ from gankit.recipe.check import check_recipe
 from gankit.recipe.recipe import Recipe
 
 LONG_ENOUGH_S = 1e-3
-"""A call that takes less is timed many times in a row."""
+"""Seconds that one timing should take. A shorter call is timed many times in a row."""
 
 
 @attrs.frozen
 class Slot:
-    """A network of a recipe, and the components that could stand there."""
+    """A network of a recipe, and the components that could take its place."""
 
     recipe: Recipe
     name: str
     candidates: dict[str, AbstractNetwork]
     """Label to component; the recipe's own comes first."""
     misfits: dict[str, str]
-    """Component name to the reason why it cannot stand there with its default options."""
+    """Component name to the reason why it cannot take the place with its default options."""
 
 
 @attrs.frozen
 class Cost:
-    """What one network costs for one batch."""
+    """The cost of one network for one batch."""
 
     parameters: int
     forward_flops: int
-    """Of convolutions and matrix products; a multiplication with an addition counts as two."""
+    """Floating-point operations of convolutions and matrix products; one multiplication and addition counts as two."""
     forward_s: float
-    """Evaluation, without graph."""
+    """Seconds of a forward pass in evaluation mode, without graph."""
     training_s: float
-    """Forward and backward to the weights and the input."""
+    """Seconds of a forward pass and a backward pass to weights and input."""
     peak_bytes: int
-    """Of weights, gradients and all tensors between, forward and backward."""
+    """Most memory at a time, of weights, gradients and all tensors of a forward and a backward pass."""
 
 
 def slot_of(recipe: Recipe, name: str, registry: Registry) -> Slot:
@@ -73,6 +73,8 @@ def slot_of(recipe: Recipe, name: str, registry: Registry) -> Slot:
     own = recipe.networks[name]
     candidates = {f"{registry.name_of(type(own))}, as in {recipe.name}": own}
     misfits = {}
+
+    # Every other component of the kind, with its default options
     for entry in registry.entries(own.kind):
         try:
             component: Any = registry.find(entry.name, entry.kind)
@@ -90,7 +92,15 @@ def slot_of(recipe: Recipe, name: str, registry: Registry) -> Slot:
 
 
 def costs(slot: Slot, batch: int, device: torch.device, rounds: int) -> dict[str, Cost]:
-    """Measure every candidate of a slot on one batch; times are medians over interleaved rounds.
+    """Measure every candidate of a slot on one batch of normal numbers, squashed to [-1, 1] by tanh.
+
+    Args:
+        slot: from ``slot_of``.
+        batch: samples in the batch.
+        device: where to compute.
+        rounds: a time is the median over so many interleaved rounds.
+
+    Returns: label of the candidate to its cost.
 
     Raises:
         RunError: the device's memory is too small for the batch.
@@ -102,14 +112,17 @@ def costs(slot: Slot, batch: int, device: torch.device, rounds: int) -> dict[str
     try:
         x = torch.from_numpy(Draws(recipe.training.seed).normal("bench", batch, *joined(source))).to(device).tanh()
         for label, spec in slot.candidates.items():
+            # Build the candidate and count what needs no clock.
             before = _allocated(device)
             networks = build_networks(_with(recipe, slot.name, spec), [slot.name]).to(device)
             network = networks[slot.name]
             run = partial(networks.run, slot.name, places=tuple(source))
             forward, training = _calls(network, run, x, recipe.training.precision == "bf16")
-            training()  # what is kept for good is allocated now
+            training()  # so that memory which stays allocated, such as that of libraries, is not measured below
             sizes[label] = (_parameters(network), _flops(forward), _peak_bytes(network, training, device, before))
             calls |= {f"{label} forward": forward, f"{label} training": training}
+
+        # Time all candidates together.
         taken = interleaved(calls, device, rounds)
     except (MemoryError, RuntimeError) as error:
         if not ran_out(error):
@@ -156,7 +169,10 @@ def _calls(
 
 
 def interleaved(calls: Mapping[str, Callable[[], object]], device: torch.device, rounds: int) -> dict[str, float]:
-    """Median seconds of each call. Each round times every call once, so what disturbs one disturbs all."""
+    """Name of the call to its median seconds.
+
+    Each round times every call once, so a disturbance of the machine hits all calls alike.
+    """
     repeats = {name: _repeats(call, device) for name, call in calls.items()}
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
@@ -166,12 +182,12 @@ def interleaved(calls: Mapping[str, Callable[[], object]], device: torch.device,
 
 
 def _repeats(call: Callable[[], object], device: torch.device) -> int:
-    _seconds(call, device)  # the first call of all also compiles and allocates
+    _seconds(call, device)  # not counted, since the first call also compiles and allocates
     return math.ceil(LONG_ENOUGH_S / max(_seconds(call, device), 1e-6))
 
 
 def _seconds(call: Callable[[], object], device: torch.device, repeats: int = 1) -> float:
-    """Seconds of one of ``repeats`` calls in a row, the device's work included."""
+    """Seconds of one call, the device's work included, as the mean of ``repeats`` calls in a row."""
     _synchronize(device)
     began = time.perf_counter()
     for _ in range(repeats):
@@ -187,7 +203,7 @@ def _synchronize(device: torch.device) -> None:
 
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """Let torch compute with so many threads; None leaves its choice."""
+    """A context in which torch computes with ``count`` threads; None leaves torch's own choice."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
@@ -200,9 +216,10 @@ def threads(count: int | None) -> Iterator[None]:
 
 
 class FlopCount(TorchDispatchMode):
-    """Count the arithmetic of convolutions and matrix products, their first and second derivatives included.
+    """Counts the floating-point operations of convolutions and matrix products, first and second derivatives included.
 
-    torch's own ``FlopCounterMode`` also tells modules apart, and fails where one calls ``torch.autograd.grad``.
+    torch's ``FlopCounterMode`` is not used: it also counts for each module, and fails where a module calls
+    ``torch.autograd.grad``.
     """
 
     def __init__(self) -> None:
@@ -226,9 +243,9 @@ def _flops(call: Callable[[], None]) -> int:
 
 
 class LiveBytes(TorchDispatchMode):
-    """Follow the memory of tensors that operators make, until the last reference to it is gone.
+    """Follows the memory of the tensors that operators make, from there to the end of the last reference to it.
 
-    What an operator needs only while it runs is not seen; torch does not report it on a CPU.
+    Memory that an operator needs only while it runs is not counted, since torch does not report it on a CPU.
     """
 
     def __init__(self) -> None:
@@ -253,6 +270,7 @@ class LiveBytes(TorchDispatchMode):
 
 
 def _peak_bytes(network: nn.Module, training: Callable[[], None], device: torch.device, before: int) -> int:
+    """Most memory at a time in one call of ``training``; ``before`` is what was allocated before the network was."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         training()

@@ -1,4 +1,4 @@
-"""What the networks of several plugins are made of."""
+"""Layers that the networks of several plugins share."""
 
 from __future__ import annotations
 
@@ -10,23 +10,29 @@ from torch import Tensor, nn
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 NEGATIVE_SLOPE = 0.2
-"""Of every leaky ReLU of the shipped networks, as torch names it: what a value below zero is multiplied by."""
+"""Slope below zero of every leaky ReLU of the shipped networks; torch's name for it."""
 _Layer = TypeVar("_Layer", nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class PixelNorm(nn.Module):
-    """Scale each pixel's channels to mean square 1; zero stays zero (Karras et al. 2018, Sec. 4.2)."""
+    """Pixelwise normalisation (Karras et al. 2018, arXiv:1710.10196, Sec. 4.2) of (B, C, *S).
+
+    ``b = a / sqrt(mean over channels of a^2 + 1e-6)`` at each pixel; the paper has 1e-8. Zero stays zero.
+    """
 
     def forward(self, x_BCS: Tensor) -> Tensor:
         return x_BCS * torch.rsqrt(x_BCS.square().mean(dim=1, keepdim=True) + 1e-6)
 
 
 def he_weights(layer: _Layer, slope: float = NEGATIVE_SLOPE) -> _Layer:
-    """Draw weights anew for a leaky ReLU of this slope (He et al. 2015); biases stay torch's, small and random.
+    """Draw the weights of a layer anew, for a leaky ReLU after it (He et al. 2015, arXiv:1502.01852, equation 15).
+
+    They are normal with variance ``2 / ((1 + slope^2) n)``, where n is the number of inputs of one output. Biases stay
+    as torch drew them, small and random.
 
     Args:
         layer: linear or convolutional; changed in place.
-        slope: of the leaky ReLU below zero.
+        slope: slope of the leaky ReLU below zero.
 
     Returns: the layer.
     """
@@ -35,13 +41,18 @@ def he_weights(layer: _Layer, slope: float = NEGATIVE_SLOPE) -> _Layer:
 
 
 def convolution(inputs: int, outputs: int, rank: int, stride: int = 1) -> Any:
-    """A convolution over ``rank`` axes, one to three: it keeps each side with 3 taps, or at stride 2 halves it with 4,
-    which see every value equally often."""
+    """A convolution that keeps or halves each side, with torch's weights.
+
+    Args:
+        inputs, outputs: channels.
+        rank: spatial dimensions, one to three.
+        stride: 1 keeps each side, with 3 taps. 2 halves it, with 4 taps, which see every value equally often.
+    """
     return _CONVOLUTIONS[rank](inputs, outputs, kernel_size=3 if stride == 1 else 4, stride=stride, padding=1)
 
 
 def doubling(inputs: int, outputs: int, rank: int) -> nn.Module:
-    """What doubles each side of a map: nearest neighbours, a convolution, ``PixelNorm``, a leaky ReLU.
+    """A block that doubles each side of a map: nearest neighbours, a convolution, ``PixelNorm``, a leaky ReLU.
 
     Args:
         inputs, outputs: channels.
@@ -53,15 +64,18 @@ def doubling(inputs: int, outputs: int, rank: int) -> nn.Module:
 
 
 def halving(inputs: int, outputs: int, sides: Sequence[int]) -> tuple[nn.Module, list[int]]:
-    """A convolution that halves each side of 8 or more, and the sides after it; see ``halvings`` for how many to take.
+    """A convolution that halves each side of 8 pixels or more and keeps shorter ones. ``halvings`` says how many a
+    network takes.
 
-    Its 4 taps at stride 2 see every pixel equally often. With 3 taps the gradient that reaches an image would alternate
-    with the pixels' parity, and a generator that follows it, above all one that interlaces sub-images, would learn the
-    grid.
+    It has 4 taps at stride 2, which see every pixel equally often. With 3 taps, the gradient that reaches an image
+    would alternate from pixel to pixel. A generator that follows it would learn this grid, above all one that
+    interlaces sub-images.
 
     Args:
         inputs, outputs: channels.
-        sides: spatial sizes, one to three.
+        sides: spatial sizes in pixels, one to three.
+
+    Returns: the layer, and the sides after it.
     """
     kernel = tuple(4 if side >= 8 else 3 for side in sides)
     stride = tuple(2 if side >= 8 else 1 for side in sides)

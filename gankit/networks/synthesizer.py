@@ -16,7 +16,7 @@ from gankit.recipe.recipe import Edge, Recipe
 
 
 class Networks(nn.Module):
-    """The networks of a recipe by name, and the graph that turns latents into modalities."""
+    """The networks of a recipe by name, and the modality graph that turns latents into modalities."""
 
     def __init__(self, recipe: Recipe, modules: Mapping[str, nn.Module]):
         super().__init__()
@@ -40,12 +40,18 @@ class Networks(nn.Module):
         }
 
     def run(self, name: str, x: Tensor, places: tuple[str, ...]) -> Tensor:
-        """Run one network on what was taken from these places, ``(B, ...)``; a network that couples places is told
-        which. The result has the type of ``x``, also where autocast computes in another.
+        """Run one network.
+
+        Args:
+            name: name of the network.
+            x: what it reads, (B, ...); several places are concatenated along channels.
+            places: the places that ``x`` is of. A network that couples places is told which.
+
+        Returns: what the network makes, (B, ...), in the type of ``x`` even where autocast computes in another.
 
         Raises:
-            PluginError: the network fails, or its result is no tensor of real numbers, on the device of ``x``, of the
-                shape of the network's target.
+            PluginError: the network fails, or returns something else than a tensor of real numbers, on the device of
+                ``x`` and of the shape of the network's target.
         """
         where, spec = f"networks.{name}", self.recipe.networks[name]
         told = places if spec.couples_places else ()
@@ -63,20 +69,25 @@ class Networks(nn.Module):
         return result.to(x.dtype)
 
     def apply_edge(self, edge: Edge, places: Mapping[str, Tensor]) -> Tensor:
-        """Run one network on the places it reads, taken together along channels."""
+        """Run the network of an edge on the places that it reads; ``places`` maps place to tensor (B, ...)."""
         return self.run(edge.network, together(places, edge.from_), edge.from_)
 
     def synthesize(self, latent_BZ: Tensor, wanted: Collection[str] | None = None) -> dict[str, Tensor]:
-        """Latents (B, Z) to modalities (B, C, *S) in [-1, 1], by walking the graph.
+        """Turn latents into modalities by running the graph.
 
         Args:
-            latent_BZ: draws of the prior, or encodings.
-            wanted: modalities to make, with what they are made from; default: all.
+            latent_BZ: draws of the prior or encodings, (B, Z).
+            wanted: modalities to make; default: all. Those that they are made from are made too.
+
+        Returns: modality to (B, C, *S) in [-1, 1], for all that were made.
         """
+        # 1. From the end of the graph to its begin: what is needed for what is wanted?
         places = {LATENT: latent_BZ}
         needed = set(self.recipe.modalities if wanted is None else wanted)
         for edge, modalities in reversed(self._edges):
             needed |= set(edge.from_) if needed & set(modalities) else set()
+
+        # 2. From its begin to its end: run the edges that make something needed.
         for edge, modalities in self._edges:
             if not needed & set(modalities):
                 continue
@@ -87,12 +98,12 @@ class Networks(nn.Module):
 
 
 def _is_whole(x: Tensor, source: Shapes, told: tuple[str, ...]) -> bool:
-    """Whether ``x`` has the shape that a network is built for, so is no part of it, such as a crop."""
+    """Whether ``x`` has the full shape that a network is built for. A crop has not, and then the result has not."""
     return tuple(x.shape[1:]) == joined({place: source[place] for place in told or source})
 
 
 def found(value: object) -> str:
-    """What was found where a tensor was expected, for messages."""
+    """A value in words, for messages, where a tensor was expected: its shape, or its type."""
     if not isinstance(value, Tensor):
         return f"{type(value).__name__} {value!r}" if isinstance(value, int | float) else type(value).__name__
     kind = "" if value.is_floating_point() else f"{str(value.dtype).removeprefix('torch.')} "
@@ -100,20 +111,23 @@ def found(value: object) -> str:
 
 
 def together(places: Mapping[str, Tensor], names: tuple[str, ...]) -> Tensor:
-    """One place as it is, or several concatenated along channels."""
+    """The tensor of one place as it is, or those of several places concatenated along channels, (B, C1 + C2, *S)."""
     return places[names[0]] if len(names) == 1 else torch.cat([places[name] for name in names], dim=1)
 
 
 def build_networks(recipe: Recipe, names: Iterable[str] | None = None) -> Networks:
-    """Build networks on the CPU with weights drawn from (training.seed, network name), in whatever order.
+    """Build networks on the CPU.
+
+    The weights of a network are drawn from (training.seed, name of the network), so they do not depend on which other
+    networks are built, or in which order. torch's random state is put back.
 
     Args:
         recipe: a checked recipe.
         names: which networks; default: all.
 
     Raises:
-        PluginError: a ``build`` takes other arguments, fails, or returns no module, or one whose weights are not
-            float32 on the CPU.
+        PluginError: the ``build`` of a component takes other arguments, fails, or returns no module or one whose
+            weights are not float32 on the CPU.
     """
     modules = {}
     with torch.random.fork_rng(devices=[]):

@@ -46,9 +46,7 @@ class Registry:
             entries: components, each name once in its namespace.
             failures: what of the plugins was left out, for messages about unknown names.
         """
-        self._entries: dict[tuple[str, str], RegisteredComponent] = {
-            (entry.kind, entry.name): entry for entry in entries
-        }
+        self._entries = {(entry.kind, entry.name): entry for entry in entries}
         self._failures = tuple(failures)
         self._used: dict[type[Component], str] = {}
         self._plugin = "unnamed plugin"

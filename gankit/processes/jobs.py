@@ -55,7 +55,7 @@ def cores() -> int:
 
 
 def sharing_cores(at_once: int) -> dict[str, str]:
-    """The environment of jobs of which ``at_once`` share the cores. Variables that the user has set keep their value."""
+    """The environment of jobs of which ``at_once`` share the cores. Variables that the user has set stay."""
     share = {"OMP_NUM_THREADS": str(max(1, cores() // at_once)), "OMP_WAIT_POLICY": "PASSIVE"}
     return {**share, **os.environ}
 

@@ -1,1 +1,1 @@
-"""Runs: the directory of a run, the model it leaves, and what is made with one."""
+"""Runs: the directory of a run, its trained model, and what is made with a model."""

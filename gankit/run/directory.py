@@ -1,4 +1,4 @@
-"""The run directory: what is where, who may write, and what belongs to which step."""
+"""The run directory: where its files are, who may write them, and which step they belong to."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ MAY_CHANGE = {
     "training.sample_every",
     "training.track",
 }
-"""Keys that may differ when a run goes on: they change what is kept, or how it is computed, not what."""
+"""Keys that may differ when a run is resumed. They change what is kept or how it is computed, not the result."""
 
 LAST_ROWS = 1 << 14
-"""Bytes that hold at least the last row of ``metrics.jsonl``."""
+"""Bytes at the end of ``metrics.jsonl`` that have at least its last row."""
 
 
 @attrs.frozen
@@ -60,10 +60,12 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory; the lock goes with the process, however it ends.
+        """A context that holds the directory, so that no other process writes to it.
+
+        A directory that did not exist before, and in which nothing was kept, is removed at the end.
 
         Raises:
-            RunError: another process holds it, or the place cannot be written.
+            RunError: another process holds the directory, or it cannot be written.
         """
         found = self.path.exists()
         try:
@@ -85,7 +87,10 @@ class RunDirectory:
         return sorted((self.path / "checkpoints").glob("step-*.safetensors"), key=_step_of, reverse=True)
 
     def prune(self, step: int, keep: int) -> None:
-        """Remove all but the newest checkpoints up to a step; later ones did not verify when the run resumed."""
+        """Remove all checkpoints but the ``keep`` newest of those up to a step.
+
+        Checkpoints of later steps go too: the run was resumed before them, because they did not verify.
+        """
         checkpoints = self.checkpoints()
         kept = [path for path in checkpoints if _step_of(path) <= step][:keep]
         for path in set(checkpoints) - set(kept):
@@ -97,7 +102,7 @@ class RunDirectory:
         """Make sure that the directory is new or holds a run of this recipe.
 
         Raises:
-            InputError: it belongs to another recipe; the message names the keys that differ.
+            InputError: it has a run of another recipe; the message names the keys that differ.
         """
         if self.recipe.exists() and (differing := differences(self.locked_recipe(), document)):
             listed = "\n".join(f"  {line}" for line in differing)
@@ -110,7 +115,7 @@ class RunDirectory:
         """Make sure that the directory is new or its run began with a cohort of this content.
 
         Raises:
-            InputError: it began with another; what training goes on with would not be what it began with.
+            InputError: its run began with another cohort, so it cannot be resumed with this one.
         """
         if self.provenance().get("cohort", digest) != digest:
             raise InputError(
@@ -119,18 +124,18 @@ class RunDirectory:
             )
 
     def lock_recipe(self, document: Document, provenance: Mapping[str, Any]) -> None:
-        """Write the completed recipe and where its run came from."""
+        """Write the completed recipe, and under ``provenance`` the versions, device and cohort of its run."""
         text = toml_text({**document, "provenance": dict(provenance)})
         write_text(self.recipe, f"# The complete recipe of this run. To resume, run the same command again.\n{text}")
 
     def locked_recipe(self) -> Document:
-        """The recipe of the run as it was completed, without provenance. Raises InputError: not a run directory."""
+        """The completed recipe of the run, without provenance. Raises InputError: not a run directory, or damaged."""
         document = self._read_lock()
         document.pop("provenance", None)
         return document
 
     def provenance(self) -> dict[str, Any]:
-        """What the run was last started with, nothing where it has not begun."""
+        """Versions, device and cohort with which the run was last started; an empty mapping where it has not begun."""
         return self._read_lock().get("provenance", {}) if self.recipe.exists() else {}
 
     def _read_lock(self) -> Document:
@@ -144,7 +149,7 @@ class RunDirectory:
     # Metrics ----------------------------------------------------------------------------------------------
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
-        """Add one line to ``metrics.jsonl``."""
+        """Add one line to ``metrics.jsonl``. Raises RunError: it cannot be written."""
         try:
             with self.metrics.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
@@ -166,7 +171,7 @@ class RunDirectory:
         return rows
 
     def logged_step(self) -> int:
-        """The newest logged step, read from the end of the file alone; 0 before the first."""
+        """The newest logged step, or 0 where none is. Reads only the end of the file."""
         try:
             with self.metrics.open("rb") as file:
                 file.seek(max(0, self.metrics.stat().st_size - LAST_ROWS))
@@ -176,11 +181,11 @@ class RunDirectory:
             return 0
 
     def wall_s(self) -> float | None:
-        """Seconds that the logged steps took, over resumes; None where no row says."""
+        """Seconds that the logged steps took, all resumed parts together; None where no row says."""
         return next((row["wall_s"] for row in reversed(self.read_metrics()) if "wall_s" in row), None)
 
     def rewind_metrics(self, step: int) -> None:
-        """Drop the rows after a step, which will be made again."""
+        """Remove the rows after a step, since those steps will be run again."""
         rows = [row for row in self.read_metrics() if row.get("step", 0) <= step]
         if self.metrics.exists():
             write_bytes(self.metrics, "".join(json.dumps(row) + "\n" for row in rows).encode())
@@ -192,7 +197,7 @@ def _step_of(path: Path) -> int:
 
 
 def differences(old: Document, new: Document) -> list[str]:
-    """One line a key that differs and may not; see ``MAY_CHANGE``."""
+    """One line for each key that differs between two completed recipes, without those of ``MAY_CHANGE``."""
     before, after = dict(_flat(old, "")), dict(_flat(new, ""))
     order = dict.fromkeys([*before, *after])
     return [

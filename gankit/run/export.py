@@ -1,4 +1,4 @@
-"""Synthetic slices as files of other formats: a folder for each slice, and a note of what made them."""
+"""Synthetic slices as files of other formats: a folder for each slice, and a note on what made them."""
 
 from __future__ import annotations
 
@@ -22,31 +22,32 @@ if TYPE_CHECKING:
     from gankit.run.model import Model
 
 NOTE = "export.json"
-"""The file of an export that says what all of it is; what has another one, or none, is not written to."""
+"""The file of an export that says what made it. A folder with other files, but without this note, is not written to."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class SyntheticSlice:
-    """One synthetic slice in all its modalities, with what a format may say of it."""
+    """One synthetic slice with all its modalities, and what an export format may say about it."""
 
     images: Mapping[str, np.ndarray]
     """Modality to (C, *S) float32 in the modality's unit."""
     modalities: Mapping[str, ModalitySpec]
-    """Unit, range and window of each."""
+    """Modality to its unit, range and window."""
     spacing_mm: Mapping[str, tuple[float, float]]
-    """Modality to the size of a pixel along the last two axes; a modality of unknown size is not in it."""
+    """Modality to the size of a pixel along the last two axes, (rows, columns) in mm; without those of unknown size."""
     recipe: str
     """Name of the model's recipe."""
     step: int
-    """Training steps behind the model."""
+    """Training steps of the model."""
     digest: str
-    """Of the model file."""
+    """Digest of the model file."""
     seed: int
+    """Seed of the latents."""
     index: int
-    """The slice follows from the model, the seed and this number alone."""
+    """Number of the slice, from 0. The slice is a function of model, seed and index."""
 
     def statement(self) -> str:
-        """In words that it is synthetic, and by which model; two sentences of plain ASCII."""
+        """Two sentences of plain ASCII that say that the slice is synthetic and which model made it."""
         return (
             "SYNTHETIC image, no patient was scanned."
             f" Made by gankit {version('gankit')} with model {self.recipe}, {self.step} training steps,"
@@ -54,11 +55,12 @@ class SyntheticSlice:
         )
 
     def window(self, modality: str) -> tuple[float, float]:
-        """Values shown black and white."""
+        """The values, in the modality's unit, that are shown black and white."""
         return self.modalities[modality].window or self.modalities[modality].range
 
 
 Encode = Callable[[SyntheticSlice], Mapping[str, bytes]]
+"""The function of an export format: a slice to file name, without a folder, and bytes."""
 
 
 def find_format(name: str, plugins: Plugins) -> Encode:
@@ -78,7 +80,15 @@ def find_format(name: str, plugins: Plugins) -> Encode:
 def synthetic_slices(
     model: Model, count: int, seed: int, spacing_mm: float | None, advance: Callable[[int], None]
 ) -> Iterator[SyntheticSlice]:
-    """``count`` slices of a model, all with square pixels of this size where one is given."""
+    """Yield ``count`` slices of a model.
+
+    Args:
+        model: from ``load_model``.
+        count: number of slices, at least 1.
+        seed: seed of the latents.
+        spacing_mm: side of a pixel of every modality; default: that of the slices that the model was trained on.
+        advance: called with the number of slices that are sampled.
+    """
     recipe = model.recipe
     images = model.sample(count, seed, advance)
     own = model.spacing_mm if spacing_mm is None else dict.fromkeys(recipe.modalities, (spacing_mm, spacing_mm))
@@ -98,12 +108,20 @@ def synthetic_slices(
 def export(
     slices: Iterator[SyntheticSlice], count: int, format: str, encode: Encode, folder: Path, plugin: str
 ) -> None:
-    """Write slices, each in a folder of its own. The same export again completes one that was cut short.
+    """Write slices, each in a folder of its own. Running the same export again completes one that was cut short.
+
+    Args:
+        slices: from ``synthetic_slices``.
+        count: how many there are, for the note.
+        format: name of the format, for the note and for messages.
+        encode: from ``find_format``.
+        folder: where to write; it is new, empty, or has this export.
+        plugin: name of the plugin that offers the format, for messages.
 
     Raises:
-        InputError: the folder holds anything but this very export, or the format cannot hold the slices.
+        InputError: the folder has other files than this export's, or the format cannot hold the slices.
         PluginError: the format fails, or returns something else than files.
-        RunError: the place cannot be written.
+        RunError: the folder cannot be written.
     """
     for synthetic in slices:
         files = _encoded(encode, synthetic, f"`format` {format}", f"plugin {plugin!r}")
@@ -143,7 +161,7 @@ def _note(first: SyntheticSlice, count: int, format: str) -> dict[str, Any]:
 
 
 def _claim(folder: Path, note: Mapping[str, Any]) -> None:
-    """Make the folder this export's own, or see that it is."""
+    """Write the note into a new or empty folder. Raises InputError: the folder has files of something else."""
     text = json.dumps(note, indent=2) + "\n"
     path = folder / NOTE
     if folder.is_dir() and any(folder.iterdir()):

@@ -22,10 +22,16 @@ from gankit.run.model import Model, load_model
 
 
 def slerp(start_Z: Tensor, end_Z: Tensor, fractions_T: Tensor) -> Tensor:
-    """Latents (T, Z) on the great circle from ``start_Z`` to ``end_Z`` (Shoemake 1985), lengths in proportion.
+    """Spherical linear interpolation between two latents (Shoemake 1985, "Animating rotation with quaternion curves").
 
-    ``(sin((1 - t) Ω) start + sin(t Ω) end) / sin Ω`` with Ω the angle between the two; a straight line where they
-    are parallel.
+    ``(sin((1 - t) Ω) start + sin(t Ω) end) / sin Ω``, where Ω is the angle between the two. Where they are parallel or
+    opposite, it is a straight line. Latents of different length are interpolated in length too.
+
+    Args:
+        start_Z, end_Z: latents, (Z,).
+        fractions_T: values of t in [0, 1], (T,).
+
+    Returns: (T, Z).
     """
     cosine = torch.nn.functional.cosine_similarity(start_Z, end_Z, dim=0).clamp(-1, 1)
     angle = torch.arccos(cosine)
@@ -37,14 +43,15 @@ def slerp(start_Z: Tensor, end_Z: Tensor, fractions_T: Tensor) -> Tensor:
 
 @attrs.frozen(eq=False)
 class Interpolation:
-    """Two real slices at the ends and what the synthesizer makes on the way between their encodings."""
+    """Two real slices, and what the synthesizer makes on the way from the encoding of one to that of the other."""
 
     ends: tuple[int, int]
-    """The two slices of the cohort."""
+    """Indices of the two slices in the cohort."""
     of_test: bool
-    """Whether they are of its test split; a cohort whose test split has fewer than two such slices gives others."""
+    """Whether both are of the test split. They are not where it has fewer than two slices that can be used."""
     images: dict[str, np.ndarray]
-    """Modality to (between + 4, C, *S) in the modality's unit: slice, its encoding, between, encoding, slice."""
+    """Modality to (between + 4, C, *S) in the modality's unit, in this order: the first slice; what is made from its
+    encoding; what is made from the latents between; what is made from the encoding of the last slice; that slice."""
 
 
 def interpolate(
@@ -59,21 +66,22 @@ def interpolate(
 ) -> Interpolation:
     """Interpolate on the sphere between the encodings of two real slices (Wang et al., Fig. 6).
 
-    The slices are two test slices that have every modality and the label that the synthesizer makes. Where the test
-    split has fewer than two, they are of any split.
+    Usable slices are test slices that have every modality and the label that the synthesizer makes. Where the test
+    split has fewer than two of them, those of any split are usable.
 
     Args:
         model: a model, or what ``load_model`` takes: a run directory, a model file, or the name of a shipped model.
         out: PNG to write; default: none.
-        between: latents between the two.
-        pair: the two slices, counted from 0 among such slices; default: the first and the last.
+        between: number of latents between the two encodings, at least 1.
+        pair: the two slices, counted from 0 among the usable ones; default: the first and the last.
         cohort: where the slices are from; default: the cohort of the model's recipe.
         device: "auto", "cpu", "cuda" or "cuda:N", for a model that is loaded here.
         plugins: what is installed; default: load it.
 
     Raises:
-        InputError: neither a run nor a model, it has no encoder, the cohort does not fit, the slices do not exist, or
-            the file's name is not that of a PNG.
+        InputError: ``model`` is neither a run nor a model, it has no encoder, the slices do not exist, or the name of
+            ``out`` does not end in .png.
+        CohortError: the cohort does not fit the recipe.
         RunError: the file cannot be written.
     """
     if out is not None and Path(out).suffix.lower() != ".png":
@@ -105,7 +113,7 @@ def _interpolated(model: Model, cohort: Cohort, between: int, pair: tuple[int, i
 
 
 def _sheet(found: Interpolation, recipe: Recipe) -> bytes:
-    """The slices as a PNG: the real ones in panels of their own."""
+    """The slices as a PNG, with each of the two real ones in a panel of its own."""
     first, last = found.ends
     between = len(next(iter(found.images.values()))) - 4
     parts = {
@@ -118,6 +126,8 @@ def _sheet(found: Interpolation, recipe: Recipe) -> bytes:
 
 
 def _chosen(cohort: Cohort, recipe: Recipe, pair: tuple[int, int] | None) -> tuple[int, int]:
+    """Indices of the two slices in the cohort; ``pair`` counts among the usable ones. See ``interpolate``."""
+    # Which slices are usable?
     keep = np.all([cohort.modalities[name].present for name in recipe.modalities], axis=0)
     wanted = recipe.approached_label()
     for label, value in wanted.items():
@@ -127,6 +137,8 @@ def _chosen(cohort: Cohort, recipe: Recipe, pair: tuple[int, int] | None) -> tup
     described = "".join(f" with {label!r} = {value}" for label, value in wanted.items())
     if len(indices) < 2:
         raise InputError(f"two complete slices{described} are needed, the cohort has {len(indices)}")
+
+    # Which two of them?
     first, second = pair or (0, len(indices) - 1)
     if not all(0 <= index < len(indices) for index in (first, second)):
         raise InputError(

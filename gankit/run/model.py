@@ -1,4 +1,4 @@
-"""A trained synthesizer: one file, or a run, to images."""
+"""A trained synthesizer: its file, and the images that it makes."""
 
 from __future__ import annotations
 
@@ -26,35 +26,43 @@ from gankit.run.targets import model_file
 
 FORMAT = "gankit-model-2"
 CHUNK = 64
-"""Latents that go through the graph at a time."""
+"""Latents, or slices, that go through the networks at a time."""
 
 
 @attrs.frozen(eq=False)
 class Model:
-    """A synthesizer ready to sample."""
+    """A trained synthesizer, with its encoder where the recipe has one, ready to sample."""
 
     recipe: Recipe
     networks: Networks
     step: int
-    """Training steps behind it."""
+    """Training steps of the model."""
     digest: str = ""
-    """Of the file that it was loaded from."""
+    """Digest of the file that the model was loaded from; empty where it was not loaded."""
     spacing_mm: Mapping[str, tuple[float, float]] = attrs.field(factory=dict)
-    """Modality to the size of its pixels along the last two axes, from the slices it was trained on, where known."""
+    """Modality to the size of a pixel along the last two axes, (rows, columns) in mm, from the slices that the model
+    was trained on; without modalities of unknown size."""
 
     def latents(self, count: int, seed: int) -> Tensor:
-        """``count`` draws from the prior, (N, Z); the first of them do not depend on how many follow."""
+        """``count`` draws from the prior, (N, Z) float32. A draw depends on seed and index alone, not on ``count``."""
         drawn = [Draws(seed, index).normal("sample", self.recipe.latent.dim) for index in range(count)]
         return torch.from_numpy(np.stack(drawn))
 
     @torch.inference_mode()
     def synthesize(self, latent_NZ: Tensor, advance: Callable[[int], None] = lambda done: None) -> dict[str, Tensor]:
-        """Latents (N, Z) to each modality (N, C, *S) in the modality's unit; ``advance`` is told how many are done."""
+        """Turn latents into images.
+
+        Args:
+            latent_NZ: latents, (N, Z).
+            advance: called with the number of latents that are done.
+
+        Returns: modality to (N, C, *S) float32 on the CPU, in the modality's unit.
+        """
         made = self._network_values(latent_NZ, advance)
         return {name: spec.to_units(made[name]) for name, spec in self.recipe.modalities.items()}
 
     def _network_values(self, latent_NZ: Tensor, advance: Callable[[int], None]) -> dict[str, Tensor]:
-        """The same in [-1, 1], as networks make them."""
+        """The same as ``synthesize``, but in [-1, 1]."""
         device = next(self.networks.parameters()).device
         chunks = []
         for number, chunk in enumerate(latent_NZ.split(CHUNK)):
@@ -64,7 +72,13 @@ class Model:
 
     @torch.inference_mode()
     def encode(self, images: Mapping[str, Tensor]) -> Tensor:
-        """Slices (N, C, *S) by modality, in the modality's unit, to their latents (N, Z).
+        """Turn images into latents.
+
+        Args:
+            images: modality to (N, C, *S) in the modality's unit, at the recipe's size; at least those that the encoder
+                reads.
+
+        Returns: latents, (N, Z) float32 on the CPU.
 
         Raises:
             InputError: the recipe has no encoder.
@@ -80,7 +94,16 @@ class Model:
         return torch.cat(chunks).float().cpu()
 
     def sample(self, n: int, seed: int = 0, advance: Callable[[int], None] = lambda done: None) -> dict[str, Tensor]:
-        """``n`` synthetic slices: modality to (n, C, *S) in the modality's unit, from (seed, index) alone.
+        """Draw synthetic slices.
+
+        A slice depends on seed and index alone, not on ``n``, except for rounding, since networks run on batches.
+
+        Args:
+            n: number of slices, at least 1.
+            seed: seed of the latents, >= 0.
+            advance: called with the number of slices that are made.
+
+        Returns: modality to (n, C, *S) float32 on the CPU, in the modality's unit.
 
         Raises:
             InputError: ``n`` is below 1.
@@ -99,15 +122,17 @@ class Model:
     ) -> SliceDataset:
         """``n`` synthetic slices as a ``torch.utils.data.Dataset`` of {modality: (C, *S) float32, "label": 0 or 1}.
 
-        They are those of ``sample(n, seed)``, made at once and kept in memory. A slice does not depend on how many
-        there are, but for rounding, since networks run on batches. The label is the one that training approached, of
-        which all slices have the value; where pools have none, or differ, items are without. Joined to real slices,
+        The slices are those of ``sample(n, seed)``, made now and kept in memory. All have the same label: that of the
+        pools that training approached. Where these pools have no label, or different ones, items have no "label".
+        To train on real and synthetic slices together, write
         ``torch.utils.data.ConcatDataset([model.dataset(500), cohort.dataset("train", model.recipe)])``.
 
         Args:
-            units: values in the modality's unit; default: in [-1, 1], as networks see them.
-            modalities: those wanted; default: all.
-            advance: is told how many slices are made.
+            n: number of slices, at least 1.
+            seed: seed of the latents, >= 0.
+            units: give values in the modality's unit; default: in [-1, 1], as networks see them.
+            modalities: which ones; default: all.
+            advance: called with the number of slices that are made.
 
         Raises:
             InputError: ``n`` is below 1, or there is no such modality.
@@ -121,7 +146,7 @@ class Model:
         return SliceDataset(images, None if value is None else torch.full((n,), value))
 
     def cohort(self, n: int, seed: int = 0, advance: Callable[[int], None] = lambda done: None) -> Cohort:
-        """``n`` synthetic slices as a cohort marked synthetic, each its own patient."""
+        """The slices of ``sample(n, seed)`` as a cohort marked synthetic, in which each slice is a patient of its own."""
         images = self.sample(n, seed, advance)
         sizes = {size for spacing in self.spacing_mm.values() for size in spacing}
         return Cohort(
@@ -150,8 +175,20 @@ def save_model(
     step: int,
     spacing_mm: Mapping[str, tuple[float, float]] = {},
 ) -> None:
-    """Write the synthesizer and the encoder, with the recipe and the pixels' sizes in the metadata; which trackers
-    watched the training leaves no trace in it."""
+    """Write the synthesizer, and the encoder where there is one, with the recipe in the metadata.
+
+    ``training.track`` is left out of the recipe, so trackers do not change the file.
+
+    Args:
+        path: the file.
+        networks: the averaged networks.
+        document: the completed recipe as plain tables.
+        step: training steps done.
+        spacing_mm: see ``Model``.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
     training = {key: value for key, value in document["training"].items() if key != "track"}
     document = {**document, "training": training}
     names = _stored(networks.recipe)
@@ -166,21 +203,26 @@ def _stored(recipe: Recipe) -> tuple[str, ...]:
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Plugins | None = None) -> Model:
-    """Load a synthesizer.
+    """Load a trained synthesizer.
 
     Args:
-        path: ``model.safetensors``, a run directory, or the name of a shipped model.
+        path: a file ``model.safetensors``, a run directory, or the name of a shipped model.
+        device: "auto", "cpu", "cuda", "cuda:N", or a torch device.
+        plugins: what is installed; default: load it.
 
     Raises:
-        InputError: neither a model file nor a run that has one; another file of gankit's, or a recipe.
-        CheckpointError: the file does not verify.
+        InputError: there is no such file or run, the run has no model yet, or the file is not a model.
+        CheckpointError: the file does not verify, or its weights do not fit its recipe.
         RecipeError: the recipe in it does not fit the installed plugins.
     """
+    # Find the file.
     where = choose_device(device) if isinstance(device, str) else device
     plugins = plugins or load_plugins()
     if (file := model_file(Path(path), plugins)) is None:
         file = Path(path)
-        _refuse_another_kind(file)  # a damaged file says nothing of its kind: reading it tells
+        _refuse_another_kind(file)  # a damaged file passes here, and is refused when it is read
+
+    # Read it, and build its networks.
     tensors, header = read_tensors(file, FORMAT)
     recipe = check_document(Layers(header["recipe"], {}), str(file), plugins)
     networks = build_networks(recipe, _stored(recipe))

@@ -1,4 +1,4 @@
-"""What a model file or a run says of itself, read without torch."""
+"""What a model file or a run says about itself, read without torch."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from gankit.run.directory import RunDirectory
 
 
 def model_file(path: Path, plugins: Plugins) -> Path | None:
-    """The model file of a run directory, of a shipped model's name or of a path itself; None for another file, which
-    may be a cohort.
+    """The model file that a path names.
+
+    Args:
+        path: a run directory, a model file, or the name of a shipped model.
+        plugins: what is installed, with its models.
+
+    Returns: the file; None where ``path`` is a file but not a model, as a cohort is.
 
     Raises:
-        InputError: nothing is there, or the run has no model yet.
+        InputError: there is no such run, file or shipped model, or the run has no model yet.
     """
     if path.is_dir():
         run = RunDirectory(path)
@@ -37,7 +42,7 @@ def model_file(path: Path, plugins: Plugins) -> Path | None:
 
 
 def header(path: Path) -> dict[str, Any]:
-    """gankit's entry in the metadata of a safetensors file; nothing where there is none."""
+    """The header that gankit wrote into a safetensors file; an empty mapping for any other file."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -49,12 +54,15 @@ def header(path: Path) -> dict[str, Any]:
 
 
 def recipe_of(file: Path, plugins: Plugins) -> Recipe:
-    """The recipe in a model file."""
+    """The recipe in a model file. Raises RecipeError: it does not fit the installed plugins."""
     return check_document(Layers(header(file)["recipe"], {}), str(file), plugins)
 
 
 def about_run(path: Path, file: Path) -> dict[str, Any]:
-    """What a run or a model file says of its training."""
+    """What a run or a model file says about its training: recipe, seed, steps and, of a run, time and device.
+
+    ``path`` is what the user named, ``file`` the model file.
+    """
     found = header(file)
     about = {"recipe": found["recipe"]["name"], "seed": found["recipe"]["training"]["seed"], "steps": found["step"]}
     if path.is_dir():
@@ -64,7 +72,10 @@ def about_run(path: Path, file: Path) -> dict[str, Any]:
 
 
 def cohort_note(path: Path, digest: str) -> str:
-    """A caution where a run was trained on another state of its recipe's cohort than that with this digest."""
+    """A caution for a run whose cohort had another content when it was trained; else an empty text.
+
+    ``digest`` is that of the recipe's cohort as it is now.
+    """
     trained = RunDirectory(path).provenance().get("cohort") if path.is_dir() else None
     if trained in (None, digest):
         return ""
