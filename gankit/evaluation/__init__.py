@@ -1,1 +1,1 @@
-"""Evaluation: measuring a synthesizer beside real slices, and what came of it."""
+"""Evaluation: metrics of what a synthesizer makes, beside real slices, and their results."""

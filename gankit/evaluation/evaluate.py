@@ -1,4 +1,4 @@
-"""``evaluate``: one target, and real slices beside it, judged by metrics."""
+"""``evaluate``: judge one target, and real slices beside it, by metrics."""
 
 from __future__ import annotations
 
@@ -45,9 +45,12 @@ def evaluate(
         out: folder that gets evaluation.json, evaluation.md, readings/ and cache/. What is measured there already is
             read. Default: nothing is kept but what is returned.
         judging: what is measured and how; default: every metric that is installed.
-        recipe: gives modalities, real cohort and label; default: the target's own, which a cohort has not.
+        recipe: a recipe that gives modalities, real cohort and label; default: that of the model. A cohort file has
+            none, so the real cohort must then be named in ``judging``.
         plugins: what is installed; default: load it.
         quiet: print nothing.
+
+    Returns: readings of every set, and their summaries, as in evaluation.json.
 
     Raises:
         InputError: something does not fit; the message says what. Nothing has been measured then.
@@ -118,7 +121,7 @@ def _evaluated(
 
 
 def _wanted(judging: Judging, recipe: Recipe | None, real: Cohort) -> Wanted:
-    """The label that candidates are meant to have: what is asked for, else what the recipe says, else the only one."""
+    """The label that candidates should have: what is asked for, else that of the recipe, else the cohort's only one."""
     if judging.label is not None:
         return Wanted.parse(judging.label)
     return (wanted_of(recipe) if recipe else None) or only_label(real)

@@ -1,4 +1,4 @@
-"""What metrics see: a candidate, and the real slices that it is judged against."""
+"""What metrics get: a candidate, and the real slices that it is compared with."""
 
 from __future__ import annotations
 
@@ -28,42 +28,45 @@ Split = Literal["train", "test"]
 
 @attrs.frozen(eq=False, kw_only=True)
 class Candidate:
-    """Slices to be judged, synthetic or real."""
+    """A set of slices to judge, synthetic or real."""
 
     name: str
     cohort: Cohort
-    """Every modality present, in the size and units of the evaluation."""
+    """The slices: all modalities of the evaluation are present, in its size and units."""
     model: Model | None = None
-    """What made them, for metrics of the model itself; None where slices are all there is."""
+    """The model that made them, for metrics of the model itself; None where there is none."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Evaluation:
-    """The real side of an evaluation. ``prepare`` makes one from cohorts as they are.
+    """The real side of an evaluation. ``evaluate`` and ``compare`` make it, and give it to metrics.
 
     ``real`` is the cohort that training saw, with its test split. ``fresh`` is a cohort of patients whom no training
-    saw, and who served in no choice of settings. The train split of ``fresh`` is judged as if it were synthetic: no
-    synthesizer can read better. Its test split is a large test.
+    saw and who were not used to choose settings. The train split of ``fresh`` is judged as if it were synthetic, which
+    shows the reading of a perfect synthesizer. Its test split is a large test set.
 
-    Both cohorts hold only slices that have every modality, in units, in the size that ``modalities`` gives.
+    Both cohorts have only slices with every modality, in the unit and size that ``modalities`` gives.
     """
 
     real: Cohort
     fresh: Cohort | None = None
     modalities: Mapping[str, ModalitySpec]
-    """Size, unit and range at which slices are judged."""
+    """Modality to size, unit and range of the slices that are judged."""
     label: str
-    """The label whose ``value`` candidates are meant to have."""
+    """Name of the label that candidates should have."""
     value: int = 1
+    """The value that candidates should have of it, 1 or 0."""
     seed: int = 0
+    """Seed of ``draws``."""
     replicates: int = 200
-    """Draws of each bootstrap interval."""
+    """Number of draws of each bootstrap interval."""
     cache: Path
-    """Folder for what is made once and used again, by hash."""
+    """Folder for ``kept``."""
 
     def pool(self, split: Split, wanted: bool = True) -> Cohort:
-        """Real slices of a split that have the label value of the candidates, or with ``wanted=False`` the other value.
-        Slices whose label is unknown are in neither.
+        """Real slices of a split that have the label value of the candidates.
+
+        With ``wanted=False``, slices that have the other value. Slices whose label is unknown are in neither.
 
         Raises:
             InputError: there are none.
@@ -77,7 +80,7 @@ class Evaluation:
         return slices
 
     def fresh_pool(self, split: Split, wanted: bool = True) -> Cohort | None:
-        """The same of ``fresh``; None where there are none."""
+        """The same slices of the fresh cohort; None where there are none."""
         return None if self.fresh is None else self._of(self.fresh, split, wanted)
 
     def _of(self, cohort: Cohort, split: Split, wanted: bool) -> Cohort | None:
@@ -86,8 +89,14 @@ class Evaluation:
         return cohort.select(chosen_N) if chosen_N.any() else None
 
     def stacked(self, cohort: Cohort, *modalities: str) -> np.ndarray:
-        """These modalities of a cohort, or all, concatenated along channels: (N, C, *S) float32 in [-1, 1], values
-        outside the range clipped to it."""
+        """Modalities of a cohort, concatenated along channels.
+
+        Args:
+            cohort: a candidate's cohort or a pool of this evaluation.
+            modalities: which ones; default: all.
+
+        Returns: (N, C, *S) float32 in [-1, 1]; values outside of a modality's range are clipped to it.
+        """
         images = [
             self.modalities[name].to_network(cohort.modalities[name].values).clip(-1, 1)
             for name in modalities or tuple(self.modalities)
@@ -95,11 +104,14 @@ class Evaluation:
         return np.concatenate(images, axis=1).astype(np.float32)
 
     def draws(self, stream: str) -> np.random.Generator:
-        """A generator at the start of a stream of this evaluation's seed."""
+        """A new random generator, which depends on the evaluation's seed and the name of the stream alone."""
         return Draws(self.seed).generator(f"evaluation/{stream}")
 
     def interval(self, statistic: Callable[..., float], *samples: Cohort) -> tuple[float, float]:
-        """95% interval of a statistic of one or more samples, patients resampled; see ``bootstrap``."""
+        """The 95% bootstrap interval of a statistic of one or more samples, by drawing patients; see ``bootstrap``.
+
+        ``statistic`` is called with one array of indices for each sample.
+        """
         return bootstrap(
             statistic,
             *[sample.patient for sample in samples],
@@ -114,15 +126,18 @@ class Evaluation:
 
         Args:
             what: name of the file, in letters, digits and dashes.
-            depends: what else the arrays depend on, as JSON. The real slices, their ground truth, sizes, ranges, the
-                seed and gankit's version are taken into account already.
-            make: called where the cache has none.
+            depends: what else the arrays depend on, as JSON. The real slices, their ground truth, sizes, ranges, label,
+                seed and gankit's version need not be named.
+            make: makes the arrays by name; called where the cache has none.
+
+        Raises:
+            RunError: the cache cannot be written.
         """
         sizes = [[name, attrs.asdict(spec)] for name, spec in self.modalities.items()]
         known = [version("gankit"), self.digest, sizes, self.label, self.value, self.seed]
         key = json.dumps([known, depends], sort_keys=True)
         path = self.cache / f"{what}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
-        with locked(path.with_name(f".{path.name}.lock"), wait=True):  # what one process makes, others wait for
+        with locked(path.with_name(f".{path.name}.lock"), wait=True):  # one process makes them, others wait for it
             return _stored(path, make)
 
     digest: str = attrs.field(init=False)
@@ -137,7 +152,7 @@ class Evaluation:
 
 
 def _stored(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The arrays of a file, made and written where there is none that can be read."""
+    """The arrays of a file. Where there is no readable file, they are made and written."""
     from safetensors import SafetensorError
     from safetensors.numpy import load, save
 
@@ -154,11 +169,17 @@ def _stored(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, 
 def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str) -> Cohort:
     """The slices of a cohort that have every modality, averaged down to the size at which they are judged.
 
+    Args:
+        cohort: real or synthetic slices.
+        modalities: modality to its size and unit; the result has these alone.
+        whose: the begin of messages, as in ``"the real cohort"``.
+
     Raises:
         CohortError: a modality is missing, in another unit or of another size, or no slice has them all.
     """
     from gankit.cohort.fit import area_average
 
+    # Which slices have all modalities?
     present_N = np.ones(len(cohort), dtype=bool)
     for name, spec in modalities.items():
         if name not in cohort.modalities:
@@ -169,6 +190,8 @@ def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str)
         present_N &= cohort.modalities[name].present
     if not present_N.any():
         raise CohortError(f"{whose}: no slice has every one of {', '.join(modalities)}")
+
+    # Bring them to one size.
     chosen = cohort.select(present_N)
     try:
         averaged = {

@@ -1,4 +1,4 @@
-"""Confidence intervals by resampling whole patients.
+"""Confidence intervals by the bootstrap, which draws whole patients.
 
 Letters: N slices, R replicates.
 """
@@ -20,14 +20,14 @@ def bootstrap(
     """Percentile interval of a statistic of one or more samples (Efron and Tibshirani 1993, Ch. 13).
 
     Args:
-        statistic: called with one array of indices for each sample; it may return NaN for a draw on which it is not
-            defined, and such draws are left out.
-        patients: patient of each slice, (N,), one array a sample; see ``resampled``.
+        statistic: called with one array of indices for each sample. It may return NaN for a draw on which it is not
+            defined; such draws are left out.
+        patients: patient of each slice, (N,), one array for each sample; see ``resampled``.
         replicates: number of draws.
         generator: source of the draws.
-        level: share of draws between the two ends.
+        level: share of the draws between the two ends, in (0, 1).
 
-    Returns: the lower and the upper end; NaN where the statistic is defined on no draw.
+    Returns: the lower and the upper end; both NaN where the statistic is defined on no draw.
     """
     draws = resampled(*patients, replicates=replicates, generator=generator)
     interval = percentiles(np.array([statistic(*indices) for indices in draws]), level)
@@ -37,14 +37,17 @@ def bootstrap(
 def resampled(
     *patients: np.ndarray, replicates: int, generator: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, ...]]:
-    """Samples drawn anew: patients with replacement, all slices of a drawn patient together (cluster bootstrap, Field
-    and Welsh 2007, J. R. Stat. Soc. B 69, 369).
+    """Draws of the cluster bootstrap (Field and Welsh 2007, J. R. Stat. Soc. B 69, 369).
+
+    A draw takes as many patients as a sample has, with replacement, each with all of their slices.
 
     Args:
-        patients: patient of each slice, (N,), one array a sample. Where every slice is a patient of its own, slices are
-            drawn.
+        patients: patient of each slice, (N,), one array for each sample. Where every slice is a patient of its own,
+            this draws slices.
+        replicates: number of draws.
+        generator: source of the draws.
 
-    Yields: for each of the ``replicates``, an array of indices of slices for each sample.
+    Yields: for each draw, one array of indices of slices for each sample.
     """
     members = [_members(patient_N) for patient_N in patients]
     for _ in range(replicates):
@@ -52,7 +55,14 @@ def resampled(
 
 
 def percentiles(values_R: np.ndarray, level: float = 0.95) -> tuple[float, float] | None:
-    """The ends between which the middle ``level`` of the replicates' values is, NaN left out; None where all are."""
+    """The ends between which the middle ``level`` of the values is.
+
+    Args:
+        values_R: the statistic on each draw, (R,); NaN is left out.
+        level: share of the values between the two ends, in (0, 1).
+
+    Returns: the lower and the upper end; None where all values are NaN.
+    """
     values_R = values_R[~np.isnan(values_R)]
     if not len(values_R):
         return None

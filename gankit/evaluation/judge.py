@@ -1,4 +1,4 @@
-"""What is measured, on disk: a file for each set of slices, written after every metric, so that work goes on."""
+"""Readings on disk: a file for each set of slices, written after every metric, so that no reading is made twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gankit.plugin.components import AbstractMetric
 from gankit.plugin.contract import blaming, broken, in_short, require_call
 
 FEWEST = 5
-"""Patients of a candidate below which drawing them again shows no spread; each synthetic slice counts as one."""
+"""Fewest patients of a candidate for which a bootstrap interval is kept. Each synthetic slice counts as a patient."""
 
 
 def _say_nothing(text: str) -> None:
@@ -31,21 +31,22 @@ def _say_nothing(text: str) -> None:
 
 @attrs.frozen(kw_only=True)
 class Kept:
-    """The readings of one set by one metric, as a file keeps them."""
+    """The readings of one set by one metric, as in a file."""
 
     key: str
-    """Digest of everything that the readings follow from."""
+    """Digest of everything that the readings depend on."""
     readings: tuple[Reading, ...]
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Judge:
-    """Metrics, the real slices they judge against, and the folder that keeps what they found."""
+    """Metrics, the real side of their evaluation, and the folder that keeps their readings."""
 
     evaluation: Evaluation
     metrics: Mapping[str, AbstractMetric]
     versions: Mapping[str, str]
-    """Metric name to what ships it, as in ``"gankit 0.1.0"``: figures of other code are measured anew."""
+    """Metric name to the distribution that has it, as in ``"gankit 0.1.0"``. Readings of another version are made
+    anew."""
     folder: Path
     """Folder of the files."""
     say: Callable[[str], None] = _say_nothing
@@ -53,15 +54,15 @@ class Judge:
     def measure(
         self, name: str, identity: Any, make: Callable[[], Candidate], wait: bool = True
     ) -> tuple[Reading, ...] | None:
-        """The readings of one set of slices by every metric, from the file where it has them.
+        """The readings of one set of slices by every metric. Those that its file has are not made again.
 
         Args:
             name: stem of the file.
-            identity: what the slices follow from, as JSON.
-            make: makes the slices; called if a metric has not measured them yet.
-            wait: for another process that measures the same set.
+            identity: what the slices depend on, as JSON.
+            make: makes the slices; called where the file lacks the readings of a metric.
+            wait: whether to wait where another process measures the same set.
 
-        Returns: None where another process is at it and ``wait`` is False.
+        Returns: the readings; None where another process measures the set and ``wait`` is False.
 
         Raises:
             PluginError: a metric fails, returns something else than readings, or two of one name.
@@ -86,7 +87,7 @@ class Judge:
         return bool(self._lacking(_read(self.folder / f"{name}.json"), identity))
 
     def _lacking(self, kept: Mapping[str, Kept], identity: Any) -> dict[str, str]:
-        """Metrics of which a file has no readings, with the key that theirs will have."""
+        """The metrics whose readings a file lacks, with the key of the readings to make."""
         keys = {metric: self._key(metric, identity) for metric in self.metrics}
         return {metric: key for metric, key in keys.items() if metric not in kept or kept[metric].key != key}
 
@@ -96,13 +97,16 @@ class Judge:
         return hashlib.blake2b(json.dumps(depends, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
     def _readings(self, metric: str, candidate: Candidate) -> tuple[Reading, ...]:
-        """What a metric measures, and that it is what a metric may return."""
+        """Measure a candidate by one metric. Raises PluginError: it returns something else than a metric may."""
+        # What the metric returns, without intervals of too few patients and without numbers that JSON cannot hold
         enough = len(set(candidate.cohort.patient)) >= FEWEST
         chosen, where = self.metrics[metric], f"`metrics` {metric}"
         readings = tuple(
             attrs.evolve(_finite(reading if enough else _without_interval(reading)), metric=metric)
             for reading in _measured(chosen, where, candidate, self.evaluation)
         )
+
+        # Names that tell its readings apart
         names = [reading.id for reading in readings]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise broken(where, chosen, f"returned reading {twice[0]!r} twice; give each a name of its own")
@@ -151,7 +155,7 @@ def _without_interval(reading: Reading) -> Reading:
 
 
 def _finite(reading: Reading) -> Reading:
-    """A reading as JSON can hold it: None for a value that is not finite, and for an interval with such an end."""
+    """A reading that JSON can hold: a value that is not finite is None, and so is an interval with such an end."""
     finite = reading.value is not None and math.isfinite(reading.value)
     lost = reading.value is not None and not finite
     bounded = finite and reading.interval is not None and all(map(math.isfinite, reading.interval))
@@ -167,7 +171,7 @@ def _finite(reading: Reading) -> Reading:
 
 
 def _read(path: Path) -> dict[str, Kept]:
-    """What a file holds by metric; nothing where there is none or it is damaged, for it can be measured again."""
+    """Metric to what a file has of it; empty where there is no file or a damaged one, since it can be made again."""
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))["metrics"]
         return converter().structure(metrics, dict[str, Kept])

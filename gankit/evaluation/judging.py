@@ -1,4 +1,4 @@
-"""``Judging``: what is measured and how, one value that evaluations, comparisons and the command line share."""
+"""``Judging``: what is measured and how. Evaluations, comparisons and the command line share it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from gankit.recipe.file import parse_override
 
 @attrs.frozen(kw_only=True)
 class Sets:
-    """How many sets of slices are judged, how large they are, and the seed that they come from."""
+    """How many sets of slices are judged, how large they are, and the seed that they are drawn from."""
 
     count: int = 5
+    """Number of sets."""
     size: int = 1942
+    """Slices in each set."""
     seed: int = 0
-    """Of the draws that make them."""
+    """Seed of the draws that make them."""
 
 
 # How fields are given and checked; converters leave what they cannot convert for the validators to refuse ----
@@ -102,8 +104,8 @@ def _flag(help: str, *, least: int | None = None, metavar: str = "", many: bool 
 class Judging:
     """What is measured and how; ``evaluate`` and ``compare`` take it.
 
-    Names may be given as one text or as several. What the help of a field calls the recipe's is what the recipe of the
-    model says, or the recipe that ``evaluate`` is given.
+    A field of names takes one text or several. Where the help of a field speaks of the recipe, it means the recipe of
+    the model, or the one that ``evaluate`` is given.
 
     Raises:
         InputError: a field is of another type, a number is out of its range, or an option is no
@@ -184,10 +186,10 @@ class Judging:
 
     @property
     def sample_sets(self) -> Sets:
-        """The sets that are drawn from a model."""
+        """The sets to draw from a model."""
         default = Sets()
         return Sets(count=self.sets or default.count, size=self.per_set or default.size, seed=self.seed)
 
 
 EVERYTHING = Judging()
-"""Every metric that is installed, with all defaults."""
+"""Every installed metric, and the default of everything else."""

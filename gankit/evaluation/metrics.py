@@ -1,4 +1,4 @@
-"""The metrics of an evaluation: chosen by name, with their options, and what ships each."""
+"""The metrics of an evaluation: chosen by name, with their options, and the plugin that each is from."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ def chosen_metrics(judging: Judging, plugins: Plugins) -> dict[str, AbstractMetr
     metrics, problems = structure_named(tables, AbstractMetric, plugins.registry)
     if metrics is None:
         raise RecipeError("`options`", problems)
+
+    # Their files, and the readings in the short table
     for name, metric in metrics.items():
         if missing := [path for path in _files(name, metric) if not path.is_file()]:
             raise InputError(f"metric {name!r} reads {missing[0]}: no such file; correct its option or the environment")
@@ -73,10 +75,10 @@ def _importable(plugins: Plugins) -> Iterator[str]:
 
 
 def headline_patterns(judging: Judging, metrics: Iterable[str]) -> tuple[str, ...]:
-    """Patterns of the readings in the short table, ``METRIC.READING``; a metric's name alone means all of its readings.
+    """Patterns ``METRIC.READING`` of the readings in the short table. The name of a metric means all of its readings.
 
     Raises:
-        InputError: one is of no metric that is measured.
+        InputError: a pattern fits no metric that is measured.
     """
     known = tuple(metrics)
     patterns = tuple(f"{given}.*" if given in known else given for given in judging.headline)
@@ -88,6 +90,6 @@ def headline_patterns(judging: Judging, metrics: Iterable[str]) -> tuple[str, ..
 
 
 def metric_versions(metrics: Iterable[str], plugins: Plugins) -> dict[str, str]:
-    """What ships each metric, as in ``"gankit 0.1.0"``."""
+    """Metric to the distribution that it is from, as in ``"gankit 0.1.0"``."""
     owners = {entry.name: entry.plugin for entry in plugins.registry.entries(KIND)}
     return {name: plugins.distributions.get(owners[name], owners[name]) for name in metrics}

@@ -1,4 +1,4 @@
-"""The real side of an evaluation, from cohorts as they are; and every check that comes before work."""
+"""The real side of an evaluation, made from cohorts as they are, and the checks that come before any work."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from gankit.evaluation.judging import Judging
 from gankit.recipe.recipe import ModalitySpec, Recipe
 
 RANGE = (0.1, 99.9)
-"""Percentiles of the real values between which slices are judged where no recipe gives a range."""
+"""Percentiles of the real values that are the range of a modality where no recipe gives one."""
 
 
 @attrs.frozen(kw_only=True)
 class Wanted:
-    """The label that candidates are meant to have."""
+    """The label, with its value, that candidates should have."""
 
     label: str
     value: int = 1
@@ -41,7 +41,9 @@ class Wanted:
 
 
 def real_cohorts(recipe: Recipe | None, judging: Judging) -> tuple[Cohort, Cohort | None]:
-    """The real cohort and the fresh one: files that are named, else those of the recipe.
+    """Load the real cohort and the fresh one: the files that ``judging`` names, else those of the recipe.
+
+    Returns: the real cohort, and the fresh one or None.
 
     Raises:
         InputError: neither a file nor a recipe says what is real.
@@ -59,7 +61,7 @@ def real_cohorts(recipe: Recipe | None, judging: Judging) -> tuple[Cohort, Cohor
 
 
 def wanted_of(recipe: Recipe) -> Wanted | None:
-    """The label that a recipe's samples are meant to have; None where it does not say."""
+    """The label that a recipe's synthetic slices should have; None where the recipe gives none."""
     made = recipe.approached_label()
     return next((Wanted(label=label, value=value) for label, value in made.items()), None)
 
@@ -76,14 +78,40 @@ def prepare(
 ) -> Evaluation:
     """The real side of an evaluation.
 
+    Args:
+        real: the cohort that training saw.
+        fresh: patients that no training saw; None for none.
+        modalities: modality to the size, unit and range at which slices are judged.
+        wanted: the label that candidates should have.
+        seed, replicates, cache: see ``Evaluation``.
+
     Raises:
-        InputError: modalities differ in size from each other, or the train split has no slice with the label. Test
-            slices are left to the metrics, since not all of them need any.
+        InputError: modalities differ in size from each other, or the train split has no slice with the label. A test
+            split without such slices is accepted, since not every metric needs test slices.
         CohortError: a modality is missing or differs in unit or size, the label is missing, or a fresh patient is in
             the real cohort too.
     """
-    # What does not fit is refused before anything is made
+    # Refuse what does not fit, before anything is made.
     _require_one_size(modalities)
+    _require_real(real, fresh, wanted)
+
+    # Keep the slices that have every modality, in one size.
+    evaluation = Evaluation(
+        real=complete(real, modalities, "the real cohort"),
+        fresh=None if fresh is None else complete(fresh, modalities, "the fresh cohort"),
+        modalities=modalities,
+        label=wanted.label,
+        value=wanted.value,
+        seed=seed,
+        replicates=replicates,
+        cache=cache,
+    )
+    evaluation.pool("train")  # raises where there are none
+    return evaluation
+
+
+def _require_real(real: Cohort, fresh: Cohort | None, wanted: Wanted) -> None:
+    """Make sure that both cohorts are real and have the label, and that no patient is in both."""
     sides = {"the real cohort": real} | ({} if fresh is None else {"the fresh cohort": fresh})
     for whose, cohort in sides.items():
         if cohort.synthetic:
@@ -95,20 +123,6 @@ def prepare(
             " leave them out of it"
         )
 
-    # Slices that have every modality, in one size
-    evaluation = Evaluation(
-        real=complete(real, modalities, "the real cohort"),
-        fresh=None if fresh is None else complete(fresh, modalities, "the fresh cohort"),
-        modalities=modalities,
-        label=wanted.label,
-        value=wanted.value,
-        seed=seed,
-        replicates=replicates,
-        cache=cache,
-    )
-    evaluation.pool("train")
-    return evaluation
-
 
 def _require_one_size(modalities: Mapping[str, ModalitySpec]) -> None:
     if len({spec.shape[1:] for spec in modalities.values()}) > 1:
@@ -119,7 +133,7 @@ def _require_one_size(modalities: Mapping[str, ModalitySpec]) -> None:
 
 
 def require_label(cohort: Cohort, wanted: Wanted, whose: str) -> None:
-    """Raises CohortError: the cohort has no such label."""
+    """Make sure that a cohort has the label; ``whose`` begins the message. Raises CohortError: it has not."""
     if wanted.label not in cohort.labels:
         known = ", ".join(cohort.labels) or "none"
         raise CohortError(
@@ -129,7 +143,7 @@ def require_label(cohort: Cohort, wanted: Wanted, whose: str) -> None:
 
 
 def only_label(real: Cohort) -> Wanted:
-    """The label to judge by where neither a recipe nor the user names one. Raises CohortError: there are several."""
+    """The only label of a cohort, where neither recipe nor user names one. Raises CohortError: it has not one label."""
     if len(real.labels) != 1:
         raise CohortError(f"the real cohort has labels {', '.join(real.labels) or 'none'}; choose one with `label`")
     return Wanted(label=next(iter(real.labels)))
@@ -138,8 +152,15 @@ def only_label(real: Cohort) -> Wanted:
 def shared_modalities(
     candidate: Cohort, real: Cohort, whose: str, names: Sequence[str] = ()
 ) -> dict[str, ModalitySpec]:
-    """The candidates' modalities, or those of ``names`` among them, in their size and the real unit; the range spans
-    nearly all real values.
+    """How to judge the candidates of a cohort file: their modalities, each in their size and in the real unit.
+
+    The range of a modality spans the real values between the percentiles ``RANGE``.
+
+    Args:
+        candidate: the slices to judge.
+        real: the real cohort.
+        whose: the begin of messages.
+        names: modalities to judge; default: all of ``candidate``.
 
     Raises:
         CohortError: the real cohort lacks one of them, or has it on no slice.
@@ -168,7 +189,7 @@ def shared_modalities(
 
 
 def chosen_modalities(specs: Mapping[str, ModalitySpec], names: Iterable[str]) -> dict[str, ModalitySpec]:
-    """These modalities alone, or all where none is named. Raises InputError: there is no such modality."""
+    """The modalities with these names, or all where none is named. Raises InputError: there is no such modality."""
     for name in names:
         if name not in specs:
             raise InputError(f"`modalities` {name}: no such modality{nearest(name, specs)}; known: {', '.join(specs)}")
@@ -176,13 +197,16 @@ def chosen_modalities(specs: Mapping[str, ModalitySpec], names: Iterable[str]) -
 
 
 def judged_slices(cohort: Cohort, evaluation: Evaluation, whose: str) -> Cohort:
-    """The slices of a cohort that can be candidates: complete, with the wanted label, and of a real cohort those of
-    its train split.
+    """The slices of a cohort file that can be candidates.
+
+    They have every modality and, where the cohort has the label, the wanted value. Of a real cohort they are in its
+    train split.
 
     Raises:
-        CohortError: a modality, unit or size differs, a real cohort lacks the label or holds test patients of the real
-            side, fresh ones included, or nothing is left.
+        CohortError: a modality, unit or size differs, no slice is left, or the cohort is real and lacks the label or
+            has test patients of the real side, fresh ones included.
     """
+    # Which slices?
     wanted = Wanted(label=evaluation.label, value=evaluation.value)
     slices = complete(cohort, evaluation.modalities, whose)
     if not cohort.synthetic:
@@ -190,6 +214,8 @@ def judged_slices(cohort: Cohort, evaluation: Evaluation, whose: str) -> Cohort:
         slices = _of(slices, slices.split == "train", whose, "in its train split")
     if wanted.label in slices.labels:
         slices = _of(slices, slices.labels[wanted.label] == wanted.value, whose, f"with label {wanted}")
+
+    # Slices of tested patients would read too well.
     tested = {patient for test in _tests(evaluation) for patient in test.patient}
     if not cohort.synthetic and (leaked := sorted(set(slices.patient) & tested)):
         raise CohortError(
@@ -200,13 +226,13 @@ def judged_slices(cohort: Cohort, evaluation: Evaluation, whose: str) -> Cohort:
 
 
 def _tests(evaluation: Evaluation) -> list[Cohort]:
-    """The test slices that candidates are judged on: those of the real cohort, and of the fresh one."""
+    """The test slices of the real cohort and of the fresh one, without a cohort that has none."""
     sides = [evaluation.real, *([] if evaluation.fresh is None else [evaluation.fresh])]
     return [side.select(side.split == "test") for side in sides if "test" in side.split]
 
 
 def trains_on_tests(recipe: Recipe) -> bool:
-    """Whether a recipe draws from the test split of its own cohort."""
+    """Whether a recipe has a pool with slices of its cohort's test split."""
     return any(pool.split != "train" for pool in recipe.pools.values())
 
 
@@ -216,13 +242,14 @@ def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
     The real side may be another cohort than the recipe's, with other names of patients. So slices are compared by their
     images, at the size of the evaluation.
 
-    Returns: a note where the recipe's cohort cannot be loaded or compared, else an empty text.
+    Returns: a caution where the recipe's cohort cannot be loaded or compared, else an empty text.
 
     Raises:
-        CohortError: test slices are among them.
+        CohortError: a test slice is in a pool.
     """
     from gankit.cohort.fit import select_pool
 
+    # The images that training may have seen
     try:
         seen = complete(cohort_of(recipe.cohort), evaluation.modalities, whose)
     except CohortError:
@@ -232,6 +259,8 @@ def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
         if pool.label is None or pool.label in seen.labels:
             trained_N |= select_pool(pool, seen)
     trained = set(_images(seen.select(trained_N)))
+
+    # Is any test image among them?
     tested = [pair for test in _tests(evaluation) for pair in zip(test.patient, _images(test), strict=True)]
     if leaked := [patient for patient, image in tested if image in trained]:
         raise CohortError(
@@ -242,12 +271,13 @@ def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
 
 
 def _images(cohort: Cohort) -> list[bytes]:
-    """The first modality of each slice."""
+    """The bytes of each slice's first modality."""
     values = next(iter(cohort.modalities.values())).values
     return [image.tobytes() for image in values]
 
 
 def _of(cohort: Cohort, chosen_N: np.ndarray, whose: str, which: str) -> Cohort:
+    """The chosen slices. Raises CohortError: there are none."""
     if not chosen_N.any():
         raise CohortError(f"{whose}: none of its {len(cohort)} complete slices is {which}; see 'gankit cohort info'")
     return cohort.select(chosen_N)

@@ -1,5 +1,8 @@
-"""Results as JSON files and back. A file has the keys of its class in ``results``, ``format``, and an ``id`` beside the
-``metric`` and ``name`` of every reading and summary."""
+"""Results as JSON files and back.
+
+A file has the fields of its class in ``results`` as keys. Besides, it has ``format``, and every reading and summary has
+its ``id``.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +29,13 @@ FORMATS: dict[type[Result], str] = {
     EvaluationResult: "gankit-evaluation-1",
     ComparisonResult: "gankit-comparison-1",
 }
+"""Class of a result to the ``format`` of its file."""
 
 REMEDIES: dict[type[Result], str] = {
     EvaluationResult: "run 'gankit evaluate' again, which keeps what is measured",
     ComparisonResult: "run 'gankit compare' again, which keeps what is trained and measured",
 }
+"""Class of a result to what the user can do about a damaged file."""
 
 WITH_ID = (Reading, Summary, MethodSummary)
 """Classes whose JSON has their ``id``."""
@@ -42,7 +47,7 @@ def write_result(path: Path, result: Result) -> None:
     """Write a result as strict JSON, without NaN.
 
     Raises:
-        RunError: the place cannot be written.
+        RunError: the file cannot be written.
     """
     write_text(path, json.dumps(to_document(result), indent=1, allow_nan=False, default=str) + "\n")
 
@@ -56,7 +61,7 @@ def read_evaluation(path: str | Path) -> EvaluationResult:
     """An evaluation from its folder or its ``evaluation.json``.
 
     Raises:
-        InputError: there is none, it is damaged or of another format; the message says how to make it anew.
+        InputError: there is no such file, or it is damaged or of another format; the message says how to make it anew.
     """
     return _read(given_path("path", path), EVALUATION, EvaluationResult)
 
@@ -65,7 +70,7 @@ def read_comparison(path: str | Path) -> ComparisonResult:
     """A comparison from its folder or its ``comparison.json``.
 
     Raises:
-        InputError: there is none, it is damaged or of another format; the message says how to make it anew.
+        InputError: there is no such file, or it is damaged or of another format; the message says how to make it anew.
     """
     return _read(given_path("path", path), COMPARISON, ComparisonResult)
 
@@ -82,7 +87,7 @@ def _read(path: Path, name: str, kind: type[R]) -> R:
 
 
 def _said(error: BaseException, kind: type | None) -> str:
-    """A problem in words, for cattrs to add its place."""
+    """A problem in words; cattrs adds its place."""
     if isinstance(error, KeyError):
         return f"required: {error.args[0]}"
     return str(error) if isinstance(error, GankitError) else f"must be {getattr(kind, '__name__', kind)}"
@@ -93,7 +98,7 @@ def _said(error: BaseException, kind: type | None) -> str:
 
 @cache
 def converter() -> cattrs.Converter:
-    """What turns results to JSON and back."""
+    """The converter from results to JSON and back. It is strict: no text is taken as a number."""
     made = cattrs.Converter()
     made.register_structure_hook(str, _exactly(str))
     made.register_structure_hook(int, _exactly(int))
@@ -104,7 +109,7 @@ def converter() -> cattrs.Converter:
 
 
 def _exactly(*kinds: type, then: Callable[[Any], Any] = lambda value: value) -> Callable[[Any, Any], Any]:
-    """Take values of these types alone: no text is a number, and no truth value is."""
+    """A hook that takes only values of these types, and no truth value for a number."""
 
     def structure(value: Any, _: Any) -> Any:
         if not isinstance(value, kinds) or isinstance(value, bool):

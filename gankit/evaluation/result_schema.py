@@ -1,6 +1,6 @@
 """The JSON Schema of ``evaluation.json`` and ``comparison.json``, made from the classes of ``results``.
 
-The files in ``schemas/`` are what ``python -m gankit.evaluation.result_schema`` writes; a test compares the two.
+``python -m gankit.evaluation.result_schema`` writes the files in ``schemas/``; a test holds them to the classes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SHIPPED: dict[str, type[Result]] = {
     EVALUATION.replace(".json", ".schema.json"): EvaluationResult,
     COMPARISON.replace(".json", ".schema.json"): ComparisonResult,
 }
-"""Files of the folder, with what they describe."""
+"""Name of a file in the folder to the result that it describes."""
 
 _PLAIN: dict[Any, Schema] = {
     str: {"type": "string"},
@@ -54,7 +54,7 @@ def result_schema(kind: type[Result]) -> Schema:
 
 
 def _object(kind: type, definitions: dict[str, Schema]) -> Schema:
-    """A class as an object with its fields; classes within are put under their names among the definitions."""
+    """The schema of a class: an object with its fields. Classes of fields are added to ``definitions`` by name."""
     attrs.resolve_types(kind)
     fields = attrs.fields(kind)
     properties = {field.name: _schema(field.type, definitions) for field in fields}
@@ -87,7 +87,7 @@ def _schema(kind: Any, definitions: dict[str, Schema]) -> Schema:
 
 
 def schema_text(kind: type[Result]) -> str:
-    """The schema as it ships."""
+    """The content of a file in the folder."""
     return json.dumps(result_schema(kind), indent=1) + "\n"
 
 

@@ -1,12 +1,12 @@
-"""What an evaluation and a comparison find, as values that cannot be other than they should be.
+"""The results of an evaluation and of a comparison, as values that are checked when they are made.
 
-``evaluate`` returns an ``EvaluationResult``, ``compare`` a ``ComparisonResult``; tables and reports take them. Their
-JSON (``evaluation.json``, ``comparison.json``; see ``result_files``) has a key for each field named here.
+``evaluate`` returns an ``EvaluationResult``, ``compare`` a ``ComparisonResult``. Tables and reports are made from them.
+Their JSON (``evaluation.json``, ``comparison.json``; see ``result_files``) has a key for each field named here.
 
-Means and spreads (standard deviation, n - 1) are over the sets of a row, or over the training seeds of a method. An
-interval is a 95% interval. Where the metric gives one for every set (``interval_of`` "patients"), it is the mean of
-their lower and of their upper ends, since all sets share the real slices; else it is Student's interval of the mean.
-None stands for what could not be measured.
+Means and standard deviations (n - 1) are over the sets of a row, or over the training seeds of a method. An interval is
+a 95% interval. Where the metric gives one for every set (``interval_of`` "patients"), the interval of a summary has the
+mean of their lower ends and the mean of their upper ends, since all sets share the real slices. Otherwise it is
+Student's interval of the mean. None stands for what could not be measured.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ import attrs
 from gankit._errors import InputError, PluginError
 
 Better = Literal["higher", "lower", "real"]
-"""Which way is better; "real": the nearer to the value that real slices have."""
+"""Which values of a reading are better; "real" means those nearer to the value that real slices have."""
 
 Interval = tuple[float, float]
 """Lower and upper end."""
 
 Kind = Literal["model", "cohort", "real", "augmented real"]
-"""What a row's slices are."""
+"""What the slices of a row are."""
 
 
 # Checks ---------------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def _is_number(value: object) -> bool:
 
 
 def _as_float(value: Any) -> Any:
-    """A number as float, whatever made it; anything else as it is, for the check to refuse."""
+    """A number of any type as float. Anything else stays as it is, and is refused by the check."""
     return float(value) if _is_number(value) else value
 
 
@@ -84,22 +84,23 @@ class Reading:
     """One figure of a metric.
 
     Raises:
-        PluginError: a field is not what it must be; all that are wrong are named, with what is accepted.
+        PluginError: a field has a value that is not accepted; the message names all such fields.
     """
 
     metric: str = ""
-    """The metric that measured it; filled in by the evaluation."""
+    """Name of the metric that measured it; the evaluation fills it in."""
     name: str
-    """What it is of, within its metric, as in ``"pairs.accuracy"``."""
+    """What the figure is of, unique within its metric, as in ``"pairs.accuracy"``."""
     value: float | None = attrs.field(converter=_as_float)
-    """None where it could not be measured; ``note`` says why."""
+    """The figure, in ``unit``; None where it could not be measured, and ``note`` says why."""
     interval: Interval | None = attrs.field(default=None, converter=_as_interval)
-    """The 95% confidence interval."""
+    """The 95% confidence interval, lower end first."""
     unit: str = "1"
+    """UCUM-like text; "1" for a number without unit."""
     better: Better
-    """Which way is better; ``"real"``: the nearer to the value that real slices have."""
+    """Which values are better: "higher", "lower", or "real" for those nearer to the value that real slices have."""
     note: str = ""
-    """How it was measured where that may differ, or why it was not."""
+    """How it was measured, where there are several ways, or why it was not."""
 
     @property
     def id(self) -> str:
@@ -132,15 +133,16 @@ class Summary:
     unit: str
     better: Better
     notes: tuple[str, ...]
-    """Those of its readings, each once."""
+    """Notes of its readings, each once."""
     n: int
-    """Values that were measured."""
+    """Number of values that were measured."""
     mean: float | None = attrs.field(converter=_as_float)
     sd: float | None = attrs.field(converter=_as_float)
-    """None for one value."""
+    """Standard deviation (n - 1) of the values; None for a single value."""
     interval: Interval | None = attrs.field(converter=_as_interval)
+    """95% interval of the mean."""
     interval_of: Literal["patients", "sets", "seeds"] | None
-    """What the interval is over."""
+    """What was drawn or repeated for the interval."""
 
     @property
     def id(self) -> str:
@@ -170,7 +172,8 @@ class MethodSummary(Summary):
     """One reading over the trainings of a method, or over the sets of its only training."""
 
     values: tuple[float, ...]
-    """What mean and spread are of, and the samples of the tests: one value a training seed, or one a set."""
+    """The values of mean and standard deviation, which are the samples of the tests: one for each training seed, or one
+    for each set."""
 
     def __attrs_post_init__(self) -> None:
         Summary.__attrs_post_init__(self)
@@ -186,7 +189,7 @@ class JudgedSet:
     """The readings of one set of slices."""
 
     set: int
-    """Its number, from 0."""
+    """Number of the set, from 0."""
     readings: tuple[Reading, ...]
 
 
@@ -195,26 +198,29 @@ class Row:
     """Slices of one origin, judged in one or more sets."""
 
     name: str
-    """Unique among the rows; also the stem of its files in readings/."""
+    """Unique among the rows; the names of its files in readings/ begin with it."""
     kind: Kind
     path: str | None = None
-    """The run, model file or cohort file that was judged; this and what follows is None where unknown."""
+    """The run, model file or cohort file that was judged. This field and the next five are None where unknown."""
     recipe: str | None = None
+    """Name of the recipe."""
     seed: int | None = None
-    """Of the training."""
+    """``training.seed`` of the training."""
     steps: int | None = None
+    """Training steps of the model."""
     wall_s: float | None = None
     """Seconds that the training took."""
     device: str | None = None
+    """Device of the training."""
     source: str
     """What the slices are, in one sentence."""
     note: str = ""
-    """A caution that belongs to the row."""
+    """A caution about the row."""
     slices: int
-    """In each set."""
+    """Slices in each set."""
     sets: tuple[JudgedSet, ...]
     summary: tuple[Summary, ...]
-    """One for each reading, over the sets."""
+    """One summary over the sets for each reading."""
 
 
 # How slices were judged -----------------------------------------------------------------------------------
@@ -228,12 +234,12 @@ class JudgedModality:
     """Channels and spatial size, (C, *S)."""
     unit: str
     range: tuple[float, float]
-    """Values, in the unit, to which images were clipped."""
+    """Lowest and highest value, in the unit, to which images were clipped."""
 
 
 @attrs.frozen(kw_only=True)
 class RealSlices:
-    """A cohort of real slices, as it was when it served."""
+    """A cohort of real slices, as it was when slices were judged."""
 
     source: str
     digest: str
@@ -243,31 +249,34 @@ class RealSlices:
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """How slices were judged: what was asked for, with everything filled in."""
+    """How slices were judged: what was asked for, with every default filled in."""
 
     label: str
+    """Name of the label that candidates should have."""
     value: int
-    """Candidates are meant to have this value of the label."""
+    """The value of the label that candidates should have."""
     sets: int
+    """Number of sets of each model."""
     per_set: int
     """Slices in a set."""
     seed: int
+    """Seed of the evaluation."""
     replicates: int
-    """Draws of each bootstrap interval."""
+    """Number of draws of each bootstrap interval."""
     modalities: dict[str, JudgedModality]
     metrics: dict[str, dict[str, Any]]
     """Metric to its options."""
     real: RealSlices
     """The cohort that training saw, with its test split."""
     fresh: RealSlices | None
-    """Patients that no training saw."""
+    """The cohort of patients that no training saw."""
     versions: dict[str, str]
-    """Of gankit, torch and every plugin."""
+    """gankit, torch and every plugin to its version."""
 
 
 @attrs.frozen(kw_only=True)
 class EvaluationResult:
-    """What an evaluation found: the content of ``evaluation.json``."""
+    """The result of an evaluation: the content of ``evaluation.json``."""
 
     settings: Settings
     headline: tuple[str, ...]
@@ -284,13 +293,13 @@ class EvaluationResult:
 
 @attrs.frozen(kw_only=True)
 class MethodResult:
-    """A recipe, or one point along the axes, over its trainings."""
+    """A method, which is a recipe or one point along the axes, over its trainings."""
 
     name: str
     rows: tuple[str, ...]
     """Names of the rows of its trainings."""
     seeds: tuple[int | None, ...]
-    """Those of its trainings."""
+    """``training.seed`` of its trainings, in the order of ``rows``."""
     steps: int | None
     wall_s: float | None
     """Seconds that a training took, on average."""
@@ -300,7 +309,7 @@ class MethodResult:
 
 @attrs.frozen(kw_only=True)
 class Difference:
-    """Welch's test of two methods on one reading; None where it cannot be tested, and ``note`` says why."""
+    """Welch's test of two methods on one reading. What cannot be tested is None, and ``note`` says why."""
 
     id: str
     """``"METRIC.READING"``."""
@@ -308,51 +317,52 @@ class Difference:
     b: str
     """Names of the methods."""
     n: tuple[int, int]
-    """Samples of each."""
+    """Number of samples of each method."""
     difference: float | None = None
-    """Mean of a less mean of b."""
+    """Mean of method a minus mean of method b."""
     t: float | None = None
+    """Welch's statistic."""
     df: float | None = None
     """Degrees of freedom."""
     p: float | None = None
-    """Two-sided."""
+    """Two-sided p-value."""
     p_holm: float | None = None
-    """With Holm's correction over all tests of the comparison."""
+    """The p-value with Holm's correction over all tests of the comparison."""
     better: Literal["a", "b"] | None = None
-    """Which mean is better, whether or not the difference could be chance."""
+    """The method whose mean is better, even where the difference may be due to chance."""
     note: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class FailedTraining:
-    """A training that came to no model."""
+    """A training that failed, so that it has no row."""
 
     name: str
-    """Of its run."""
+    """Name of its run."""
     reason: str
     """The last line of its log."""
 
 
 @attrs.frozen(kw_only=True)
 class ComparisonResult:
-    """What a comparison found: the content of ``comparison.json``."""
+    """The result of a comparison: the content of ``comparison.json``."""
 
     settings: Settings
     headline: tuple[str, ...]
-    """Ids of the readings in the short table, which are those that are tested."""
+    """Ids of the readings in the short table. These readings are tested."""
     rows: tuple[Row, ...]
     """One for each training, and rows of real slices."""
     unit: Literal["training seed", "sample set"]
-    """What the samples of the tests are. With one training of each method, the means, spreads and tests are over sample
-    sets: they show the noise of sampling, and not that another training would give the same."""
+    """What the samples of the tests are. With one training of each method they are sample sets. Means, standard
+    deviations and tests then show the noise of sampling, not whether another training would give the same."""
     note: str
-    """The same in words, and which test it is."""
+    """``unit`` in words, and the name of the test."""
     methods: tuple[MethodResult, ...]
     tests: tuple[Difference, ...]
     """Every pair of methods on every headline reading."""
     failed: tuple[FailedTraining, ...]
     warnings: tuple[str, ...] = ()
-    """What can be meant by the recipes that were trained, but seldom is."""
+    """Settings of the recipes that are allowed but probably a mistake."""
 
     def row(self, name: str) -> Row:
         """The row of this name. Raises InputError: there is none."""

@@ -1,4 +1,4 @@
-"""Subjects to the rows of a result: what is missing is measured, the rest read."""
+"""From subjects to the rows of a result. Sets that are not measured yet are measured, the others read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def judge_in(folder: Path, evaluation: Evaluation, metrics: Mapping[str, Abstrac
 
 
 def judged_rows(subjects: Sequence[Subject], judge: Judge, quiet: bool) -> tuple[Row, ...]:
-    """A row for each subject."""
+    """The row of each subject; shows progress, counted in sets."""
     with Progress(sum(subject.sets for subject in subjects), quiet, "sets") as progress:
         judge = attrs.evolve(judge, say=progress.say)
         rows: list[Row] = []
@@ -45,11 +45,11 @@ def judged_rows(subjects: Sequence[Subject], judge: Judge, quiet: bool) -> tuple
 
 
 def _judged(subject: Subject, judge: Judge, progress: Progress, before: int) -> Row:
-    """The row of a subject; ``before`` sets of others are done."""
+    """The row of a subject. ``before`` is the number of sets of other subjects that are done."""
     sets = []
     for number in range(subject.sets):
         readings = measured(subject, number, judge)
-        assert readings is not None  # it waits for others
+        assert readings is not None  # None comes only with wait=False
         sets.append(JudgedSet(set=number, readings=readings))
         progress.advance(before + len(sets))
     return Row(
@@ -63,13 +63,13 @@ def _judged(subject: Subject, judge: Judge, progress: Progress, before: int) -> 
 
 
 def measured(subject: Subject, number: int, judge: Judge, wait: bool = True) -> tuple[Reading, ...] | None:
-    """The readings of a set; None where another process is at it and ``wait`` is False."""
+    """The readings of a set; None where another process measures it and ``wait`` is False."""
     identity = [subject.identity, number]
     return judge.measure(_set_name(subject, number), identity, lambda: subject.make(number), wait)
 
 
 def lacking(subject: Subject, judge: Judge) -> int:
-    """Sets of a subject that are not measured yet."""
+    """Number of a subject's sets that are not measured yet."""
     return sum(judge.lacks(_set_name(subject, number), [subject.identity, number]) for number in range(subject.sets))
 
 
@@ -78,7 +78,7 @@ def _set_name(subject: Subject, number: int) -> str:
 
 
 def say_without_reading(rows: Sequence[Row], patterns: Iterable[str], quiet: bool) -> None:
-    """Warn of patterns of the short table that fit no reading."""
+    """Print a warning for each pattern of the short table that fits no reading."""
     known = list(by_id(row.summary for row in rows))
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in known):

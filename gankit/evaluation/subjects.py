@@ -1,4 +1,4 @@
-"""What is judged: models, cohorts, and real slices as references. Each gives sets of slices."""
+"""The subjects of an evaluation: models, cohorts, and real slices as references. Each gives sets of slices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gankit.run.targets import about_run
 
 @attrs.frozen(kw_only=True)
 class Origin:
-    """Where slices come from, as their row says it; see ``Row``."""
+    """Where slices come from. The fields are those of the same name in ``Row``."""
 
     source: str
     note: str = ""
@@ -36,29 +36,34 @@ class Origin:
 
 @attrs.frozen(eq=False, kw_only=True)
 class Subject:
-    """What a row is of: sets of slices and where they come from."""
+    """The subject of a row: sets of slices, and where they come from."""
 
     name: str
     kind: Kind
     identity: Any
-    """What the slices follow from, as JSON, besides the number of the set."""
+    """What the slices depend on, as JSON, besides the number of the set."""
     sets: int
+    """Number of sets."""
     slices: int
-    """In each set."""
+    """Slices in each set."""
     make: Callable[[int], Candidate]
-    """The slices of a set, counted from 0."""
+    """Makes the slices of a set, which is given by its number from 0."""
     origin: Origin
 
 
 def model_subject(
     name: str, path: Path, file: Path, evaluation: Evaluation, judging: Judging, plugins: Plugins, note: str
 ) -> Subject:
-    """Sets sampled from a model, which is loaded for each set: not every model of a comparison stays in memory.
+    """Sets sampled from a model. The model is loaded for each set, so that a comparison keeps one model in memory.
 
     Args:
+        name: name of the row.
         path: the run or file that the user named.
         file: the model file.
-        note: a caution that belongs to the row.
+        evaluation: gives modalities and sizes.
+        judging: gives sets and device.
+        plugins: what is installed.
+        note: a caution about the row.
     """
     sets = judging.sample_sets
 
@@ -97,10 +102,10 @@ def file_digest(path: Path) -> str:
 def slices_subject(
     name: str, kind: Kind, slices: Cohort, sets: Sets, note: str = "", path: str | None = None
 ) -> Subject:
-    """Disjoint sets drawn from slices at hand.
+    """Disjoint sets drawn from a cohort.
 
     Raises:
-        InputError: there are too few.
+        InputError: the cohort has too few slices.
     """
     needed = sets.count * sets.size
     if len(slices) < needed:
@@ -128,14 +133,14 @@ def slices_subject(
 # References -----------------------------------------------------------------------------------------------
 
 REFERENCES = REAL, AUGMENTED = "real", "augmented real"
-"""Names of the rows to read the others by."""
+"""Names of the rows of real slices, with which the other rows are compared."""
 
 
 def references(evaluation: Evaluation, sets: Sets) -> list[Subject]:
-    """The rows to read the others by.
+    """The subjects of real slices, with which the other rows are compared.
 
-    The first is of real slices that no model was trained on; it is left out where there are none. The second is of real
-    training slices, augmented; it is left out where slices have no plane in which they could be turned.
+    The first has real slices that no model was trained on. It is left out where there are none. The second has
+    augmented real training slices. It is left out where slices are signals, which cannot be rotated.
     """
     rank = len(next(iter(evaluation.modalities.values())).shape) - 1
     real = real_subject(evaluation, sets)
@@ -144,10 +149,10 @@ def references(evaluation: Evaluation, sets: Sets) -> list[Subject]:
 
 
 def real_subject(evaluation: Evaluation, sets: Sets) -> Subject | None:
-    """Real slices judged as if they were synthetic: what a perfect synthesizer would read.
+    """Real slices judged as if they were synthetic. Their readings are those of a perfect synthesizer.
 
-    Where there are fresh patients, the slices are theirs. Else they are the real test slices; that flatters, since
-    metrics compare them with themselves.
+    Where there are fresh patients, the slices are theirs. Otherwise they are the real test slices, and the readings are
+    too good, since metrics compare these slices with themselves.
 
     Returns: None where there are neither.
     """
@@ -166,7 +171,7 @@ def real_subject(evaluation: Evaluation, sets: Sets) -> Subject | None:
 
 
 def augmented_subject(evaluation: Evaluation, sets: Sets) -> Subject:
-    """Real training slices rotated, moved, scaled and bent to the size of a set, anew for each set."""
+    """Real training slices that are rotated, moved, scaled and bent. Each set has draws of its own."""
     slices = evaluation.pool("train")
 
     def make(number: int) -> Candidate:

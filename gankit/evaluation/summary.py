@@ -1,4 +1,7 @@
-"""Readings of several sets, and of several runs, to one mean, spread and interval each; see ``results``."""
+"""Summaries: mean, standard deviation and interval of a reading over several sets, or over several runs.
+
+``results`` says what they are.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ Each = TypeVar("Each", bound=_Identified)
 
 
 def by_id(groups: Iterable[Sequence[Each]]) -> dict[str, list[Each]]:
-    """Readings or summaries of several groups by id, in the order in which ids first appear."""
+    """Id to the readings or summaries of all groups that have it, in the order in which the ids first appear."""
     gathered: dict[str, list[Each]] = {}
     for group in groups:
         for each in group:
@@ -32,7 +35,7 @@ def by_id(groups: Iterable[Sequence[Each]]) -> dict[str, list[Each]]:
 
 
 def over_sets(sets: Iterable[Sequence[Reading]]) -> tuple[Summary, ...]:
-    """One summary a reading over the sets of a row."""
+    """For each reading, its summary over the sets of a row."""
     return tuple(_over_sets(readings) for readings in by_id(sets).values())
 
 
@@ -40,6 +43,8 @@ def _over_sets(readings: list[Reading]) -> Summary:
     measured = [reading for reading in readings if reading.value is not None]
     notes = [reading.note for reading in readings]
     summary = Summary(**_described(readings[0], notes), **_spread([reading.value for reading in measured], "sets"))
+
+    # Where the metric gives an interval for every set, the summary's interval is their mean.
     intervals = [reading.interval for reading in measured if reading.interval is not None]
     if not measured or len(intervals) < len(measured):
         return summary
@@ -48,10 +53,12 @@ def _over_sets(readings: list[Reading]) -> Summary:
 
 
 def over_trainings(rows: Sequence[Row], by_seed: bool) -> tuple[MethodSummary, ...]:
-    """One summary a reading over the rows of a method, with the values it is made of.
+    """For each reading, its summary over the rows of a method, with the values that it is made from.
 
     Args:
-        by_seed: the values are the rows' means, one a training seed; else those of the sets of the only row.
+        rows: rows of the method's trainings.
+        by_seed: the values are the means of the rows, one for each training seed. Otherwise there is one row, and the
+            values are those of its sets.
     """
     if by_seed:
         return tuple(_over_seeds(summaries) for summaries in by_id(row.summary for row in rows).values())
@@ -71,19 +78,19 @@ def _over_seeds(summaries: list[Summary]) -> MethodSummary:
     values = [summary.mean for summary in summaries if summary.mean is not None]
     notes = [note for summary in summaries for note in summary.notes]
     spread = _spread(values, "seeds")
-    if len(measured) == 1:  # other seeds are missing
+    if len(measured) == 1:  # the other seeds were not measured, so the interval is that of the only one
         spread |= {"interval": measured[0].interval, "interval_of": measured[0].interval_of}
     return MethodSummary(**_described(summaries[0], notes), **spread, values=tuple(values))
 
 
 def _described(first: Reading | Summary, notes: Iterable[str]) -> dict[str, Any]:
-    """What a summary has of its readings; each note once."""
+    """The fields that a summary takes from its readings; each note once."""
     known = tuple(dict.fromkeys(note for note in notes if note))
     return {"metric": first.metric, "name": first.name, "unit": first.unit, "better": first.better, "notes": known}
 
 
 def _spread(values: Sequence[Any], of: str) -> dict[str, Any]:
-    """Mean, spread and Student's interval of values; ``of`` says what they are over."""
+    """The fields for mean, standard deviation and Student's interval of values; ``of`` says what the values are of."""
     mean, sd = mean_and_sd(values) if values else (None, None)
     interval = student_interval(values) if values else None
     return {"n": len(values), "mean": mean, "sd": sd, "interval": interval, "interval_of": of if interval else None}
@@ -92,14 +99,14 @@ def _spread(values: Sequence[Any], of: str) -> dict[str, Any]:
 # Over rows ------------------------------------------------------------------------------------------------
 
 Line = Row | MethodResult
-"""What a table has a line of."""
+"""What can be a line of a table."""
 
 
 def headline(rows: Iterable[Row], patterns: Sequence[str]) -> tuple[str, ...]:
     """Ids of the readings that the short table shows.
 
-    With patterns such as ``"frechet.*"``: the readings that match one, in the order of the patterns. Without: the first
-    reading of each metric. Readings that were measured in no row are left out.
+    With patterns such as ``"frechet.*"``, they are the readings that match one, in the order of the patterns. Without
+    patterns, they are the first reading of each metric. Readings that no row has a value of are left out.
     """
     found = by_id(row.summary for row in rows)
     measured = [name for name, each in found.items() if any(summary.mean is not None for summary in each)]
@@ -112,7 +119,7 @@ def headline(rows: Iterable[Row], patterns: Sequence[str]) -> tuple[str, ...]:
 
 
 def unmeasured(lines: Iterable[Line]) -> Mapping[str, str]:
-    """The metrics of which no line has a value, each with the reason."""
+    """Metric to the reason why no line has a value of it, for all such metrics."""
     reasons: dict[str, list[str]] = {}
     measured = set()
     for summary in (summary for line in lines for summary in line.summary):

@@ -32,10 +32,10 @@ def number(value: float | None) -> str:
 
 
 def figure(summary: Summary | None) -> str:
-    """``0.931 ± 0.012 [0.916, 0.946]``: mean, SD where there are several values, interval where there is one.
+    """A summary as text: mean, then the SD and the interval where there are any, as ``0.931 ± 0.012 [0.916, 0.946]``.
 
-    Mean, SD and ends have as many decimals as give the SD two significant digits, or, where there is no SD or it is 0,
-    half the interval.
+    All numbers have as many decimals as the SD needs for two significant digits. Where there is no SD or it is 0, half
+    the width of the interval takes its place.
     """
     if summary is None or summary.mean is None:
         return ABSENT
@@ -52,7 +52,7 @@ def figure(summary: Summary | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """``1 h 04 min``, ``3 min 20 s`` or ``12 s``, or a dash."""
+    """Seconds as ``1 h 04 min``, ``3 min 20 s`` or ``12 s``; a dash for None."""
     if seconds is None:
         return ABSENT
     minutes, rest = divmod(round(seconds), 60)
@@ -77,14 +77,17 @@ def headed(name: str, reading: Summary | Reading) -> str:
 
 
 def evaluation_tables(result: EvaluationResult) -> tuple[Table, Table]:
-    """The short table and all readings of an evaluation."""
+    """The short table of an evaluation, and the table of all its readings."""
     judged = judged_by(result.settings)
     notes = [f"Mean ± SD over sets of slices, 95% interval in brackets. {judged}", *absent_rows(result)]
     return headline_table("Evaluation", result.rows, result.headline, notes), full_table(result.rows)
 
 
 def comparison_tables(result: ComparisonResult) -> tuple[list[Table], Table]:
-    """The short tables of a comparison, of methods and of tests where there are any, and that of all readings."""
+    """The short tables of a comparison, and the table of all its readings.
+
+    The short tables are those of methods and, where there are tests, of differences.
+    """
     by_seed = result.unit == "training seed"
     lines = comparison_lines(result)
     settings = result.settings
@@ -98,18 +101,20 @@ def comparison_tables(result: ComparisonResult) -> tuple[list[Table], Table]:
     ]
     short = headline_table("Methods", lines, result.headline, notes)
     tests = [tests_table(result.tests, result.note)] if result.tests else []
-    trainings = [row for row in result.rows if row.kind == "model" and by_seed]  # where methods have several
+    trainings = [row for row in result.rows if row.kind == "model" and by_seed]  # else they are the methods
     return [short, *tests], full_table([*lines, *trainings])
 
 
 def comparison_lines(result: ComparisonResult) -> list[Line]:
-    """The methods, and the rows of real slices to read them by."""
+    """The lines of a comparison's tables: the methods, then the rows of real slices."""
     return [*result.methods, *(row for row in result.rows if row.kind != "model")]
 
 
 def headline_table(title: str, lines: Sequence[Line], shown: Sequence[str], notes: Sequence[str]) -> Table:
-    """Rows or methods down, headline readings across, then seeds, steps, time and device; below, why a metric has no
-    figure."""
+    """A table with a line for each row or method, and with the readings ``shown``, seeds, steps, time and device.
+
+    Its notes say, after ``notes``, the cautions of rows and why a metric has no figure.
+    """
     readings = {name: found[0] for name, found in by_id(line.summary for line in lines).items()}
     rows = []
     for line in lines:
@@ -151,7 +156,7 @@ def full_table(lines: Sequence[Line]) -> Table:
 
 
 def tests_table(tests: Sequence[Difference], note: str) -> Table:
-    """One line a pair of methods and reading."""
+    """A table with a line for each tested pair of methods and reading."""
     rows = [
         (
             test.id,
@@ -180,7 +185,7 @@ def _chance(p: float | None) -> str:
 
 
 def judged_by(settings: Settings) -> str:
-    """One sentence on the real side."""
+    """One sentence that says which real slices the candidates were compared with."""
     real, fresh = settings.real, settings.fresh
     beside = "no fresh patients" if fresh is None else f"{fresh.slices} slices of {fresh.patients} fresh patients"
     return (
@@ -190,7 +195,7 @@ def judged_by(settings: Settings) -> str:
 
 
 def absent_rows(result: Result) -> list[str]:
-    """A sentence where there is no row of real slices."""
+    """A sentence that says why there is no row of real slices; none where there is one."""
     if any(row.kind == "real" for row in result.rows):
         return []
     wanted = f"{result.settings.label} = {result.settings.value}"

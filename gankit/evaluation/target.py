@@ -1,4 +1,4 @@
-"""What an evaluation is of: a model, or the slices of a cohort file."""
+"""The target of an evaluation: a model, or the slices of a cohort file."""
 
 from __future__ import annotations
 
@@ -27,24 +27,28 @@ class ModelTarget:
     file: Path
     """The model file."""
     recipe: Recipe
+    """The recipe in the model file."""
 
     def modalities(self, recipe: Recipe | None, real: Cohort, names: Sequence[str]) -> dict[str, ModalitySpec]:
-        """Those of the recipe that the evaluation goes by."""
+        """The modalities to judge: those of the evaluation's recipe, else those of the model's recipe."""
         return dict((recipe or self.recipe).modalities)
 
     def subject(self, evaluation: Evaluation, judging: Judging, own: Cohort | None, plugins: Plugins) -> Subject:
         """Sets sampled from the model.
 
         Args:
-            own: the cohort of the model's recipe, where that is the real one.
+            evaluation: the real side.
+            judging: what is measured and how.
+            own: the real cohort, where it is the cohort of the model's recipe; else None.
+            plugins: what is installed.
 
         Raises:
-            InputError: the model makes slices of another label.
-            CohortError: it was trained on test slices of the real side.
+            InputError: the device does not exist, or the model makes slices of another label.
+            CohortError: the model was trained on test slices of the real side.
         """
         from gankit.processes.device import choose_device
 
-        choose_device(judging.device)  # one that is absent is refused before any work
+        choose_device(judging.device)  # raises where there is no such device, before any work
         self._refuse_another_label(evaluation)
         note = cohort_note(self.path, own.digest()) if own is not None else ""
         if own is None or trains_on_tests(self.recipe):
@@ -71,11 +75,11 @@ class CohortTarget:
     recipe: None = None
 
     def modalities(self, recipe: Recipe | None, real: Cohort, names: Sequence[str]) -> dict[str, ModalitySpec]:
-        """Those of the recipe that the evaluation goes by, else what the cohort shares with the real one."""
+        """The modalities to judge: those of the evaluation's recipe, else those that the real cohort has too."""
         return dict(recipe.modalities) if recipe else shared_modalities(self.cohort, real, str(self.path), names)
 
     def subject(self, evaluation: Evaluation, judging: Judging, own: Cohort | None, plugins: Plugins) -> Subject:
-        """Disjoint sets of the cohort's slices; one of all of them unless sets are asked for.
+        """Disjoint sets of the cohort's slices. Unless sets are asked for, one set has all slices.
 
         Raises:
             CohortError: no slice can be judged, or test patients are among them.
@@ -91,7 +95,7 @@ Target = ModelTarget | CohortTarget
 
 
 def find_target(path: Path, plugins: Plugins) -> Target:
-    """What is at a path, or goes by the name of a shipped model.
+    """The target that the user named: a run directory, a model file, a cohort file, or the name of a shipped model.
 
     Raises:
         InputError: nothing is there, the run has no model yet, or it is neither a model nor a cohort.
@@ -101,11 +105,11 @@ def find_target(path: Path, plugins: Plugins) -> Target:
     try:
         return CohortTarget(path, read_cohort(path))
     except CohortError as error:
-        if header(path):  # a cohort, whose content is at fault
+        if header(path):  # it is a cohort file, and the message says what is wrong with it
             raise
         raise CohortError(f"{error}; a target is a run directory, a model file or a cohort file") from error
 
 
 def _row_name(name: str) -> str:
-    """The name of a target's row, which the rows of real slices must not share."""
+    """The name of a target's row; it differs from the names of the rows of real slices."""
     return f"{name} (judged)" if name in REFERENCES else name

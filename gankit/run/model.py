@@ -146,7 +146,7 @@ class Model:
         return SliceDataset(images, None if value is None else torch.full((n,), value))
 
     def cohort(self, n: int, seed: int = 0, advance: Callable[[int], None] = lambda done: None) -> Cohort:
-        """The slices of ``sample(n, seed)`` as a cohort marked synthetic, in which each slice is a patient of its own."""
+        """The slices of ``sample(n, seed)`` as a cohort marked synthetic; each slice is a patient of its own."""
         images = self.sample(n, seed, advance)
         sizes = {size for spacing in self.spacing_mm.values() for size in spacing}
         return Cohort(
