@@ -1,1 +1,1 @@
-"""Comparisons: several recipes and seeds trained, measured and tested against each other."""
+"""Comparisons: several recipes and seeds are trained, measured, and tested against each other."""

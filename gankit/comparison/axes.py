@@ -1,4 +1,4 @@
-"""Recipes to the methods of a comparison: one a recipe, or one for each value along an axis."""
+"""The methods of a comparison: one for each recipe, or one for each recipe and each value along the axes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from gankit.recipe.recipe import Recipe
 
 @attrs.frozen(kw_only=True)
 class Method:
-    """What a comparison compares; its runs differ by training seed alone."""
+    """One of the methods that are compared. Its runs differ in their training seed alone."""
 
     name: str
     source: str
     """The recipe that the user named."""
     overrides: Mapping[str, Any]
+    """Key path to value."""
 
     def recipe(self, seed: int, plugins: Plugins) -> Recipe:
         """The recipe of the run with this training seed. Raises RecipeError: it has problems."""
@@ -41,12 +42,14 @@ def methods_of(
     """Every recipe with every combination of values along the axes.
 
     Args:
-        overrides: key path to value, or texts ``KEY=VALUE``.
+        recipes: TOML files or names of shipped recipes.
+        overrides: key path to value, or texts ``KEY=VALUE``, for every recipe.
         axes: key path to values, or texts ``KEY=VALUE,VALUE,...``.
         steps: training steps of every recipe; default: the recipe's.
+        plugins: what is installed.
 
     Raises:
-        InputError: an axis cannot be read, two methods have one name, or a recipe has problems.
+        InputError: an axis cannot be read, two methods have the same name, or a recipe has problems.
     """
     _require_texts("overrides", overrides, "KEY to value, or texts KEY=VALUE")
     _require_texts("axes", axes, "KEY to values, or texts KEY=VALUE,VALUE,...")
@@ -62,6 +65,8 @@ def methods_of(
                 f"`{parameter}` training.seed: a comparison counts seeds up; give `seeds`, their number, and"
                 " `first_seed`"
             )
+
+    # A method for each recipe and each point along the axes
     methods = []
     for source in recipes:
         networks = read_layers(source, common, plugins).document.get("networks", {})
@@ -86,6 +91,7 @@ def _texts(given: str | Iterable[str]) -> list[str]:
 
 
 def _refuse_twins(methods: Sequence[Method]) -> None:
+    """Raises InputError: two methods have names that are the same in file names."""
     seen: dict[str, Method] = {}
     for method in methods:
         twin = seen.setdefault(slug(method.name), method)
@@ -96,12 +102,12 @@ def _refuse_twins(methods: Sequence[Method]) -> None:
 
 
 def slug(name: str) -> str:
-    """A name as part of a file name."""
+    """A name as it can be part of a file name."""
     return re.sub(r"[^\w.=+-]+", "-", name).strip("-.")
 
 
 def _axis(text: str) -> tuple[str, list[Any]]:
-    """``"KEY=V1,V2"``; values are TOML, or text where they are not."""
+    """``"KEY=V1,V2"`` as a key path and values. If the values together are not TOML, each is taken as text."""
     key, equals, values = text.partition("=")
     if not equals or not all(key.strip().split(".")) or not values.strip():
         raise InputError(f"`axes` {text}: must be KEY=VALUE,VALUE,..., as in training.batch=8,16")
@@ -113,14 +119,14 @@ def _axis(text: str) -> tuple[str, list[Any]]:
 
 
 def _full(key: str, networks: Any) -> str:
-    """A key that begins with the name of a network is one of that network's."""
+    """The full path of a key that may begin with the name of a network, as in ``adc_decoder.factor``."""
     first = key.partition(".")[0]
     sections = {key_of(field) for field in attrs.fields(Recipe)}
     return f"networks.{key}" if first not in sections and first in networks else key
 
 
 def _labels(point: Iterable[tuple[str, Any]]) -> list[str]:
-    """``KEY=VALUE`` of a point, keys as short as they tell each other apart."""
+    """``KEY=VALUE`` for each axis of a point. A key is its last part, unless two axes have the same last part."""
     given = dict(point)
     short = [key.rpartition(".")[2] for key in given]
     names = [last if short.count(last) == 1 else key for key, last in zip(given, short, strict=True)]

@@ -1,15 +1,15 @@
-"""``compare``: train recipes, judge every run, test the differences. It can be stopped and goes on.
+"""``compare``: train recipes, judge every run, test the differences. It can be stopped and continued.
 
 The folder of a comparison::
 
-    plan.json                     what is compared and how; seeds, sets and metrics may differ next time, the rest not
+    plan.json                     what is compared and how; only seeds, sets and metrics may differ the next time
     recipes/NAME.toml             the completed recipe of each run
-    runs/NAME/                    run directories; NAME is METHOD-seedK. Finished ones may be copied here
-    readings/NAME-setK.json       what is measured, written after every metric
+    runs/NAME/                    run directories; NAME is METHOD-seedK. Finished ones may be copied to here
+    readings/NAME-setK.json       readings of each set, written after every metric
     cache/                        what metrics make once
-    logs/NAME.log                 what training printed
-    comparison.json, .md, .tex
-    report.html                   the tables with pictures of every method
+    logs/NAME.log                 what the training of each run printed
+    comparison.json, .md, .tex    the result, and its tables
+    report.html                   the tables, and pictures of every method
 """
 
 from __future__ import annotations
@@ -46,9 +46,10 @@ from gankit.report.report import report_if_possible
 
 @attrs.frozen
 class Stopped(Exception):
-    """The user stopped a comparison; what is finished is kept."""
+    """The user stopped a comparison. What is finished is kept; the same call continues it."""
 
     signal: Signals
+    """The signal that came."""
 
 
 def compare(
@@ -65,7 +66,7 @@ def compare(
     plugins: Plugins | None = None,
     quiet: bool = False,
 ) -> ComparisonResult:
-    """Train recipes, judge every run and test the differences. Called again, it goes on where it stands.
+    """Train recipes, judge every run and test the differences. Called again, it continues what is not finished.
 
     Args:
         recipes: TOML files or names of shipped recipes.
@@ -76,16 +77,19 @@ def compare(
             name of a network.
         steps: training steps of every recipe; default: the recipe's.
         seeds: trainings of each method, with ``training.seed`` first_seed, first_seed + 1, ...
-        first_seed: keep the seeds that recipes were tuned on out of a comparison.
-        jobs: processes at a time.
+        first_seed: ``training.seed`` of each method's first training, >= 0. Choose it so that no seed is one that the
+            recipes were tuned on.
+        jobs: number of processes at a time, >= 1.
         plugins: what is installed; default: load it.
         quiet: print nothing.
 
+    Returns: readings, summaries and tests, as in comparison.json. Trainings that failed are in ``failed``.
+
     Raises:
-        InputError: recipes, cohorts or settings do not fit, or the folder holds another comparison. Nothing has been
+        InputError: recipes, cohorts or settings do not fit, or the folder has another comparison. Nothing has been
             trained then.
         Stopped: the user stopped it; what is finished is kept.
-        RunError: another process is at this comparison, or no run could be trained.
+        RunError: another process works on this comparison, every training failed, or the folder cannot be written.
     """
     plugins = plugins or load_plugins()
     _require_whole("jobs", jobs, 1)
@@ -115,10 +119,10 @@ def plan_comparison(
     first_seed: int = 0,
     plugins: Plugins,
 ) -> Plan:
-    """What a comparison will do; nothing is computed or written. For the arguments see ``compare``.
+    """The plan of a comparison. Nothing is computed or written. For the arguments see ``compare``.
 
     Raises:
-        InputError: recipes or settings do not fit, or the folder holds another comparison.
+        InputError: recipes or settings do not fit, or the folder has another comparison.
     """
     recipes = _named_recipes(recipes)
     _require_whole("seeds", seeds, 1)
@@ -137,7 +141,7 @@ def plan_comparison(
     plan = Plan(folder=given_path("out", out), runs=runs, judging=judging, metrics=metrics)
     plan.refuse_other(plugins)
     for run in plan.runs:
-        plan.standing(run)
+        plan.standing(run)  # raises where a run does not belong to this comparison
     return plan
 
 
@@ -156,7 +160,10 @@ def _require_whole(parameter: str, value: object, least: int) -> None:
 
 
 def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = False) -> ComparisonResult:
-    """Train what is not trained, measure what is not measured, and write the tables. For errors see ``compare``."""
+    """Train the runs that are not trained, measure the sets that are not measured, and write the tables.
+
+    For errors see ``compare``.
+    """
     for warning in plan.warnings():
         say(f"warning: {warning}", quiet)
     with _held(plan.folder), watched(not quiet):
@@ -170,7 +177,7 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
         if len(failed) == len(plan.runs):
             raise RunError(_failures(failed))
 
-        # Measuring: several processes first, where there are; the rows are then read
+        # Measuring, by several processes where they are asked for. Their readings are then read into rows.
         judge = judge_in(plan.folder, comparison.evaluation, plan.metrics, plugins)
         subjects = comparison.subjects(plugins)
         lacking_sets = sum(lacking(subject, judge) for subject in subjects)
@@ -194,7 +201,7 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
 
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Hold the folder; the lock goes with the process, however it ends."""
+    """A context that holds the folder, so that no other process works on it."""
     try:
         with locked(folder / ".lock", wait=False, remedy="give another `out`"):
             yield
@@ -206,7 +213,10 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _train(plan: Plan, processes: int, quiet: bool) -> dict[str, str]:
-    """Train the runs that are not trained. Returns those that failed, with the reason."""
+    """Train the runs that are not trained.
+
+    Returns: name to reason, for the trainings that failed. Raises Stopped.
+    """
     waiting = [run for run in by_round(plan.runs) if not plan.standing(run).trained]
     at_once = max(1, min(processes, len(waiting)))
     jobs = [_training(plan, run) for run in waiting]
@@ -217,7 +227,10 @@ def _train(plan: Plan, processes: int, quiet: bool) -> dict[str, str]:
 
 
 def by_round(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
-    """Every method's first seed, then every method's second: stopped early, methods have equally many."""
+    """The runs in the order of training: the first seed of every method, then the second of every method, and so on.
+
+    So methods have about equally many runs where a comparison is stopped early.
+    """
     return sorted(runs, key=lambda run: run.seed)
 
 
@@ -231,8 +244,16 @@ def _training(plan: Plan, run: PlannedRun) -> Job:
 
 
 def _measure(plan: Plan, processes: int, total: int, quiet: bool) -> None:
-    """Measure what is missing, ``total`` sets by metrics, in several processes; what one of them cannot measure the
-    caller meets again."""
+    """Measure what is missing in several processes.
+
+    An error in one of them is not raised here: the caller measures the set again, and then it is.
+
+    Args:
+        plan: the plan, which is in its folder.
+        processes: how many, at least 2.
+        total: number of sets that are missing times number of metrics.
+        quiet: show nothing.
+    """
     shares = [total // processes + (number < total % processes) for number in range(processes)]
     jobs = [_measuring(plan, number, shares) for number in range(processes)]
     _, stopped = run_jobs(jobs, processes, sharing_cores(processes), quiet, "sets by metrics")
@@ -241,7 +262,10 @@ def _measure(plan: Plan, processes: int, total: int, quiet: bool) -> None:
 
 
 def _measuring(plan: Plan, number: int, shares: Sequence[int]) -> Job:
-    """A process that measures what no other is at: about its share, a line in its log for each."""
+    """A process that measures what no other process measures, which is about its share.
+
+    It prints a line for each set and metric, so the lines of its log tell how far it is.
+    """
     log = plan.folder / "logs" / f"measuring-{number}.log"
     before = _lines(log)
     return Job(
@@ -267,7 +291,7 @@ def _failures(failed: Mapping[str, str]) -> str:
 
 
 def failures(result: ComparisonResult) -> str | None:
-    """One line on the runs that could not be trained; None where all were."""
+    """One line about the trainings that failed; None where none did."""
     failed = {run.name: run.reason for run in result.failed}
     return _failures(failed) if failed else None
 

@@ -1,4 +1,7 @@
-"""The parts of a comparison that its own process and its helpers share: the real side, the rows, their summary."""
+"""What the process of a comparison and its measuring processes share: the real side and the subjects.
+
+It also has the parts of the result that follow from the rows.
+"""
 
 from __future__ import annotations
 
@@ -34,32 +37,37 @@ ALONE = (
     " training would give the same. Train five seeds of each method for a claim."
 )
 SEEDS = "Samples are training seeds: one value a seed, the mean over its sample sets."
+"""Sentences of the result that say what the samples of its tests are."""
 
 
 @attrs.frozen(eq=False)
 class Comparison:
-    """A plan with its real side."""
+    """A plan, with its real side."""
 
     plan: Plan
     evaluation: Evaluation
     notes: Mapping[str, str]
-    """Name of a run to a caution about what it was trained on; runs that need none are absent."""
+    """Name of a run to a caution about its training slices, for the runs whose slices had to be looked at."""
     own: str | None
-    """Digest of the recipes' cohort as it is now; None where the real slices are those of another cohort."""
+    """Digest of the recipes' cohort as it is now; None where the real slices are of another cohort."""
 
     @classmethod
     def of(cls, plan: Plan, plugins: Plugins) -> Comparison:
-        """Load the real side.
+        """Load the real side of a plan.
 
         Raises:
-            InputError: recipes differ in cohort, label or what they share of modalities, make slices of another label
-                than asked for, or the cohort does not fit.
+            InputError: recipes differ in cohort, in label, or in size, unit or range of a common modality; have no
+                common modality; or make slices of another label than asked for.
+            CohortError: a cohort cannot be read or does not fit, or a run was trained on test slices.
         """
+        # What do the recipes have in common?
         _same_cohort(plan)
         first = plan.runs[0].recipe
         judging = plan.judging
         modalities = chosen_modalities(common_modalities(plan), judging.modalities)
         wanted = _wanted(plan)
+
+        # The real slices
         real, fresh = real_cohorts(first, judging)
         evaluation = prepare(
             real,
@@ -74,7 +82,7 @@ class Comparison:
         return cls(plan, evaluation, _notes(plan, evaluation), own)
 
     def subjects(self, plugins: Plugins) -> list[Subject]:
-        """The trained runs, and real slices."""
+        """The subjects to judge: the trained runs, then real slices."""
         trained = [run for run in self.plan.runs if self.plan.standing(run).trained]
         return [
             *(self._subject(run, plugins) for run in trained),
@@ -91,7 +99,11 @@ class Comparison:
 
 
 def _notes(plan: Plan, evaluation: Evaluation) -> dict[str, str]:
-    """Cautions by run, each source of training slices looked at once. Raises CohortError: one was trained on tests."""
+    """Name of a run to a caution about its training slices; runs with the same cohort and pools are looked at once.
+
+    Raises:
+        CohortError: a run was trained on test slices.
+    """
     found: dict[str, str] = {}
     notes = {}
     for run in plan.runs:
@@ -105,6 +117,7 @@ def _notes(plan: Plan, evaluation: Evaluation) -> dict[str, str]:
 
 
 def _same_cohort(plan: Plan) -> None:
+    """Raises InputError: recipes have different cohorts, and no file says which slices are real."""
     if plan.judging.cohort is not None:
         return
     first, *others = plan.runs
@@ -116,10 +129,10 @@ def _same_cohort(plan: Plan) -> None:
 
 
 def common_modalities(plan: Plan) -> dict[str, ModalitySpec]:
-    """Modalities that every recipe makes.
+    """The modalities that every recipe makes.
 
     Raises:
-        InputError: there is none, or one that is judged differs in size, unit or range.
+        InputError: there is none, or a modality that is judged differs between recipes in size, unit or range.
     """
     first, *others = plan.runs
     shared = dict(first.recipe.modalities)
@@ -141,6 +154,11 @@ def common_modalities(plan: Plan) -> dict[str, ModalitySpec]:
 
 
 def _wanted(plan: Plan) -> Wanted | None:
+    """The label that slices should have; None where neither user nor recipes give one.
+
+    Raises:
+        InputError: recipes make slices of another label than asked for, or of different labels.
+    """
     found = {run.method: wanted_of(run.recipe) for run in plan.runs}
     said = {method: wanted for method, wanted in found.items() if wanted is not None}
     if plan.judging.label is not None:

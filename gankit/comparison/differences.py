@@ -15,12 +15,12 @@ from gankit.evaluation.statistics import holm, mean_and_sd, welch
 def tested(
     methods: Sequence[MethodResult], shown: Sequence[str], real: Mapping[str, float | None]
 ) -> tuple[Difference, ...]:
-    """Welch's test for every pair of methods and reading, with Holm's correction over all of them together.
+    """Welch's test for every reading and every pair of methods, with Holm's correction over all tests together.
 
     Args:
-        methods: with their summaries, ``values`` being the samples.
-        shown: ids of the readings.
-        real: id to the value of real slices, for readings of which the nearer to it is better.
+        methods: the methods; the samples of a test are the ``values`` of their summaries.
+        shown: ids of the readings to test.
+        real: id to the value of real slices, for readings whose values are better the nearer they are to it.
     """
     tests = [_pair(name, first, second, real.get(name)) for name in shown for first, second in combinations(methods, 2)]
     corrected = iter(holm([test.p for test in tests if test.p is not None]))
@@ -47,7 +47,7 @@ def _summary(method: MethodResult, name: str) -> MethodSummary | None:
 
 
 def _better(direction: Better, means: Sequence[float], real: float | None) -> Literal["a", "b"] | None:
-    """Which mean is better, whether or not the difference could be chance."""
+    """The method with the better mean; None where both are equal, or where the value of real slices is unknown."""
     if direction == "real":
         if real is None:
             return None

@@ -1,4 +1,4 @@
-"""The plan of a comparison: its runs, where each stands, and what may not change once it is begun."""
+"""The plan of a comparison: its runs, how far each is, and what may not change after the begin."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from gankit.run.targets import header
 FORMAT = "gankit-comparison-plan-1"
 REMEDY = "restore it, or compare in another place"
 SHOWN = 3
-"""Differing keys that a message names."""
+"""Number of differing keys that a message names."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,11 +35,14 @@ class PlannedRun:
     """One training of one method."""
 
     name: str
-    """Of its run directory and its row."""
+    """Name of its run directory and of its row."""
     method: str
+    """Name of the method."""
     seed: int
+    """``training.seed``."""
     recipe: Recipe
     document: Document
+    """The completed recipe as plain tables."""
 
 
 @attrs.frozen(kw_only=True)
@@ -47,8 +50,9 @@ class Standing:
     """How far a planned run is."""
 
     steps: int
-    """Steps that its model has behind it."""
+    """Training steps of its model; 0 where there is none."""
     wanted: int
+    """Training steps that the plan asks for."""
 
     @property
     def trained(self) -> bool:
@@ -57,22 +61,22 @@ class Standing:
 
 @attrs.frozen(kw_only=True)
 class Plan:
-    """Everything that a comparison's figures follow from; kept as plan.json."""
+    """The plan of a comparison: everything that its figures depend on. It is kept as plan.json."""
 
     folder: Path
     runs: tuple[PlannedRun, ...]
     judging: Judging
     metrics: Mapping[str, AbstractMetric]
-    """Those that ``judging`` asks for, by name, with their options."""
+    """The metrics that ``judging`` asks for, by name, with their options."""
 
     @property
     def methods(self) -> list[str]:
-        """Names, in order."""
+        """Names of the methods, in the order in which they were given."""
         return list(dict.fromkeys(run.method for run in self.runs))
 
     @property
     def seeds(self) -> int:
-        """Training seeds of each method."""
+        """Number of trainings of each method."""
         return len(self.runs) // len(self.methods)
 
     @property
@@ -81,7 +85,7 @@ class Plan:
         return headline_patterns(self.judging, self.metrics)
 
     def warnings(self) -> list[str]:
-        """A sentence for each thing in the recipes that can be meant, but seldom is; once for each method."""
+        """A sentence for each setting of a method's recipe that is allowed but probably a mistake."""
         first = {run.method: run.recipe for run in reversed(self.runs)}
         return [f"{method}: {warning}" for method in self.methods for warning in recipe_warnings(first[method])]
 
@@ -92,10 +96,10 @@ class Plan:
         return self.folder / "recipes" / f"{run.name}.toml"
 
     def standing(self, run: PlannedRun) -> Standing:
-        """Where a run stands.
+        """How far a run is.
 
         Raises:
-            InputError: its directory holds a run of another recipe, or one trained for longer.
+            InputError: its directory has a run of another recipe, or one that was trained for longer.
         """
         there = self.run_directory(run)
         wanted = run.recipe.training.steps
@@ -147,10 +151,10 @@ class Plan:
         write_text(self.folder / "plan.json", json.dumps(self.document(plugins), indent=1) + "\n")
 
     def refuse_other(self, plugins: Plugins) -> None:
-        """Make sure that the folder is new or holds this comparison, perhaps with fewer methods, seeds, sets, metrics.
+        """Make sure that the folder is new or has this comparison, perhaps with fewer methods, seeds, sets or metrics.
 
         Raises:
-            InputError: it holds another; the message names what differs.
+            InputError: it has another comparison; the message names what differs.
         """
         path = self.folder / "plan.json"
         if path.is_file():
@@ -163,14 +167,14 @@ class Plan:
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
-    """Methods that the new plan leaves out, and what it changes in the others.
+    """A sentence for each method that the new plan leaves out, and for each key that it changes in the others.
 
-    Another number of seeds or sets, or other metrics, are no change: the tables show those that are asked for, and
-    what was trained and measured before stays.
+    Another number of seeds or sets, and other metrics, are not changes: tables show what is asked for now, and what was
+    trained and measured before is kept.
     """
     yield from differences({"judging": old["judging"]}, {"judging": new["judging"]})
     before, after = (
-        {run["method"]: run["recipe"] for run in reversed(document["runs"].values())}  # that of the first seed
+        {run["method"]: run["recipe"] for run in reversed(document["runs"].values())}  # so that the first seed's stays
         for document in (old, new)
     )
     yield from (f"it has {name!r}, which is not among yours" for name in before if name not in after)
@@ -189,13 +193,13 @@ def _some(found: list[str]) -> str:
 
 
 def planned_run(method: str, slug: str, seed: int, recipe: Recipe, plugins: Plugins) -> PlannedRun:
-    """A run with its completed recipe."""
+    """The run of a method with a training seed; ``slug`` is the name of the method as part of a file name."""
     document = to_document(recipe, plugins.registry)
     return PlannedRun(name=f"{slug}-seed{seed}", method=method, seed=seed, recipe=recipe, document=document)
 
 
 def read_plan(folder: Path, plugins: Plugins) -> Plan:
-    """The plan that ``write`` left in a folder."""
+    """The plan in the folder of a comparison. Raises InputError: there is none, or it is damaged."""
     document = read_document(folder / "plan.json", FORMAT, REMEDY)
     metrics, _ = structure_named(document["metrics"], AbstractMetric, plugins.registry)
     assert metrics is not None

@@ -1,4 +1,7 @@
-"""``python -m gankit.comparison.worker FOLDER``: measure what is missing in a comparison, beside others."""
+"""``python -m gankit.comparison.worker FOLDER``: measure what is missing in a comparison.
+
+Several such processes work side by side; each takes the sets that no other measures.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from gankit.processes.progress import say
 
 
 def work(folder: Path) -> None:
-    """Measure every set that no other process is at."""
+    """Measure every set that no other process measures."""
     plugins = load_plugins()
     plan = read_plan(folder, plugins)
     comparison = Comparison.of(plan, plugins)

@@ -1,1 +1,1 @@
-"""Reports: one HTML file of a run or of a comparison."""
+"""Reports: one HTML file about a run or a comparison."""

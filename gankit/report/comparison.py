@@ -1,4 +1,4 @@
-"""The report of a comparison: tables, random samples of every method on the same latents, interpolations, trainings."""
+"""The report of a comparison: tables, samples of every method on the same latents, interpolations, trainings."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from gankit.run.interpolate import Interpolation
 from gankit.run.model import Model
 
 SAMPLES = 8
-"""Slices shown of each method."""
+"""Number of slices shown of each method."""
 
 SEED = 0
-"""Of the latents that every method is shown on."""
+"""Seed of the latents that every method is shown on."""
 
 LONG = 30
-"""Rows above which a table is folded, so that the pictures are near."""
+"""Number of rows above which a table is folded, so that the pictures are not far below."""
 
 AXIS = re.compile(r"(?P<base>.+?) (?P<point>[^\s=]+=.*)")
 """A method along an axis, as in ``"mpmri factor=2"``; see ``gankit.comparison.axes``."""
@@ -39,10 +39,10 @@ AXIS = re.compile(r"(?P<base>.+?) (?P<point>[^\s=]+=.*)")
 
 @attrs.frozen(eq=False)
 class Shown:
-    """A method as the pictures show it, by the model of its first training."""
+    """A method in the pictures, where the model of its first training stands for it."""
 
     label: str
-    """The method, and the run where its name is another."""
+    """Name of the method, with the name of the run where that differs."""
     model: Model
     cohort: Cohort | Absent
 
@@ -53,14 +53,14 @@ class Shown:
 
 @attrs.frozen(eq=False)
 class Methods:
-    """The methods that can be shown, and why the others cannot."""
+    """The methods that can be shown, and the reasons why others cannot."""
 
     shown: tuple[Shown, ...]
     lacking: tuple[str, ...]
-    """A sentence for each method without a model."""
+    """A sentence for each method whose model cannot be read."""
 
     def pictures(self, panels: Iterable[Panel]) -> Pictures:
-        """Rows of a sheet, with the window of every modality that a method makes."""
+        """The panels as rows of a sheet, with a colour bar for every modality that a method makes."""
         specs: dict[str, ModalitySpec] = {}
         for method in reversed(self.shown):
             specs |= method.model.recipe.modalities
@@ -68,7 +68,7 @@ class Methods:
 
 
 def comparison_page(folder: Path, plugins: Plugins) -> Page:
-    """The report of a comparison, from comparison.json and the runs in its folder.
+    """The report of a comparison, made from comparison.json and the runs in its folder.
 
     Raises:
         InputError: comparison.json is damaged.
@@ -81,7 +81,7 @@ def comparison_page(folder: Path, plugins: Plugins) -> Page:
 
 
 def _methods(folder: Path, result: ComparisonResult, plugins: Plugins) -> Methods:
-    """The methods with their models and cohorts, each cohort loaded once for all that have the same."""
+    """The methods with their models and cohorts. A cohort that several recipes have is loaded once."""
     paths = {row.name: row.path for row in result.rows}
     loaded: list[tuple[AbstractCohortSource, Cohort | Absent]] = []
     shown, lacking = [], []
@@ -118,9 +118,12 @@ def _metrics(result: ComparisonResult) -> Section:
 
 
 def axis_tables(methods: Iterable[MethodResult], shown: Sequence[str]) -> list[Table]:
-    """A table for each recipe that was compared along an axis: its values across, readings down (Table I).
+    """A table for each recipe that was compared along an axis, like Table I of Wang et al.
+
+    It has a column for each value along the axis, and a line for each reading.
 
     Args:
+        methods: all methods of the comparison.
         shown: ids of the readings.
     """
     groups: dict[str, dict[str, MethodResult]] = {}
@@ -201,7 +204,7 @@ def _samples_caption(shown: Sequence[Shown]) -> str:
 
 
 def _real_panel(shown: Sequence[Shown]) -> Panel | Absent:
-    """Real slices of the method that makes the most modalities, among those whose cohort can be read."""
+    """Real slices for the method with the most modalities, among the methods whose cohort can be read."""
     readable = [method for method in shown if isinstance(method.cohort, Cohort)]
     richest = max(readable or shown[:1], key=lambda method: len(method.model.recipe.modalities))
     recipe = richest.model.recipe

@@ -1,4 +1,4 @@
-"""Figures of a report: slices as PNG inside the page, curves as SVG that takes the page's colours."""
+"""Figures of a report: slices as PNG within the page, and curves as SVG in the colours of the page."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from gankit.recipe.recipe import ModalitySpec
 from gankit.report.page import ColourBar, Curve, Panel, Strip
 
 POINTS = 120
-"""Blocks that a longer curve is averaged over."""
+"""Most points of a curve. A longer one is divided into as many blocks, and shows their means."""
 
 CLIPPED = 0.5
-"""Per cent of a long curve, at each end of its values, that may lie outside its frame."""
+"""Percentage of the points of a long curve, at each end of their values, that may be outside of its frame."""
 
 WIDTH, HEIGHT = 320, 150
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 22
-"""Size and margins of a curve, in its own pixels."""
+"""Size and margins of a curve, in units of its SVG."""
 
 
 # Slices ---------------------------------------------------------------------------------------------------
 
 
 def colour_bars(specs: Mapping[str, ModalitySpec]) -> tuple[ColourBar, ...]:
-    """The window of every modality."""
+    """A colour bar with the window of each modality."""
     return tuple(_colour_bar(name, spec) for name, spec in specs.items())
 
 
@@ -40,12 +40,12 @@ def _colour_bar(name: str, spec: ModalitySpec) -> ColourBar:
 
 
 def unit_text(spec: ModalitySpec) -> str:
-    """A unit as people read it."""
+    """The unit of a modality in words."""
     return "a.u." if spec.unit == "1" else spec.unit
 
 
 def pair_blocks(title: str, images: Images, specs: Mapping[str, ModalitySpec], columns: int = 4) -> Panel:
-    """Slices in blocks of ``columns``, each block with one strip a modality."""
+    """Slices in blocks of ``columns``, one below the other; each block has a strip for each modality."""
     count = len(next(iter(images.values())))
     starts = range(0, count, columns)
     groups = [
@@ -55,7 +55,7 @@ def pair_blocks(title: str, images: Images, specs: Mapping[str, ModalitySpec], c
 
 
 def sheet_row(title: str, images: Images, specs: Mapping[str, ModalitySpec]) -> Panel:
-    """All slices in one strip a modality, the strips beside each other."""
+    """All slices in one strip for each modality; the strips are side by side."""
     return Panel(title, tuple((_strip(title, name, images[name], spec),) for name, spec in specs.items()))
 
 
@@ -66,7 +66,7 @@ def _strip(title: str, name: str, images: Any, spec: ModalitySpec) -> Strip:
 
 
 def _strip_png(planes: Sequence[np.ndarray], low: float, high: float) -> bytes:
-    """Slices side by side, a pixel an image pixel; gaps and absent slices are transparent."""
+    """Slices side by side, one pixel of the PNG for each of their pixels; gaps and absent slices are transparent."""
     from matplotlib.image import imsave
 
     gap = np.full((planes[0].shape[0], GAP), np.nan, dtype=np.float32)
@@ -80,7 +80,7 @@ def _strip_png(planes: Sequence[np.ndarray], low: float, high: float) -> bytes:
 
 
 def curve(title: str, steps: Sequence[float], values: Sequence[float]) -> Curve:
-    """One number over training steps; numbers that are not finite are left out."""
+    """The curve of one number over training steps. Numbers that are not finite are left out."""
     steps_N, values_N = np.asarray(steps, dtype=float), np.asarray(values, dtype=float)
     finite_N = np.isfinite(values_N)
     last = f"{values_N[-1]:.3g}".replace("-", "−") if len(values_N) else "–"
@@ -90,7 +90,10 @@ def curve(title: str, steps: Sequence[float], values: Sequence[float]) -> Curve:
 def decimated(
     steps_N: np.ndarray, values_N: np.ndarray, points: int = POINTS
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean step, mean, least and greatest value of at most ``points`` blocks of equal length, give or take one."""
+    """Reduce a curve to at most ``points`` blocks, whose lengths are equal or differ by one.
+
+    Returns: for each block, its mean step, and the mean, least and greatest of its values.
+    """
     count = min(points, len(values_N))
     edges = np.linspace(0, len(values_N), count + 1).astype(int)
     blocks = [slice(start, end) for start, end in itertools.pairwise(edges)]
@@ -102,6 +105,7 @@ def decimated(
 
 
 def _svg(steps_P: np.ndarray, mean_P: np.ndarray, low_P: np.ndarray, high_P: np.ndarray) -> str:
+    """A curve with its band and ticks; empty where there is no point."""
     if not len(steps_P):
         return ""
     (left, right), (bottom, top) = _span(steps_P.min(), steps_P.max()), _frame(low_P, high_P, mean_P[-1])
@@ -112,9 +116,12 @@ def _svg(steps_P: np.ndarray, mean_P: np.ndarray, low_P: np.ndarray, high_P: np.
     def down(values: Any) -> Any:
         return TOP + (top - values) / (top - bottom) * (HEIGHT - TOP - BOTTOM)
 
+    # Ticks
     x_P = across(steps_P)
     parts = [_rule(down(tick), tick) for tick in ticks(bottom, top)]
     parts += [_foot(across(tick), tick) for tick in ticks(left, right) if tick >= 0]
+
+    # The curve, in a frame of its own that clips what is outside
     parts.append(f'<svg x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - TOP - BOTTOM}">')
     parts.append(f'<g transform="translate({-LEFT} {-TOP})">')
     if len(x_P) == 1:
@@ -142,19 +149,22 @@ def _foot(x: float, tick: float) -> str:
 
 
 def _frame(low_P: np.ndarray, high_P: np.ndarray, last: float) -> tuple[float, float]:
-    """The values shown: all of a short curve; of a long one without the rare extremes, but with the last."""
+    """Lowest and highest value shown. A long curve is shown without rare extremes, but with its last value."""
     rare = CLIPPED if len(low_P) >= POINTS else 0.0
     return _span(min(np.percentile(low_P, rare), last), max(np.percentile(high_P, 100 - rare), last))
 
 
 def _span(low: float, high: float) -> tuple[float, float]:
-    """An interval that is not empty."""
+    """An interval with some room at both ends, which is not empty even where both ends are equal."""
     room = (high - low) * 0.02 or abs(high) * 0.1 or 1.0
     return float(low - room), float(high + room)
 
 
 def ticks(low: float, high: float, least: int = 3) -> list[float]:
-    """At least so many round numbers inside an interval, as far apart as 1, 2 or 5 times a power of ten allow."""
+    """Round numbers within an interval, for its ticks.
+
+    Their distance is the largest of 1, 2 or 5 times a power of ten that gives at least ``least`` of them.
+    """
     power = math.floor(math.log10(high - low))
     for step in (factor * 10.0**exponent for exponent in (power, power - 1) for factor in (5, 2, 1)):
         first, last = math.ceil(low / step), math.floor(high / step)
@@ -164,12 +174,12 @@ def ticks(low: float, high: float, least: int = 3) -> list[float]:
 
 
 def tick_text(value: float) -> str:
-    """``40000`` as ``40k``; a true minus."""
+    """The text of a tick, as in ``40k`` for 40000; with a true minus sign."""
     text = f"{value / 1000:g}k" if abs(value) >= 10_000 else f"{value:.6g}"
     return text.replace("-", "−")
 
 
 def series(rows: Iterable[Mapping[str, Any]], name: str) -> tuple[list[float], list[float]]:
-    """Steps and values of one scalar, from the rows that have it."""
+    """Steps and values of one scalar, from the rows of metrics that have it."""
     having = [row for row in rows if isinstance(row.get(name), int | float)]
     return [row["step"] for row in having], [row[name] for row in having]

@@ -1,4 +1,7 @@
-"""The page of a report: sections of blocks, rendered as one HTML file that needs nothing else."""
+"""The page of a report: sections of blocks, rendered by ``report.html.j2`` as one HTML file that needs no other file.
+
+Each kind of block has a name, ``block``, by which the template knows it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ MEGABYTE = 1e6
 
 @attrs.frozen
 class Text:
-    """A sentence or two; also what stands where something is missing."""
+    """A sentence or two, also in the place of something that is missing."""
 
     block: ClassVar[str] = "text"
     text: str
@@ -22,7 +25,7 @@ class Text:
 
 @attrs.frozen
 class Facts:
-    """Names and values."""
+    """Pairs of name and value."""
 
     block: ClassVar[str] = "facts"
     facts: tuple[tuple[str, str], ...]
@@ -30,7 +33,7 @@ class Facts:
 
 @attrs.frozen
 class Listing:
-    """Long text, folded."""
+    """A long text, which is folded."""
 
     block: ClassVar[str] = "listing"
     title: str
@@ -39,7 +42,7 @@ class Listing:
 
 @attrs.frozen
 class TableBlock:
-    """A table, folded where it is long."""
+    """A table, which may be folded."""
 
     block: ClassVar[str] = "table"
     table: Table
@@ -48,18 +51,21 @@ class TableBlock:
 
 @attrs.frozen
 class Strip:
-    """Slices of one modality side by side."""
+    """A picture of slices of one modality, side by side."""
 
     label: str
+    """The modality."""
     alt: str
+    """The picture in words."""
     source: str
-    """A data URI."""
+    """The PNG as a data URI."""
     count: int
+    """Number of slices."""
 
 
 @attrs.frozen
 class Panel:
-    """Groups of strips under one title; the strips of a group are stacked."""
+    """Groups of strips under one title. The strips of a group are one below the other."""
 
     title: str
     groups: tuple[tuple[Strip, ...], ...]
@@ -67,16 +73,18 @@ class Panel:
 
 @attrs.frozen
 class ColourBar:
-    """What black, grey and white mean in one modality."""
+    """The values that are black, grey and white in one modality."""
 
     label: str
+    """The modality."""
     ticks: tuple[str, ...]
+    """The values of black, middle grey and white."""
     unit: str
 
 
 @attrs.frozen
 class Pictures:
-    """Panels of slices: beside each other, or one below the other as the rows of a sheet."""
+    """Panels of slices, side by side (``beside``) or one below the other as the rows of a sheet."""
 
     block: ClassVar[str] = "pictures"
     bars: tuple[ColourBar, ...]
@@ -85,18 +93,19 @@ class Pictures:
 
     @property
     def across(self) -> int:
-        """The most groups that a panel has."""
+        """Number of groups in the panel that has most."""
         return max(len(panel.groups) for panel in self.panels)
 
 
 @attrs.frozen
 class Curve:
-    """One number over training."""
+    """The curve of one number over training steps."""
 
     title: str
     last: str
+    """The last value as text."""
     svg: str
-    """Markup made from numbers alone."""
+    """SVG markup, made from numbers alone, so that it needs no escaping."""
 
 
 @attrs.frozen
@@ -130,7 +139,7 @@ class Page:
 
 
 def rendered(page: Page) -> bytes:
-    """The page as UTF-8; every text is escaped."""
+    """The page as HTML in UTF-8, with every text escaped. The page says its own size."""
     from jinja2 import Environment, PackageLoader
 
     environment = Environment(
@@ -147,16 +156,17 @@ def rendered(page: Page) -> bytes:
 
 @attrs.frozen
 class Absent:
-    """What could not be read or made, with a sentence that says why, for its place on the page."""
+    """In the place of something that could not be read or made."""
 
     why: str
+    """A sentence for the page that says why."""
 
 
 def missing(title: str, *sentences: str) -> Section:
-    """A section that says what is absent."""
+    """A section with sentences in the place of what is missing."""
     return Section(title, tuple(Text(sentence) for sentence in sentences))
 
 
 def joined_sentence(parts: Sequence[str]) -> str:
-    """Sentences as one text; empty ones are left out."""
+    """Sentences as one text, without those that are empty."""
     return " ".join(part for part in parts if part)

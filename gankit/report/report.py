@@ -1,4 +1,4 @@
-"""``report.html`` of a run or of a comparison: one file that needs nothing else, neither network nor script."""
+"""``report.html`` of a run or a comparison: one file, which needs no other file, no network and no script."""
 
 from __future__ import annotations
 
@@ -24,19 +24,24 @@ def write_report(
     cohort: Cohort | None = None,
     plugins: Plugins | None = None,
 ) -> Path:
-    """Write the report of a run directory or of the folder of a comparison.
+    """Write the report of a run or of a comparison.
+
+    Where something is missing (model, cohort, encoder, metrics), the report has a sentence in its place.
 
     Args:
+        path: a run directory, or the folder of a comparison.
         out: file to write; default: ``report.html`` in ``path``.
         evaluation: folder of an evaluation of the run; default: the run directory, or ``evaluation`` in it.
-        cohort: that of the run's recipe, where it is at hand already.
+        cohort: the cohort of the run's recipe, if it is loaded already; default: load it.
+        plugins: what is installed; default: load it.
 
-    Returns: the file. What is absent (model, cohort, encoder, metrics) is said in its place.
+    Returns: the file that was written.
 
     Raises:
-        InputError: neither a run nor a comparison, a file of it is damaged, or ``out`` is no name of an HTML file.
+        InputError: ``path`` is neither a run nor a comparison, one of its files is damaged, ``evaluation`` has no
+            evaluation, or the name of ``out`` does not end in .html or .htm.
         RecipeError: the recipe does not fit the installed plugins.
-        RunError: the place cannot be written.
+        RunError: the file cannot be written.
     """
     if out is not None and Path(out).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"`out` {out}: is written as HTML, so its name must end in .html")
@@ -50,7 +55,7 @@ def write_report(
 def report_if_possible(
     path: Path, warn: Callable[[str], None], *, cohort: Cohort | None = None, plugins: Plugins
 ) -> None:
-    """``write_report`` at the end of work that is done and saved: whatever hinders it is a warning."""
+    """Write a report at the end of work that is done and saved. Any error becomes a warning."""
     try:
         write_report(path, cohort=cohort, plugins=plugins)
     except Exception as error:

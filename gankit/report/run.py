@@ -1,4 +1,4 @@
-"""The report of a run: what it makes, how training went, how it was judged, where it came from."""
+"""The report of a run: pictures, curves of training, metrics, provenance."""
 
 from __future__ import annotations
 
@@ -42,16 +42,17 @@ from gankit.run.interpolate import Interpolation, interpolate
 from gankit.run.model import Model, load_model
 
 PAIRS = 16
-"""Real and synthetic slices shown."""
+"""Number of real and of synthetic slices shown."""
 
 CRITIC = ".critic"
+"""End of the name of a critic's scalar."""
 PACE = ("step", "steps_per_s", "wall_s")
-"""What a row of metrics.jsonl has besides the scalars of phases."""
+"""Keys of a row of metrics.jsonl that are not scalars of phases."""
 
 
 @attrs.frozen(eq=False)
 class RunView:
-    """A run with what could be read of it."""
+    """A run, with what could be read of it."""
 
     directory: RunDirectory
     recipe: Recipe
@@ -59,18 +60,20 @@ class RunView:
     model: Model | Absent
     cohort: Cohort | Absent
     changed: str = ""
-    """Digest of the cohort, where it is not the one with which the run began."""
+    """Digest of the cohort, where it differs from the one with which the run began; else empty."""
 
 
 def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | None, plugins: Plugins) -> Page:
     """The report of a run.
 
     Args:
-        cohort: that of the recipe, where it is at hand already.
+        directory: the run directory.
+        cohort: the recipe's cohort, if it is loaded already; default: load it.
         evaluation: folder or file of an evaluation of this run; default: in the run directory.
+        plugins: what is installed.
 
     Raises:
-        InputError: not a run directory, or no evaluation is where it was said to be.
+        InputError: it is not a run directory, or ``evaluation`` has no evaluation.
         RecipeError: the recipe does not fit the installed plugins.
     """
     recipe = check_document(Layers(directory.locked_recipe(), {}), str(directory.recipe), plugins)
@@ -95,7 +98,7 @@ def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | 
 
 
 def readable_model(path: Path, plugins: Plugins) -> Model | Absent:
-    """The model of a run, or why there is none."""
+    """The model of a run, or the reason why it cannot be read."""
     try:
         return load_model(path, "cpu", plugins)
     except GankitError as error:
@@ -103,7 +106,7 @@ def readable_model(path: Path, plugins: Plugins) -> Model | Absent:
 
 
 def readable_cohort(recipe: Recipe) -> Cohort | Absent:
-    """The cohort of a recipe, or why it cannot be read."""
+    """The cohort of a recipe, or the reason why it cannot be read."""
     try:
         return cohort_of(recipe.cohort)
     except GankitError as error:
@@ -111,7 +114,7 @@ def readable_cohort(recipe: Recipe) -> Cohort | Absent:
 
 
 def _changed(cohort: Cohort | Absent, directory: RunDirectory) -> str:
-    """The digest of a cohort that is not the one with which a run began; else nothing."""
+    """The digest of a cohort that differs from the one with which a run began; else an empty text."""
     if isinstance(cohort, Absent):
         return ""
     now = cohort.digest()
@@ -134,7 +137,7 @@ def _pairs(view: RunView) -> Section:
 
 
 def _real_panel(view: RunView) -> tuple[Panel | None, list[str]]:
-    """Real slices, where there are any, and what is to be said of them."""
+    """Real slices, where there are any, and sentences about them."""
     real = real_slices(view.cohort, view.recipe, PAIRS)
     if isinstance(real, Absent):
         return None, [real.why]
@@ -144,7 +147,7 @@ def _real_panel(view: RunView) -> tuple[Panel | None, list[str]]:
 
 
 def _synthetic_panel(view: RunView) -> tuple[Panel | None, list[str]]:
-    """Samples, where there is a model, and what is to be said of them."""
+    """Synthetic slices, where there is a model, and sentences about them."""
     if isinstance(view.model, Absent):
         return None, [view.model.why]
     seed = view.recipe.training.seed
@@ -153,7 +156,7 @@ def _synthetic_panel(view: RunView) -> tuple[Panel | None, list[str]]:
 
 
 def real_slices(cohort: Cohort | Absent, recipe: Recipe, count: int) -> dict[str, np.ndarray] | Absent:
-    """Real slices that samples are drawn to."""
+    """Real slices of the pools that training approaches, or the reason why there are none; see ``real_pairs``."""
     if isinstance(cohort, Absent):
         return cohort
     try:
@@ -176,7 +179,7 @@ def _interpolation(view: RunView) -> Section:
 
 
 def interpolation_caption(shown: Sequence[Interpolation]) -> str:
-    """What interpolations show."""
+    """Sentences that explain the pictures of these interpolations."""
     tested = all(each.of_test for each in shown)
     ends = "two real test slices" if tested else "two real slices, since fewer than two of the test split fit"
     return (
@@ -186,7 +189,7 @@ def interpolation_caption(shown: Sequence[Interpolation]) -> str:
 
 
 def interpolated(model: Model | Absent, cohort: Cohort | Absent) -> Interpolation | tuple[Absent, ...]:
-    """A model's interpolation between slices of a cohort, or everything that hinders it."""
+    """A model's interpolation between two slices of a cohort, or all reasons why there is none."""
     if isinstance(model, Absent) or isinstance(cohort, Absent):
         return tuple(each for each in (model, cohort) if isinstance(each, Absent))
     if model.recipe.encoder() is None:
@@ -218,7 +221,7 @@ def _losses(view: RunView) -> Section:
 
 
 def scalar_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Scalars of phases, ``phase.term``, in the order in which they first appear, critics after their players."""
+    """Names ``phase.term`` of the scalars, in the order in which they first appear. A critic's follows its player's."""
     names = [name for name in dict.fromkeys(key for row in rows for key in row) if name not in PACE]
     players_first = sorted(names, key=lambda name: name.endswith(CRITIC))
     terms = dict.fromkeys(name.removesuffix(CRITIC) for name in players_first)
@@ -247,7 +250,7 @@ def _health(view: RunView) -> Section:
 
 
 def estimates(recipe: Recipe) -> list[str]:
-    """Scalars of the critics whose objective is minus an estimated distance less a penalty."""
+    """Names of the scalars of critics that estimate a distance; see ``AbstractAdversarialLoss.estimates_distance``."""
     return [
         f"{phase.name}.{term.name}{CRITIC}"
         for phase in recipe.phases
@@ -278,10 +281,10 @@ def _evaluation(view: RunView, named: Path | None) -> Section:
 
 
 def evaluation_file(run: Path, named: Path | None) -> Path | None:
-    """The evaluation of a run: the one named, else one in its directory.
+    """The file of a run's evaluation: the one that is named, else one in the run directory; None where there is none.
 
     Raises:
-        InputError: none is where it was said to be.
+        InputError: an evaluation is named, but there is none.
     """
     if named is not None:
         file = named / EVALUATION if named.is_dir() else named
@@ -326,7 +329,7 @@ def _cohort_facts(view: RunView, digest: str) -> list[tuple[str, str]]:
 
 
 def modality_table(recipe: Recipe) -> Table:
-    """Size, unit and window of every modality."""
+    """A table with shape, unit, range and window of every modality."""
     rows = tuple(
         (
             name,
