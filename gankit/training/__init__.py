@@ -1,1 +1,1 @@
-"""Training: phases over batches, resumed, recorded and replayed."""
+"""Training: phases over batches, their state and checkpoints, and replayed steps on a GPU."""

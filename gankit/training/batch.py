@@ -1,4 +1,4 @@
-"""What a step reads: drawn before it from (seed, step, stream), and given to it whole."""
+"""The batch: everything that a step reads. It is drawn before the step, from (seed, step, stream name)."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ from gankit.training.resident import ResidentCohort
 
 @attrs.frozen(kw_only=True, eq=False)
 class DrawnSet:
-    """One set of inputs, and what the critics compare its candidates with. Terms are those that are adversarial."""
+    """One set of inputs, and what the critics compare its candidates with."""
 
     inputs: Inputs
     references: Mapping[str, Tensor]
-    """Term to samples of its pool or of the prior, (B, ...)."""
+    """Adversarial term to samples of its pool or of the prior, (B, ...)."""
     alongside: Mapping[str, Tensor]
-    """Term to real slices that are shown to its critic as candidates, (B, ...), for terms that have some."""
+    """Adversarial term to real slices that its critic sees as candidates, (B, ...), for terms with ``alongside``."""
     mixing: Mapping[str, Tensor]
-    """Term to uniform draws in [0, 1), (B,)."""
+    """Adversarial term to uniform draws in [0, 1), (B,)."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Batch:
-    """All that one step of a phase reads."""
+    """Everything that one step of a phase reads."""
 
     sets: tuple[DrawnSet, ...]
-    """One for each update of the critics, in order; the last serves the players too."""
+    """One for each update of the critics, in order. The players' update takes the last one too."""
     weights: Mapping[str, Tensor]
-    """Paired term to (B,) weights: the mean of weight times loss is over the slices that have every modality."""
+    """Paired term to (B,) weights. The mean over processes and samples of weight times loss is the mean loss of the
+    slices that have every modality of the term."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor by its path, as in ``"sets.0.inputs.values.adc"``; the tensors themselves, not copies."""
+        """Path to tensor, as in ``"sets.0.inputs.values.adc"``; the tensors themselves, not copies."""
         return dict(_tensors(self, ""))
 
     def holding(self, tensors: Mapping[str, Tensor]) -> Batch:
-        """A batch of the same parts with these tensors at their paths."""
+        """A batch with the same parts, but with these tensors at their paths."""
         held: Batch = _holding(self, tensors, "")
         return held
 
@@ -54,7 +55,7 @@ class Batch:
 
 
 def _parts(whole: Any, path: str) -> dict[str, tuple[str, Any]]:
-    """What a batch, or a part of it that is no tensor, is made of: name to path and part."""
+    """The parts of a batch, or of a part of it that is no tensor: name to path and part."""
     if isinstance(whole, Mapping):
         named = dict(whole)
     elif isinstance(whole, tuple):
@@ -82,11 +83,11 @@ def _holding(part: Any, tensors: Mapping[str, Tensor], path: str) -> Any:
 
 
 class BatchSource:
-    """What a phase draws its inputs from.
+    """The source of a phase's inputs.
 
-    Each kind of draw (``latents``, ``slices``, ``mixing``) is a stream of its own, and drawing twice gives the same
-    numbers twice; ``apart`` gives other ones. The global batch of ``count`` is drawn in every process, and each process
-    keeps its share: B below.
+    Each kind of draw (``latents``, ``slices``, ``mixing``) has a stream of its own. Two calls of the same method give
+    the same numbers; a source of ``apart`` gives other ones. Every process draws the global batch of ``count`` samples
+    and keeps its share of them, which is B below.
     """
 
     def __init__(self, recipe: Recipe, cohort: ResidentCohort, draws: Draws, stream: str, ranks: Ranks):
@@ -99,11 +100,14 @@ class BatchSource:
         self.count = recipe.training.batch
 
     def apart(self, name: str) -> BatchSource:
-        """A source whose draws are independent of this one's, as for slices that must not be paired."""
+        """A source whose draws are independent of this one's. ``name`` tells several such sources apart.
+
+        For example, two domains whose slices must not be paired are drawn from two sources.
+        """
         return BatchSource(self.recipe, self._cohort, self._draws, f"{self._stream}/{name}", self._ranks)
 
     def latents(self) -> Tensor:
-        """Draws from the prior, (B, Z)."""
+        """Draws from the prior, a standard normal distribution, (B, Z)."""
         drawn = self._draws.normal(f"{self._stream}/latent", self.count, self.recipe.latent.dim)
         return torch.from_numpy(self._ranks.share(drawn)).to(self._like)
 
@@ -118,24 +122,26 @@ class BatchSource:
         Args:
             pool: name of the pool.
             needed: only slices that have all of these modalities are drawn.
-            wanted: modalities that may be absent from a slice.
+            wanted: modalities that a slice may lack.
 
-        Returns: each modality (B, C, *S), and its presence (count,), 1 where the slice has it, for the global batch.
-            There are no references; a phase that has some adds them: ``attrs.evolve(drawn, references=...)``.
+        Returns: inputs whose ``values`` have each modality, (B, C, *S) in [-1, 1], and whose ``presence`` has each
+            modality, (count,), 1 where the slice of the global batch has it. ``references`` are empty; a phase that has
+            some adds them: ``attrs.evolve(drawn, references=...)``.
 
         Raises:
-            CohortError: the pool has no slice with all that is needed, or none that has a wanted modality besides.
-            LookupError: the recipe has no such pool, so the phase's ``pools`` does not name it.
+            CohortError: no slice of the pool has all needed modalities, or none of these has a wanted one.
+            LookupError: the recipe has no such pool. The phase must name its pools in ``pools``.
         """
         if pool not in self._cohort.pools:
             known = ", ".join(self._cohort.pools) or "none"
             raise LookupError(f"no pool {pool!r}{nearest(pool, self._cohort.pools)}; known: {known}")
 
-        # A modality that is wanted, but that no slice has, would never be trained.
+        # Which slices have what is needed? A wanted modality that none of them has would never be trained.
         members = self._cohort.members(pool, needed)
         for name in wanted:
             self._cohort.members(pool, tuple(dict.fromkeys((*needed, name))))
 
+        # Draw of them, for the global batch.
         chosen_B = self._draws.choose(f"{self._stream}/slices", members, self.count)
         modalities = tuple(dict.fromkeys((*needed, *wanted)))
         values = self._cohort.gather(modalities, chosen_B, self._draws, self._stream, self._ranks)

@@ -1,12 +1,13 @@
-"""How the steps of phases are run: one operation at a time, or recorded once on the GPU and replayed.
+"""How the steps of phases are run: operation by operation (eager), or recorded once on the GPU and replayed (graph).
 
-On a GPU the thousands of small operations of a step take longer to launch than to compute. A CUDA graph launches all
-of them at once: the whole step of a phase (critic updates, penalty, player update, Adam) is recorded into memory that
-stays where it is, and each replay repeats it on what the batch buffers then hold. The moving averages and the draws
-stay outside.
+On a GPU, the thousands of small operations of a step take longer to launch than to compute. A CUDA graph launches all
+of them at once. The whole step of a phase (critic updates, penalty, player update, Adam) is recorded with the addresses
+of its tensors, and each replay repeats it on what the batch buffers then hold. Draws and moving averages are not part
+of the recording.
 
-``auto`` replays on CUDA in one process and is eager elsewhere: a CPU has nothing to record, and what several
-processes say to each other in a step has not been shown to replay safely, nor to name the process that has gone.
+``auto`` is graph on CUDA in one process, and eager otherwise. A CPU has nothing to record. And it has not been shown
+that the communication of several processes can be replayed safely, or that an error in it would name the process that
+has gone.
 """
 
 from __future__ import annotations
@@ -26,22 +27,25 @@ from gankit.training.phases import PhaseStep, Scalars
 from gankit.training.state import TrainingState
 
 PROOF_STEPS = 3
-"""Steps of each phase that are run both ways before a replay is trusted; capture needs as many to warm up."""
+"""Steps of each phase that are run eagerly and replayed, to compare the two. CUDA's capture needs three to warm up."""
 
 NEAR = 0.01
-"""How far the replayed parameters of a network may end from the eager ones, of the way that training moved them."""
+"""Largest accepted distance between replayed and eager parameters of a network, as a share of the distance that the
+eager steps moved them."""
 
 Draw = Callable[[], Batch]
+"""Draws a batch of a phase."""
 Engine = Callable[[PhaseStep, Draw], Scalars]
-"""Draws a batch of a phase and runs its step on it."""
+"""Draws a batch of a phase and runs the step of the phase on it."""
 Weights = dict[str, Tensor]
+"""Network to all its parameters in one vector."""
 
 
 def wants_graph(engine: str, device: torch.device, ranks: Ranks) -> bool:
     """Whether ``training.engine`` asks for replayed steps here.
 
     Raises:
-        InputError: "graph" where there is no CUDA, or several processes.
+        InputError: it asks for "graph", but the device is not CUDA or there are several processes.
     """
     lacking = "CUDA" if device.type != "cuda" else "one process" if ranks.size > 1 else None
     if engine == "graph" and lacking:
@@ -51,7 +55,7 @@ def wants_graph(engine: str, device: torch.device, ranks: Ranks) -> bool:
 
 
 class EagerEngine:
-    """Runs each operation as it comes."""
+    """Runs a step operation by operation."""
 
     def __init__(self, state: TrainingState):
         self._state = state
@@ -64,21 +68,21 @@ class Capture(Protocol):
     """What ``GraphEngine`` needs of a device."""
 
     def warming_up(self) -> AbstractContextManager[None]:
-        """Where steps are run before one is recorded."""
+        """A context in which steps are run before one is recorded."""
 
     def record(self, step: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        """Record a step; the result repeats it and returns the same memory each time."""
+        """Record a step. The returned function repeats it and returns the same tensor, with new content, each time."""
 
     def feed(self, draw: Draw, fill: Callable[[Batch], None]) -> None:
-        """``fill(draw())``, drawing while earlier work may still be running."""
+        """``fill(draw())``, where the draws may run while the device is still busy with earlier work."""
 
 
 class CaptureError(Exception):
-    """A step that cannot be recorded, or whose replay is not the step; the message names the phase."""
+    """A step cannot be recorded, or its replay differs from the step; the message names the phase."""
 
 
 class GraphEngine:
-    """Replays the recorded step of each phase, once ``prove`` has found it to be the eager one."""
+    """Replays the recorded step of each phase, after ``prove`` has recorded it and compared it with the eager step."""
 
     def __init__(self, state: TrainingState, capture: Capture):
         self._state = state
@@ -92,37 +96,48 @@ class GraphEngine:
         return step.replay()
 
     def prove(self, phase: PhaseStep, batches: list[Batch]) -> None:
-        """Record a phase, and compare replayed with eager steps on these batches; the state ends as it began.
+        """Record the step of a phase, and make sure that replayed steps do what eager ones do. The state is put back.
 
-        The eager steps are run twice, since a GPU may add in another order each time: a replay must end as near to
-        them as they to each other, or within ``NEAR``.
+        Each network's parameters after replayed steps must be near those after eager steps: within ``NEAR`` of the
+        distance that the steps moved them, or within 4 times the distance between two eager runs, which differ since a
+        GPU may add numbers in another order each time.
+
+        Args:
+            phase: the phase.
+            batches: the batches of the compared steps.
 
         Raises:
-            CaptureError: the step cannot be recorded, or its replay ends elsewhere.
+            CaptureError: the step cannot be recorded, or replayed steps end elsewhere.
         """
         name = phase.spec.name
         with state_kept(self._state) as rewind:
+            # 1. Run the steps eagerly, twice, from the same state. This also warms up the capture.
             before = self._weights()
             with self._capture.warming_up():
                 eager, again = (self._after(self.eager, phase, batches, rewind) for _ in range(2))
+
+            # 2. Record the step and replay it. It has just run eagerly, so an error comes from recording it.
             try:
                 self._recorded[name] = RecordedStep(phase, self._state, self._capture, batches[-1])
                 replayed = self._after(self, phase, batches, rewind)
-            except Exception as error:  # the same step has just been run eagerly, so recording it is to blame
+            except Exception as error:
                 raise CaptureError(f"a step of phase {name!r} cannot be recorded: {_first_line(error)}") from error
+
+            # 3. Compare where they ended. A distance that is NaN is refused too.
             for network, weights in eager.items():
                 allowed = max(NEAR * (weights - before[network]).norm(), 4 * (again[network] - weights).norm())
                 if not (replayed[network] - weights).norm() <= allowed:
                     raise CaptureError(f"replayed steps of phase {name!r} do not move {network!r} as eager ones do")
 
     def _after(self, engine: Engine, phase: PhaseStep, batches: list[Batch], rewind: Callable[[], None]) -> Weights:
+        """The weights after steps on these batches, from the state that ``rewind`` puts back."""
         rewind()
         for batch in batches:
             engine(phase, _drawn(batch))
         return self._weights()
 
     def _weights(self) -> Weights:
-        """All parameters of each network in one vector, copied."""
+        """A copy of the parameters of each network, as one vector of float64."""
         return {
             name: torch.cat([parameter.detach().double().flatten() for parameter in network.parameters()])
             for name, network in self._state.networks.by_name.items()
@@ -131,7 +146,7 @@ class GraphEngine:
 
 
 class RecordedStep:
-    """A phase's step on buffers of its own."""
+    """The recorded step of a phase, which reads its batch from buffers of its own."""
 
     def __init__(self, phase: PhaseStep, state: TrainingState, capture: Capture, example: Batch):
         self._phase = phase.spec.name
@@ -147,10 +162,10 @@ class RecordedStep:
         self._replay = capture.record(step)
 
     def fill(self, batch: Batch) -> None:
-        """Copy a batch to where the recorded step reads it.
+        """Copy a batch into the buffers that the recorded step reads.
 
         Raises:
-            RunError: it is of other shapes.
+            RunError: its tensors have other shapes than the buffers.
         """
         tensors = batch.tensors()
         shapes, own = ({name: tensor.shape for name, tensor in each.items()} for each in (tensors, self._buffers))
@@ -162,13 +177,17 @@ class RecordedStep:
         torch._foreach_copy_(list(self._buffers.values()), [tensors[name] for name in self._buffers])
 
     def replay(self) -> Scalars:
-        """Run the step on what was filled in; the scalars are copies, for the next replay writes over its own."""
+        """Repeat the step on the batch in the buffers. The scalars are copies, since the next replay overwrites its
+        own."""
         return dict(zip(self._names, self._replay().clone().unbind(), strict=True))
 
 
 @contextmanager
 def state_kept(state: TrainingState) -> Iterator[Callable[[], None]]:
-    """Put the state back at the end; what is yielded does so in between. Gradients go, whatever left them."""
+    """A context at whose end the state of training is put back. It yields a function that does the same at once.
+
+    Gradients are removed.
+    """
     tensors = state.tensors()
     kept = {name: tensor.clone() for name, tensor in tensors.items()}
 
@@ -185,7 +204,7 @@ def state_kept(state: TrainingState) -> Iterator[Callable[[], None]]:
 
 
 class CudaCapture:
-    """Records CUDA graphs; they share one memory pool, for each one's result is copied before another runs."""
+    """Records CUDA graphs. They share one memory pool, since the result of each is copied before another runs."""
 
     def __init__(self, device: torch.device):
         self._device = device
@@ -196,7 +215,8 @@ class CudaCapture:
 
     @contextmanager
     def warming_up(self) -> Iterator[None]:
-        """The stream of recording: autograd would go on using another one that it had met first."""
+        """A context on the stream that records. Autograd keeps the stream on which it first met a parameter, so steps
+        must have run on this one before."""
         here = torch.cuda.current_stream(self._device)
         self._recording.wait_stream(here)
         with torch.cuda.stream(self._recording):
@@ -204,7 +224,7 @@ class CudaCapture:
         here.wait_stream(self._recording)
 
     def record(self, step: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        gc.collect()  # what autograd left alive may remember another stream
+        gc.collect()  # autograd's nodes that are still alive may belong to another stream
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.device(self._device), torch.cuda.graph(graph, self._pool, self._recording):
             result = step()
@@ -216,8 +236,10 @@ class CudaCapture:
         return replay
 
     def feed(self, draw: Draw, fill: Callable[[Batch], None]) -> None:
-        """Copies to the device wait for their stream, so the draws have one that never waits for a replay: only for
-        the last batch to have been copied into the buffers, after which its memory may be drawn into again."""
+        """Draw on a stream that does not wait for replays, then fill the buffers on the current stream.
+
+        The draws wait only until the last batch was copied into the buffers, since they may reuse its memory.
+        """
         here = torch.cuda.current_stream(self._device)
         self._drawing.wait_event(self._filled)
         with torch.cuda.stream(self._drawing):
@@ -233,12 +255,13 @@ def proven(
     draw: Callable[[PhaseStep, int], Batch],
     say: Callable[[str], None],
 ) -> Engine:
-    """The graph engine if every phase replays as it should, else the eager one; says which.
+    """The graph engine if replayed steps of every phase do what eager ones do, else the eager engine.
 
     Args:
-        phases: those that will run.
-        draw: the batch of a phase, by number from 0.
-        say: takes one line of text.
+        engine: the graph engine.
+        phases: the phases that will run.
+        draw: draws the batch of a phase with a number, counted from 0.
+        say: prints a line that says which engine it is, and why.
     """
     try:
         for phase in phases:

@@ -1,4 +1,4 @@
-"""The fence around observers: what a hook draws and sets for the whole process is put back."""
+"""The fence around observers, which puts back the random generators and process settings that a hook changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 Setting = tuple[Callable[[], Any], Callable[[Any], Any]]
-"""How to read a setting of the whole process, or of the thread, and how to set it."""
+"""How to read a setting of the process or thread, and how to set it."""
 
 
 def _attribute(owner: Any, name: str) -> Setting:
@@ -25,7 +25,7 @@ def _autocast(device: str) -> Setting:
 
 
 def _default_device(device: torch.device) -> None:
-    torch.set_default_device(None if device.type == "cpu" else device)  # a device that is set costs at each call
+    torch.set_default_device(None if device.type == "cpu" else device)  # a device that is set slows every call of torch
 
 
 def _signal(number: signal.Signals) -> Setting:
@@ -55,7 +55,7 @@ _SETTINGS: tuple[Setting, ...] = (
 
 @contextmanager
 def unchanged() -> Iterator[None]:
-    """Put back what a hook draws from global generators, and what it sets for the whole process."""
+    """A context at whose end the global random generators and the settings of the process are as before."""
     draws = [(write, read()) for read, write in _DRAWS]
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
     settings = [(read, write, read()) for read, write in _SETTINGS]
@@ -67,5 +67,5 @@ def unchanged() -> Iterator[None]:
         if cuda:
             torch.cuda.set_rng_state_all(cuda)
         for read, write, before in settings:
-            if read() != before:  # to set the number of threads, even to what it is, costs
+            if read() != before:  # setting the number of threads takes time, even where it stays the same
                 write(before)

@@ -1,4 +1,4 @@
-"""What to lower when memory runs out."""
+"""The error of a training whose memory runs out, which says what to lower."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gankit.recipe.recipe import Recipe
 
 @contextmanager
 def within_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
-    """Raise RunError, which says what to lower, where the memory of the device or of the machine runs out."""
+    """A context that raises RunError, which says what to lower, where memory of the device or machine runs out."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:

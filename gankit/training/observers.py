@@ -1,4 +1,4 @@
-"""Observers: plugins that watch a training, behind a fence, so that they cannot change it."""
+"""Observers: plugins that watch a training, behind a fence, so that they cannot change the training."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from gankit.recipe.structure import Document
 from gankit.training.fence import unchanged
 
 HOOKS = ("run_started", "row_logged", "sheet_written", "run_ended")
+"""The hooks of observers."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Run:
-    """A run as its observers see it. The same value comes with each hook of a run; it is the plugin's own copy."""
+    """A run as its observers see it. Every hook of a run gets the same value, which is a copy for this plugin."""
 
     path: Path
     """The run directory."""
@@ -29,27 +30,36 @@ class Run:
     document: Document
     """The completed recipe as plain tables, as ``recipe.lock.toml`` has it."""
     step: int
-    """Training steps that were done before; rows and sheets of later ones that were there are made again."""
+    """The training step at which the run starts or resumes. Rows and sheets of later steps are made again."""
     provenance: Mapping[str, Any]
-    """Versions of gankit and torch, the device, the cohort's digest and, by plugin, the distribution."""
+    """Versions of gankit and torch, the device, the cohort's digest, and the distribution of each plugin."""
 
     @property
     def seed(self) -> int:
-        """What every random number of the run follows from."""
+        """``training.seed``, from which all random numbers of the run follow."""
         return self.recipe.training.seed
 
 
 class Observers:
-    """The plugins that watch a run. One that raises is named in a line and told nothing more of this run."""
+    """The plugins that watch a run. One that raises is named in a warning, and is not called again in this run."""
 
     def __init__(self, plugins: Plugins, run: Run, say: Callable[[str], None], first: bool = True):
-        """``first`` says whether this is the first process of the training; in the others nobody watches."""
+        """
+        Args:
+            plugins: what is installed.
+            run: the run; each plugin gets a copy.
+            say: prints a warning.
+            first: whether this is the first process of the training. In other processes no plugin watches.
+        """
         self._plugins = plugins
         self._runs = {name: copy.deepcopy(run) for name in (plugins.implementing(*HOOKS) if first else ())}
         self._say = say
 
     def tell(self, hook: str, **news: Any) -> None:
-        """Call one of ``HOOKS``; each plugin gets its own copy of the news. KeyboardInterrupt passes."""
+        """Call one of ``HOOKS``, with ``news`` as its further arguments; each plugin gets a copy of them.
+
+        KeyboardInterrupt is raised as it is.
+        """
         for plugin, run in list(self._runs.items()):
             try:
                 with unchanged():
@@ -66,8 +76,8 @@ def require_trackers(recipe: Recipe, plugins: Plugins) -> None:
     """Make sure that the trackers which the recipe names can work here.
 
     Raises:
-        InputError: one cannot, as without its package.
-        PluginError: one cannot be imported, or fails.
+        InputError: a tracker cannot work here, for example because its package is missing.
+        PluginError: a tracker cannot be imported, or fails.
     """
     for name in recipe.training.track or ():
         ready, plugin = plugins.tracker(name), f"plugin {plugins.owner_of('trackers', name)!r}"

@@ -11,8 +11,11 @@ from gankit.recipe.recipe import Recipe, critics
 
 
 class Optimizers:
-    """Adam (Kingma and Ba 2015), fused. A network that is a player in two phases has moments of its own in each, so
-    that the scale of one phase's gradients does not rescale the steps of the other."""
+    """The fused Adam optimizers (Kingma and Ba 2015, arXiv:1412.6980, Algorithm 1) of all phases.
+
+    A network that is a player in two phases has moments of its own in each phase. So the scale of one phase's gradients
+    does not rescale the steps of the other phase.
+    """
 
     def __init__(self, recipe: Recipe, networks: Networks, ranks: Ranks = ALONE):
         self._ranks = ranks
@@ -40,10 +43,10 @@ class Optimizers:
         if not parameters:
             return
         device = next(iter(parameters.values())).device
-        recorded = device.type == "cuda"  # a recorded step must find all that changes in the device's memory
+        recorded = device.type == "cuda"  # everything that changes in a recorded step must be in the device's memory
         rate = torch.tensor(learning_rate, device=device) if recorded else learning_rate
         adam = torch.optim.Adam(parameters.values(), lr=rate, betas=betas, fused=True, capturable=recorded)
-        for parameter in parameters.values():  # made now, so that a checkpoint is copied into the same layout
+        for parameter in parameters.values():  # made now, so that a checkpoint can be copied into them
             adam.state[parameter] = {
                 "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
                 "exp_avg": torch.zeros_like(parameter),
@@ -53,10 +56,15 @@ class Optimizers:
         self._adams[phase, role] = adam
 
     def update(self, phase: str, role: str, objective: Tensor) -> None:
-        """Move the phase's players or critics down the gradient of ``objective``, and nothing else.
+        """Update the players or critics of a phase by one Adam step on ``objective``, and nothing else.
 
-        ``backward`` leaves each gradient in its parameter's memory layout, ``torch.autograd.grad`` in whichever it
-        was computed; fused Adam reads both as flat memory and would pair the wrong numbers.
+        ``backward`` is used, not ``torch.autograd.grad``, since it gives each gradient the memory layout of its
+        parameter. Fused Adam reads both as flat memory, so with another layout it would pair the wrong numbers.
+
+        Args:
+            phase: name of the phase.
+            role: "players" or "critics".
+            objective: what they minimise, a scalar with graph: this process's part of a mean over all processes.
         """
         parameters = list(self._parameters[phase, role].values())
         objective.backward(inputs=parameters)
@@ -66,7 +74,7 @@ class Optimizers:
             parameter.grad = None
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every moment and counter, by ``phase.role.network.parameter.what``; the tensors themselves, not copies."""
+        """``phase.role.network.parameter.what`` to moment or counter; the tensors themselves, not copies."""
         return {
             f"{phase}.{role}.{name}.{what}": value
             for (phase, role), parameters in self._parameters.items()

@@ -1,4 +1,4 @@
-"""A phase's step: a pure function of (networks, optimizers, batch)."""
+"""The step of a phase: a function of networks, optimizers and batch, which updates the first two and nothing else."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from gankit.training.optimizers import Optimizers
 from gankit.training.resident import ResidentCohort
 
 Scalars = dict[str, Tensor]
-"""Name to a number without graph; ``<term>`` for what players minimised, ``<term>.critic`` for critics."""
+"""Name to a number without graph: ``TERM`` to what players minimised, ``TERM.critic`` to what the critic minimised."""
 
 
 class PhaseStep:
-    """One phase of a recipe, ready to run. Holds no state: everything that changes is passed in."""
+    """One phase of a recipe, ready to run. It has no state: everything that changes is passed in."""
 
     def __init__(self, spec: AbstractPhase, recipe: Recipe, ranks: Ranks = ALONE):
         self.spec = spec
@@ -68,7 +68,7 @@ class PhaseStep:
         return Batch(sets=sets, weights=weights)
 
     def source(self, cohort: ResidentCohort, draws: Draws, stream: str) -> BatchSource:
-        """What one draw of this phase comes from."""
+        """The source of one draw of this phase."""
         return BatchSource(self.recipe, cohort, draws, f"{self.spec.name}/{stream}", self.ranks)
 
     def inputs(self, source: BatchSource) -> Inputs:
@@ -88,8 +88,11 @@ class PhaseStep:
         return DrawnSet(inputs=inputs, references=references, alongside=alongside, mixing=mixing)
 
     def _weight(self, drawn: DrawnSet, on: tuple[str, ...]) -> Tensor:
-        """This process's (B,) weights whose product with per-sample losses has the mean over the samples that have
-        every modality, of all processes together."""
+        """This process's weights of the per-sample losses of a paired term on these places, (B,).
+
+        A sample that lacks one of the places weighs 0, the others N / (number of the others), N being the size of the
+        global batch. So the mean of weight times loss over the global batch is the mean loss of the others.
+        """
         like = next(iter(drawn.inputs.values.values()))
         presences = [drawn.inputs.presence[place] for place in on if place in drawn.inputs.presence]
         present_N = torch.stack(presences or [like.new_ones(self.recipe.training.batch)]).prod(dim=0)
@@ -98,18 +101,22 @@ class PhaseStep:
     # The step -----------------------------------------------------------------------------------------------
 
     def __call__(self, networks: Networks, optimizers: Optimizers, batch: Batch) -> Scalars:
-        """Run the step: critics ``critic_steps`` times, then players once. Networks and optimizers are updated in
-        place and nothing else is; the same arguments give the same result."""
+        """Run the step: update the critics ``critic_steps`` times, then the players once.
+
+        Networks and optimizers are updated in place. The same arguments give the same result.
+
+        Returns: what was minimised, by term; see ``Scalars``.
+        """
         scalars: Scalars = {}
         *earlier, last = batch.sets
 
-        # All but the last update of the critics, on candidates without graph.
+        # 1. All updates of the critics but the last, on candidates without graph.
         for drawn in earlier:
             with torch.no_grad(), self.precision(batch.device):
                 candidates = self.candidates(networks, drawn.inputs)
             self._update_critics(networks, optimizers, batch, drawn, candidates)
 
-        # The last one and that of the players share their candidates.
+        # 2. The last update of the critics and that of the players share their candidates.
         with self.precision(batch.device):
             candidates = self.candidates(networks, last.inputs)
         if self.critics:
@@ -150,7 +157,7 @@ class PhaseStep:
         return {name: value.detach() for name, value in values.items()}
 
     def precision(self, device: torch.device) -> torch.autocast:
-        """The context in which networks run; weights, their gradients and all arithmetic on results are float32."""
+        """A context in which networks run in ``training.precision``. Weights, gradients and losses are float32."""
         return torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.training.precision == "bf16")
 
     # The components -----------------------------------------------------------------------------------------
@@ -168,7 +175,7 @@ class PhaseStep:
         drawn: DrawnSet,
         candidates: Mapping[str, Tensor],
     ) -> Tensor:
-        """What the term's critic minimises, a scalar; candidates without graph."""
+        """What the critic of a term minimises, a scalar. ``candidates`` are without graph."""
         candidate = together(candidates, term.on)
         if (alongside := drawn.alongside.get(term.name)) is not None:
             candidate = torch.cat([candidate, alongside])
@@ -184,7 +191,7 @@ class PhaseStep:
         loss: AdversarialLoss,
         candidates: Mapping[str, Tensor],
     ) -> Tensor:
-        """What the players minimise by the term's critic, a scalar, without the term's weight; the critic is frozen."""
+        """What the players minimise for a term, a scalar, before the term's weight. The critic must be frozen."""
         critic = partial(networks.run, term.critic, places=term.on)
         candidate = together(candidates, term.on)
         with blaming(self.path(term), term):
@@ -193,7 +200,7 @@ class PhaseStep:
     def paired_losses(
         self, term: AbstractPairedLoss, loss: PairedLoss, inputs: Inputs, candidates: Mapping[str, Tensor]
     ) -> Tensor:
-        """The term's loss of each candidate against its own reference, (B,)."""
+        """The loss of a term for each candidate and its reference, (B,)."""
         candidate, reference = together(candidates, term.on), together(inputs.references, term.on)
         with blaming(self.path(term), term):
             return loss(candidate, reference)
@@ -232,7 +239,7 @@ def _built(where: str, term: AbstractPairedLoss | AbstractAdversarialLoss) -> An
 
 
 def _reference(source: BatchSource, pool: str | None, on: tuple[str, ...]) -> Tensor:
-    """Slices of the pool that have all these modalities; draws of the prior on the latent."""
+    """References of an adversarial term: slices of the pool that have all these modalities, or draws of the prior."""
     if on == (LATENT,):
         return source.latents()
     if pool is None:
@@ -242,7 +249,8 @@ def _reference(source: BatchSource, pool: str | None, on: tuple[str, ...]) -> Te
 
 @contextmanager
 def frozen(parameters: Iterable[Parameter]) -> Iterator[None]:
-    """Keep autograd from computing gradients of these parameters; gradients still pass through their networks."""
+    """A context in which autograd computes no gradients of these parameters. Gradients still pass through their
+    networks to the input."""
     held = list(parameters)
     for parameter in held:
         parameter.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""The cohort as training sees it: tensors in [-1, 1] at the recipe's size, resident on the device, and its pools."""
+"""The cohort as training sees it: tensors in [-1, 1] at the recipe's size, kept on the device, and its pools."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class ResidentCohort:
     """All slices of a cohort, ready to be drawn from."""
 
     images: dict[str, Tensor]
-    """Modality to (N, C, *S), mapped to [-1, 1] by the modality's range."""
+    """Modality to (N, C, *S); the modality's range is mapped to [-1, 1]."""
     present: dict[str, np.ndarray]
-    """Modality to (N,) bool."""
+    """Modality to (N,) bool: whether the slice has it."""
     pools: dict[str, np.ndarray]
-    """Pool to indices into N."""
+    """Pool to the indices (K,) of its slices."""
     augmentation: Augmentation
 
     def members(self, pool: str, modalities: tuple[str, ...]) -> np.ndarray:
@@ -47,7 +47,10 @@ class ResidentCohort:
     def gather(
         self, modalities: tuple[str, ...], indices_B: np.ndarray, draws: Draws, stream: str, ranks: Ranks = ALONE
     ) -> dict[str, Tensor]:
-        """This process's share of the slices of a global batch, by modality, augmented alike in all of them."""
+        """This process's share of a global batch of slices, augmented: modality to (B, C, *S).
+
+        ``indices_B`` are those of the global batch. All modalities of a slice are augmented alike.
+        """
         chosen_B = torch.from_numpy(ranks.share(indices_B))
         images = {name: self.images[name][chosen_B.to(self.images[name].device)] for name in modalities}
         return augment(images, self.augmentation, draws, stream, ranks)
@@ -56,10 +59,10 @@ class ResidentCohort:
 def resident_cohort(
     recipe: Recipe, cohort: Cohort, device: torch.device, dtype: torch.dtype = torch.float32
 ) -> ResidentCohort:
-    """Bind a cohort to a recipe.
+    """Bring a cohort into the sizes and ranges of a recipe, and to the device.
 
     Raises:
-        CohortError: a modality or label is missing, a unit or size does not fit, or a pool is empty.
+        CohortError: a modality or label is missing, a unit, size or range does not fit, or a pool is empty.
     """
     require_fit(recipe, cohort)
     images, present = {}, {}
@@ -74,7 +77,15 @@ def resident_cohort(
 def augment(
     images: dict[str, Tensor], augmentation: Augmentation, draws: Draws, stream: str, ranks: Ranks = ALONE
 ) -> dict[str, Tensor]:
-    """Mirror the last axis and shift each axis by draws of this stream for the global batch; edges repeat."""
+    """Mirror slices along the last axis, and shift them along each axis, where the values at the edge are repeated.
+
+    Args:
+        images: modality to this process's share of the batch, (B, C, *S).
+        augmentation: says whether to mirror, and how far to shift.
+        draws: the draws of this step.
+        stream: name of the stream; the draws are for the global batch.
+        ranks: gives this process's share of the draws.
+    """
     if not (augmentation.mirror or augmentation.shift):
         return images
     first = next(iter(images.values()))
@@ -98,7 +109,7 @@ def _resample(image: Tensor, mirror_B: np.ndarray, shift_BD: np.ndarray) -> Tens
 
 
 def _along(values_BL: Tensor, image: Tensor, axis: int) -> Tensor:
-    """(B, L) on the image's device, with L at an axis of the image and 1 at the others."""
+    """Values (B, L) on the device of an image, in a shape that broadcasts with it: L at one axis, 1 at the others."""
     shape = [len(image), *[1] * (image.ndim - 1)]
     shape[axis] = values_BL.shape[1]
     return values_BL.to(image.device).view(shape)

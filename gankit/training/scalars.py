@@ -1,4 +1,4 @@
-"""The scalars of a run as plain numbers, and what to do when one is none."""
+"""The scalars of a run as plain numbers, and what to do when one is not finite."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from gankit.run.directory import RunDirectory
 from gankit.training.phases import Scalars
 
 
-class Readings:
-    """The scalars of a run as plain numbers. A GPU would wait while the host reads, so they are read many at once."""
+class ScalarReader:
+    """Reads the scalars of a run from the device as plain numbers.
+
+    A GPU waits while the host reads, so the scalars of many steps are read at once.
+    """
 
     def __init__(self, run: RunDirectory, at_most: int):
         self._run = run
@@ -22,15 +25,18 @@ class Readings:
         self._newest: dict[str, float] = {}
 
     def add(self, step: int, scalars: dict[str, Scalars], needed: bool) -> dict[str, float]:
-        """Take over the scalars of a step.
+        """Take the scalars of a step, and read those that wait where it is time.
 
         Args:
-            needed: the numbers of this very step must be returned, and all until now checked.
+            step: training steps done.
+            scalars: phase to its scalars.
+            needed: read now, so that the numbers of this step are returned and all so far are checked.
 
-        Returns: the newest numbers read since the last row, by ``phase.term``: also of phases that rest on this step.
+        Returns: ``phase.term`` to its newest number that was read since the last row. Phases that did not run on this
+            step have theirs of an earlier one.
 
         Raises:
-            RunError: one is not finite; names phase, term and step of the first.
+            RunError: a number is not finite; the message names phase, term and step of the first.
         """
         named = {f"{phase}.{name}": value for phase, terms in scalars.items() for name, value in terms.items()}
         self._unread.append((step, named))
@@ -39,14 +45,14 @@ class Readings:
         return dict(self._newest)
 
     def begin_row(self) -> None:
-        """Forget what has been logged."""
+        """Forget the numbers of the last row."""
         self._newest = {}
 
     def _read(self) -> None:
         values = [value for _, named in self._unread for value in named.values()]
         numbers = iter(torch.stack(values).tolist() if values else [])
         for step, named in self._unread:
-            read = dict(zip(named, numbers, strict=False))  # as many as it has names
+            read = dict(zip(named, numbers, strict=False))  # takes as many numbers as there are names
             self._newest |= read
             for name, number in read.items():
                 if not math.isfinite(number):
@@ -59,7 +65,7 @@ class Readings:
 
 
 def after_divergence(run: RunDirectory) -> str:
-    """What to do when a loss or a weight is not finite."""
+    """The end of a message about a loss or a weight that is not finite: what is left, and what the user can do."""
     good = next(iter(run.checkpoints()), None)
     kept = f"the last good checkpoint is {good}" if good else "there is no checkpoint yet"
     return (

@@ -1,4 +1,4 @@
-"""Everything that training changes: networks, their averages, optimizer moments and the step."""
+"""The state of training: networks, their averages, the moments of the optimizers, and the step."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ FORMAT = "gankit-checkpoint-1"
 
 
 class TrainingState:
-    """The state of a run between two steps; a checkpoint holds all of it, so training resumes as exactly as it
-    repeats itself: on a CPU to the bit, on a GPU but for the order of sums."""
+    """The state of a run between two steps. A checkpoint has all of it.
+
+    So a resumed training gives the same result as one that was not stopped: to the bit on a CPU, and on a GPU up to the
+    order in which numbers are added.
+    """
 
     def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype = torch.float32, ranks: Ranks = ALONE):
         self.recipe = recipe
@@ -34,8 +37,11 @@ class TrainingState:
 
     @torch.no_grad()
     def average(self) -> None:
-        """Move the averaged weights towards the current ones: an exponential moving average whose decay grows to
-        ``training.ema``, so that the first steps are forgotten."""
+        """Move the averaged weights towards the current ones, by an exponential moving average.
+
+        ``average = d average + (1 - d) current`` with the decay ``d = min(training.ema, (1 + step) / (10 + step))``.
+        The decay grows from 0.1, so that the first steps are forgotten.
+        """
         decay = min(self.recipe.training.ema, (1 + self.step) / (10 + self.step))
         pairs = list(zip(self.averages.by_name.parameters(), self._averaged("parameters"), strict=True))
         torch._foreach_lerp_([average for average, _ in pairs], [current for _, current in pairs], 1 - decay)
@@ -47,7 +53,7 @@ class TrainingState:
         return [tensor for module in modules for tensor in getattr(module, what)()]
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor of the state by name; the tensors themselves, not copies."""
+        """Name to tensor, for everything in the state but the step; the tensors themselves, not copies."""
         return {
             **{f"network.{name}": value for name, value in self.networks.by_name.state_dict().items()},
             **{f"average.{name}": value for name, value in self.averages.by_name.state_dict().items()},
@@ -55,20 +61,20 @@ class TrainingState:
         }
 
     def not_finite(self) -> str | None:
-        """Name of a tensor that holds infinity or NaN, where there is one."""
+        """Name of the first tensor that has an infinite value or NaN; None where there is none."""
         return next((name for name, tensor in self.tensors().items() if not tensor.isfinite().all()), None)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint. Raises RunError: it cannot be written."""
         write_tensors(path, self.tensors(), {"format": FORMAT, "step": self.step})
 
     @torch.no_grad()
     def load(self, path: Path) -> None:
-        """Take over a checkpoint, in place.
+        """Read a checkpoint into the tensors of the state. Where this raises, the state is unchanged.
 
         Raises:
-            CheckpointError: it does not verify; the state is unchanged.
-            RunError: it holds other tensors than the networks of the installed plugins; the state is unchanged.
+            CheckpointError: the checkpoint does not verify.
+            RunError: it has other tensors than the networks that the installed plugins build.
         """
         stored, header = read_tensors(path, FORMAT)
         own = self.tensors()
@@ -82,7 +88,10 @@ class TrainingState:
         self.step = header["step"]
 
     def load_newest(self, checkpoints: Iterable[Path], warn: Callable[[str], None]) -> Path | None:
-        """Take over the first checkpoint, newest first, that verifies; warn of those that do not."""
+        """Read the first of these checkpoints that verifies, and warn of those that do not.
+
+        Returns: its path; None where none verifies.
+        """
         for path in checkpoints:
             try:
                 self.load(path)
@@ -94,7 +103,7 @@ class TrainingState:
 
 
 def average_of(networks: Networks) -> Networks:
-    """Copies of the networks that make or encode modalities, without gradients, in evaluation mode."""
+    """Copies of all networks but the discriminators, without gradients and in evaluation mode."""
     kept = [name for name in networks.by_name if networks.recipe.networks[name].kind != "discriminator"]
     copies = {name: copy.deepcopy(networks[name]) for name in kept}
     averages = Networks(networks.recipe, copies).requires_grad_(False)

@@ -1,9 +1,8 @@
-"""The training loop, and what surrounds it: resume, interrupt, checkpoints, metrics, sample sheets, report."""
+"""``train``: resume a run, run its steps until the end or an interrupt, and write what is due; then its report."""
 
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -15,10 +14,9 @@ import attrs
 import torch
 
 from gankit._draws import Draws
-from gankit._errors import CheckpointError, InputError, RunError
+from gankit._errors import CheckpointError, InputError
 from gankit.cohort.cohort import Cohort
-from gankit.cohort.fit import pixel_sizes, range_warnings
-from gankit.cohort.sheet import real_pairs, write_sheet
+from gankit.cohort.fit import range_warnings
 from gankit.cohort.source import cohort_of
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
@@ -30,22 +28,19 @@ from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import to_document
 from gankit.report.report import report_if_possible
 from gankit.run.directory import RunDirectory
-from gankit.run.model import Model, save_model
 from gankit.training.batch import Batch
 from gankit.training.engine import CudaCapture, EagerEngine, Engine, GraphEngine, proven, wants_graph
 from gankit.training.memory import within_memory
 from gankit.training.observers import Observers, Run, require_trackers
 from gankit.training.phases import PhaseStep, Scalars
+from gankit.training.record import RunRecord
 from gankit.training.resident import ResidentCohort, resident_cohort
-from gankit.training.scalars import Readings, after_divergence
+from gankit.training.scalars import ScalarReader
 from gankit.training.state import TrainingState
 from gankit.training.trial import try_phases
 
-SHEET_PAIRS = 16
-"""Synthetic slices on a sample sheet; as many real ones stand beside them."""
-
 READ_EVERY = 100
-"""Steps after which a GPU's scalars are read at the latest."""
+"""Training steps after which a GPU's scalars are read at the latest."""
 
 
 @attrs.frozen
@@ -54,11 +49,11 @@ class RunResult:
 
     path: Path
     step: int
-    """Training steps done in all."""
+    """Training steps done, those before a resume included."""
     interrupted_by: signal.Signals | None = None
-    """The signal that ended it early, after the step was finished and saved."""
+    """The signal that ended the run early, after its step was finished and saved."""
     failure: str | None = None
-    """What ended it where it failed; ``train`` raises it, so that observers alone see such a result."""
+    """The error that ended the run, on one line. ``train`` raises the error, so only observers see such a result."""
 
 
 def train(
@@ -70,22 +65,27 @@ def train(
     plugins: Plugins | None = None,
     quiet: bool = False,
 ) -> RunResult:
-    """Train a recipe in a run directory, from where it stands there.
+    """Train a recipe in a run directory. A run that has begun there is resumed.
 
     Args:
         recipe: from ``load_recipe``.
         out: the run directory; default: ``runs/<recipe name>``.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        cohort: used instead of loading the recipe's, where it is at hand already.
+        cohort: the recipe's cohort, if it is loaded already; default: load it.
         plugins: what is installed; default: load it.
         quiet: print nothing.
 
+    Returns: how the run ended.
+
     Raises:
-        InputError: the directory holds a run of another recipe, or the device, engine or cohort does not fit, or a
+        InputError: the directory has a run of another recipe or cohort, the device or engine cannot be used, or a
             tracker cannot work here.
-        PluginError: a component returns what its contract forbids, or fails on the first batch.
-        RunError: a loss is not finite, or the directory cannot be written.
+        CohortError: the cohort cannot be read, or does not fit the recipe.
+        PluginError: a component breaks its contract, or fails on the first batch.
+        CheckpointError: the directory has checkpoints or a model, but no checkpoint that verifies.
+        RunError: a loss is not finite, memory runs out, or the directory cannot be written.
     """
+    # What is asked for, before any work
     if not isinstance(recipe, Recipe):
         raise TypeError(f"train needs a Recipe, got {recipe!r}; load it first: train(load_recipe({str(recipe)!r}))")
     plugins = plugins or load_plugins()
@@ -101,38 +101,60 @@ def train(
             held.enter_context(run.locked())
         for warning in recipe_warnings(recipe):
             progress.say(f"warning: {warning}")
+
+        # The cohort
         progress.say(f"loading the cohort: {document['cohort']['use']}")
         cohort = cohort if cohort is not None else cohort_of(recipe.cohort)
         provenance = _provenance(plugins, chosen, cohort)
         run.refuse_other_cohort(provenance["cohort"])
-        trainer = Trainer(recipe, resident_cohort(recipe, cohort, chosen), chosen, ranks=ranks)
-        for warning in range_warnings(recipe, cohort):
-            progress.say(f"warning: {warning}")
-        resume(run, trainer.state, progress)
-        if not ranks.same(trainer.state.step, chosen):
-            raise InputError(
-                f"{run.path}: here it is at step {trainer.state.step}, in another process at another; the run directory"
-                " must be on a disk that all processes see"
-            )
-        try_phases(trainer.phases, trainer.state, trainer.cohort, Draws(recipe.training.seed))
-        if graph:
-            trainer.replay_steps(progress.say)
+
+        # The networks, from where the run stands
+        trainer = _ready_trainer(run, recipe, cohort, chosen, ranks, graph, progress)
         if ranks.first:
             run.lock_recipe(document, provenance)
             run.rewind_metrics(trainer.state.step)
+
+        # The steps, which plugins observe
         seen = Run(path=run.path, recipe=recipe, document=document, step=trainer.state.step, provenance=provenance)
         observers = Observers(plugins, seen, progress.say, ranks.first)
         with _told_of_failure(observers, run, trainer.state):
             observers.tell("run_started")
-            result = _run(run, trainer, cohort, document, progress, observers)
+            record = RunRecord(run, trainer.state, cohort, document, observers)
+            result = _train_steps(run, trainer, record, progress)
             if ranks.first:
                 report_if_possible(run.path, progress.say, cohort=cohort, plugins=plugins)
         observers.tell("run_ended", result=result)
         return result
 
 
+def _ready_trainer(
+    run: RunDirectory,
+    recipe: Recipe,
+    cohort: Cohort,
+    device: torch.device,
+    ranks: Ranks,
+    graph: bool,
+    progress: Progress,
+) -> Trainer:
+    """A trainer at the step where the run stands, whose phases have been tried. For errors see ``train``."""
+    trainer = Trainer(recipe, resident_cohort(recipe, cohort, device), device, ranks=ranks)
+    for warning in range_warnings(recipe, cohort):
+        progress.say(f"warning: {warning}")
+    resume(run, trainer.state, progress)
+    if not ranks.same(trainer.state.step, device):
+        raise InputError(
+            f"{run.path}: here it is at step {trainer.state.step}, in another process at another; the run directory"
+            " must be on a disk that all processes see"
+        )
+    try_phases(trainer.phases, trainer.state, trainer.cohort, Draws(recipe.training.seed))
+    if graph:
+        trainer.replay_steps(progress.say)
+    return trainer
+
+
 @contextmanager
 def _told_of_failure(observers: Observers, run: RunDirectory, state: TrainingState) -> Iterator[None]:
+    """A context that tells observers of whatever ends it, and raises it again."""
     try:
         yield
     except BaseException as error:
@@ -142,7 +164,7 @@ def _told_of_failure(observers: Observers, run: RunDirectory, state: TrainingSta
 
 
 class Trainer:
-    """The state of a run and what one training step does to it."""
+    """The state of a run, and the training step that changes it."""
 
     def __init__(
         self,
@@ -161,14 +183,17 @@ class Trainer:
         self._device = device
 
     def replay_steps(self, say: Callable[[str], None]) -> None:
-        """From here on replay the recorded steps of the phases still to come, if that is proven to be the same."""
+        """Record the steps of the phases that are still to run, and replay them from now on, if ``proven`` allows."""
         ahead = range(self.state.step, self.recipe.training.steps)
         if due := [phase for phase in self.phases if any(map(phase.spec.due, ahead))]:
             engine = GraphEngine(self.state, CudaCapture(self._device))
             self.engine = proven(engine, due, lambda phase, number: self._draw(phase, self.state.step + number), say)
 
     def step(self) -> dict[str, Scalars]:
-        """Run every phase that is due, once; returns its scalars by phase, means over the global batch."""
+        """Run one training step: every phase that is due, in order. Then move the averages.
+
+        Returns: phase to its scalars, which are means over the global batch.
+        """
         state = self.state
         scalars = {}
         for phase in self.phases:
@@ -183,71 +208,52 @@ class Trainer:
         return phase.batch(self.cohort, Draws(self.recipe.training.seed, step))
 
 
-def _run(
-    run: RunDirectory,
-    trainer: Trainer,
-    cohort: Cohort,
-    document: dict[str, Any],
-    progress: Progress,
-    observers: Observers,
-) -> RunResult:
-    recipe, state, ranks = trainer.recipe, trainer.state, trainer.ranks
-    settings = recipe.training
+def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progress: Progress) -> RunResult:
+    """Run the steps that are left, until the recipe's last one or a signal. What a step leaves is written after it."""
+    state, ranks, settings = trainer.state, trainer.ranks, trainer.recipe.training
     device = next(state.networks.parameters()).device
-    spacing_mm = pixel_sizes(cohort, recipe)
-
-    def save() -> None:
-        if (name := state.not_finite()) is not None:
-            raise RunError(f"{name} is not finite after step {state.step}; {after_divergence(run)}")
-        state.save(run.checkpoint(state.step))
-        run.prune(state.step, settings.keep_checkpoints)
-        save_model(run.model, state.averages, document, state.step, spacing_mm)
-
-    def sheet() -> None:
-        model = Model(recipe, state.averages, state.step)
-        real = real_pairs(cohort, recipe, SHEET_PAIRS)
-        write_sheet(run.sample(state.step), recipe, real, model.sample(SHEET_PAIRS, settings.seed))
-        observers.tell("sheet_written", path=run.sample(state.step))
-
-    began, first, before_s = time.monotonic(), state.step, run.wall_s() or 0.0
-    readings = Readings(run, READ_EVERY if device.type == "cuda" else 1)
+    scalars = ScalarReader(run, READ_EVERY if device.type == "cuda" else 1)
+    first = state.step
     with stopping() as stop:
         ended = state.step >= settings.steps
         while not ended:
-            scalars = trainer.step()
+            # One step, in every process
+            made = trainer.step()
             ended = ranks.any(stop() is not None, device) or state.step >= settings.steps
+
+            # What is due after it
             every = (settings.log_every, settings.checkpoint_every, settings.sample_every)
-            log, checkpoint, sample = (ended or state.step % steps == 0 for steps in every)
-            numbers = readings.add(state.step, scalars, needed=log or checkpoint or sample)
+            log, checkpoint, sheet = (ended or state.step % steps == 0 for steps in every)
+            numbers = scalars.add(state.step, made, needed=log or checkpoint or sheet)
+
+            # The first process shows and writes it.
             if not ranks.first:
                 continue
             progress.advance(state.step, numbers)
             if log:
-                wall_s = time.monotonic() - began
-                pace = {"steps_per_s": round((state.step - first) / wall_s, 3), "wall_s": round(before_s + wall_s, 2)}
-                row = {"step": state.step, **pace, **numbers}
-                run.append_metrics(row)
-                observers.tell("row_logged", row=row)
-                readings.begin_row()
+                record.row(numbers)
+                scalars.begin_row()
             if checkpoint:
-                save()
-            if sample:
-                sheet()
+                record.checkpoint()
+            if sheet:
+                record.sheet()
         received = stop()
     if state.step < settings.steps and received is None:
-        received = signal.SIGTERM  # it came to another process
-    unwritten = not run.model.exists() or not run.sample(state.step).exists()
-    if ranks.first and (unwritten or first == state.step):  # it had ended before, perhaps without writing them whole
-        save()
-        sheet()
+        received = signal.SIGTERM  # the signal came to another process
+
+    # A run that had ended before may lack its last files.
+    if ranks.first and (first == state.step or not record.complete()):
+        record.checkpoint()
+        record.sheet()
     return RunResult(run.path, state.step, received if state.step < settings.steps else None)
 
 
 def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:
-    """Take over the newest checkpoint that verifies, if there is one.
+    """Read the newest checkpoint that verifies into the state, if there is one.
 
     Raises:
-        CheckpointError: no checkpoint verifies, but there are some, or a model: training anew would replace it.
+        CheckpointError: no checkpoint verifies although there are some, or there is a model without checkpoints.
+            Training anew would replace them.
         InputError: more steps are done than the recipe has.
     """
     checkpoints = run.checkpoints()

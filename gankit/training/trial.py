@@ -1,4 +1,4 @@
-"""A trial at the start of training: one batch through every term, so that what a plugin returns is known to fit."""
+"""A trial at the start of training: one batch goes through every term, and whatever a component returns is checked."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ from gankit.training.state import TrainingState
 
 
 def try_phases(phases: Iterable[PhaseStep], state: TrainingState, cohort: ResidentCohort, draws: Draws) -> None:
-    """Draw a batch of every phase, and run it through every term of those still to come; the state stays as it is.
+    """Draw a batch of every phase, and run it through every term of the phases that are still to run.
+
+    The state stays as it is.
 
     Raises:
         PluginError: a component breaks its contract or fails; one line names plugin, component and term.
-        CohortError: a pool has not what a phase draws.
+        CohortError: a pool lacks what a phase draws.
     """
     steps = range(state.step, state.recipe.training.steps)
     for phase in phases:
@@ -42,7 +44,7 @@ def try_phases(phases: Iterable[PhaseStep], state: TrainingState, cohort: Reside
 
 @contextmanager
 def _unchanged(state: TrainingState) -> Iterator[None]:
-    """Put back weights, buffers, moments, gradients and torch's random state."""
+    """A context at whose end the state and torch's random state are as before; gradients are removed."""
     device = next(state.networks.parameters()).device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), state_kept(state):
         yield
@@ -52,7 +54,7 @@ def _unchanged(state: TrainingState) -> Iterator[None]:
 
 
 def _drawn(phase: PhaseStep, cohort: ResidentCohort, draws: Draws) -> Batch:
-    """A batch whose inputs are what the phase says of them."""
+    """A batch of a phase, after its inputs were checked."""
     _require_inputs(phase, phase.inputs(phase.source(cohort, draws, "0/inputs")), cohort)
     return phase.batch(cohort, draws)
 
@@ -67,7 +69,7 @@ def _require_inputs(phase: PhaseStep, inputs: Any, cohort: ResidentCohort) -> No
     if not inputs.values:
         raise broken(where, spec, "must draw something in inputs, got no values")
 
-    # Values and references are of this process's share, presence of the batch of all processes.
+    # Values and references have this process's share of the samples, presence those of all processes.
     like = next(iter(cohort.images.values()))
     share = recipe.training.batch // phase.ranks.size
     shapes = {**recipe.shapes((LATENT, *recipe.modalities)), **spec.places(recipe)}
@@ -114,15 +116,15 @@ def _kind(tensor: Tensor) -> str:
 
 
 class _Trial:
-    """One batch of one phase."""
+    """The trial of one phase on one batch."""
 
     def __init__(self, phase: PhaseStep, networks: Networks, batch: Batch, untrained: bool):
-        """``untrained`` says whether the weights are as they were built, so that numbers must be finite; later, those
-        of a training that diverges need not be."""
+        """``untrained`` says whether the weights are as they were built. Only then must all numbers be finite, since
+        those of a training that diverges are not."""
         self.phase, self.networks, self.batch, self.untrained = phase, networks, batch, untrained
         self.where = phase.where
         self._spoilt: tuple[str, str] | None = None
-        """The first network that made of finite numbers others, and what it was given."""
+        """The first network that was given finite numbers and returned others, and what it was given."""
 
     def run(self) -> None:
         phase, drawn = self.phase, self.batch.sets[-1]
@@ -133,19 +135,19 @@ class _Trial:
                 candidates = phase.candidates(self.networks, drawn.inputs)
             self._require_candidates(candidates)
 
-            # What the critics would minimise.
+            # 2. What the critics would minimise.
             detached = {place: candidate.detach() for place, candidate in candidates.items()}
             for judged, loss in phase.adversarial:
                 with _found_in(phase.path(judged)), phase.precision(self.batch.device):
                     objective = phase.critic_objective(self.networks, judged, loss, drawn, detached)
                 self._require_objective(judged, "what the critic minimises", objective, self._weights([judged.critic]))
 
-            # What the players would minimise.
+            # 3. What the players would minimise.
             with frozen(self.networks.parameters_of(phase.critics).values()):
                 self._require_players([*self._paired_losses(candidates), *self._player_objectives(candidates)])
 
     def _paired_losses(self, candidates: Mapping[str, Tensor]) -> Iterator[Tensor]:
-        """Each paired term's losses, summed."""
+        """The sum of the losses of each paired term."""
         phase, inputs = self.phase, self.batch.sets[-1].inputs
         for term, loss in phase.paired:
             with _found_in(phase.path(term)), phase.precision(self.batch.device):
@@ -223,7 +225,10 @@ class _Trial:
     def _require_gradient(
         self, term: Component, what: str, value: Tensor, reached: list[Tensor], to: str
     ) -> tuple[Tensor | None, ...]:
-        """The gradients of a scalar by what it must reach, at least by one of these; nothing to reach is no fault."""
+        """Require that a scalar has a gradient by at least one of the tensors ``reached`` that take one.
+
+        Returns: its gradients by those tensors, None for those that it does not reach; empty where there are none.
+        """
         reached = [tensor for tensor in reached if tensor.requires_grad]
         if not reached:
             return ()
@@ -239,7 +244,7 @@ class _Trial:
         return gradients
 
     def _require_players(self, values: list[Tensor]) -> None:
-        """Every player that has weights to train is moved by some term."""
+        """Require that every player with weights gets a gradient from some term; ``values`` are those of the terms."""
         spec = self.phase.spec
         parameters = {name: self._weights([name]) for name in self.phase.players}
         flat = [parameter for each in parameters.values() for parameter in each]

@@ -21,7 +21,8 @@ from gankit.processes.ranks import Ranks
 from gankit.run.directory import RunDirectory
 from gankit.training.engine import PROOF_STEPS, CaptureError, CudaCapture, GraphEngine, wants_graph
 from gankit.training.resident import resident_cohort
-from gankit.training.train import Readings, Trainer
+from gankit.training.scalars import ScalarReader
+from gankit.training.train import Trainer
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 EVERY_STEP = {"phases.warm-up.stop": 9, "phases.supervised.start": 0, "phases.unsupervised.start": 0}
@@ -312,7 +313,7 @@ def test_the_engine_may_change_when_a_run_goes_on(run):
 
 def test_scalars_are_read_when_needed(tmp_path):
     """Together, on steps that are logged or saved, or when so many wait."""
-    readings = Readings(RunDirectory(tmp_path), at_most=3)
+    readings = ScalarReader(RunDirectory(tmp_path), at_most=3)
     one, two = ({"a": {"x": torch.tensor(value)}} for value in (1.0, 2.0))
     assert readings.add(1, one, needed=False) == {}
     assert readings.add(2, two, needed=True) == {"a.x": 2.0}
@@ -323,7 +324,7 @@ def test_scalars_are_read_when_needed(tmp_path):
 
 def test_the_first_step_that_is_not_finite_is_named(tmp_path):
     """However many steps later it is read."""
-    readings = Readings(RunDirectory(tmp_path), at_most=100)
+    readings = ScalarReader(RunDirectory(tmp_path), at_most=100)
     for step, value in ((1, 1.0), (2, float("nan")), (3, float("inf"))):
         readings.add(step, {"a": {"x": torch.tensor(1.0), "y": torch.tensor(value)}}, needed=False)
     with pytest.raises(RunError, match=r"phase 'a', term 'y': the loss is nan at step 2; there is no checkpoint yet"):
@@ -332,7 +333,7 @@ def test_the_first_step_that_is_not_finite_is_named(tmp_path):
 
 def test_nothing_is_saved_after_a_step_that_was_not_finite(run, tmp_path, monkeypatch):
     """Also where it is read only when the checkpoint is due."""
-    monkeypatch.setattr("gankit.training.train.Readings", lambda run, _: Readings(run, 100))
+    monkeypatch.setattr("gankit.training.train.ScalarReader", lambda run, _: ScalarReader(run, 100))
     step = Trainer.step
 
     def step_to_nan(self):

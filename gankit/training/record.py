@@ -1,0 +1,69 @@
+"""What a run keeps while it trains: rows of metrics, checkpoints, the model, sample sheets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from gankit._errors import RunError
+from gankit.cohort.cohort import Cohort
+from gankit.cohort.fit import pixel_sizes
+from gankit.cohort.sheet import real_pairs, write_sheet
+from gankit.run.directory import RunDirectory
+from gankit.run.model import Model, save_model
+from gankit.training.observers import Observers
+from gankit.training.scalars import after_divergence
+from gankit.training.state import TrainingState
+
+SHEET_PAIRS = 16
+"""Synthetic slices on a sample sheet, and real ones beside them."""
+
+
+class RunRecord:
+    """Writes what a run keeps into its directory, and tells observers. The first process alone calls its methods."""
+
+    def __init__(
+        self, run: RunDirectory, state: TrainingState, cohort: Cohort, document: dict[str, Any], observers: Observers
+    ):
+        """
+        Args:
+            run: the run directory.
+            state: the state of the training, whose step is the one at which the run starts or resumes.
+            cohort: the cohort that it is trained on.
+            document: the completed recipe as plain tables.
+            observers: are told of rows and sheets.
+        """
+        self._run, self._state, self._cohort = run, state, cohort
+        self._document, self._observers = document, observers
+        self._spacing_mm = pixel_sizes(cohort, state.recipe)
+        self._began, self._first, self._before_s = time.monotonic(), state.step, run.wall_s() or 0.0
+
+    def row(self, numbers: Mapping[str, float]) -> None:
+        """Add a row of metrics: step, speed, time, and the newest number of each ``phase.term``."""
+        step, wall_s = self._state.step, time.monotonic() - self._began
+        pace = {"steps_per_s": round((step - self._first) / wall_s, 3), "wall_s": round(self._before_s + wall_s, 2)}
+        row = {"step": step, **pace, **numbers}
+        self._run.append_metrics(row)
+        self._observers.tell("row_logged", row=row)
+
+    def checkpoint(self) -> None:
+        """Write a checkpoint and the model. Raises RunError: a tensor of the state is not finite."""
+        state = self._state
+        if (name := state.not_finite()) is not None:
+            raise RunError(f"{name} is not finite after step {state.step}; {after_divergence(self._run)}")
+        state.save(self._run.checkpoint(state.step))
+        self._run.prune(state.step, state.recipe.training.keep_checkpoints)
+        save_model(self._run.model, state.averages, self._document, state.step, self._spacing_mm)
+
+    def sheet(self) -> None:
+        """Write a sample sheet of the averaged networks."""
+        state, path = self._state, self._run.sample(self._state.step)
+        model = Model(state.recipe, state.averages, state.step)
+        real = real_pairs(self._cohort, state.recipe, SHEET_PAIRS)
+        write_sheet(path, state.recipe, real, model.sample(SHEET_PAIRS, state.recipe.training.seed))
+        self._observers.tell("sheet_written", path=path)
+
+    def complete(self) -> bool:
+        """Whether the directory has the model, and the sheet of this step."""
+        return self._run.model.exists() and self._run.sample(self._state.step).exists()
