@@ -1,9 +1,9 @@
-"""Cohorts from other data, in Python: every function that a plugin's hook ``importers`` names, by that name.
+"""Functions that make cohorts from other data. They come from the hook ``importers`` of plugins.
 
     cohort = gankit.imports.arrays("pairs.npz", modality={"adc": "adc"}, patient="patient_id")
 
-``dir(gankit.imports)`` lists them, and ``help(gankit.imports.arrays)`` explains one. Each returns a ``gankit.Cohort``
-and, where it is given ``out``, writes the cohort file.
+``dir(gankit.imports)`` lists them, and ``help(gankit.imports.arrays)`` explains one. Each returns a ``gankit.Cohort``,
+and writes the cohort file where it is given ``out``.
 """
 
 from __future__ import annotations

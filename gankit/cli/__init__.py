@@ -1,4 +1,7 @@
-"""The command line: parse, call, print. Commands load when used, and none loads torch before it computes."""
+"""The command line: it parses, calls core, and prints.
+
+A command is imported when it is used, and none loads torch before it computes.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ SUMMARIES = {
     "import": "Make a cohort file from other data.",
     "new": "Begin a plugin of your own.",
 }
-"""What ``gankit --help`` says of each, which so need not import it."""
+"""The sentences of ``gankit --help``, which therefore need not import the commands."""
 
 
 def _print_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:

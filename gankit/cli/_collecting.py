@@ -1,4 +1,4 @@
-"""No garbage is looked for while modules are imported: they make none, and looking takes a fifth of ``--help``."""
+"""Imports without garbage collection. They make no garbage, and looking for it is a fifth of the time of ``--help``."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collecting_later() -> Iterator[None]:
-    """Look for garbage again after the context, among what is made later."""
+    """A context without garbage collection. After it, only objects that are made later are looked at."""
     before = gc.isenabled()
     gc.disable()
     try:

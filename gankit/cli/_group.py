@@ -1,4 +1,7 @@
-"""Click groups whose commands come from gankit and from plugins, and load when used."""
+"""Click groups whose commands come from gankit and from plugins, and are imported when they are used.
+
+The groups also print errors and warnings for the user, each on one line.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from gankit.processes.progress import say, watched
 
 @functools.cache
 def plugins() -> Plugins:
-    """What is installed, loaded once a process."""
+    """What is installed; loaded once in a process."""
     with collecting_later():
         return load_plugins()
 
@@ -39,14 +42,14 @@ class _Shown(click.ClickException):
 
 @contextmanager
 def _shown() -> Iterator[None]:
-    """Errors that are meant for the user, and warnings of plugins that are left out, as one line each."""
+    """A context that shows errors for the user, and warnings about plugins that were left out, on one line each."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", PluginWarning)
             warnings.showwarning = partial(_show_warning, warnings.showwarning)
             yield
     except GankitError as error:
-        rank = os.environ.get("RANK")  # of processes that torchrun started
+        rank = os.environ.get("RANK")  # set in the processes that torchrun started
         message = worded(str(error))
         raise _Shown(message if rank is None else f"[rank {rank}] {message}", error.exit_code) from error
     except KeyboardInterrupt as error:
@@ -56,12 +59,12 @@ def _shown() -> Iterator[None]:
 def _show_warning(others: Callable[..., None], message: Warning, category: type[Warning], *where: Any) -> None:
     if not issubclass(category, PluginWarning):
         others(message, category, *where)
-    elif os.environ.get("RANK", "0") == "0":  # of processes that torchrun started, one speaks
+    elif os.environ.get("RANK", "0") == "0":  # only the first of the processes that torchrun started prints it
         say(f"warning: {message}", quiet=False)
 
 
 class PluginGroup(click.Group):
-    """A group of lazily loaded commands, those of plugins among them."""
+    """A group of commands of gankit and of plugins, which are imported when they are used."""
 
     def __init__(
         self,
@@ -71,8 +74,13 @@ class PluginGroup(click.Group):
         words: str = "",
         **settings: Any,
     ):
-        """``commands_at`` says where each command is, ``summaries`` what help says of some without importing them,
-        ``words`` how the user calls the group."""
+        """
+        Args:
+            commands_at: name of a command to ``"module:command"``.
+            summaries: name of a command to its sentence in help, for commands that help need not import.
+            words: the words by which the user calls the group; empty for the main group.
+            settings: of ``click.Group``.
+        """
         super().__init__(**settings)
         self._commands_at = commands_at
         self._summaries = summaries
@@ -141,7 +149,8 @@ def _warn_of_hidden(words: str) -> None:
 
 
 def _plugins_command(words: str, target: str) -> click.Command:
-    """A plugin's command; where it cannot be imported, one that says so when it is called, so that help goes on."""
+    """A plugin's command. Where it cannot be imported, a command that raises the error when it is called, so that help
+    can still be shown."""
     what = f"plugin {plugins().owner_of('commands', words)!r}: command {words!r}"
     try:
         command = imported(target, what)
@@ -153,7 +162,7 @@ def _plugins_command(words: str, target: str) -> click.Command:
 
 
 class _BrokenCommand(click.Command):
-    """Stands where a plugin's command cannot be imported."""
+    """In the place of a plugin's command that cannot be imported."""
 
     def __init__(self, words: str, error: PluginError):
         super().__init__(words.split()[-1], short_help=f"(broken: 'gankit {words}' says why)")
@@ -164,7 +173,7 @@ class _BrokenCommand(click.Command):
 
 
 def _flags(command: click.Command) -> dict[str, str]:
-    """Parameter name to what the user types: an option's first flag, an argument's word in the usage line."""
+    """Name of a parameter to what the user types: the first flag of an option, the word of an argument in the usage."""
     return {
         str(parameter.name).rstrip("_"): parameter.opts[0]
         if isinstance(parameter, click.Option)
@@ -174,7 +183,7 @@ def _flags(command: click.Command) -> dict[str, str]:
 
 
 def png_path(ctx: click.Context, parameter: click.Parameter, path: Path) -> Path:
-    """The callback of options that name a picture to write. Raises InputError for another kind of file."""
+    """The callback of options that name a picture to write. Raises InputError: the name does not end in .png."""
     if path.suffix.lower() != ".png":
         raise InputError(f"`out` {path}: is written as PNG, so its name must end in .png")
     return path

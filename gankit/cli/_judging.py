@@ -1,4 +1,4 @@
-"""What the commands that judge slices share: options from the fields of ``Judging``, and figures on the terminal."""
+"""What the commands that judge slices share: options for the fields of ``Judging``, and figures on the terminal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from gankit.evaluation.summary import Line
 
 FLAGS = {"options": "--option"}
-"""Flags that are not the name of their field."""
+"""Field to its flag, where the flag is not the name of the field."""
 
 
 def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option for each field of ``Judging``; the command gets the value as ``judging``."""
+    """Add an option for each field of ``Judging`` to a command, which gets them as one argument ``judging``."""
     fields = attrs.fields(Judging)
 
     @functools.wraps(command)
@@ -55,12 +55,15 @@ def _option(field: Any) -> Callable[..., Any]:
 
 
 def _split(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Names that are separated by commas, or given many times."""
+    """Names from an option that is given many times, or whose value has several, separated by commas."""
     return tuple(each.strip() for part in given for each in part.split(",") if each.strip())
 
 
 def show(lines: Sequence[Line], result: Result) -> None:
-    """Print the headline figures, and why rows or metrics are absent: a table on a terminal, else one line a row."""
+    """Print the headline figures, and why rows or metrics are missing.
+
+    On a terminal the figures are a table, elsewhere a line for each row.
+    """
     from gankit.evaluation.summary import unmeasured
     from gankit.evaluation.tables import absent_rows, figure, headline_table
 

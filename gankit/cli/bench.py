@@ -64,7 +64,7 @@ def bench(
 def _checked(
     recipe: str | None, slot: str | None, overrides: tuple[str, ...], batch: int | None
 ) -> tuple[str, Recipe] | None:
-    """Slot and recipe, or None where kernels are meant."""
+    """The slot and its recipe; None where neither is given, so that kernels are timed."""
     from gankit.recipe.file import load_recipe
 
     if recipe is None:

@@ -68,7 +68,7 @@ def compare(
     plan = plan_comparison(recipes, out, plugins=plugins(), **planned)
     if dry_run:
         if plan.judging.cohort or plan.judging.fresh or plan.judging.label:
-            Comparison.of(plan, plugins())  # what is named here is looked at now
+            Comparison.of(plan, plugins())  # so that cohorts and labels which the user names are checked now
         click.echo("\n".join(_planned(plan)))
         return
     try:
@@ -85,7 +85,7 @@ def compare(
 
 
 def _planned(plan: Plan) -> list[str]:
-    """What is trained, what is to train and what is measured, and what of it is seldom meant."""
+    """The plan in lines: warnings, how far each run is, and what will be measured."""
     lines = [f"warning: {warning}" for warning in plan.warnings()]
     for run in plan.runs:
         standing = plan.standing(run)

@@ -58,7 +58,7 @@ def _tracker_summary(name: str) -> str:
 
 
 def _first_paragraph(described: Callable[[], str]) -> str:
-    """Of what a plugin says of its part; a broken one is shown beside the others."""
+    """The first paragraph of a description. Where the plugin is broken, its error, so that others are still listed."""
     try:
         return " ".join(described().split("\n\n")[0].split())
     except PluginError as error:
@@ -66,7 +66,7 @@ def _first_paragraph(described: Callable[[], str]) -> str:
 
 
 def _description(component: type) -> str:
-    """Its own docstring: that of the abstract kind, which Python would inherit, says nothing about it."""
+    """The component's own docstring, not that of its abstract kind, which Python would inherit."""
     return inspect.cleandoc(vars(component).get("__doc__") or "no description")
 
 

@@ -1,4 +1,4 @@
-"""``gankit new``: what an author begins with."""
+"""``gankit new``: the first files of a plugin."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def plugin(name: str, out: Path | None) -> None:
 
 @attrs.frozen
 class PluginNames:
-    """What a plugin is called where."""
+    """The names of a plugin."""
 
     name: str
     """Entry point, component and recipe: ``edges``, ``edge-loss``."""
@@ -72,7 +72,8 @@ class PluginNames:
 
     @property
     def package(self) -> str:
-        """Its prefix makes a module name of a keyword, of a digit in front and of a standard module's name."""
+        """Name of the module. Its prefix makes it valid where ``name`` is a keyword, begins with a digit, or is the
+        name of a standard module."""
         return self.distribution.replace("-", "_")
 
 
@@ -90,7 +91,7 @@ def plugin_names(text: str, installed: Plugins) -> PluginNames:
             f"{text!r} is not a name for a plugin; accepted: up to {LONGEST_NAME} lower-case letters and digits, with"
             f" single dashes between them{hint}"
         )
-    named = {entry.name for entry in entry_points(group="gankit")}  # those that cannot be loaded, too
+    named = {entry.name for entry in entry_points(group="gankit")}  # also plugins that cannot be loaded
     components = {entry.name for entry in installed.registry.entries()}
     for kind, taken in (("plugin", named), ("component", components), ("recipe", installed.recipes)):
         if name in taken:
@@ -99,11 +100,11 @@ def plugin_names(text: str, installed: Plugins) -> PluginNames:
 
 
 def write_plugin(names: PluginNames, folder: Path) -> None:
-    """Write the package into a folder of its own, whole or not at all.
+    """Write the package into a new folder, whole or not at all.
 
     Raises:
-        InputError: the folder exists.
-        RunError: the place cannot be written.
+        InputError: the folder exists already.
+        RunError: the folder cannot be written.
     """
     if folder.exists() or folder.is_symlink():
         raise InputError(f"`out` {folder}: exists already; nothing was written, choose a new folder")
@@ -120,7 +121,7 @@ def write_plugin(names: PluginNames, folder: Path) -> None:
 
 
 def rendered(names: PluginNames) -> Iterator[tuple[Path, str]]:
-    """Each file of the package by its path, with its text."""
+    """Yield the files of the package: path within its folder, and text."""
     import jinja2
 
     environment = jinja2.Environment(

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from gankit.run.model import Model
 
 Advance = Callable[[int], None]
-"""Told how many slices are sampled."""
+"""Called with the number of slices that are sampled."""
 
 Writer = Callable[["Model", int, int, Advance], None]
-"""Samples (model, count, seed) and writes."""
+"""Samples ``count`` slices of a model from a seed, and writes them."""
 
 
 @click.command

@@ -58,7 +58,7 @@ def train(
     from gankit.training.train import train as run
 
     result = run(loaded, out, device=device, plugins=plugins())
-    first = os.environ.get("RANK", "0") == "0"  # of processes that torchrun started, one speaks
+    first = os.environ.get("RANK", "0") == "0"  # only the first of the processes that torchrun started prints
     if result.interrupted_by is not None:
         if first:
             click.echo(

@@ -1,4 +1,4 @@
-"""Checks that plugin authors run on their own components; gankit's own components pass the same.
+"""Checks that plugin authors run on their own components. The components that gankit ships pass the same checks.
 
     from gankit.testing import check_adversarial_loss, check_network
 
@@ -8,7 +8,7 @@
     def test_my_loss():
         check_adversarial_loss(MyLoss(on=("adc",), critic="c", against="cs"))
 
-Each check raises AssertionError with one line that names the component and the promise it breaks.
+Each check raises AssertionError with one line that names the component and the promise that it breaks.
 """
 
 from gankit.testing._cohorts import check_cohort_source

@@ -16,13 +16,16 @@ from gankit.testing._promises import check_imports, no_global_draws, promise, re
 def check_cohort_source(spec: AbstractCohortSource) -> None:
     """Check that a source gives the same valid cohort every time, and fresh patients that are not in it.
 
-    Its module imports no torch; neither ``load`` nor ``fresh`` draws from a global random generator; both give the
-    same again; every array has the type and the length that ``Cohort`` documents, values are finite where present and
-    zero where absent, spacing is positive or NaN; a cohort file holds all of it; and ``fresh``, where there is one, has
-    the modalities, units, sizes and labels of ``load``, with no patient and no image of it.
+    - The module of the source imports no torch.
+    - ``load`` and ``fresh`` use no global random generator and give the same cohort again.
+    - Every array has the type and length that ``Cohort`` documents. Values are finite where the modality is present and
+      0 where it is absent. Spacing is positive or NaN.
+    - A cohort file can hold the cohort.
+    - ``fresh``, where it is not None, has the modalities, units, sizes and labels of ``load``, and none of its patients
+      or images.
 
     Args:
-        spec: the component with the options to check; few and small slices make it quick.
+        spec: the component with the options to check. Few and small slices make the check quick.
 
     Raises:
         AssertionError: a promise is broken.
@@ -78,7 +81,7 @@ def _check_cohort(who: str, cohort: Cohort) -> None:
 
 
 def _types(cohort: Cohort) -> Iterator[tuple[str, str, str]]:
-    """What an array is, the type that it has, and the one that ``Cohort`` documents."""
+    """For each array: its name in words, its type, and the type that ``Cohort`` documents."""
     for name, modality in cohort.modalities.items():
         yield f"values of modality {name!r}", str(modality.values.dtype), "float32"
     for name, values in cohort.labels.items():
@@ -140,6 +143,6 @@ def _sizes(cohort: Cohort) -> list[tuple[int, ...]]:
 
 
 def _images(cohort: Cohort, name: str) -> set[bytes]:
-    """The images of a modality that show anything."""
+    """The bytes of the images of a modality, without images of a single value."""
     modality = cohort.modalities[name]
     return {image.tobytes() for image in modality.values[modality.present] if image.min() < image.max()}

@@ -25,22 +25,28 @@ from gankit.testing._promises import no_global_draws, promise, require
 DIGEST = "0123456789abcdef" * 2
 SPEC = ModalitySpec(shape=(1, 12, 20), range=(0.0, 3000.0), unit="1e-6 mm2/s")
 TICK = 1.1
-"""Seconds after which a clock of whole seconds has moved on."""
+"""Seconds to wait until a clock that shows whole seconds shows another time."""
 UNPACK: tuple[Callable[[bytes], bytes], ...] = (gzip.decompress, zlib.decompress, bz2.decompress, lzma.decompress)
 
 
 def check_export_format(encode: Encode, words: Callable[[str, bytes], str] | None = None) -> None:
-    """Check that a format writes synthetic slices as files that say so, the same bytes every time.
+    """Check that a format writes files which say that the slice is synthetic, with the same bytes every time.
 
-    A slice of two modalities with one channel and square pixels of known size gives files with plain names; the same
-    slice gives the same bytes at another time, no global random numbers are drawn and the slice is not written into;
-    every file names the model's digest and says that it is synthetic; every modality is in the files. What a format
-    cannot hold (channels, volumes, signals, pixels of unknown size) raises ``InputError`` and nothing else.
+    For a slice of two modalities, with one channel and square pixels of known size:
+
+    - There are files, and their names have no folder.
+    - The same slice gives the same bytes, also at another time.
+    - No global random generator is used, and the slice is not changed.
+    - Every file has the model's digest and the word "synthetic".
+    - A change of any modality changes the files.
+
+    For other slices (several channels, volumes, signals, pixels of unknown size) the same holds, or the function raises
+    ``InputError``.
 
     Args:
         encode: the function that the hook ``export_formats`` names.
-        words: ``(file name, content)`` to the text in the file, for files whose words cannot be found in their bytes.
-            Words in UTF-8 and UTF-16 are found, also in files compressed by gzip, zlib, bzip2, xz or ZIP.
+        words: a function of file name and content that returns the text in a file. It is needed only where the text is
+            not in the bytes as UTF-8 or UTF-16, plain or compressed by gzip, zlib, bzip2, xz or ZIP.
 
     Raises:
         AssertionError: a promise is broken.
@@ -64,7 +70,8 @@ def check_export_format(encode: Encode, words: Callable[[str, bytes], str] | Non
 def _check_files(
     who: str, encode: Encode, synthetic: SyntheticSlice, words: Callable[[str, bytes], str]
 ) -> Mapping[str, bytes]:
-    """The files of a slice, which keep what they promise; AssertionError from InputError where there are none."""
+    """The files of a slice, after they were checked. Where the format raises InputError, so does this, as the cause of
+    an AssertionError."""
     before = {name: image.copy() for name, image in synthetic.images.items()}
     with promise(who, "writes a slice"), no_global_draws(who):
         files = encode(synthetic)
@@ -92,7 +99,7 @@ def _check_same_again(who: str, encode: Encode, synthetic: SyntheticSlice, files
 
 
 def _odd_slices(plain: SyntheticSlice) -> Iterator[tuple[str, SyntheticSlice]]:
-    """What a format may refuse, or hold."""
+    """Slices that a format may refuse, each in words and as a slice."""
     for shape in ((3, 12, 20), (1, 20), (1, 6, 12, 20), (2, 6, 12, 20)):
         yield f"of {shape_text(shape)}", _slice(shape)
     yield "whose pixels have no known size", attrs.evolve(plain, spacing_mm={})

@@ -18,7 +18,10 @@ from gankit.testing._promises import BATCH, check_imports, no_global_draws, norm
 
 
 def check_paired_loss(spec: AbstractPairedLoss, shape: Shape = (1, 16, 16)) -> None:
-    """Check that a paired loss gives one finite number per sample, from that sample alone, with a gradient.
+    """Check that a paired loss returns one finite number per sample, which depends on that sample alone.
+
+    It must work in float32 and float64, draw no random numbers, give the same result again, and have a gradient by
+    every sample.
 
     Args:
         spec: the component.
@@ -44,11 +47,12 @@ def check_paired_loss(spec: AbstractPairedLoss, shape: Shape = (1, 16, 16)) -> N
 
 
 def check_adversarial_loss(spec: AbstractAdversarialLoss, shape: Shape = (1, 16, 16)) -> None:
-    """Check that both answers of an adversarial loss are finite scalars whose gradients reach whom they must.
+    """Check that both functions of an adversarial loss return finite scalars with the gradients that they need.
 
-    The critic's objective must reach the critic's weights, and may differentiate the critic by its input only with
-    ``penalises_gradient``; the player's must reach the candidate through a critic whose weights are frozen. Neither
-    may draw random numbers other than ``mixing_B``. With ``accepts_alongside`` more candidates than references work.
+    What the critic minimises has a gradient by the critic's weights. Only with ``penalises_gradient`` may it have the
+    derivative of the critic by its input. What the player minimises has a gradient by every candidate, through a critic
+    whose weights are frozen. Neither draws random numbers; those that it needs are ``mixing_B``. With
+    ``accepts_alongside``, there may be more candidates than references.
 
     Args:
         spec: the component.
@@ -87,11 +91,14 @@ def _check_critic_answer(
         differentiated.append(samples.requires_grad)
         return critic(samples)
 
+    # A scalar with a gradient by the critic's weights
     value = loss.critic(watched, reference, candidate, mixing_B)
     _check_scalar(f"{who}.critic", value)
     gradients = torch.autograd.grad(value, list(critic.parameters()), allow_unused=True)
     reached = any(gradient is not None and bool(gradient.any()) for gradient in gradients)
     require(reached, f"{who}.critic", "its gradient does not reach the critic's weights")
+
+    # What it does with the critic, and whether it does the same again
     require(
         spec.penalises_gradient or not any(differentiated),
         f"{who}.critic",

@@ -32,17 +32,20 @@ def check_metric(
 ) -> None:
     """Check that a metric gives valid readings of any candidate, and the same again for the same arguments.
 
-    Its module imports no torch; the files that it names are there; measuring draws from no global random generator and
-    writes neither into the candidate nor into the real slices; the same arguments give the same readings, from an empty
-    cache, from one that it filled, and after it measured another candidate. Readings have names of their own; a value
-    is finite, or None with a note; an interval holds the value. Where there is no ground truth, no test, no fresh
-    patient, a single modality, three slices or slices of four pixels a side, there are readings all the same.
+    - Its module imports no torch, and the files that it names exist.
+    - Measuring uses no global random generator, and changes neither the candidate nor the real slices.
+    - The same arguments give the same readings: with an empty cache, with one that the metric has filled, and after
+      another candidate was measured.
+    - Each reading has a name of its own. Its value is finite, or None with a note. Its interval has the value inside.
+    - There are readings even without ground truth, without a test split, without fresh patients, of a single modality,
+      of three slices, of slices with a single value, and of slices with four pixels along each side.
 
     Args:
-        spec: the component with the options to check; few training steps make it quick.
-        candidate, evaluation: what is measured, and the real slices it is measured against; default: bright discs of
-            16 x 16 pixels in two modalities, with a darker spot and ground truth where there is cancer. The candidate
-            has no model: give one for a metric of the model itself. The evaluation's cache is not used.
+        spec: the component with the options to check. Few training steps make the check quick.
+        candidate: what is measured; default: a cohort of discs like the real ones, without a model. Give a candidate
+            with a model for a metric of the model itself.
+        evaluation: the real slices; default: bright discs of 16 x 16 pixels in two modalities, with a darker spot and
+            ground truth where there is cancer. Its cache is not used.
 
     Raises:
         AssertionError: a promise is broken.
@@ -76,7 +79,7 @@ def _check_files(spec: AbstractMetric, who: str) -> None:
 def _measured(
     spec: AbstractMetric, who: str, candidate: Candidate, evaluation: Evaluation, where: str = "", watched: bool = True
 ) -> list[Reading]:
-    """The readings, which keep what they promise."""
+    """The readings of a candidate, after they were checked; ``where`` ends the messages."""
     sides = {
         "the candidate": candidate.cohort,
         "the real slices": evaluation.real,
@@ -99,7 +102,7 @@ def _measured(
 
 
 def _broken(reading: Reading) -> Iterator[str]:
-    """What is wrong with a reading."""
+    """Yield what is wrong with a reading, as the end of a sentence."""
     if not (isinstance(reading.name, str) and reading.name.strip()):
         yield "has no name"
     if reading.better not in BETTER:
@@ -122,7 +125,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_nan(end: float) -> bool:
-    """As ``bootstrap`` gives for a statistic that is defined on no draw."""
+    """Whether an end is NaN, as that of ``bootstrap`` is for a statistic that is defined on no draw."""
     return math.isnan(end)
 
 
@@ -133,7 +136,7 @@ def _require_same(who: str, first: list[Reading], again: list[Reading], when: st
 
 
 def _odd_arguments(candidate: Candidate, evaluation: Evaluation) -> Iterator[tuple[str, Candidate, Evaluation]]:
-    """What a metric may be unable to measure, in words and as the arguments of ``measure``."""
+    """Yield arguments of ``measure`` for which a metric may have no value, after what they are in words."""
     yield "without ground truth", *_both(candidate, evaluation, lambda each: attrs.evolve(each, truth={}, tissues=()))
     yield "without fresh patients", candidate, attrs.evolve(evaluation, fresh=None)
     untested = evaluation.real.select(evaluation.real.split == "train")
@@ -157,7 +160,7 @@ def _odd_arguments(candidate: Candidate, evaluation: Evaluation) -> Iterator[tup
 def _both(
     candidate: Candidate, evaluation: Evaluation, change: Callable[[Cohort], Cohort]
 ) -> tuple[Candidate, Evaluation]:
-    """Candidate and real slices, changed alike."""
+    """Candidate and real slices, all cohorts changed by the same function."""
     fresh = None if evaluation.fresh is None else change(evaluation.fresh)
     return (
         attrs.evolve(candidate, cohort=change(candidate.cohort)),
@@ -166,7 +169,7 @@ def _both(
 
 
 def _corner(cohort: Cohort) -> Cohort:
-    """The first four pixels of each axis, of images and of ground truth in whatever size."""
+    """The first four pixels along each axis of the images, and the same part of the ground truth, whatever its size."""
     sides = next(iter(cohort.modalities.values())).values.shape[2:]
 
     def cut(truth: np.ndarray) -> np.ndarray:

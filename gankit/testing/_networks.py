@@ -18,13 +18,18 @@ from gankit.testing._promises import BATCH, check_imports, no_global_draws, norm
 def check_network(spec: AbstractNetwork, source: Shapes, target: Shapes) -> None:
     """Check that a network keeps what ``AbstractNetwork`` promises at one pair of shapes.
 
-    It imports no torch until it is built; its weights follow from torch's seed; its output has the shape of the
-    target, and is in [-1, 1] where it is an image; running it draws no random numbers; every trainable parameter and
-    the input get a gradient; it works in float64; its weights survive a safetensors file; samples do not meet unless
-    ``mixes_samples``; and a discriminator whose samples do not meet may be differentiated twice.
+    - Its module imports no torch.
+    - Its weights are float32 and follow from torch's seed.
+    - Its output has the shape of the target, is finite, and is in [-1, 1] where it is an image.
+    - Running it draws no random numbers and does not change its input.
+    - The input and every trainable parameter get a gradient.
+    - It works in float64, with about the same result.
+    - A safetensors file can hold its weights, and they are all that it computes with.
+    - Unless ``mixes_samples``, a sample's output does not depend on the other samples. A discriminator of which this
+      holds has correct second derivatives.
 
     Args:
-        spec: the component with the options to check; small widths make it quick.
+        spec: the component with the options to check. Small widths make the check quick.
         source, target: shapes without batch by place, such as ``{"latent": (8,)}`` and ``{"adc": (1, 16, 16)}``.
 
     Raises:
@@ -107,7 +112,11 @@ def _check_independence(who: str, network: nn.Module, x: Tensor) -> None:
 
 
 def _check_second_derivatives(who: str, network: nn.Module, x: Tensor) -> None:
-    """The derivative of a gradient penalty along its own gradient, against a difference of penalties."""
+    """Compare the derivative of a gradient penalty along its own gradient with a difference of two penalties.
+
+    With the penalty P(w) and its gradient g, ``|g| = dP / dr`` along ``w + r g / |g|``, which is about
+    ``(P(w + r g / |g|) - P(w - r g / |g|)) / 2 r`` for a small r.
+    """
     network.double()
     weights = [parameter for parameter in network.parameters() if parameter.requires_grad]
 
@@ -116,11 +125,14 @@ def _check_second_derivatives(who: str, network: nn.Module, x: Tensor) -> None:
         (slope,) = torch.autograd.grad(network(leaf).sum(), leaf, create_graph=True)
         return (torch.linalg.vector_norm(slope.flatten(1), dim=1) - 1).square().mean()
 
+    # The gradient of the penalty
     with promise(who, "may be differentiated twice, as a gradient penalty needs"):
         gradients = torch.autograd.grad(penalty(), weights, allow_unused=True)
     along = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, gradients, strict=True)]
     norm = torch.stack([each.square().sum() for each in along]).sum().sqrt()
     require(bool(norm > 0), who, "a gradient penalty does not reach its weights")
+
+    # The penalty a small step to both sides along it; then the weights are put back.
     reach, ends = 1e-6, []
     for sign in (1, -2):
         for weight, each in zip(weights, along, strict=True):
@@ -129,6 +141,7 @@ def _check_second_derivatives(who: str, network: nn.Module, x: Tensor) -> None:
     for weight, each in zip(weights, along, strict=True):
         weight.data.add_(each / norm, alpha=reach)
     network.float()
+
     difference = (ends[0] - ends[1]) / (2 * reach)
     require(abs(difference - norm.item()) <= 1e-2 * norm.item(), who, "its second derivatives are wrong")
 
@@ -142,7 +155,10 @@ def _built(spec: AbstractNetwork, source: Shapes, target: Shapes, seed: int) -> 
 
 
 class _EachPlace(nn.Module):
-    """A network that couples places as one of all of them, along channels: the sum of what it makes of each."""
+    """Makes a network that couples places one that reads all of them, concatenated along channels.
+
+    It returns the sum of the network's outputs for each place.
+    """
 
     def __init__(self, network: nn.Module, source: Shapes):
         super().__init__()

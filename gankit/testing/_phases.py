@@ -32,18 +32,21 @@ CPU = torch.device("cpu")
 
 
 def check_phase(spec: AbstractPhase, recipe: Recipe) -> None:
-    """Check that a phase does what it says of itself.
+    """Check that a phase does what its methods say.
 
-    Its module imports no torch. ``inputs`` and ``candidates`` give what ``places`` and ``references`` promise, in
-    shape; ``inputs`` draws from the pools that ``pools`` names and from its source alone, the same numbers for the same
-    seed and step, and in two processes the two halves of what one draws; ``candidates`` draws nothing, writes no
-    input, gives the same twice, and runs no network that is neither in the graph nor in ``uses``; every player gets a
-    gradient and moves, with one update of the critics and with two, and no other network does.
+    - Its module imports no torch.
+    - ``inputs`` and ``candidates`` return what ``places`` and ``references`` say, in the right shapes.
+    - ``inputs`` draws from the pools that ``pools`` names and from no other source than the one it is given. It draws
+      the same numbers for the same seed and step, and in two processes the two halves of what one process draws.
+    - ``candidates`` draws nothing, does not change its inputs, gives the same again, and runs exactly the networks of
+      ``uses`` and networks of the graph.
+    - With one update of the critics and with two, a step moves every player and critic, and no other network.
 
     Args:
         spec: the phase, with its terms.
-        recipe: one that the phase fits, with an even ``training.batch``; its other phases are left out. Small networks
-            and images make the check quick. Its cohort is not read: the slices are noise, a few without some modality.
+        recipe: a recipe that the phase fits, with an even ``training.batch``. Its other phases are left out. Small
+            networks and images make the check quick. Its cohort is not read: the slices are noise, and a quarter of
+            them lack all modalities but the first.
 
     Raises:
         AssertionError: a promise is broken.
@@ -69,7 +72,7 @@ def check_phase(spec: AbstractPhase, recipe: Recipe) -> None:
 
 
 def _alone(spec: AbstractPhase, recipe: Recipe) -> Recipe:
-    """The recipe with this phase for its only one, due at once, and with the networks that it needs."""
+    """The recipe with this phase as its only one, which runs at every step, and with the networks that it needs."""
     terms = tuple(attrs.evolve(term, name=term.name or f"term-{number}") for number, term in enumerate(spec.terms))
     spec = attrs.evolve(spec, name=spec.name or "phase", start=0, stop=None, every=1, terms=terms)
     run = {*recipe.synthesizer_networks(), *(use.network for use in network_uses(spec, recipe)), *critics(spec)}
@@ -103,7 +106,7 @@ def _noise(recipe: Recipe) -> Cohort:
 
 
 class _WatchedSource(BatchSource):
-    """Notes the pools that are drawn from, by whichever source ``apart`` made."""
+    """A source that notes the pools that are drawn from it, or from a source that ``apart`` makes."""
 
     def __init__(self, pools: set[str], *arguments: Any):
         super().__init__(*arguments)
@@ -126,6 +129,7 @@ def _check_draws(spec: AbstractPhase, recipe: Recipe, cohort: ResidentCohort) ->
     def inputs(step: int, ranks: Ranks = ALONE) -> Inputs:
         return spec.inputs(_WatchedSource(drawn, recipe, cohort, Draws(0, step), "phase/0/inputs", ranks))
 
+    # The pools and references that the phase names, and no others
     with no_global_draws(who):
         first = inputs(0)
     named = set(spec.pools().values())
@@ -140,7 +144,7 @@ def _check_draws(spec: AbstractPhase, recipe: Recipe, cohort: ResidentCohort) ->
     require(_same(first, inputs(0)), who, "draws other inputs from the same source")
     require(not _same(first, inputs(1)), who, "draws the same inputs at every step")
 
-    # Two processes draw the two halves, and know of all slices which are there.
+    # Two processes draw the two halves, and both know the presence of all slices.
     one, other = (inputs(0, Ranks(rank, 2)) for rank in (0, 1))
     for what in ("values", "references"):
         whole, first_half, second_half = (_tensors(each)[what] for each in (first, one, other))
@@ -173,6 +177,8 @@ def _same(one: Inputs, other: Inputs) -> bool:
 
 def _check_candidates(spec: AbstractPhase, networks: Networks, inputs: Inputs) -> None:
     who, recipe = type(spec).__name__, networks.recipe
+
+    # The same candidates again, from inputs that stay as they are
     kept = copy.deepcopy(inputs)
     with no_global_draws(who), _watching(networks) as run:
         made = spec.candidates(networks, inputs)
@@ -180,12 +186,14 @@ def _check_candidates(spec: AbstractPhase, networks: Networks, inputs: Inputs) -
     again = spec.candidates(networks, inputs)
     require(all(torch.equal(made[place], again[place]) for place in made), who, "makes other candidates when run again")
 
+    # At the places that the phase names, in their shapes
     places = spec.places(recipe)
     for place, candidate in made.items():
         require(place in places, who, f"makes candidates at {place!r}, which its places do not name")
         fits = candidate.shape[1:] == places[place]
         require(fits, who, f"makes {tuple(candidate.shape[1:])} at {place!r}, where its places say {places[place]}")
 
+    # By the networks that the phase names
     used = {use.network for use in network_uses(spec, recipe)}
     for name in sorted(run - used - set(recipe.synthesizer_networks())):
         require(False, who, f"runs {name!r}, which is neither in the graph nor in its uses")
@@ -215,7 +223,7 @@ def _half(inputs: Inputs, number: int) -> Inputs:
 
 @contextmanager
 def _watching(networks: Networks) -> Iterator[set[str]]:
-    """Names of the networks that are run inside."""
+    """A context that yields the names of the networks that run in it."""
     run: set[str] = set()
 
     def note(name: str, *_: Any) -> None:
@@ -231,7 +239,7 @@ def _watching(networks: Networks) -> Iterator[set[str]]:
 
 
 def _check_step(spec: AbstractPhase, recipe: Recipe, cohort: ResidentCohort) -> None:
-    """One step, twice from the same state, moves players and critics alone and ends the same."""
+    """Check that a step moves players and critics and nothing else, and ends the same when it is run again."""
     who, recipe = type(spec).__name__, attrs.evolve(recipe, phases=(spec,))
     before, *ends = (TrainingState(recipe, CPU) for _ in range(3))
     step = PhaseStep(spec, recipe)
@@ -240,6 +248,8 @@ def _check_step(spec: AbstractPhase, recipe: Recipe, cohort: ResidentCohort) -> 
             step(state.networks, state.optimizers, step.batch(cohort, Draws(0)))
     old, new, again = (dict(state.networks.by_name.named_parameters()) for state in (before, *ends))
     require(all(torch.equal(new[name], again[name]) for name in new), who, "steps elsewhere from the same state")
+
+    # Which networks moved?
     moved = {name.partition(".")[0] for name in new if not torch.equal(old[name], new[name])}
     trained = {*step.players, *step.critics}
     for name in sorted(moved - trained):

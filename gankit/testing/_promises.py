@@ -1,4 +1,4 @@
-"""What every check is made of: a promise, and one line that says who broke it."""
+"""The parts of all checks: promises, and one line that says which component breaks one."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ from gankit.plugin.components import (
 )
 
 BATCH = 4
+"""Samples in a batch."""
 
 
 def require(kept: Any, who: str, broken: str) -> None:
+    """Raise AssertionError, ``"{who}: {broken}"``, unless a promise is kept."""
     if not kept:
         raise AssertionError(f"{who}: {broken}")
 
 
 @contextmanager
 def promise(who: str, what: str) -> Iterator[None]:
-    """Whatever is raised inside breaks the promise."""
+    """A context in which any exception breaks the promise that the component ``what``."""
     try:
         yield
     except AssertionError:
@@ -41,22 +43,24 @@ def promise(who: str, what: str) -> Iterator[None]:
 
 @contextmanager
 def no_global_draws(who: str, broken: str = "draws from a global random generator") -> Iterator[None]:
+    """A context that requires that the global random generators of torch, numpy and Python are not used."""
     before = _global_states()
     yield
     require(_global_states() == before, who, broken)
 
 
 def _global_states() -> tuple[Any, ...]:
-    """Of torch's, numpy's and Python's generators; numpy's numbers stay for 624 draws while its position moves on."""
+    """The states of torch's, numpy's and Python's generators. numpy's includes its position, which every draw moves."""
     return torch.get_rng_state().tolist(), repr(np.random.get_state(legacy=False)), random.getstate()
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
+    """Standard normal numbers, float32, from a generator of their own."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def check_imports(spec: Component) -> None:
-    """A recipe is checked without torch, so the module of a spec must not import it."""
+    """Check that the module of a spec does not import torch, since recipes are checked without torch."""
     module = type(spec).__module__
     require(
         module == "__main__" or _imports_no_torch(module),
