@@ -79,16 +79,20 @@ class Critic(AbstractDiscriminator):
         return score if FAULT == "critic (B, 1)" else nn.Sequential(*score, nn.Flatten(0))
 
 
-class Broken(torch.autograd.Function):
-    """The same number, without a gradient."""
+def without_way_back(value_B):
+    """The same numbers, whose gradient cannot be computed."""
+    from torch.autograd import Function
 
-    @staticmethod
-    def forward(ctx, value):
-        return value.clone()
+    class Broken(Function):
+        @staticmethod
+        def forward(ctx, value_B):
+            return value_B.clone()
 
-    @staticmethod
-    def backward(ctx, gradient):
-        raise RuntimeError("no way back")
+        @staticmethod
+        def backward(ctx, gradient_B):
+            raise RuntimeError("no way back")
+
+    return Broken.apply(value_B)
 
 
 @attrs.frozen(kw_only=True)
@@ -119,7 +123,7 @@ class Paired(AbstractPairedLoss):
             if FAULT == "paired raises":
                 return each_B * (1 / 0)
             if FAULT == "paired backward raises":
-                return Broken.apply(each_B)
+                return without_way_back(each_B)
             return {
                 "paired scalar": each_B.mean(),
                 "paired (B, 1)": each_B[:, None],

@@ -39,7 +39,7 @@ from gankit.files.lock import Held, locked
 from gankit.files.paths import given_path
 from gankit.files.tables import latex, markdown
 from gankit.plugin.plugins import Plugins, load_plugins
-from gankit.processes.jobs import Job, run_jobs, threads
+from gankit.processes.jobs import Job, run_jobs, sharing_cores
 from gankit.processes.progress import say, watched
 from gankit.report.report import report_if_possible
 
