@@ -55,6 +55,8 @@ def cohort_dataset(
 ) -> SliceDataset:
     """``Cohort.dataset``, which see."""
     # What is asked for
+    if recipe is not None and not isinstance(recipe, Recipe):
+        raise InputError(f"`recipe` must be a gankit.Recipe, as load_recipe returns it, got {recipe!r}")
     if recipe is None and not units:
         raise InputError("`units`: a cohort has no ranges to map to [-1, 1]; give `recipe`, or units=True")
     names = chosen_modalities(modalities, cohort.modalities if recipe is None else recipe.modalities)
@@ -72,6 +74,7 @@ def cohort_dataset(
 
 def chosen_modalities(wanted: Sequence[str], known: Mapping[str, object]) -> tuple[str, ...]:
     """The modalities that are wanted, or all where none is named. Raises InputError: one is not known."""
+    wanted = (wanted,) if isinstance(wanted, str) else wanted
     for name in wanted:
         if name not in known:
             raise InputError(f"`modalities`: no modality {name!r}{nearest(name, known)}; known: {', '.join(known)}")
@@ -91,8 +94,8 @@ def _pool(pool: str | Pool, cohort: Cohort, recipe: Recipe | None) -> Pool:
     """The pool of a name. Raises InputError: no such pool; CohortError: the cohort lacks the pool's label."""
     pools = {} if recipe is None else dict(recipe.pools)
     known = SPLIT_POOLS | pools
-    if isinstance(pool, str) and pool not in known:
-        raise InputError(f"`pool`: no pool or split {pool!r}{nearest(pool, known)}; known: {', '.join(known)}")
+    if not isinstance(pool, Pool) and pool not in known:
+        raise InputError(f"`pool`: no pool or split {pool!r}{nearest(str(pool), known)}; known: {', '.join(known)}")
     chosen = known[pool] if isinstance(pool, str) else pool
     if chosen.label is not None:
         _require_label(cohort, chosen.label, "pool")

@@ -21,7 +21,7 @@ def read_document(file: Path, accepted: str, remedy: str) -> dict[str, Any]:
         InputError: the file cannot be read, is not JSON, or has another format.
     """
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}); {remedy}") from error
     except ValueError as error:
@@ -30,3 +30,8 @@ def read_document(file: Path, accepted: str, remedy: str) -> dict[str, Any]:
     if found != accepted:
         raise InputError(f"{file}: format {found!r}; accepted: {accepted!r}; {remedy}")
     return document
+
+
+def _refuse(constant: str) -> None:
+    """JSON has no NaN and no infinity; Python's reader would take them."""
+    raise ValueError(f"{constant} is no JSON number")

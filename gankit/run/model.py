@@ -164,8 +164,8 @@ class Model:
 
 
 def _require_some(n: int) -> None:
-    if n < 1:
-        raise InputError(f"the number of samples must be at least 1, got {n}")
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise InputError(f"the number of samples must be a whole number of at least 1, got {n!r}")
 
 
 def save_model(

@@ -163,3 +163,12 @@ def test_no_modality_takes_the_place_of_the_label():
     """Items have one key for each thing."""
     with pytest.raises(InputError, match="a modality is called 'label'"):
         SliceDataset({"label": torch.zeros(2, 1, 4, 4)})
+
+
+def test_what_is_of_another_type_is_said_in_a_line(tiny_cohort, tiny_recipe):
+    """A pool that is none, the name of a recipe; one modality need not stand in a list."""
+    with pytest.raises(InputError, match="`pool`: no pool or split 5"):
+        tiny_cohort.dataset(5, units=True)
+    with pytest.raises(InputError, match="`recipe` must be a gankit.Recipe, as load_recipe returns it, got 'mpmri'"):
+        tiny_cohort.dataset("train", "mpmri")
+    assert set(tiny_cohort.dataset("all", tiny_recipe(), modalities="adc")[0]) == {"adc", "label"}

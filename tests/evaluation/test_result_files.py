@@ -133,3 +133,11 @@ def test_a_comparison_of_warm_ups_says_so_in_tables_and_report(compared):
     assert all(said in warning for warning in result.warnings)
     for file in ("comparison.md", "report.html"):
         assert f"Warning: short batch=4: {said}" in (folder / file).read_text()
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_json_number_is_refused(constant, tmp_path):
+    """Python's own reader would take it."""
+    (tmp_path / "evaluation.json").write_text(f'{{"format": "gankit-evaluation-1", "value": {constant}}}')
+    with pytest.raises(InputError, match=f"damaged .{constant} is no JSON number.; run 'gankit evaluate' again"):
+        read_evaluation(tmp_path)

@@ -74,3 +74,10 @@ def test_progress_is_told(model):
     told = []
     model.dataset(70, advance=told.append)
     assert told == [64, 70]
+
+
+@pytest.mark.parametrize("count", [0, 2.5, "5", True])
+def test_the_number_of_slices_is_a_whole_one(model, count):
+    """Anything else is refused in a line."""
+    with pytest.raises(InputError, match="must be a whole number of at least 1, got"):
+        model.dataset(count)
