@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from gankit._errors import InputError
 from gankit.cli._group import plugins, set_option
+from gankit.files.tables import Table, print_table
 
 if TYPE_CHECKING:
     import torch
@@ -96,8 +96,9 @@ def _print_kernels(device: torch.device, rounds: int) -> None:
     for title, prepare in offered.items():
         taken = interleaved(prepare(), device, rounds)
         first = next(iter(taken))
-        rows = [[name, f"{1e3 * seconds:.4g}", f"{seconds / taken[first]:.2f}"] for name, seconds in taken.items()]
-        click.echo("\n" + _table([title, "ms", f"times {first}"], rows))
+        rows = [(name, f"{1e3 * seconds:.4g}", f"{seconds / taken[first]:.2f}") for name, seconds in taken.items()]
+        click.echo()
+        print_table(Table(title="", columns=(title, "ms", f"times {first}"), rows=tuple(rows)))
 
 
 def _print_costs(slot: Slot, batch: int, device: torch.device, rounds: int) -> None:
@@ -115,17 +116,18 @@ def _print_costs(slot: Slot, batch: int, device: torch.device, rounds: int) -> N
         f"convolutions and matrix products; peak MB: weights and gradients included ({memory})\n"
     )
     rows = [
-        [
+        (
             label,
             f"{cost.parameters:,}",
             f"{cost.forward_flops / 1e9:.4g}",
             f"{1e3 * cost.forward_s:.4g}",
             f"{1e3 * cost.training_s:.4g}",
             f"{cost.peak_bytes / 1e6:.4g}",
-        ]
+        )
         for label, cost in costs(slot, batch, device, rounds).items()
     ]
-    click.echo(_table(["component", "parameters", "GFLOP", "ms forward", "ms both", "peak MB"], rows))
+    columns = ("component", "parameters", "GFLOP", "ms forward", "ms both", "peak MB")
+    print_table(Table(title="", columns=columns, rows=tuple(rows)))
     for name, reason in slot.misfits.items():
         click.echo(f"{name}: left out; {reason}")
 
@@ -137,13 +139,3 @@ def _device_text(device: torch.device) -> str:
         return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
     count = torch.get_num_threads()
     return f"cpu, {count} thread{'s' if count > 1 else ''}, torch {torch.__version__}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns: the first to the left, numbers to the right."""
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    lines = []
-    for row in (head, *rows):
-        numbers = [text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  ".join([row[0].ljust(widths[0]), *numbers]))
-    return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import attrs
@@ -11,6 +12,9 @@ _LATEX = {
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
     "≈": r"$\approx$", "–": "--", "−": "$-$", "×": r"$\times$", "<": "$<$", ">": "$>$", "²": "$^2$", "µ": r"$\mu$",
 }  # fmt: skip
+
+_WIDTH_OF_FILES = 10_000
+"""Columns of text that a table printed to a file may take; it takes as many as it needs."""
 
 
 @attrs.frozen(kw_only=True)
@@ -75,12 +79,13 @@ def print_table(table: Table) -> None:
     from rich.table import Table as Grid
     from rich.text import Text
 
-    grid = Grid(title=table.title or None, box=None, header_style="bold")
+    # Cells wrap at the edge of a terminal, and are whole in a file.
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_FILES)
+    grid = Grid(title=table.title or None, box=None, header_style="bold", pad_edge=False)
     for number, head in enumerate(table.columns):
         grid.add_column(Text(head), justify="right" if number else "left")
     for row in table.rows:
         grid.add_row(*map(Text, row))
-    console = Console()
     console.print(grid)
     for note in table.notes:
         console.print(Text(note))
