@@ -24,6 +24,9 @@ from gankit.training.phases import PhaseStep, frozen
 from gankit.training.resident import ResidentCohort
 from gankit.training.state import TrainingState
 
+OVERFLOWING = 1e9
+"""Size of values, where networks expect [-1, 1], from which on squares and networks may leave float32 or bfloat16."""
+
 
 def try_phases(phases: Iterable[PhaseStep], state: TrainingState, cohort: ResidentCohort, draws: Draws) -> None:
     """Draw a batch of every phase, and run it through every term of the phases that are still to run.
@@ -215,12 +218,16 @@ class _Trial:
         if value.dtype not in kinds:
             expected = " or ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
             raise broken(where, spec, f"must return {what} in {expected}, got {str(value.dtype)[6:]}")
-        if self.untrained and not value.isfinite().all():
+        if self.untrained and not value.isfinite().all() and not self._overflows():
             if self._spoilt is None:
                 raise broken(where, spec, f"must return {what} as finite numbers, got NaN or infinity")
             name, given = self._spoilt
             message = f"must return finite numbers for {given}, got NaN or infinity; found in {where}"
             raise broken(f"networks.{name}", self.networks.recipe.networks[name], message)
+
+    def _overflows(self) -> bool:
+        """Whether the cohort's values are so large that sound arithmetic gives no finite number; training says so."""
+        return any(bool((tensor.abs() > OVERFLOWING).any()) for tensor in self.batch.tensors().values())
 
     def _require_gradient(
         self, term: Component, what: str, value: Tensor, reached: list[Tensor], to: str
@@ -239,7 +246,8 @@ class _Trial:
                 gradients = torch.autograd.grad(value, reached, retain_graph=True, allow_unused=True)
         if all(gradient is None for gradient in gradients):
             raise broken(where, term, f"must return {what} with gradient to {to}, got none; is something detached?")
-        if self.untrained and not all(each.isfinite().all() for each in gradients if each is not None):
+        finite = all(each.isfinite().all() for each in gradients if each is not None)
+        if self.untrained and not finite and not self._overflows():
             raise broken(where, term, f"must return {what} with finite gradient to {to}, got NaN or infinity")
         return gradients
 

@@ -181,7 +181,7 @@ def test_observers_cannot_change_what_is_trained(run, watched, plugins, tmp_path
 
 
 def fail(run):
-    """Raise an error of two lines."""
+    """Raise an error of two lines, of which the first is said."""
     raise OSError("no room\nleft")
 
 
@@ -194,7 +194,7 @@ def test_a_hook_that_raises_is_named_and_switched_off(run, watched, plugins, cap
     result = run(watched(broken=hooks, other=noting(news)), quiet=False)
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
     assert lines == [
-        f"warning: plugin 'broken': hook {failing} failed: OSError: no room left ({place}); its observers are off for"
+        f"warning: plugin 'broken': hook {failing} failed: OSError: no room ({place}); its observers are off for"
         " the rest of this run, training goes on"
     ]
     assert [hook for hook, *_ in told] == [hook for hook, *_ in news][: [hook for hook, *_ in news].index(failing)]

@@ -129,6 +129,7 @@ def test_processes_end_with_the_one_that_started_them(end, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     )
     try:
         assert [process.stdout.readline() for _ in range(2)] != ["", ""]
