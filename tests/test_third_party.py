@@ -163,3 +163,21 @@ print("checked")
     said = python(installed, code)
     assert "units of the hidden layer" in said
     assert "checked" in said
+
+
+def test_a_run_of_a_strangers_recipe_is_tracked(installed, tiny_cohort_file, tmp_path):
+    """``--track`` in a process of its own: the curve of the stranger's loss is in TensorBoard's file."""
+    pytest.importorskip("tensorboard", reason="needs the extra tensorboard")
+    code = """
+import sys
+from gankit.cli import main
+
+run, cohort = sys.argv[1:]
+every = ["--set", "training.log_every=1", "--track", "tensorboard", "--device", "cpu"]
+main(["train", "stranger", "-o", run, "--set", f"cohort.path={cohort}", *every], standalone_mode=False)
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+curve = EventAccumulator(f"{run}/tensorboard").Reload().Scalars("synthesize/stranger-hinge-adc")
+print("steps", [event.step for event in curve])
+"""
+    assert "steps [1, 2, 3]" in python(installed, code, tmp_path / "run", tiny_cohort_file)
