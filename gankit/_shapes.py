@@ -20,18 +20,21 @@ SCORE = "score"
 
 
 def joined(shapes: Shapes) -> Shape:
-    """Shape of several modalities concatenated along channels: (C1 + C2, *S).
+    """Shape of several places taken together along the first dimension.
+
+    Vectors follow each other, (Z1 + Z2,). Images follow each other along channels, (C1 + C2, *S). A vector beside
+    images becomes constant maps, (Z + C, *S).
 
     Raises:
-        ValueError: the modalities differ in spatial size.
+        ValueError: the images differ in spatial size.
     """
     spaces = {shape[1:] for shape in shapes.values()}
-    if len(spaces) > 1:
+    if len(spaces - {()}) > 1:
         listed = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
-        raise ValueError(f"modalities taken together need one spatial size, got {listed}")
+        raise ValueError(f"places taken together need one spatial size, got {listed}")
     if len(shapes) == 1:
         return next(iter(shapes.values()))
-    return (sum(shape[0] for shape in shapes.values()), *spaces.pop())
+    return (sum(shape[0] for shape in shapes.values()), *max(spaces, key=len))
 
 
 def shape_text(shape: Shape) -> str:

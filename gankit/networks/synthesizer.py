@@ -44,7 +44,7 @@ class Networks(nn.Module):
 
         Args:
             name: name of the network.
-            x: what it reads, (B, ...); several places are concatenated along channels.
+            x: what it reads, (B, ...); several places are concatenated along dimension 1, as by ``together``.
             places: the places that ``x`` is of. A network that couples places is told which.
 
         Returns: what the network makes, (B, ...), in the type of ``x`` even where autocast computes in another.
@@ -53,24 +53,56 @@ class Networks(nn.Module):
             PluginError: the network fails, or returns something else than a tensor of real numbers, on the device of
                 ``x`` and of the shape of the network's target.
         """
+        return self._run(name, self._parts(name, x), places)
+
+    def features(self, name: str, x: Tensor, places: tuple[str, ...]) -> tuple[Tensor, ...]:
+        """Features of one network that gives some: tensors (B, ...) in the type of ``x``, first layers first.
+
+        Arguments are those of ``run``.
+
+        Raises:
+            PluginError: the network fails, or returns something else than tensors with B entries.
+        """
         where, spec = f"networks.{name}", self.recipe.networks[name]
-        told = places if spec.couples_places else ()
         with blaming(where, spec, given=found(x)):
-            result = self.by_name[name](x, *told)
-        source, target = self._ends[name]
+            features = self.by_name[name].features(*self._parts(name, x), *self._told(name, places))  # type: ignore[operator] # checked: gives_features
+        if not isinstance(features, list | tuple) or not features:
+            raise broken(where, spec, f"must return a sequence of tensors from features, got {found(features)}")
+        for each in features:
+            if not isinstance(each, Tensor) or not each.is_floating_point() or each.ndim < 2 or len(each) != len(x):
+                raise broken(where, spec, f"must return features of {len(x)} samples, (B, ...), got {found(each)}")
+        return tuple(each.to(x.dtype) for each in features)
+
+    def apply_edge(self, edge: Edge, places: Mapping[str, Tensor]) -> Tensor:
+        """Run the network of an edge on the places that it reads; ``places`` maps place to tensor (B, ...)."""
+        if self.recipe.networks[edge.network].reads_apart:
+            return self._run(edge.network, tuple(places[place] for place in edge.from_), edge.from_)
+        return self.run(edge.network, together(places, edge.from_), edge.from_)
+
+    def _run(self, name: str, parts: tuple[Tensor, ...], places: tuple[str, ...]) -> Tensor:
+        where, spec, told = f"networks.{name}", self.recipe.networks[name], self._told(name, places)
+        given = " and ".join(map(found, parts))
+        with blaming(where, spec, given=given):
+            result = self.by_name[name](*parts, *told)
+        (x, *_), (source, target) = parts, self._ends[name]
         expected = (len(x), *joined(target))
-        if not isinstance(result, Tensor) or (result.shape != expected and _is_whole(x, source, told)):
-            message = f"must return a tensor of shape {expected} for {tuple(x.shape)}, got {found(result)}"
-            raise broken(where, spec, message)
+        fits = _has_shape(result, expected, spec.kind)
+        if not isinstance(result, Tensor) or (not fits and _are_whole(parts, source, told)):
+            shown = " and ".join(str(tuple(part.shape)) for part in parts)
+            raise broken(where, spec, f"must return a tensor of shape {expected} for {shown}, got {found(result)}")
         if not result.is_floating_point() or result.device != x.device:
             kind = str(result.dtype).removeprefix("torch.")
             message = f"must return real numbers on {x.device}, as it is given, got {kind} on {result.device}"
             raise broken(where, spec, message)
         return result.to(x.dtype)
 
-    def apply_edge(self, edge: Edge, places: Mapping[str, Tensor]) -> Tensor:
-        """Run the network of an edge on the places that it reads; ``places`` maps place to tensor (B, ...)."""
-        return self.run(edge.network, together(places, edge.from_), edge.from_)
+    def _parts(self, name: str, x: Tensor) -> tuple[Tensor, ...]:
+        """What the module of a network is called with."""
+        return apart(x, self._ends[name][0]) if self.recipe.networks[name].reads_apart else (x,)
+
+    def _told(self, name: str, places: tuple[str, ...]) -> tuple[str, ...]:
+        """The places that the module of a network is told, after what it reads."""
+        return places if self.recipe.networks[name].couples_places else ()
 
     def synthesize(self, latent_BZ: Tensor, wanted: Collection[str] | None = None) -> dict[str, Tensor]:
         """Turn latents into modalities by running the graph.
@@ -97,9 +129,19 @@ class Networks(nn.Module):
         return {name: places[name] for name in self.recipe.modalities if name in places}
 
 
-def _is_whole(x: Tensor, source: Shapes, told: tuple[str, ...]) -> bool:
-    """Whether ``x`` has the full shape that a network is built for. A crop has not, and then the result has not."""
-    return tuple(x.shape[1:]) == joined({place: source[place] for place in told or source})
+def _has_shape(result: object, expected: tuple[int, ...], kind: str) -> bool:
+    """Whether a network's result has the expected shape. Discriminators may score each of several patches."""
+    if isinstance(result, Tensor) and kind == "discriminator" and result.ndim == 2:
+        return len(result) == expected[0] and result.shape[1] > 0
+    return isinstance(result, Tensor) and result.shape == expected
+
+
+def _are_whole(parts: tuple[Tensor, ...], source: Shapes, told: tuple[str, ...]) -> bool:
+    """Whether what a network reads has the full shape that it is built for. A crop has not, and then the result has
+    not."""
+    if len(parts) > 1:
+        return all(tuple(part.shape[1:]) == shape for part, shape in zip(parts, source.values(), strict=True))
+    return tuple(parts[0].shape[1:]) == joined({place: source[place] for place in told or source})
 
 
 def found(value: object) -> str:
@@ -111,8 +153,34 @@ def found(value: object) -> str:
 
 
 def together(places: Mapping[str, Tensor], names: tuple[str, ...]) -> Tensor:
-    """The tensor of one place as it is, or those of several places concatenated along channels, (B, C1 + C2, *S)."""
-    return places[names[0]] if len(names) == 1 else torch.cat([places[name] for name in names], dim=1)
+    """The tensor of one place as it is, or those of several places concatenated along dimension 1.
+
+    Vectors give (B, Z1 + Z2), images (B, C1 + C2, *S). Beside images, a vector (B, Z) becomes Z constant maps.
+    """
+    if len(names) == 1:
+        return places[names[0]]
+    tensors = [places[name] for name in names]
+    space = max((tensor.shape[2:] for tensor in tensors), key=len)
+    return torch.cat([_as_maps(tensor, space) if tensor.ndim == 2 else tensor for tensor in tensors], dim=1)
+
+
+def _as_maps(vector_BZ: Tensor, space: tuple[int, ...]) -> Tensor:
+    """Z constant maps (B, Z, *S); the vector itself where ``space`` has no dimensions."""
+    return vector_BZ.view(*vector_BZ.shape, *[1] * len(space)).expand(*vector_BZ.shape, *space)
+
+
+def apart(x: Tensor, shapes: Shapes) -> tuple[Tensor, ...]:
+    """The tensors of several places, from the one that ``together`` makes of them.
+
+    Args:
+        x: (B, ...).
+        shapes: place to shape without batch, in the order in which the places were concatenated.
+    """
+    parts = x.split([shape[0] for shape in shapes.values()], dim=1)
+    return tuple(
+        part.flatten(2).mean(dim=2) if len(shape) == 1 and part.ndim > 2 else part
+        for part, shape in zip(parts, shapes.values(), strict=True)
+    )
 
 
 def build_networks(recipe: Recipe, names: Iterable[str] | None = None) -> Networks:

@@ -49,14 +49,31 @@ class Component(ABC):
 class AbstractNetwork(Component):
     """A network: ``build`` returns a module that maps one tensor to one tensor.
 
-    ``source`` and ``target`` map the places at the two ends to their shapes, without batch. A place is ``"latent"``
-    with shape (Z,), ``"score"`` with shape (), or a modality with shape (C, *S). Several modalities at one end are
-    concatenated along channels, in the order of the mapping.
+    ``source`` and ``target`` map the places at the two ends to their shapes, without batch. A place is ``"latent"`` or
+    a label with shape (Z,), ``"score"`` with shape (), or a modality or image of noise with shape (C, *S). Several
+    places at one end are concatenated along dimension 1, in the order of the mapping; beside images, vectors become
+    constant maps. A network that ``reads_apart`` gets a tensor for each place instead.
     """
 
     @property
     def mixes_samples(self) -> bool:
         """Whether one sample's output depends on the others of its batch, as with BatchNorm."""
+        return False
+
+    @property
+    def reads_apart(self) -> bool:
+        """Whether the module is called with one tensor for each place of ``source``, in its order.
+
+        So a decoder can read a latent (B, Z) beside a mask (B, C, *S), and a critic an image beside a label (B, K).
+        """
+        return False
+
+    @property
+    def gives_features(self) -> bool:
+        """Whether the module has a method ``features``, for losses that compare features.
+
+        It takes what ``forward`` takes, and returns a sequence of tensors (B, ...), those of the first layers first.
+        """
         return False
 
     @property
@@ -103,9 +120,9 @@ class AbstractTranslator(AbstractNetwork):
 
 @attrs.frozen(kw_only=True)
 class AbstractDiscriminator(AbstractNetwork):
-    """A network from a place (B, ...) to one unbounded score per sample (B,).
+    """A network from a place (B, ...) to one unbounded score per sample (B,), or to one for each of P patches, (B, P).
 
-    A loss that needs a probability takes the score as a logit.
+    A loss that needs a probability takes a score as a logit. A sample's score is the mean of those of its patches.
     """
 
     kind: ClassVar[str] = "discriminator"

@@ -104,6 +104,8 @@ _ANSWERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "check": ("an iterable of gankit.Problem", lambda answer: isinstance(answer, Iterable)),
     "mixes_samples": ("True or False", _is_truth),
     "couples_places": ("True or False", _is_truth),
+    "reads_apart": ("True or False", _is_truth),
+    "gives_features": ("True or False", _is_truth),
     "penalises_gradient": ("True or False", _is_truth),
 }
 """Question to what its answer must be, in words and as a test."""

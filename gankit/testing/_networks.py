@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from gankit._shapes import Shape, Shapes, joined, shape_text
+from gankit.networks.synthesizer import apart
 from gankit.plugin.components import (
     AbstractDiscriminator,
     AbstractEncoder,
@@ -25,6 +28,7 @@ def check_network(spec: AbstractNetwork, source: Shapes, target: Shapes) -> None
     - The input and every trainable parameter get a gradient.
     - It works in float64, with about the same result.
     - A safetensors file can hold its weights, and they are all that it computes with.
+    - With ``gives_features``, its ``features`` are finite tensors with a gradient by the input.
     - Unless ``mixes_samples``, a sample's output does not depend on the other samples. A discriminator of which this
       holds has correct second derivatives.
 
@@ -46,6 +50,8 @@ def check_network(spec: AbstractNetwork, source: Shapes, target: Shapes) -> None
     _check_round_trip(who, network, _built(spec, source, target, seed=1), x)
     _check_gradients(who, network, x)
     _check_float64(who, network, x)
+    if spec.gives_features:
+        _check_features(who, network, x)
     if not spec.mixes_samples:
         _check_independence(who, network, x)
         if isinstance(spec, AbstractDiscriminator):
@@ -67,7 +73,8 @@ def _check_output(spec: AbstractNetwork, network: nn.Module, x: Tensor, shape: S
     with promise(who, f"maps ({shape_text(tuple(x.shape))})"), no_global_draws(who):
         y = network(x)
     wanted = (BATCH, *shape)
-    require(y.shape == wanted, who, f"returns {tuple(y.shape)} where its target says {wanted}")
+    patches = isinstance(spec, AbstractDiscriminator) and y.ndim == 2 and len(y) == BATCH
+    require(patches or y.shape == wanted, who, f"returns {tuple(y.shape)} where its target says {wanted}")
     require(bool(y.isfinite().all()), who, "returns numbers that are not finite")
     require(torch.equal(x, kept), who, "writes into its input")
     if not isinstance(spec, AbstractDiscriminator | AbstractEncoder):
@@ -94,6 +101,18 @@ def _check_float64(who: str, network: nn.Module, x: Tensor) -> None:
     network.float()
     require(exact.dtype == torch.float64, who, f"returns {exact.dtype} in float64")
     require(torch.allclose(exact.float(), y, rtol=1e-2, atol=1e-3), who, "differs between float32 and float64")
+
+
+def _check_features(who: str, network: nn.Module, x: Tensor) -> None:
+    x = x.clone().requires_grad_()
+    with promise(who, "gives features"), no_global_draws(who):
+        features = list(network.features(x))  # type: ignore[operator]
+    require(features, who, "gives no features")
+    for each in features:
+        require(len(each) == BATCH and each.ndim > 1, who, f"gives features {tuple(each.shape)}, not ({BATCH}, ...)")
+        require(bool(each.isfinite().all()), who, "gives features that are not finite")
+        (gradient,) = torch.autograd.grad(each.square().sum(), x, retain_graph=True)
+        require(bool(gradient.any()), who, "gives features without a gradient by the input")
 
 
 def _check_round_trip(who: str, network: nn.Module, other: nn.Module, x: Tensor) -> None:
@@ -151,7 +170,9 @@ def _built(spec: AbstractNetwork, source: Shapes, target: Shapes, seed: int) -> 
         torch.manual_seed(seed)
         network = spec.build(source, target)
     require(isinstance(network, nn.Module), type(spec).__name__, f"builds {network!r}, not a torch.nn.Module")
-    return _EachPlace(network, source) if spec.couples_places else network
+    if spec.couples_places:
+        return _EachPlace(network, source)
+    return _Apart(network, source) if spec.reads_apart else network
 
 
 class _EachPlace(nn.Module):
@@ -163,8 +184,29 @@ class _EachPlace(nn.Module):
     def __init__(self, network: nn.Module, source: Shapes):
         super().__init__()
         self.network = network
-        self.channels = {place: shape[0] for place, shape in source.items()}
+        self.source = source
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = x.split(list(self.channels.values()), dim=1)
-        return torch.stack([self.network(part, place) for place, part in zip(self.channels, parts, strict=True)]).sum(0)
+        parts = zip(self.source, apart(x, self.source), strict=True)
+        return torch.stack([self.network(part, place) for place, part in parts]).sum(0)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        parts = zip(self.source, apart(x, self.source), strict=True)
+        return [each for place, part in parts for each in self.network.features(part, place)]  # type: ignore[operator]
+
+
+class _Apart(nn.Module):
+    """Makes a network that reads places apart one that reads them concatenated along dimension 1."""
+
+    def __init__(self, network: nn.Module, source: Shapes):
+        super().__init__()
+        self.network = network
+        self.source = source
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.network(*apart(x, self.source))
+        return made
+
+    def features(self, x: Tensor) -> Sequence[Tensor]:
+        features: Sequence[Tensor] = self.network.features(*apart(x, self.source))  # type: ignore[operator]
+        return features

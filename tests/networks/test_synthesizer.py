@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from gankit import InputError, Networks
-from gankit.networks.synthesizer import build_networks
+from gankit._shapes import joined
+from gankit.networks.synthesizer import apart, build_networks, together
 
 
 def test_weights_follow_from_the_seed_and_the_network_name(tiny_recipe):
@@ -56,3 +57,21 @@ def test_a_name_that_torch_keeps_is_refused(tiny_recipe, name):
     """One clear line instead of torch's own complaint."""
     with pytest.raises(InputError, match=rf"networks\.{name}: torch keeps this name for itself; choose another"):
         Networks(tiny_recipe(), {name: torch.nn.Identity()})
+
+
+def test_a_vector_beside_images_becomes_constant_maps_and_a_vector_again():
+    """What is taken together comes apart as it was, so that a critic can read an image beside a label."""
+    places = {"adc": torch.randn(3, 2, 4, 5), "grade": torch.eye(3), "t2w": torch.randn(3, 1, 4, 5)}
+    joint = together(places, tuple(places))
+    shapes = {"adc": (2, 4, 5), "grade": (3,), "t2w": (1, 4, 5)}
+    assert joint.shape[1:] == joined(shapes) == (6, 4, 5)
+    assert torch.equal(joint[:, 2:5], torch.eye(3)[:, :, None, None].expand(3, 3, 4, 5))
+    for part, place in zip(apart(joint, shapes), places.values(), strict=True):
+        assert torch.allclose(part, place)
+
+
+def test_vectors_taken_together_follow_each_other():
+    """A decoder of latents and labels reads one longer vector."""
+    places = {"latent": torch.randn(3, 8), "grade": torch.eye(3)}
+    assert torch.equal(together(places, ("latent", "grade")), torch.cat([places["latent"], torch.eye(3)], dim=1))
+    assert joined({"latent": (8,), "grade": (3,)}) == (11,)

@@ -245,7 +245,7 @@ def test_modalities_of_different_size_cannot_be_taken_together(guard):
         " terms=[{use='l2', on=['adc', 'dce']}]}",
     )
     assert place == "phases.supervised.terms.l2-adc-dce.on"
-    assert "modalities taken together need one spatial size, got adc [1, 16, 16], dce [1, 32, 32]" in message
+    assert "places taken together need one spatial size, got adc [1, 16, 16], dce [1, 32, 32]" in message
 
 
 def test_a_network_named_by_two_modalities_makes_them_jointly(load):
