@@ -22,7 +22,9 @@ def one_by_one(model, count):
     """One latent at a time through networks that keep everything for gradients."""
     model.networks.requires_grad_(True)
     device = next(model.networks.parameters()).device
-    made = [model.networks.synthesize(latent_Z[None].to(device)) for latent_Z in model.latents(count, seed=0)]
+    made = [
+        model.networks.synthesize({"latent": latent_Z[None].to(device)}) for latent_Z in model.latents(count, seed=0)
+    ]
     model.networks.requires_grad_(False)
     return {
         name: spec.to_units(torch.cat([images[name].detach() for images in made]).cpu())
@@ -34,7 +36,7 @@ def all_with_gradients(model, count):
     """All latents at once through networks that keep everything for gradients."""
     model.networks.requires_grad_(True)
     device = next(model.networks.parameters()).device
-    images = model.networks.synthesize(model.latents(count, seed=0).to(device))
+    images = model.networks.synthesize({"latent": model.latents(count, seed=0).to(device)})
     model.networks.requires_grad_(False)
     return {name: spec.to_units(images[name].detach().cpu()) for name, spec in model.recipe.modalities.items()}
 

@@ -76,7 +76,9 @@ class Critic(AbstractDiscriminator):
         if FAULT == "critic map":
             return map_of
         score = nn.Sequential(map_of, nn.Flatten(), nn.Linear(64, 1))
-        return score if FAULT == "critic (B, 1)" else nn.Sequential(*score, nn.Flatten(0))
+        if FAULT == "critic (B, 1, 1)":
+            return nn.Sequential(*score, nn.Unflatten(1, (1, 1)))
+        return nn.Sequential(*score, nn.Flatten(0))
 
 
 def without_way_back(value_B):
@@ -197,8 +199,8 @@ class Phase(AbstractPhase):
 
     def candidates(self, networks, inputs):
         if FAULT == "candidates raises":
-            return networks.synthesize(inputs.values["latnt"])
-        made = networks.synthesize(inputs.values[LATENT])
+            return networks.synthesize({LATENT: inputs.values["latnt"]})
+        made = networks.synthesize({LATENT: inputs.values[LATENT]})
         if FAULT == "player unreached":
             return {"adc": made["adc"].detach().requires_grad_()}
         if FAULT == "candidate float64":

@@ -56,7 +56,7 @@ class Cycle(AbstractPhase):
         )
 
     def candidates(self, networks, inputs):
-        made = networks.synthesize(inputs.values[LATENT])
+        made = networks.synthesize({LATENT: inputs.values[LATENT]})
         t2w = networks.apply_edge(networks.recipe.synthesizer["t2w"], inputs.values)
         return {**made, "adc-cycled": networks.apply_edge(self.back, {"t2w": t2w})}
 

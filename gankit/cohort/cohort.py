@@ -75,13 +75,13 @@ class Cohort:
 
     Raises:
         CohortError: a part has another type than below, there is no modality or no slice, arrays differ in length, a
-            present value is not finite, a label is not -1, 0 or 1, a split is unknown, or a patient is in two splits.
+            present value is not finite, a label is no class number, a split is unknown, or a patient is in two splits.
     """
 
     modalities: dict[str, Modality]
     """Name to modality; modalities may differ in shape."""
     labels: dict[str, np.ndarray] = attrs.field(factory=dict)
-    """Name to (N,) int8: 1 yes, 0 no, -1 unknown."""
+    """Name to (N,) int8: 1 yes and 0 no, or the number of a class from 0 to 127; -1 unknown."""
     patient: np.ndarray
     """(N,) str: the patient of each slice."""
     split: np.ndarray
@@ -211,8 +211,11 @@ def _problems(cohort: Cohort) -> Iterator[str]:
 
     # Labels and splits have few values.
     for name, values in cohort.labels.items():
-        if wrong := sorted(set(np.unique(values).tolist()) - {-1, 0, 1}):
-            yield f"label {name!r} has values {wrong[:5]}; accepted: 1 yes, 0 no, -1 unknown"
+        if wrong := sorted(set(np.unique(values).tolist()) - set(range(-1, 128))):
+            yield (
+                f"label {name!r} has values {wrong[:5]}; accepted: 1 yes and 0 no, or the number of a class up to 127;"
+                " -1 unknown"
+            )
     if unknown := sorted(set(np.unique(cohort.split).tolist()) - set(SPLITS)):
         yield f"split has values {unknown[:5]}; accepted: {', '.join(SPLITS)}"
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from gankit._errors import CohortError, InputError, nearest
-from gankit.cohort.cohort import Cohort
-from gankit.cohort.fit import area_average, network_values, require_fit, select_pool
-from gankit.recipe.recipe import Pool, Recipe
+from gankit.cohort.cohort import Cohort, Modality
+from gankit.cohort.fit import area_average, modality_of, network_values, require_fit, select_pool
+from gankit.recipe.recipe import ModalitySpec, Pool, Recipe
 
 LABEL = "label"
 """Key of the label in an item."""
@@ -22,7 +22,7 @@ SPLIT_POOLS = {"train": Pool(split="train"), "test": Pool(split="test"), "all": 
 
 
 class SliceDataset(Dataset[dict[str, Tensor]]):
-    """Slices by index: {modality: (C, *S) float32, "label": int64 scalar, 1 yes or 0 no}.
+    """Slices by index: {modality: (C, *S) float32, "label": int64 scalar, 1 yes, 0 no, or a class}.
 
     All slices are in memory, so worker processes of a ``DataLoader``, forked or spawned, need neither a network nor a
     file. Items are views: copy them before you change them in place. ``dataset[2:5]`` or ``dataset[[2, 7]]`` gives the
@@ -62,12 +62,16 @@ def cohort_dataset(
     names = chosen_modalities(modalities, cohort.modalities if recipe is None else recipe.modalities)
     if recipe is not None:
         require_fit(
-            attrs.evolve(recipe, modalities={name: recipe.modalities[name] for name in names}, pools={}), cohort
+            attrs.evolve(
+                recipe, modalities={name: recipe.modalities[name] for name in names}, pools={}, synthesizer={}
+            ),
+            cohort,
         )
     label = label if label is not None else _default_label(cohort, recipe)
 
     # The slices
-    slices = _selected(cohort, _pool(pool, cohort, recipe), names, label)
+    specs = {} if recipe is None else recipe.modalities
+    slices = _selected(cohort, _pool(pool, cohort, recipe), {name: specs.get(name) for name in names}, label)
     images = {name: torch.from_numpy(_values(slices, name, recipe, units)) for name in names}
     return SliceDataset(images, None if label is None else torch.from_numpy(slices.labels[label].astype(np.int64)))
 
@@ -108,11 +112,11 @@ def _require_label(cohort: Cohort, label: str, parameter: str) -> None:
         raise CohortError(f"`{parameter}`: the cohort has no label {label!r}{near}; it has {known}")
 
 
-def _selected(cohort: Cohort, pool: Pool, names: Sequence[str], label: str | None) -> Cohort:
+def _selected(cohort: Cohort, pool: Pool, names: Mapping[str, ModalitySpec | None], label: str | None) -> Cohort:
     """The slices of a pool that have all these modalities and whose label is known. Raises CohortError: none has."""
     chosen_N = select_pool(pool, cohort)
-    for name in names:
-        chosen_N = chosen_N & cohort.modalities[name].present
+    for name, spec in names.items():
+        chosen_N = chosen_N & _modality(cohort, name, spec).present
     if label is not None:
         _require_label(cohort, label, "label")
         chosen_N = chosen_N & (cohort.labels[label] >= 0)
@@ -122,12 +126,16 @@ def _selected(cohort: Cohort, pool: Pool, names: Sequence[str], label: str | Non
     return cohort.select(chosen_N)
 
 
+def _modality(cohort: Cohort, name: str, spec: ModalitySpec | None) -> Modality:
+    return cohort.modalities[name] if spec is None else modality_of(cohort, name, spec)
+
+
 def _values(slices: Cohort, name: str, recipe: Recipe | None, units: bool) -> np.ndarray:
     """A modality's values, (N, C, *S) float32, in units or in [-1, 1]; at the recipe's size where there is a recipe."""
-    modality = slices.modalities[name]
     if recipe is None:
-        return modality.values
+        return slices.modalities[name].values
     spec = recipe.modalities[name]
+    modality = modality_of(slices, name, spec)
     if not units:
         return network_values(name, spec, modality).astype(np.float32, copy=False)
     return area_average(modality.values, spec.shape, name)

@@ -13,30 +13,81 @@ from gankit.recipe.recipe import ModalitySpec, Pool, Recipe
 
 
 def require_fit(recipe: Recipe, cohort: Cohort) -> None:
-    """Make sure that a cohort has the modalities and labels that a recipe names.
+    """Make sure that a cohort has the modalities, masks and labels that a recipe names.
 
     Raises:
-        CohortError: a modality or the label of a pool is missing, or a modality has another unit.
+        CohortError: a modality, mask or label is missing, a modality has another unit, or a label that is a place of
+            the graph has more classes.
     """
     for name, spec in recipe.modalities.items():
+        if (unit := modality_of(cohort, name, spec).unit) != spec.unit:
+            raise CohortError(
+                f"modalities.{name}.unit: the recipe says {spec.unit!r}, the cohort {unit!r}; convert the cohort's"
+                " values or change the recipe's unit and range"
+            )
+    for name, pool in recipe.pools.items():
+        if pool.label is not None:
+            _require_label(cohort, pool.label, f"pools.{name}.label")
+    for name, place in recipe.labels().items():
+        _require_label(cohort, place.label, f"synthesizer.{name}.label")
+        if (highest := int(cohort.labels[place.label].max())) >= place.classes:
+            raise CohortError(
+                f"synthesizer.{name}.classes: {place.classes} classes are numbered 0 to {place.classes - 1}, but the"
+                f" cohort's label {place.label!r} goes up to {highest}; set classes = {highest + 1}"
+            )
+
+
+def _require_label(cohort: Cohort, label: str, where: str) -> None:
+    if label not in cohort.labels:
+        known = ", ".join(cohort.labels) or "none"
+        raise CohortError(f"{where}: the cohort has no label {label!r}{nearest(label, cohort.labels)}; it has {known}")
+
+
+def modality_of(cohort: Cohort, name: str, spec: ModalitySpec) -> Modality:
+    """A modality of a recipe in a cohort. A mask is made of the cohort's ground truth, and every slice has it.
+
+    Raises:
+        CohortError: the cohort has no such modality or ground truth, or the truth has more values than channels.
+    """
+    if spec.mask is None:
         if name not in cohort.modalities:
             known = ", ".join(cohort.modalities)
             raise CohortError(
                 f"modalities.{name}: the cohort has no such modality{nearest(name, cohort.modalities)};"
                 f" it has {known}; import it or remove the modality from the recipe"
             )
-        if (unit := cohort.modalities[name].unit) != spec.unit:
-            raise CohortError(
-                f"modalities.{name}.unit: the recipe says {spec.unit!r}, the cohort {unit!r}; convert the cohort's"
-                " values or change the recipe's unit and range"
-            )
-    for name, pool in recipe.pools.items():
-        if pool.label is not None and pool.label not in cohort.labels:
-            known = ", ".join(cohort.labels) or "none"
-            raise CohortError(
-                f"pools.{name}.label: the cohort has no label {pool.label!r}"
-                f"{nearest(pool.label, cohort.labels)}; it has {known}"
-            )
+        return cohort.modalities[name]
+    if spec.mask not in cohort.truth:
+        known = ", ".join(cohort.truth) or "none"
+        raise CohortError(
+            f"modalities.{name}.mask: the cohort has no ground truth {spec.mask!r}{nearest(spec.mask, cohort.truth)};"
+            f" it has {known}; import masks or remove the modality from the recipe"
+        )
+    values = mask_values(cohort.truth[spec.mask], spec.shape[0], f"modalities.{name}")
+    return Modality(values=values, unit="1", present=np.ones(len(cohort), dtype=bool))
+
+
+def mask_values(truth: np.ndarray, channels: int, where: str) -> np.ndarray:
+    """Ground truth (N, *S) as masks (N, channels, *S) float32 of 0 and 1.
+
+    With one channel, a mask is 1 where the truth is not 0. With several, channel k is 1 where it is k.
+
+    Raises:
+        CohortError: the truth has more values than channels.
+    """
+    if channels == 1:
+        return (truth != 0)[:, None].astype(np.float32)
+    if (highest := int(truth.max())) >= channels:
+        raise CohortError(
+            f"{where}.shape: {channels} channels show the values 0 to {channels - 1}, but the truth goes up to"
+            f" {highest}; ask for {highest + 1} channels"
+        )
+    return np.stack([truth == value for value in range(channels)], axis=1).astype(np.float32)
+
+
+def one_hot(labels_N: np.ndarray, classes: int) -> np.ndarray:
+    """Labels (N,) as vectors (N, classes) float32, 1 at the class and 0 elsewhere; all 0 where it is unknown, -1."""
+    return (labels_N[:, None] == np.arange(classes)).astype(np.float32)
 
 
 def network_values(name: str, spec: ModalitySpec, modality: Modality) -> np.ndarray:
@@ -73,7 +124,8 @@ def range_warnings(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
     """Yield a sentence for each modality whose values span only a small part of the declared range, as values of
     another unit do, or of whose values at least 1% are outside of the range, where networks cannot make them."""
     for name, spec in recipe.modalities.items():
-        values = cohort.modalities[name].values[cohort.modalities[name].present]
+        modality = modality_of(cohort, name, spec)
+        values = modality.values[modality.present]
         low, high = spec.range
         first, last = np.percentile(values, [1, 99]) if values.size else (low, high)
         if last - first < NARROW * (high - low):
@@ -139,7 +191,7 @@ def pixel_sizes(cohort: Cohort, recipe: Recipe) -> dict[str, tuple[float, float]
     return {
         name: tuple(round(median * have / want, 6) for have, want in zip(found, spec.shape[1:], strict=True))
         for name, spec in recipe.modalities.items()
-        if len(found := cohort.modalities[name].values.shape[2:]) == 2
+        if len(found := modality_of(cohort, name, spec).values.shape[2:]) == 2
     }
 
 

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from gankit.cohort.cohort import Cohort, Modality
-from gankit.cohort.fit import approached_slices, area_average, require_fit
+from gankit.cohort.fit import approached_slices, area_average, modality_of, require_fit
 from gankit.files.atomic import write_bytes
 from gankit.recipe.recipe import ModalitySpec, Recipe
 
@@ -52,13 +52,14 @@ def real_pairs(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarr
         CohortError: the cohort does not fit the recipe.
     """
     require_fit(recipe, cohort)
-    present_MN = np.array([cohort.modalities[name].present for name in recipe.modalities])
+    modalities = {name: modality_of(cohort, name, spec) for name, spec in recipe.modalities.items()}
+    present_MN = np.array([modality.present for modality in modalities.values()])
     approached_N = approached_slices(cohort, recipe)
     complete = np.flatnonzero(approached_N & present_MN.all(axis=0))
     indices = complete if len(complete) else np.flatnonzero(approached_N & present_MN.any(axis=0))
     chosen = indices[np.linspace(0, len(indices) - 1, min(count, len(indices))).astype(int)]
     return {
-        name: area_average(shown(cohort.modalities[name], chosen), spec.shape, name)
+        name: area_average(shown(modalities[name], chosen), spec.shape, name)
         for name, spec in recipe.modalities.items()
     }
 

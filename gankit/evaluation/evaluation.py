@@ -55,7 +55,7 @@ class Evaluation:
     label: str
     """Name of the label that candidates should have."""
     value: int = 1
-    """The value that candidates should have of it, 1 or 0."""
+    """The value that candidates should have of it: 1 or 0, or the number of a class."""
     seed: int = 0
     """Seed of ``draws``."""
     replicates: int = 200
@@ -66,16 +66,16 @@ class Evaluation:
     def pool(self, split: Split, wanted: bool = True) -> Cohort:
         """Real slices of a split that have the label value of the candidates.
 
-        With ``wanted=False``, slices that have the other value. Slices whose label is unknown are in neither.
+        With ``wanted=False``, slices that have another value. Slices whose label is unknown are in neither.
 
         Raises:
             InputError: there are none.
         """
         if (slices := self._of(self.real, split, wanted)) is None:
-            value = self.value if wanted else 1 - self.value
+            sign = "=" if wanted else "other than"
             raise InputError(
-                f"the real cohort has no complete {split} slice with label {self.label!r} = {value}, which a metric"
-                " needs; see 'gankit cohort info'"
+                f"the real cohort has no complete {split} slice with label {self.label!r} {sign} {self.value}, which a"
+                " metric needs; see 'gankit cohort info'"
             )
         return slices
 
@@ -84,8 +84,9 @@ class Evaluation:
         return None if self.fresh is None else self._of(self.fresh, split, wanted)
 
     def _of(self, cohort: Cohort, split: Split, wanted: bool) -> Cohort | None:
-        value = self.value if wanted else 1 - self.value
-        chosen_N = (cohort.split == split) & (cohort.labels[self.label] == value)
+        label_N = cohort.labels[self.label]
+        of_value_N = label_N == self.value if wanted else (label_N != self.value) & (label_N >= 0)
+        chosen_N = (cohort.split == split) & of_value_N
         return cohort.select(chosen_N) if chosen_N.any() else None
 
     def stacked(self, cohort: Cohort, *modalities: str) -> np.ndarray:

@@ -10,13 +10,13 @@ from torch.nn.parameter import is_lazy
 
 from gankit._draws import Draws
 from gankit._errors import InputError
-from gankit._shapes import LATENT, Shapes, joined
+from gankit._shapes import Shapes, joined
 from gankit.plugin.contract import blaming, broken, require_call
 from gankit.recipe.recipe import Edge, Recipe
 
 
 class Networks(nn.Module):
-    """The networks of a recipe by name, and the modality graph that turns latents into modalities."""
+    """The networks of a recipe by name, and the modality graph that leads through them."""
 
     def __init__(self, recipe: Recipe, modules: Mapping[str, nn.Module]):
         super().__init__()
@@ -25,6 +25,8 @@ class Networks(nn.Module):
             raise InputError(f"networks.{taken[0]}: torch keeps this name for itself; choose another")
         self.by_name = nn.ModuleDict(modules)
         self._edges = recipe.edges()
+        self._noise = recipe.noise()
+        self._made = {name for _, modalities in self._edges for name in modalities}
         self._ends = {name: recipe.built_for(name) for name in modules}
 
     def __getitem__(self, name: str) -> nn.Module:
@@ -104,20 +106,32 @@ class Networks(nn.Module):
         """The places that the module of a network is told, after what it reads."""
         return places if self.recipe.networks[name].couples_places else ()
 
-    def synthesize(self, latent_BZ: Tensor, wanted: Collection[str] | None = None) -> dict[str, Tensor]:
-        """Turn latents into modalities by running the graph.
+    def synthesize(self, places: Mapping[str, Tensor], wanted: Collection[str] | None = None) -> dict[str, Tensor]:
+        """Run the graph from what is random and given to what is made.
+
+        A random place that is not among ``places`` is quiet: zero. A modality that is among them is not made anew, so
+        the graph can start in its middle, as when a real slice is translated.
 
         Args:
-            latent_BZ: draws of the prior or encodings, (B, Z).
+            places: place to tensor (B, ...): the latents or encodings, what is given, and noise.
             wanted: modalities to make; default: all. Those that they are made from are made too.
 
-        Returns: modality to (B, C, *S) in [-1, 1], for all that were made.
+        Returns: modality or label to (B, ...), for all that was given or made; modalities are in [-1, 1].
+
+        Raises:
+            LookupError: what is wanted needs a place that is neither here nor made.
         """
+        places, there = dict(places), set(places)
+        count, like = len(next(iter(places.values()))), next(iter(places.values()))
+
         # 1. From the end of the graph to its begin: what is needed for what is wanted?
-        places = {LATENT: latent_BZ}
-        needed = set(self.recipe.modalities if wanted is None else wanted)
+        needed = set(self.recipe.modalities if wanted is None else wanted) - there
         for edge, modalities in reversed(self._edges):
-            needed |= set(edge.from_) if needed & set(modalities) else set()
+            needed |= set(edge.from_) - there if needed & set(modalities) else set()
+        for place in needed & self._noise.keys():
+            places[place] = like.new_zeros(count, *self._noise[place])
+        if missing := needed - places.keys() - self._made:
+            raise LookupError(f"the graph needs {', '.join(sorted(missing))}, which is neither given nor drawn")
 
         # 2. From its begin to its end: run the edges that make something needed.
         for edge, modalities in self._edges:
@@ -125,8 +139,9 @@ class Networks(nn.Module):
                 continue
             made = self.apply_edge(edge, places)
             channels = [self.recipe.modalities[name].shape[0] for name in modalities]
-            places |= zip(modalities, made.split(channels, dim=1), strict=True)
-        return {name: places[name] for name in self.recipe.modalities if name in places}
+            fresh = zip(modalities, made.split(channels, dim=1), strict=True)
+            places |= {name: image for name, image in fresh if name not in there}
+        return {name: places[name] for name in self.recipe.observed() if name in places}
 
 
 def _has_shape(result: object, expected: tuple[int, ...], kind: str) -> bool:

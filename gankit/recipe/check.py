@@ -15,7 +15,17 @@ from gankit.plugin.components import (
 )
 from gankit.plugin.plugins import Plugins
 from gankit.plugin.questions import ask, problems_of
-from gankit.recipe.recipe import Edge, Recipe, UnknownPlaceError, coupled, critics, real_places
+from gankit.recipe.recipe import (
+    Edge,
+    GivenLabel,
+    GivenModality,
+    RandomPlace,
+    Recipe,
+    UnknownPlaceError,
+    coupled,
+    critics,
+    real_places,
+)
 
 GRAPH = "synthesizer"
 """Place of the problems of the modality graph as a whole."""
@@ -74,14 +84,15 @@ def _check_names(recipe: Recipe) -> Iterator[Problem]:
     for place, name in named.items():
         if not name.replace("_", "").replace("-", "").isalnum():
             yield Problem(place, f"a name has letters, digits, '_' and '-' only, got {name!r}")
-    for reserved in {LATENT, SCORE} & set(recipe.modalities):
-        yield Problem(f"modalities.{reserved}", "is the name of a place of every graph; choose another")
+    for section in ("modalities", "synthesizer"):
+        for reserved in {LATENT, SCORE} & set(getattr(recipe, section)):
+            yield Problem(f"{section}.{reserved}", "is the name of a place of every graph; choose another")
     if not recipe.phases:
         yield Problem("phases", "a recipe needs at least one phase")
 
 
 def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
-    """Shapes, ranges and windows of modalities; every modality is made by an edge of the graph."""
+    """Shapes, ranges and windows of modalities; every modality is made by an edge of the graph, or given."""
     for name, modality in recipe.modalities.items():
         if not 2 <= len(modality.shape) <= 4:
             yield Problem(
@@ -92,10 +103,13 @@ def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
             bounds = getattr(modality, key)
             if bounds is not None and not bounds[0] < bounds[1]:
                 yield Problem(f"modalities.{name}.{key}", f"must be [low, high] with low < high, got {list(bounds)}")
+        if modality.mask is not None and modality.unit != "1":
+            yield Problem(f"modalities.{name}.unit", f"a mask has no unit, got {modality.unit!r}; remove the key")
         if name not in recipe.synthesizer:
             yield Problem(
                 GRAPH,
-                f"nothing makes modality {name!r}; add {name} = {{ network = ..., from = ... }}",
+                f"nothing makes modality {name!r}; add {name} = {{ network = ..., from = ... }}, or {name} ="
+                " { given = true } where the cohort's slices give it",
             )
 
     # A shift is drawn in pixels, once for all modalities of a slice.
@@ -107,18 +121,34 @@ def _check_modalities(recipe: Recipe) -> Iterator[Problem]:
         )
 
 
+def _check_graph(recipe: Recipe) -> Iterator[Problem]:
+    """Each place of the graph comes to be in a way that fits it, and something reads what is random or given."""
+    edges = {name: place for name, place in recipe.synthesizer.items() if isinstance(place, Edge)}
+    read = {place for edge in edges.values() for place in edge.from_}
+    read |= {place for phase in recipe.phases for place in phase.judged()}
+    for name, place in recipe.synthesizer.items():
+        where = f"{GRAPH}.{name}"
+        if isinstance(place, Edge | GivenModality) and name not in recipe.modalities:
+            yield Problem(where, _unknown("modality", name, recipe.modalities))
+        if isinstance(place, RandomPlace | GivenLabel) and name in recipe.modalities:
+            yield Problem(where, "is a modality, which a network makes or the cohort gives; give this place a new name")
+        if isinstance(place, RandomPlace) and len(place.random) > 4:
+            yield Problem(f"{where}.random", f"has channels and up to 3 spatial sizes, got {list(place.random)}")
+        if name not in edges and name not in read:
+            yield Problem(where, f"no network and no term reads it; name it in a 'from', or remove {name!r}")
+    for name, edge in edges.items():
+        where = f"{GRAPH}.{name}"
+        yield from _check_places(edge.from_, tuple(recipe.places()), f"{where}.from")
+        yield from _check_kind(recipe, edge.network, f"{where}.network", _kind_between(recipe, edge.from_, (name,)))
+    if not edges:
+        yield Problem(GRAPH, "makes nothing; add a modality as { network = ..., from = ... }")
+
+
 def _check_references(recipe: Recipe) -> Iterator[Problem]:
     """Every name that the graph or a phase refers to exists and is of the right kind."""
-    for modality, edge in recipe.synthesizer.items():
-        where = f"synthesizer.{modality}"
-        if modality not in recipe.modalities:
-            yield Problem(where, _unknown("modality", modality, recipe.modalities))
-        yield from _check_places(edge.from_, (LATENT, *recipe.modalities), f"{where}.from")
-        yield from _check_kind(recipe, edge.network, f"{where}.network", _kind_between(edge.from_, (modality,)))
+    yield from _check_graph(recipe)
     for phase in recipe.phases:
         yield from _check_phase_references(recipe, phase, f"phases.{phase.name}")
-    if not any(recipe.synthesizer[name].from_ == (LATENT,) for name in recipe.synthesizer):
-        yield Problem("synthesizer", "no modality is made from 'latent', where synthesis begins")
 
 
 def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) -> Iterator[Problem]:
@@ -132,11 +162,11 @@ def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) ->
     # misspelt option may raise here.
     try:
         own = ask(where, phase, "places", {"recipe": recipe}, UnknownPlaceError)
-        known = tuple(dict.fromkeys((LATENT, *recipe.modalities, *own)))
+        known = tuple(dict.fromkeys((*recipe.places(), *own)))
         uses = ask(where, phase, "uses", {"recipe": recipe}, UnknownPlaceError)
         counterparts = ask(where, phase, "counterparts", {"recipe": recipe}, UnknownPlaceError)
     except UnknownPlaceError as error:
-        yield Problem(where, _unknown("place", error.args[0], (LATENT, *recipe.modalities)))
+        yield Problem(where, _unknown("place", error.args[0], tuple(recipe.places())))
         return
     yield from _check_own_places(recipe, own, counterparts, where)
     for key, at in uses.items():
@@ -151,7 +181,7 @@ def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) ->
 
 
 def _check_own_places(recipe: Recipe, own: Shapes, counterparts: Mapping[str, str], where: str) -> Iterator[Problem]:
-    shared = (LATENT, *recipe.modalities)
+    shared = (LATENT, *recipe.observed())
     for place, shape in own.items():
         if place in shared and shape != recipe.shape(place):
             expected, found = shape_text(recipe.shape(place)), shape_text(shape)
@@ -176,8 +206,6 @@ def _check_places(names: tuple[str, ...], known: tuple[str, ...], where: str) ->
             yield Problem(where, _unknown("place", name, known))
         if names.count(name) > 1:
             yield Problem(where, f"names {name!r} twice")
-    if LATENT in names and set(names) != {LATENT}:
-        yield Problem(where, "'latent' cannot be taken together with modalities")
 
 
 def _check_use(
@@ -192,12 +220,12 @@ def _check_use(
     if LATENT in source and LATENT in target:
         yield Problem(reads, "an encoder reads modalities, not 'latent'")
         source = ()
-    yield from _check_kind(recipe, use.network, network, _kind_between(source, target))
+    yield from _check_kind(recipe, use.network, network, _kind_between(recipe, source, target))
 
 
-def _kind_between(source: tuple[str, ...], target: tuple[str, ...]) -> str:
+def _kind_between(recipe: Recipe, source: tuple[str, ...], target: tuple[str, ...]) -> str:
     """The kind of network that leads from these places to those."""
-    if LATENT in source:
+    if LATENT in source or set(source) <= set(recipe.labels()):
         return "generator"
     return "encoder" if LATENT in target else "translator"
 
@@ -226,7 +254,7 @@ def _check_adversarial(
         where: place of the term.
     """
     yield from _check_kind(recipe, term.critic, f"{where}.critic", "discriminator")
-    if LATENT in real:
+    if set(real) == {LATENT}:
         if term.against is not None or term.alongside is not None:
             yield Problem(f"{where}.against", "on 'latent' the reference is the prior; remove the pool")
         return
@@ -314,7 +342,7 @@ def _check_terms(recipe: Recipe, phase: AbstractPhase, where: str) -> Iterator[P
         if term.name in names:
             yield Problem(here, "two terms of this phase have this name; give one another 'name'")
         names.add(term.name)
-        yield from _check_term(term, places, paired, here)
+        yield from _check_term(term, places, paired, set(recipe.given()), here)
         if isinstance(term, AbstractAdversarialLoss):
             yield from _check_counterparts(recipe, phase, term, here)
         else:  # the shapes of an adversarial term are checked with those of its critic
@@ -324,7 +352,20 @@ def _check_terms(recipe: Recipe, phase: AbstractPhase, where: str) -> Iterator[P
                 yield Problem(f"{here}.on", str(error))
 
 
-def _check_term(term: AbstractLoss, places: tuple[str, ...], paired: tuple[str, ...], where: str) -> Iterator[Problem]:
+def _check_term(
+    term: AbstractLoss, places: tuple[str, ...], paired: tuple[str, ...], given: set[str], where: str
+) -> Iterator[Problem]:
+    """The places of a term: the phase makes something there, and paired losses have references there.
+
+    Args:
+        term: the term.
+        places: where the phase makes candidates.
+        paired: where each candidate has a reference.
+        given: places of the graph that are given.
+        where: place of the term.
+    """
+    if set(term.on) <= given:
+        yield Problem(f"{where}.on", f"{' and '.join(term.on)}: is given, so no network would learn from this term")
     for place in term.on:
         if place not in places:
             made = ", ".join(places) or "nothing"
@@ -341,7 +382,7 @@ def _check_counterparts(
     recipe: Recipe, phase: AbstractPhase, term: AbstractAdversarialLoss, where: str
 ) -> Iterator[Problem]:
     for place, real in zip(term.on, real_places(phase, recipe, term.on), strict=True):
-        if real not in (LATENT, *recipe.modalities):
+        if real not in (LATENT, *recipe.observed()):
             accepted = [name for name in phase.places(recipe) if name != place] or ["none of its places"]
             yield Problem(
                 f"{where}.on",

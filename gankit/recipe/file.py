@@ -21,7 +21,7 @@ from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.plugin.registry import Registry
 from gankit.recipe.check import check_recipe, check_trackers
 from gankit.recipe.recipe import Recipe
-from gankit.recipe.structure import Document, structure_recipe
+from gankit.recipe.structure import WAYS, Document, structure_recipe
 
 OVERRIDES = "`overrides`"
 
@@ -241,11 +241,15 @@ class _Merge:
                 # 1. Not two tables: the upper value replaces the lower.
                 merged[key] = value
                 self._replace(here)
+            elif place == "synthesizer" and _way(old) != _way(value) is not None:
+                # 2. A place that comes to be in another way: nothing of the lower table fits it.
+                merged[key] = value
+                self._replace(here)
             elif value.get("use") in (None, old.get("use")):
-                # 2. Two tables of the same component, or of none: merge them.
+                # 3. Two tables of the same component, or of none: merge them.
                 merged[key] = self(dict(old), dict(value), here)
             else:
-                # 3. Two components: the upper replaces the lower, but keeps the keys that they have in common.
+                # 4. Two components: the upper replaces the lower, but keeps the keys that they have in common.
                 common = _common_keys(old, value, place, self.registry)
                 kept = {name: old[name] for name in common if name in old and name not in value}
                 merged[key] = {**kept, **value}
@@ -263,6 +267,12 @@ class _Merge:
         # 3. The place is now this layer's, except for the kept keys.
         self.origins[place] = self.source
         self.origins.update({name: origin for name, origin in still.items() if origin})
+
+
+def _way(place: Mapping[str, Any]) -> str | None:
+    """The way in which a table says that a place of the graph comes to be; None where it says none, or several."""
+    said = [key for key in WAYS if key in place]
+    return said[0] if len(said) == 1 else None
 
 
 def _common_keys(old: Mapping[str, Any], new: Mapping[str, Any], place: str, registry: Registry) -> Iterable[str]:

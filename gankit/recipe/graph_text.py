@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from gankit._shapes import LATENT, Shapes, shape_text
+from gankit._shapes import Shapes, shape_text
 from gankit.files.toml_types import key_of
 from gankit.plugin.components import AbstractAdversarialLoss, AbstractLoss, AbstractPhase, Component
 from gankit.plugin.registry import Registry
@@ -17,6 +17,7 @@ def graph_text(recipe: Recipe, registry: Registry) -> str:
     Options are shown where they differ from their default.
     """
     lines = [f"{recipe.name}: {recipe.summary}".rstrip(": "), ""]
+    lines += [f"  {_places(recipe.shapes((name,)))}  {way}" for name, way in _not_made(recipe).items()]
     for edge, made in recipe.edges():
         lines.append(_run(recipe, registry, edge.network, recipe.shapes(edge.from_), recipe.shapes(made)))
     for phase in recipe.phases:
@@ -36,6 +37,15 @@ def graph_text(recipe: Recipe, registry: Registry) -> str:
 _SAID_OF_PHASE = {"name", "terms", "every", "start", "stop", "critic_steps"}
 _SAID_OF_TERM = {"name", "on", "weight", "critic", "against", "alongside"}
 """Keys that the text of a phase or a term shows in words, so that they are not listed with the options."""
+
+
+def _not_made(recipe: Recipe) -> dict[str, str]:
+    """Place of the graph that no network makes, but for the latent, to where it is from."""
+    labels = {name: f"is given: label {place.label}" for name, place in recipe.labels().items()}
+    return {
+        **dict.fromkeys(recipe.noise(), "is random"),
+        **{name: labels.get(name, "is given") for name in recipe.given()},
+    }
 
 
 def _run(recipe: Recipe, registry: Registry, name: str, source: Shapes, target: Shapes) -> str:
@@ -78,7 +88,7 @@ def _options(component: Component, said: set[str]) -> str:
 def graph_mermaid(recipe: Recipe, registry: Registry) -> str:
     """A Mermaid flowchart of places and networks."""
     lines = ["flowchart LR"]
-    for place in (LATENT, *recipe.modalities):
+    for place in recipe.places():
         lines.append(f'  {place}(["{_places(recipe.shapes((place,)))}"])')
     for edge, made in recipe.edges():
         lines.append(f'  {edge.network}["{edge.network}: {registry.name_of(type(recipe.networks[edge.network]))}"]')

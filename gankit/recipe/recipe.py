@@ -1,7 +1,7 @@
 """The typed recipe: what a run is made of, and the modality graph.
 
-The graph has places and edges. A place is ``"latent"`` or a modality; an edge is a network that reads places and makes
-one modality or several. It starts at the latent.
+The graph has places and edges. An edge is a network that reads places and makes one modality or several. Every place is
+random (``"latent"`` and images of noise), given (labels and modalities of real slices) or made by an edge.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Pool:
     """A named selection of the cohort that training draws from."""
 
     label: str | None = option(None, help="cohort label that selects; default: every slice")
-    equals: int = option(1, ge=0, le=1, help="value of the label: 1 yes, 0 no")
+    equals: int = option(1, ge=0, help="value of the label, as 1 yes, 0 no, or the number of a class")
     split: Literal["train", "test", "all"] = option("train", help="split that selects")
 
 
@@ -45,6 +45,11 @@ class ModalitySpec:
     shape: Shape = option(help="channels, then the spatial size, as in [1, 64, 64]", ge=1)
     unit: str = option("1", help="unit of stored values; '1' for arbitrary units")
     range: tuple[float, float] = option(help="stored values that become -1 and 1")
+    mask: str | None = option(
+        None,
+        help="ground truth of the cohort that gives the values: 1 where it is not 0; with several channels, 1 in"
+        " channel k where it is k. Default: the cohort's modality of this name",
+    )
     window: tuple[float, float] | None = option(None, help="stored values shown black and white; default: range")
 
     def to_network(self, values):  # type: ignore[no-untyped-def]
@@ -67,6 +72,32 @@ class Edge:
 
     network: str = option(help="name of the network")
     from_: tuple[str, ...] = option(help="place or places that it reads")
+
+
+@attrs.frozen(kw_only=True)
+class RandomPlace:
+    """A place of standard normal noise beside the latent. A phase draws it, or keeps it quiet: zero."""
+
+    random: Shape = option(help="channels, then the spatial size, as in [2, 64, 64]", ge=1)
+
+
+@attrs.frozen(kw_only=True)
+class GivenLabel:
+    """A label of the cohort as a place: a vector (classes,), 1 at the slice's class and 0 elsewhere."""
+
+    label: str = option(help="label of the cohort")
+    classes: int = option(2, ge=2, le=128, help="number of classes; the label's values are 0 to classes - 1")
+
+
+@attrs.frozen(kw_only=True)
+class GivenModality:
+    """A modality that no network makes: it comes from the cohort in training, and from the user in sampling."""
+
+    given: Literal[True] = option(help="true: the cohort's slices give this modality")
+
+
+GraphPlace = Edge | RandomPlace | GivenLabel | GivenModality
+"""How a place of the graph comes to be. The keys of a table tell which."""
 
 
 @attrs.frozen(kw_only=True)
@@ -101,7 +132,7 @@ class Training:
 
 
 class UnknownPlaceError(KeyError):
-    """A place that is neither ``"latent"`` nor a modality of the recipe."""
+    """A place that the recipe does not have."""
 
 
 @attrs.frozen(kw_only=True)
@@ -115,27 +146,55 @@ class Recipe:
     latent: Latent = option(Latent(), help="the latent space")
     modalities: Mapping[str, ModalitySpec] = option(help="what is synthesized")
     networks: Mapping[str, AbstractNetwork] = option(help="every network, by name")
-    synthesizer: Mapping[str, Edge] = option(help="the graph: modality to the network that makes it")
+    synthesizer: Mapping[str, GraphPlace] = option(
+        help="the graph: place to the network that makes it, or to how it is random or given"
+    )
     augmentation: Augmentation = option(Augmentation(), help="changes drawn anew for each real slice")
     training: Training = option(help="how long, how much at a time, and what is kept")
     phases: tuple[AbstractPhase, ...] = option(help="what a training step does, in order")
 
+    def labels(self) -> dict[str, GivenLabel]:
+        """The labels that are places of the graph, by place."""
+        return {name: place for name, place in self.synthesizer.items() if isinstance(place, GivenLabel)}
+
+    def given(self) -> tuple[str, ...]:
+        """Places that are given: labels, and modalities that no network makes."""
+        given = GivenLabel | GivenModality
+        return tuple(name for name, place in self.synthesizer.items() if isinstance(place, given))
+
+    def noise(self) -> dict[str, Shape]:
+        """The random places beside the latent: place to shape without batch."""
+        return {name: place.random for name, place in self.synthesizer.items() if isinstance(place, RandomPlace)}
+
+    def observed(self) -> tuple[str, ...]:
+        """Places of which a cohort has real values: modalities and labels."""
+        return (*self.modalities, *self.labels())
+
+    def places(self) -> Shapes:
+        """Every place of the graph with its shape without batch."""
+        return {
+            LATENT: (self.latent.dim,),
+            **{name: spec.shape for name, spec in self.modalities.items()},
+            **{name: (label.classes,) for name, label in self.labels().items()},
+            **self.noise(),
+        }
+
     def shape(self, *places: str) -> Shape:
-        """Shape without batch at a place, or of several modalities concatenated along channels.
+        """Shape without batch at a place, or of several places taken together, as by ``joined``.
 
         Raises:
             UnknownPlaceError: a place does not exist; a KeyError.
-            ValueError: the modalities differ in spatial size.
+            ValueError: images differ in spatial size.
         """
         return joined(self.shapes(places))
 
     def shapes(self, places: tuple[str, ...]) -> Shapes:
-        """Place to shape without batch, for ``"latent"`` and modalities.
+        """Place to shape without batch, for places of the graph.
 
         Raises:
             UnknownPlaceError: a place does not exist; a KeyError.
         """
-        known = {LATENT: (self.latent.dim,)} | {name: spec.shape for name, spec in self.modalities.items()}
+        known = self.places()
         for place in places:
             if place not in known:
                 raise UnknownPlaceError(place)
@@ -160,21 +219,24 @@ class Recipe:
         """
         # 1. Group modalities that one call makes.
         waiting: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-        for modality, edge in self.synthesizer.items():
-            waiting.setdefault((edge.network, edge.from_), []).append(modality)
+        for name, place in self.synthesizer.items():
+            if isinstance(place, Edge):
+                waiting.setdefault((place.network, place.from_), []).append(name)
 
-        # 2. Again and again, take the edges whose places are made.
-        made = {LATENT}
+        # 2. Again and again, take the edges whose places are there.
+        there = {LATENT, *self.given(), *self.noise()}
         order = []
         while waiting:
-            ready = [key for key in waiting if set(key[1]) <= made]
+            ready = [key for key in waiting if set(key[1]) <= there]
             if not ready:
                 stuck = ", ".join(sorted(name for names in waiting.values() for name in names))
-                raise ValueError(f"{stuck} cannot be reached from the latent; look for a circle or a missing edge")
+                raise ValueError(
+                    f"{stuck} cannot be reached from what is random or given; look for a circle or a missing edge"
+                )
             for key in ready:
                 modalities = tuple(waiting.pop(key))
                 order.append((Edge(network=key[0], from_=key[1]), modalities))
-                made |= set(modalities)
+                there |= set(modalities)
         return order
 
     def upstream(self, places: Iterable[str]) -> tuple[str, ...]:
@@ -206,13 +268,15 @@ class Recipe:
         return tuple(dict.fromkeys((*drawn, *approached)))
 
     def approached_label(self) -> dict[str, int]:
-        """The label that synthetic slices have, with its value; an empty mapping where the recipe gives none.
+        """The label that all synthetic slices have, with its value; an empty mapping where the recipe gives none.
 
-        It is the label of the pools that training approaches, if those of them that have a label agree on it.
+        It is the label of the pools that training approaches, if those of them that have a label agree on it. A label
+        that is a place of the graph is that of each slice instead.
         """
         pools = [self.pools[name] for name in self.approached_pools()]
         values = {(pool.label, pool.equals) for pool in pools if pool.label is not None}
-        return dict(values) if len(values) == 1 else {}
+        own = {place.label for place in self.labels().values()}
+        return {label: value for label, value in values if label not in own} if len(values) == 1 else {}
 
     def encoder(self) -> Edge | None:
         """The first network by which a phase makes latents from modalities; None where the recipe has none."""

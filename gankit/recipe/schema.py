@@ -67,6 +67,8 @@ def _schema(kind: Any, registry: Registry) -> Schema:
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return {"enum": list(parts)}
+    if origin in (typing.Union, types.UnionType) and type(None) not in parts:
+        return {"oneOf": [_schema(part, registry) for part in parts]}
     if origin in (typing.Union, types.UnionType):  # optional: a key left out is None
         some = _schema(next(part for part in parts if part is not type(None)), registry)
         return {"anyOf": [*some["anyOf"], {"type": "array", "maxItems": 0}]} if tuple[str, ...] in parts else some

@@ -18,7 +18,7 @@ from gankit.files.toml_types import KeyProblem, key_of, structured, table_conver
 from gankit.plugin.components import KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
 from gankit.plugin.kinds import NETWORK_KINDS
 from gankit.plugin.registry import Registry
-from gankit.recipe.recipe import Recipe
+from gankit.recipe.recipe import Edge, GivenLabel, GivenModality, GraphPlace, RandomPlace, Recipe
 
 Document = dict[str, Any]
 
@@ -54,6 +54,7 @@ def _converter(registry: Registry) -> cattrs.Converter:
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _names)
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...] | None, _names_or_none)
     converter.register_structure_hook_func(_is_abstract, _component_hook(converter, registry))
+    converter.register_structure_hook_func(lambda kind: kind == GraphPlace, _graph_place_hook(converter))
     by_phase, by_term = _by_name(converter, AbstractPhase), _by_name(converter, AbstractLoss)
     converter.register_structure_hook_func(lambda kind: kind == tuple[AbstractPhase, ...], by_phase)
     converter.register_structure_hook_func(lambda kind: kind == tuple[AbstractLoss, ...], by_term)
@@ -89,6 +90,26 @@ def _component_hook(converter: cattrs.Converter, registry: Registry) -> Callable
         except InputError as error:
             raise KeyProblem("use", str(error)) from error
         return converter.structure({key: item for key, item in value.items() if key != "use"}, component)
+
+    return hook
+
+
+WAYS: dict[str, type] = {"network": Edge, "random": RandomPlace, "label": GivenLabel, "given": GivenModality}
+"""Key of a table in ``[synthesizer]`` to what the table then says of its place."""
+
+
+def _graph_place_hook(converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    def hook(value: Any, _: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"must be a table, got {value!r}")
+        said = [key for key in WAYS if key in value] or (["network"] if "from" in value else [])
+        if len(said) != 1:
+            found = " and ".join(said) or ", ".join(value) or "no key"
+            raise ValueError(
+                "must say one way in which the place comes to be: { network, from } makes it, { random } draws it,"
+                f" {{ label }} or {{ given = true }} takes it from the cohort; got {found}"
+            )
+        return converter.structure(value, WAYS[said[0]])
 
     return hook
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from gankit._errors import InputError
+from gankit._shapes import LATENT
 from gankit.cohort.cohort import Cohort
-from gankit.cohort.fit import area_average, require_fit
+from gankit.cohort.fit import area_average, modality_of, require_fit
 from gankit.cohort.sheet import sheet_png
 from gankit.cohort.source import cohort_of
 from gankit.files.atomic import write_bytes
@@ -67,7 +68,8 @@ def interpolate(
     """Interpolate on the sphere between the encodings of two real slices (Wang et al., Fig. 6).
 
     Usable slices are test slices that have every modality and the label that the synthesizer makes. Where the test
-    split has fewer than two of them, those of any split are usable.
+    split has fewer than two of them, those of any split are usable. What the graph is given, such as a class, is that
+    of the first slice all the way.
 
     Args:
         model: a model, or what ``load_model`` takes: a run directory, a model file, or the name of a shipped model.
@@ -99,17 +101,26 @@ def _interpolated(model: Model, cohort: Cohort, between: int, pair: tuple[int, i
     recipe = model.recipe
     require_fit(recipe, cohort)
     ends = _chosen(cohort, recipe, pair)
+    slices = cohort.select(np.array(ends))
     real = {
-        name: area_average(cohort.modalities[name].values[list(ends)], spec.shape, name)
+        name: area_average(modality_of(slices, name, spec).values, spec.shape, name)
         for name, spec in recipe.modalities.items()
     }
     start_Z, end_Z = model.encode({name: torch.from_numpy(images) for name, images in real.items()})
-    made = model.synthesize(slerp(start_Z, end_Z, torch.linspace(0, 1, between + 2)))
+    latents = slerp(start_Z, end_Z, torch.linspace(0, 1, between + 2))
+    made = model.synthesize({LATENT: latents, **_of_first(slices, recipe, real, len(latents))})
     return Interpolation(
         ends,
         bool((cohort.split[list(ends)] == "test").all()),
         {name: np.concatenate([real[name][:1], image.numpy(), real[name][1:]]) for name, image in made.items()},
     )
+
+
+def _of_first(slices: Cohort, recipe: Recipe, real: dict[str, np.ndarray], count: int) -> dict[str, Tensor]:
+    """What the graph is given all the way: labels and modalities of the first of the two slices."""
+    labels = {name: slices.labels[label.label][:1].astype(int) for name, label in recipe.labels().items()}
+    given = {name: labels[name] if name in labels else real[name][:1] for name in recipe.given()}
+    return {name: torch.from_numpy(np.repeat(value, count, axis=0)) for name, value in given.items()}
 
 
 def _sheet(found: Interpolation, recipe: Recipe) -> bytes:
@@ -128,7 +139,7 @@ def _sheet(found: Interpolation, recipe: Recipe) -> bytes:
 def _chosen(cohort: Cohort, recipe: Recipe, pair: tuple[int, int] | None) -> tuple[int, int]:
     """Indices of the two slices in the cohort; ``pair`` counts among the usable ones. See ``interpolate``."""
     # Which slices are usable?
-    keep = np.all([cohort.modalities[name].present for name in recipe.modalities], axis=0)
+    keep = np.all([modality_of(cohort, name, spec).present for name, spec in recipe.modalities.items()], axis=0)
     wanted = recipe.approached_label()
     for label, value in wanted.items():
         keep &= cohort.labels[label] == value

@@ -11,16 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gankit._draws import Draws
 from gankit._errors import CheckpointError, InputError
+from gankit._shapes import LATENT
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.cohort.dataset import SliceDataset, chosen_modalities
+from gankit.cohort.source import cohort_of
 from gankit.files.tensor_file import read_tensors, write_tensors
 from gankit.networks.synthesizer import Networks, build_networks
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
 from gankit.recipe.file import Layers, check_document
-from gankit.recipe.recipe import Recipe
+from gankit.recipe.recipe import Edge, Recipe
+from gankit.run.given import Counts, fitted, given_places, labels_seen, place_values, random_places
 from gankit.run.targets import header as header_of
 from gankit.run.targets import model_file
 
@@ -43,73 +45,147 @@ class Model:
     """Modality to the size of a pixel along the last two axes, (rows, columns) in mm, from the slices that the model
     was trained on; without modalities of unknown size."""
 
+    seen: Counts = attrs.field(factory=list)
+    """How often training saw each combination of the labels that are places of the graph; see ``labels_seen``."""
+    real: Cohort | None = None
+    """The cohort that given modalities are drawn from; None: that of the recipe, which is loaded when it is needed."""
+
     def latents(self, count: int, seed: int) -> Tensor:
         """``count`` draws from the prior, (N, Z) float32. A draw depends on seed and index alone, not on ``count``."""
-        drawn = [Draws(seed, index).normal("sample", self.recipe.latent.dim) for index in range(count)]
-        return torch.from_numpy(np.stack(drawn))
+        return random_places(self.recipe, count, seed)[LATENT]
 
     @torch.inference_mode()
-    def synthesize(self, latent_NZ: Tensor, advance: Callable[[int], None] = lambda done: None) -> dict[str, Tensor]:
-        """Turn latents into images.
+    def synthesize(
+        self, places: Mapping[str, Tensor], advance: Callable[[int], None] = lambda done: None
+    ) -> dict[str, Tensor]:
+        """Run the graph on latents or encodings.
 
         Args:
-            latent_NZ: latents, (N, Z).
-            advance: called with the number of latents that are done.
+            places: place to tensor: ``"latent"`` to latents, (N, Z); a given label or modality as ``sample`` takes it,
+                for each of the N slices; a random place to its noise, (N, *shape), which is zero by default.
+            advance: called with the number of slices that are done.
 
         Returns: modality to (N, C, *S) float32 on the CPU, in the modality's unit.
-        """
-        made = self._network_values(latent_NZ, advance)
-        return {name: spec.to_units(made[name]) for name, spec in self.recipe.modalities.items()}
 
-    def _network_values(self, latent_NZ: Tensor, advance: Callable[[int], None]) -> dict[str, Tensor]:
-        """The same as ``synthesize``, but in [-1, 1]."""
+        Raises:
+            InputError: a place is missing, or something does not fit.
+        """
+        if not isinstance(places, Mapping):
+            raise InputError(f"`places` must map place to tensor, as in {{'latent': latents}}, got {type(places)}")
+        count = max(len(torch.atleast_1d(torch.as_tensor(value))) for value in places.values())
+        fixed = given_places(self.recipe, places, count, 0, [], self._no_cohort)
+        try:
+            return self._in_units(self._network_values(fixed, advance))
+        except LookupError as error:
+            raise InputError(f"`places`: {error}") from error
+
+    def _no_cohort(self) -> Cohort:
+        raise InputError(f"`places` must have {' and '.join(self.recipe.given())}, which the graph reads")
+
+    def _cohort(self) -> Cohort:
+        return self.real if self.real is not None else cohort_of(self.recipe.cohort)
+
+    def _places(self, n: int, seed: int, given: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Everything that the graph starts from, for ``n`` samples."""
+        seen = labels_seen(self.recipe, self.real) if self.real is not None else self.seen
+        return random_places(self.recipe, n, seed) | given_places(self.recipe, given, n, seed, seen, self._cohort)
+
+    def _network_values(self, places: Mapping[str, Tensor], advance: Callable[[int], None]) -> dict[str, Tensor]:
+        """Modality to (N, C, *S) in [-1, 1], float32 on the CPU."""
         device = next(self.networks.parameters()).device
-        chunks = []
-        for number, chunk in enumerate(latent_NZ.split(CHUNK)):
-            chunks.append(self.networks.synthesize(chunk.to(device)))
-            advance(number * CHUNK + len(chunk))
+        count, chunks = len(next(iter(places.values()))), []
+        for first in range(0, count, CHUNK):
+            part = {place: value[first : first + CHUNK].to(device) for place, value in places.items()}
+            chunks.append(self.networks.synthesize(part))
+            advance(min(first + CHUNK, count))
         return {name: torch.cat([chunk[name] for chunk in chunks]).float().cpu() for name in self.recipe.modalities}
+
+    def _in_units(self, made: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: spec.to_units(made[name]) for name, spec in self.recipe.modalities.items()}
 
     @torch.inference_mode()
     def encode(self, images: Mapping[str, Tensor]) -> Tensor:
         """Turn images into latents.
 
         Args:
-            images: modality to (N, C, *S) in the modality's unit, at the recipe's size; at least those that the encoder
-                reads.
+            images: modality to (N, C, *S) in the modality's unit, and label to classes (N,); at least those that the
+                encoder reads.
 
         Returns: latents, (N, Z) float32 on the CPU.
 
         Raises:
             InputError: the recipe has no encoder.
         """
+        edge = self._encoder()
+        count = len(images[edge.from_[0]])
+        return self._encoded({place: fitted(self.recipe, place, images[place], count) for place in edge.from_})
+
+    @torch.inference_mode()
+    def reconstruct(self, slices: Cohort) -> dict[str, Tensor]:
+        """Encode real slices and synthesize them again. What the graph is given is that of the slices, noise is zero.
+
+        Args:
+            slices: have every modality and label that the encoder reads or the graph is given.
+
+        Returns: modality to (N, C, *S) float32 on the CPU, in the modality's unit.
+
+        Raises:
+            InputError: the recipe has no encoder.
+            CohortError: the slices lack a modality, or have another size.
+        """
+        read = {*self._encoder().from_, *self.recipe.given()}
+        values = {place: torch.from_numpy(place_values(self.recipe, slices, place)) for place in read}
+        given = {place: values[place] for place in self.recipe.given()}
+        made = self._network_values({LATENT: self._encoded(values), **given}, lambda done: None)
+        return self._in_units(made)
+
+    def _encoder(self) -> Edge:
         if (edge := self.recipe.encoder()) is None:
             raise InputError(f"recipe {self.recipe.name!r} has no encoder, so real slices have no latents")
-        device = next(self.networks.parameters()).device
-        seen = [self.recipe.modalities[name].to_network(images[name]).split(CHUNK) for name in edge.from_]
+        return edge
+
+    def _encoded(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Latents (N, Z) on the CPU of what the encoder reads, place to network values (N, ...)."""
+        edge, device = self._encoder(), next(self.networks.parameters()).device
+        parts = [values[place].split(CHUNK) for place in edge.from_]
         chunks = [
-            self.networks.run(edge.network, torch.cat(parts, dim=1).to(device), edge.from_)
-            for parts in zip(*seen, strict=True)
+            self.networks.apply_edge(
+                edge, {place: part.to(device) for place, part in zip(edge.from_, chunk, strict=True)}
+            )
+            for chunk in zip(*parts, strict=True)
         ]
         return torch.cat(chunks).float().cpu()
 
-    def sample(self, n: int, seed: int = 0, advance: Callable[[int], None] = lambda done: None) -> dict[str, Tensor]:
+    @torch.inference_mode()
+    def sample(
+        self,
+        n: int,
+        seed: int = 0,
+        advance: Callable[[int], None] = lambda done: None,
+        *,
+        given: Mapping[str, Any] = {},
+    ) -> dict[str, Tensor]:
         """Draw synthetic slices.
 
         A slice depends on seed and index alone, not on ``n``, except for rounding, since networks run on batches.
 
         Args:
             n: number of slices, at least 1.
-            seed: seed of the latents, >= 0.
+            seed: seed of the latents and of everything else that is drawn, >= 0.
             advance: called with the number of slices that are made.
+            given: place of the graph to what it has, for each slice or one for all: a label's class, as in
+                ``{"cs": 1}``; a modality's images (n, C, *S) in its unit, or (n, *S), at the recipe's size or a whole
+                multiple of it; a mask's ground truth (n, *S); a random place's noise (n, *shape). Given places that
+                are not named are drawn from what training saw.
 
-        Returns: modality to (n, C, *S) float32 on the CPU, in the modality's unit.
+        Returns: modality to (n, C, *S) float32 on the CPU, in the modality's unit, given ones too.
 
         Raises:
-            InputError: ``n`` is below 1.
+            InputError: ``n`` is below 1, or something given does not fit.
+            CohortError: a given modality is to be drawn, and the recipe's cohort cannot be read.
         """
         _require_some(n)
-        return self.synthesize(self.latents(n, seed), advance)
+        return self._in_units(self._network_values(self._places(n, seed, given), advance))
 
     def dataset(
         self,
@@ -119,11 +195,13 @@ class Model:
         units: bool = False,
         modalities: Sequence[str] = (),
         advance: Callable[[int], None] = lambda done: None,
+        given: Mapping[str, Any] = {},
     ) -> SliceDataset:
-        """``n`` synthetic slices as a ``torch.utils.data.Dataset`` of {modality: (C, *S) float32, "label": 0 or 1}.
+        """``n`` synthetic slices as a ``torch.utils.data.Dataset`` of {modality: (C, *S) float32, "label": int64}.
 
-        The slices are those of ``sample(n, seed)``, made now and kept in memory. All have the same label: that of the
-        pools that training approached. Where these pools have no label, or different ones, items have no "label".
+        The slices are those of ``sample(n, seed)``, made now and kept in memory. Their label is that of the graph where
+        it has one label as a place. Otherwise all have that of the pools that training approached. Where these pools
+        have no label, or different ones, items have no "label".
         To train on real and synthetic slices together, write
         ``torch.utils.data.ConcatDataset([model.dataset(500), cohort.dataset("train", model.recipe)])``.
 
@@ -133,34 +211,65 @@ class Model:
             units: give values in the modality's unit; default: in [-1, 1], as networks see them.
             modalities: which ones; default: all.
             advance: called with the number of slices that are made.
+            given: as for ``sample``.
 
         Raises:
-            InputError: ``n`` is below 1, or there is no such modality.
+            InputError: ``n`` is below 1, there is no such modality, or something given does not fit.
         """
         names = chosen_modalities(modalities, self.recipe.modalities)
         _require_some(n)
+        places = self._places(n, seed, given)
         with torch.no_grad():  # tensors made in inference mode may not be used in training
-            made = self._network_values(self.latents(n, seed), advance)
-        images = {name: self.recipe.modalities[name].to_units(made[name]) if units else made[name] for name in names}
-        value = next(iter(self.recipe.approached_label().values()), None)
-        return SliceDataset(images, None if value is None else torch.full((n,), value))
+            made = self._network_values(places, advance)
+        images = self._in_units(made) if units else made
+        labels = self._labels(places, n)
+        label_N = torch.from_numpy(next(iter(labels.values())).astype(np.int64)) if len(labels) == 1 else None
+        return SliceDataset({name: images[name] for name in names}, label_N)
 
-    def cohort(self, n: int, seed: int = 0, advance: Callable[[int], None] = lambda done: None) -> Cohort:
-        """The slices of ``sample(n, seed)`` as a cohort marked synthetic; each slice is a patient of its own."""
-        images = self.sample(n, seed, advance)
+    def cohort(
+        self,
+        n: int,
+        seed: int = 0,
+        advance: Callable[[int], None] = lambda done: None,
+        *,
+        given: Mapping[str, Any] = {},
+    ) -> Cohort:
+        """The slices of ``sample(n, seed, given=given)`` as a cohort marked synthetic; each slice is a patient of its
+        own. Masks are ground truth: 1 where the mask's value is at least one half."""
+        _require_some(n)
+        places = self._places(n, seed, given)
+        with torch.inference_mode():
+            images = self._in_units(self._network_values(places, advance))
+        specs = self.recipe.modalities
         sizes = {size for spacing in self.spacing_mm.values() for size in spacing}
         return Cohort(
             modalities={
-                name: Modality(values=image.numpy(), unit=self.recipe.modalities[name].unit, present=np.ones(n, bool))
+                name: Modality(values=image.numpy(), unit=specs[name].unit, present=np.ones(n, bool))
                 for name, image in images.items()
+                if specs[name].mask is None
             },
-            labels={label: np.full(n, value, dtype=np.int8) for label, value in self.recipe.approached_label().items()},
+            labels=self._labels(places, n),
             patient=np.array([f"synthetic-{index:06d}" for index in range(n)]),
             split=np.full(n, "train"),
             spacing_mm=np.full(n, sizes.pop(), dtype=np.float32) if len(sizes) == 1 else None,
+            truth={str(spec.mask): _truth(images[name]) for name, spec in specs.items() if spec.mask is not None},
             synthetic=True,
             source=f"synthetic: recipe {self.recipe.name!r}, {self.step} steps, seed {seed}",
         )
+
+    def _labels(self, places: Mapping[str, Tensor], n: int) -> dict[str, np.ndarray]:
+        """Label to (n,) int8: those of the graph, and the one that training approached."""
+        own = {
+            label.label: places[name].argmax(dim=1).numpy().astype(np.int8)
+            for name, label in self.recipe.labels().items()
+        }
+        return own | {name: np.full(n, value, dtype=np.int8) for name, value in self.recipe.approached_label().items()}
+
+
+def _truth(mask_NCS: Tensor) -> np.ndarray:
+    """Ground truth (N, *S) uint8 of a mask: 1 from one half on; with several channels, the number of the largest."""
+    single = mask_NCS.shape[1] == 1
+    return (mask_NCS[:, 0] >= 0.5 if single else mask_NCS.argmax(dim=1)).numpy().astype(np.uint8)
 
 
 def _require_some(n: int) -> None:
@@ -174,6 +283,7 @@ def save_model(
     document: dict[str, Any],
     step: int,
     spacing_mm: Mapping[str, tuple[float, float]] = {},
+    seen: Counts | None = None,
 ) -> None:
     """Write the synthesizer, and the encoder where there is one, with the recipe in the metadata.
 
@@ -185,6 +295,7 @@ def save_model(
         document: the completed recipe as plain tables.
         step: training steps done.
         spacing_mm: see ``Model``.
+        seen: see ``Model``.
 
     Raises:
         RunError: the file cannot be written.
@@ -193,7 +304,8 @@ def save_model(
     document = {**document, "training": training}
     names = _stored(networks.recipe)
     tensors = {f"{name}.{key}": value for name in names for key, value in networks[name].state_dict().items()}
-    write_tensors(path, tensors, {"format": FORMAT, "step": step, "recipe": document, "spacing_mm": spacing_mm})
+    header = {"format": FORMAT, "step": step, "recipe": document, "spacing_mm": spacing_mm}
+    write_tensors(path, tensors, header | ({"seen": seen} if seen else {}))
 
 
 def _stored(recipe: Recipe) -> tuple[str, ...]:
@@ -232,7 +344,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
         raise CheckpointError(f"{file}: its weights do not fit its recipe: {error}") from error
     spacing_mm = {name: (rows, columns) for name, (rows, columns) in header.get("spacing_mm", {}).items()}
     ready = networks.requires_grad_(False).eval().to(where)
-    return Model(recipe, ready, header["step"], header_of(file)["digest"], spacing_mm)
+    return Model(recipe, ready, header["step"], header_of(file)["digest"], spacing_mm, header.get("seen", []))
 
 
 def _refuse_another_kind(file: Path) -> None:

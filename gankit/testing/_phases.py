@@ -84,18 +84,24 @@ def _alone(spec: AbstractPhase, recipe: Recipe) -> Recipe:
 
 def _noise(recipe: Recipe) -> Cohort:
     """A cohort with slices in every pool; a quarter of each lack all modalities but the first."""
-    labels = sorted({pool.label for pool in recipe.pools.values() if pool.label is not None})
+    named = {pool.label for pool in recipe.pools.values() if pool.label is not None}
+    labels = sorted(named | {place.label for place in recipe.labels().values()})
     kinds = 2 ** (len(labels) + 1)
     number_N = np.arange(4 * kinds)
     numbers = np.random.default_rng(0)
     modalities: dict[str, Modality] = {}
+    truth = {}
     for name, spec in recipe.modalities.items():
+        if spec.mask is not None:
+            truth[spec.mask] = numbers.integers(max(2, spec.shape[0]), size=(len(number_N), *spec.shape[1:]))
+            continue
         values = numbers.uniform(*spec.range, size=(len(number_N), *spec.shape)).astype(np.float32)
         present = number_N >= (kinds if modalities else 0)
         modalities[name] = Modality(values=values, unit=spec.unit, present=present)
     return Cohort(
         modalities=modalities,
         labels={label: (number_N >> bit & 1).astype(np.int8) for bit, label in enumerate(labels)},
+        truth={name: values.astype(np.uint8) for name, values in truth.items()},
         patient=np.array([f"p{number}" for number in number_N]),
         split=np.where(number_N >> len(labels) & 1, "test", "train"),
         source="noise",

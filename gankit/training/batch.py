@@ -85,9 +85,9 @@ def _holding(part: Any, tensors: Mapping[str, Tensor], path: str) -> Any:
 class BatchSource:
     """The source of a phase's inputs.
 
-    Each kind of draw (``latents``, ``slices``, ``mixing``) has a stream of its own. Two calls of the same method give
-    the same numbers; a source of ``apart`` gives other ones. Every process draws the global batch of ``count`` samples
-    and keeps its share of them, which is B below.
+    Each kind of draw (``latents``, ``noise``, ``slices``, ``mixing``) has a stream of its own. Two calls of the same
+    method give the same numbers; a source of ``apart`` gives other ones. Every process draws the global batch of
+    ``count`` samples and keeps its share of them, which is B below.
     """
 
     def __init__(self, recipe: Recipe, cohort: ResidentCohort, draws: Draws, stream: str, ranks: Ranks):
@@ -111,6 +111,15 @@ class BatchSource:
         drawn = self._draws.normal(f"{self._stream}/latent", self.count, self.recipe.latent.dim)
         return torch.from_numpy(self._ranks.share(drawn)).to(self._like)
 
+    def noise(self) -> dict[str, Tensor]:
+        """Draws of every random place of the graph but the latent, standard normal: place to (B, *shape)."""
+        return {
+            place: torch.from_numpy(
+                self._ranks.share(self._draws.normal(f"{self._stream}/noise/{place}", self.count, *shape))
+            ).to(self._like)
+            for place, shape in self.recipe.noise().items()
+        }
+
     def mixing(self) -> Tensor:
         """Uniform draws in [0, 1), (B,)."""
         drawn = self._draws.uniform(f"{self._stream}/mixing", self.count)
@@ -121,12 +130,12 @@ class BatchSource:
 
         Args:
             pool: name of the pool.
-            needed: only slices that have all of these modalities are drawn.
+            needed: only slices that have all of these modalities and labels are drawn.
             wanted: modalities that a slice may lack.
 
-        Returns: inputs whose ``values`` have each modality, (B, C, *S) in [-1, 1], and whose ``presence`` has each
-            modality, (count,), 1 where the slice of the global batch has it. ``references`` are empty; a phase that has
-            some adds them: ``attrs.evolve(drawn, references=...)``.
+        Returns: inputs whose ``values`` have each modality, (B, C, *S) in [-1, 1], and label, (B, classes), and whose
+            ``presence`` has each, (count,), 1 where the slice of the global batch has it. ``references`` are empty; a
+            phase that has some adds them: ``attrs.evolve(drawn, references=...)``.
 
         Raises:
             CohortError: no slice of the pool has all needed modalities, or none of these has a wanted one.

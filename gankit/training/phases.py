@@ -239,12 +239,14 @@ def _built(where: str, term: AbstractPairedLoss | AbstractAdversarialLoss) -> An
 
 
 def _reference(source: BatchSource, pool: str | None, on: tuple[str, ...]) -> Tensor:
-    """References of an adversarial term: slices of the pool that have all these modalities, or draws of the prior."""
-    if on == (LATENT,):
-        return source.latents()
-    if pool is None:
-        raise ValueError(f"a term on {on} needs a pool")
-    return together(source.slices(pool, on).values, on)
+    """References of an adversarial term: slices of the pool that have all these places, beside draws of the prior where
+    the latent is among them."""
+    values = {LATENT: source.latents()} if LATENT in on else {}
+    if real := tuple(place for place in on if place != LATENT):
+        if pool is None:
+            raise ValueError(f"a term on {on} needs a pool")
+        values |= source.slices(pool, real).values
+    return together(values, on)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import pixel_sizes
 from gankit.cohort.sheet import real_pairs, write_sheet
 from gankit.run.directory import RunDirectory
+from gankit.run.given import labels_seen
 from gankit.run.model import Model, save_model
 from gankit.training.observers import Observers
 from gankit.training.scalars import after_divergence
@@ -54,12 +55,13 @@ class RunRecord:
             raise RunError(f"{name} is not finite after step {state.step}; {after_divergence(self._run)}")
         state.save(self._run.checkpoint(state.step))
         self._run.prune(state.step, state.recipe.training.keep_checkpoints)
-        save_model(self._run.model, state.averages, self._document, state.step, self._spacing_mm)
+        seen = labels_seen(state.recipe, self._cohort)
+        save_model(self._run.model, state.averages, self._document, state.step, self._spacing_mm, seen)
 
     def sheet(self) -> None:
         """Write a sample sheet of the averaged networks."""
         state, path = self._state, self._run.sample(self._state.step)
-        model = Model(state.recipe, state.averages, state.step)
+        model = Model(state.recipe, state.averages, state.step, real=self._cohort)
         real = real_pairs(self._cohort, state.recipe, SHEET_PAIRS)
         write_sheet(path, state.recipe, real, model.sample(SHEET_PAIRS, state.recipe.training.seed))
         self._observers.tell("sheet_written", path=path)

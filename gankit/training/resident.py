@@ -10,7 +10,7 @@ from torch import Tensor
 from gankit._draws import Draws
 from gankit._errors import CohortError
 from gankit.cohort.cohort import Cohort
-from gankit.cohort.fit import network_values, pool_indices, require_fit
+from gankit.cohort.fit import modality_of, network_values, one_hot, pool_indices, require_fit
 from gankit.processes.ranks import ALONE, Ranks
 from gankit.recipe.recipe import Augmentation, Recipe
 
@@ -20,9 +20,9 @@ class ResidentCohort:
     """All slices of a cohort, ready to be drawn from."""
 
     images: dict[str, Tensor]
-    """Modality to (N, C, *S); the modality's range is mapped to [-1, 1]."""
+    """Modality to (N, C, *S), its range mapped to [-1, 1]; label to (N, classes), 1 at the class."""
     present: dict[str, np.ndarray]
-    """Modality to (N,) bool: whether the slice has it."""
+    """Modality or label to (N,) bool: whether the slice has it."""
     pools: dict[str, np.ndarray]
     """Pool to the indices (K,) of its slices."""
     augmentation: Augmentation
@@ -67,9 +67,12 @@ def resident_cohort(
     require_fit(recipe, cohort)
     images, present = {}, {}
     for name, spec in recipe.modalities.items():
-        modality = cohort.modalities[name]
+        modality = modality_of(cohort, name, spec)
         images[name] = torch.from_numpy(network_values(name, spec, modality)).to(device, dtype)
         present[name] = modality.present
+    for name, label in recipe.labels().items():
+        images[name] = torch.from_numpy(one_hot(cohort.labels[label.label], label.classes)).to(device, dtype)
+        present[name] = cohort.labels[label.label] >= 0
     pools = {name: pool_indices(name, pool, cohort) for name, pool in recipe.pools.items()}
     return ResidentCohort(images, present, pools, recipe.augmentation)
 
@@ -80,7 +83,7 @@ def augment(
     """Mirror slices along the last axis, and shift them along each axis, where the values at the edge are repeated.
 
     Args:
-        images: modality to this process's share of the batch, (B, C, *S).
+        images: modality to this process's share of the batch, (B, C, *S); labels, (B, classes), stay as they are.
         augmentation: says whether to mirror, and how far to shift.
         draws: the draws of this step.
         stream: name of the stream; the draws are for the global batch.
@@ -88,12 +91,12 @@ def augment(
     """
     if not (augmentation.mirror or augmentation.shift):
         return images
-    first = next(iter(images.values()))
+    first = max(images.values(), key=lambda image: image.ndim)
     count, rank = len(first) * ranks.size, first.ndim - 2
     mirror_B = ranks.share(draws.uniform(f"{stream}/mirror", count) < (0.5 if augmentation.mirror else 0))
     reach = augmentation.shift
     shift_BD = ranks.share(draws.generator(f"{stream}/shift").integers(-reach, reach + 1, size=(count, rank)))
-    return {name: _resample(image, mirror_B, shift_BD) for name, image in images.items()}
+    return {name: _resample(image, mirror_B, shift_BD) if image.ndim > 2 else image for name, image in images.items()}
 
 
 def _resample(image: Tensor, mirror_B: np.ndarray, shift_BD: np.ndarray) -> Tensor:

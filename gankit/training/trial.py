@@ -14,7 +14,7 @@ from torch.nn import Module
 
 from gankit._draws import Draws
 from gankit._errors import PluginError, nearest
-from gankit._shapes import LATENT, Shape
+from gankit._shapes import Shape
 from gankit.networks.synthesizer import Networks, found
 from gankit.plugin.components import AbstractAdversarialLoss, Component, Inputs
 from gankit.plugin.contract import blaming, broken
@@ -75,7 +75,7 @@ def _require_inputs(phase: PhaseStep, inputs: Any, cohort: ResidentCohort) -> No
     # Values and references have this process's share of the samples, presence those of all processes.
     like = next(iter(cohort.images.values()))
     share = recipe.training.batch // phase.ranks.size
-    shapes = {**recipe.shapes((LATENT, *recipe.modalities)), **spec.places(recipe)}
+    shapes = {**recipe.places(), **spec.places(recipe)}
     for name, value in inputs.values.items():
         _require_tensor(where, spec, f"the value at {name!r}", value, share, shapes.get(name), like)
     for name, value in inputs.presence.items():
@@ -199,7 +199,7 @@ class _Trial:
             what = f"the candidates at {place!r}"
             _require_shape(self.where, spec, what, candidates[place], share, shapes[place])
             self._require_numbers(self.where, spec, what, candidates[place])
-            if not candidates[place].requires_grad:
+            if not candidates[place].requires_grad and place not in recipe.given():
                 message = f"must make candidates at {place!r} with gradient to its players, got some without"
                 raise broken(self.where, spec, message)
 

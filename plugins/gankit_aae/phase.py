@@ -20,7 +20,8 @@ class Reconstruct(AbstractPhase):
     """Real slices to encodings ``z = F_enc(a)``, and encodings through the graph to reconstructions.
 
     Its terms compare reconstructions with the slices (Eq. 1) and encodings with the prior (Eq. 2); their sum is
-    Eq. 3. A slice that lacks a modality takes part in the terms of the others.
+    Eq. 3. A slice that lacks a modality takes part in the terms of the others. What the graph is given, such as a
+    class, is that of the slice. Noise is quiet: a reconstruction is what is left without it.
     """
 
     encode: Edge = option(help="the encoder and the modality that it reads, as { network = ..., from = ... }")
@@ -36,7 +37,7 @@ class Reconstruct(AbstractPhase):
         return (self.encode.network, *recipe.upstream(self.judged()))
 
     def places(self, recipe: Recipe) -> Shapes:
-        return recipe.shapes((LATENT, *recipe.modalities))
+        return recipe.shapes((LATENT, *recipe.observed()))
 
     def references(self, recipe: Recipe) -> tuple[str, ...]:
         return tuple(recipe.modalities)
@@ -56,10 +57,13 @@ class Reconstruct(AbstractPhase):
             yield Problem("encode.network", "its norm needs training.batch of at least 2, got 1")
 
     def inputs(self, source: BatchSource) -> Inputs:
-        wanted = tuple(name for name in source.recipe.modalities if name in self.judged())
-        drawn = source.slices(self.pool, self.encode.from_, wanted)
+        recipe = source.recipe
+        wanted = tuple(name for name in recipe.modalities if name in self.judged())
+        drawn = source.slices(self.pool, (*self.encode.from_, *recipe.given()), wanted)
         return attrs.evolve(drawn, references={name: drawn.values[name] for name in wanted})
 
     def candidates(self, networks: Networks, inputs: Inputs) -> Mapping[str, Tensor]:
+        given = {place: inputs.values[place] for place in networks.recipe.given()}
         encoding_BZ = networks.apply_edge(self.encode, inputs.values)
-        return {LATENT: encoding_BZ, **networks.synthesize(encoding_BZ, self.judged())}
+        made = networks.synthesize({LATENT: encoding_BZ, **given}, self.judged() - {LATENT})
+        return {LATENT: encoding_BZ, **made}

@@ -55,7 +55,7 @@ class LesionContrast(AbstractMetric):
         except InputError as error:
             yield from _unmeasured(split, str(error), evaluation)
             return
-        rebuilt = _reconstructed(model, real)
+        rebuilt = {name: image.numpy() for name, image in model.reconstruct(real).items()}
         for name, spec in evaluation.modalities.items():
             regions = _regions(real, spec, evaluation)
             contrast_N = regions.contrast(real.modalities[name].values)
@@ -93,14 +93,6 @@ def _median(name: str, ratio_K: np.ndarray, real: Cohort, kept_N: np.ndarray, ev
         better="real",
         note=f"perfect: 1; {counts}",
     )
-
-
-def _reconstructed(model: Model, real: Cohort) -> dict[str, np.ndarray]:
-    """Slices encoded and synthesized again: modality to (N, C, *S), in units."""
-    import torch
-
-    images = {name: torch.from_numpy(modality.values) for name, modality in real.modalities.items()}
-    return {name: image.numpy() for name, image in model.synthesize(model.encode(images)).items()}
 
 
 def _obstacle(model: Model | None, evaluation: Evaluation) -> str:

@@ -138,7 +138,7 @@ def test_arrays_of_different_length_are_refused(tiny_cohort, what):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": {"cs": np.full(24, 2, dtype=np.int8)}}, r"label 'cs' has values \[2\]; accepted: 1 yes, 0 no, -1"),
+        ({"labels": {"cs": np.full(24, -2, dtype=np.int8)}}, r"label 'cs' has values \[-2\]; accepted: 1 yes and 0"),
         ({"split": np.full(24, "dev")}, r"split has values \['dev'\]; accepted: train, test"),
         ({"modalities": {}}, "no modality; a cohort needs at least one"),
         ({"modalities": {"adc": Modality(values=np.zeros((24, 9), dtype=np.float32), present=np.ones(24, dtype=bool))}},

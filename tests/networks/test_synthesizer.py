@@ -34,7 +34,7 @@ def test_building_leaves_torchs_generator_alone(tiny_recipe):
 
 def test_the_graph_makes_every_modality(tiny_recipe):
     """Latents in, images in [-1, 1] out, in the order of the recipe."""
-    images = build_networks(tiny_recipe()).synthesize(torch.randn(3, 8))
+    images = build_networks(tiny_recipe()).synthesize({"latent": torch.randn(3, 8)})
     assert list(images) == ["adc", "t2w"]
     assert all(image.shape == (3, 1, 16, 16) and image.abs().max() <= 1 for image in images.values())
 
@@ -47,7 +47,7 @@ def test_a_network_named_twice_makes_its_modalities_in_one_call(tiny_recipe):
     networks, latent_BZ = build_networks(joint, ["adc_decoder"]), torch.randn(3, 8)
     made = networks["adc_decoder"](latent_BZ)
     assert made.shape == (3, 2, 16, 16)
-    images = networks.synthesize(latent_BZ)
+    images = networks.synthesize({"latent": latent_BZ})
     assert torch.equal(images["adc"], made[:, :1])
     assert torch.equal(images["t2w"], made[:, 1:])
 

@@ -119,16 +119,16 @@ GUARDS = {
         "synthesizer.t2w.from",
         "no place 'acd'; did you mean 'adc'?",
     ),
-    "latent taken together with a modality": (
+    "an image where a decoder reads a latent": (
         ["synthesizer.t2w={network='translator', from=['latent', 'adc']}", "networks.translator.use=stitch-decoder"],
-        "synthesizer.t2w.from",
-        "'latent' cannot be taken together with modalities",
+        "networks.translator.use",
+        "makes images from a latent (Z), not from 9 x 16 x 16",
     ),
     "one place read twice": (["synthesizer.t2w.from=['adc', 'adc']"], "synthesizer.t2w.from", "names 'adc' twice"),
     "a circle": (
         ["synthesizer.t2w.from=t2w"],
         "synthesizer",
-        "t2w cannot be reached from the latent; look for a circle",
+        "t2w cannot be reached from what is random or given; look for a circle",
     ),
     "a translator where the latent is read": (
         ["synthesizer.t2w.from=latent"],

@@ -62,7 +62,7 @@ def test_the_public_names_do_the_main_job(tiny_recipe, plugins, tmp_path):
 def test_samples_are_in_the_units_of_the_recipe(model):
     """Networks make [-1, 1]; samples are in the modality's range, 0 to 3000 µm²/s and 0 to 700."""
     images = model.sample(8)
-    networks = model.networks.synthesize(model.latents(8, 0))
+    networks = model.networks.synthesize({"latent": model.latents(8, 0)})
     for name, high in (("adc", 3000), ("t2w", 700)):
         assert images[name].dtype == torch.float32
         assert images[name].min() >= 0

@@ -60,4 +60,4 @@ class Phase(AbstractPhase):
         encoding = networks.apply_edge(self.encode, {"adc": adc})
         if self.plant == "unused":
             encoding = inputs.values["adc"].flatten(1)[:, : encoding.shape[1]]
-        return {LATENT: encoding, "adc": networks.synthesize(encoding, ("adc",))["adc"]}
+        return {LATENT: encoding, "adc": networks.synthesize({LATENT: encoding}, ("adc",))["adc"]}

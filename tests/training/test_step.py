@@ -268,7 +268,7 @@ def test_one_network_makes_two_modalities_jointly(plugins, tiny_cohort, tiny_coh
     trained.step()
     assert changed_networks(before, state_of(trained)) == {"pair", "critic"}
     latent = torch.randn(3, 8)
-    images = trained.state.networks.synthesize(latent)
+    images = trained.state.networks.synthesize({"latent": latent})
     assert {name: tuple(image.shape) for name, image in images.items()} == {
         "adc": (3, 1, 16, 16),
         "t2w": (3, 1, 16, 16),

@@ -16,14 +16,12 @@ ENCODER = SimpleNamespace(from_=("adc",))
 
 
 def stub(evaluation, change, encoder=ENCODER):
-    """A model whose latents are the slices, and whose synthesizer is ``change(values, modality)``."""
-    names = list(evaluation.modalities)
+    """A model that rebuilds slices as ``change(values, modality)``."""
     recipe = SimpleNamespace(name="stub", encoder=lambda: encoder, modalities=evaluation.modalities)
     return SimpleNamespace(
         recipe=recipe,
-        encode=lambda images: torch.stack([images[name] for name in names]),
-        synthesize=lambda latent: {
-            name: torch.as_tensor(change(latent[number].numpy(), name)) for number, name in enumerate(names)
+        reconstruct=lambda slices: {
+            name: torch.as_tensor(change(modality.values, name)) for name, modality in slices.modalities.items()
         },
     )
 
