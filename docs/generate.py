@@ -36,6 +36,7 @@ from gankit.cli import COMMANDS, main
 from gankit.evaluation.result_schema import SCHEMAS, SHIPPED
 from gankit.plugin import hooks
 from gankit.plugin.components import KINDS
+from gankit.plugin.options import default_of
 from gankit.plugin.registry import RegisteredComponent
 from gankit.recipe.recipe import Augmentation, Edge, Latent, ModalitySpec, Pool, Recipe, Training
 from gankit.recipe.schema import recipe_schema
@@ -126,7 +127,7 @@ def bounds(field: Any) -> str:
 
 def default(field: Any) -> str:
     """As a recipe writes it."""
-    value = field.default
+    value = default_of(field)
     if value is attrs.NOTHING:
         return "required"
     if value is None:

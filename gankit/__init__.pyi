@@ -65,8 +65,10 @@ from gankit.plugin.components import AbstractGenerator as AbstractGenerator
 from gankit.plugin.components import AbstractLoss as AbstractLoss
 from gankit.plugin.components import AbstractMetric as AbstractMetric
 from gankit.plugin.components import AbstractNetwork as AbstractNetwork
+from gankit.plugin.components import AbstractOptimizer as AbstractOptimizer
 from gankit.plugin.components import AbstractPairedLoss as AbstractPairedLoss
 from gankit.plugin.components import AbstractPhase as AbstractPhase
+from gankit.plugin.components import AbstractSchedule as AbstractSchedule
 from gankit.plugin.components import AbstractTranslator as AbstractTranslator
 from gankit.plugin.components import AdversarialLoss as AdversarialLoss
 from gankit.plugin.components import Inputs as Inputs

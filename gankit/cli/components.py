@@ -13,6 +13,7 @@ from gankit._errors import InputError, PluginError, nearest
 from gankit.cli._group import plugins
 from gankit.files.toml_types import key_of
 from gankit.plugin.kinds import KIND_NAMES
+from gankit.plugin.options import default_of
 from gankit.plugin.registry import RegisteredComponent
 
 
@@ -84,6 +85,6 @@ def _option(field: Any) -> str:
     kind = field.type.__name__ if inspect.isclass(field.type) else str(field.type)
     for noise in ("typing.", "gankit.plugin.components.", "gankit.recipe.recipe."):
         kind = kind.replace(noise, "")
-    default = "required" if field.default is attrs.NOTHING else f"default {field.default!r}"
+    default = "required" if field.default is attrs.NOTHING else f"default {default_of(field)!r}"
     bounds = ", ".join(f"{name} {bound:g}" for name, bound in field.metadata.get("bounds", {}).items())
     return f"{field.metadata.get('help', '')}  [{', '.join(filter(None, (kind, bounds, default)))}]"

@@ -8,7 +8,7 @@ Every class is abstract or final. To change one method of a component, wrap the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -19,8 +19,9 @@ from gankit._shapes import Shapes
 from gankit.plugin.options import option
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
-    from torch.nn import Module
+    from torch.nn import Module, Parameter
 
     from gankit.cohort.cohort import Cohort
     from gankit.evaluation.evaluation import Candidate, Evaluation
@@ -216,6 +217,78 @@ class AbstractAdversarialLoss(AbstractLoss):
         """Return an object with the two functions of the loss."""
 
 
+# Optimizers -----------------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class AbstractSchedule(Component):
+    """How the rate of an optimizer changes over a training: the rate of a step is ``learning_rate * factor``."""
+
+    kind: ClassVar[str] = "schedule"
+
+    def check(self, steps: int) -> Iterator[Problem]:
+        """Yield a problem for each option that does not fit a training of so many steps; its place is the option."""
+        yield from ()
+
+    @abstractmethod
+    def factor(self, step: int, steps: int) -> float:
+        """What multiplies ``learning_rate`` in one training step: a finite number of at least 0.
+
+        It depends on its arguments alone, so that a run that was interrupted goes on with the same rates.
+
+        Args:
+            step: the training step, counted from 0.
+            steps: training steps of the recipe, ``training.steps``.
+        """
+
+
+@attrs.frozen(kw_only=True)
+class AbstractOptimizer(Component):
+    """The rule by which gradients move weights. Phases name it, for their players or for their critics.
+
+    Phases that name one optimizer share it: a weight that they move has one state, such as its moments. An update in a
+    phase moves the networks of that phase alone. Players and critics never share a state.
+
+    gankit sets the rate before each training step, and clips gradients: where the norm of all gradients of an update
+    together, ``|g|``, the mean over processes, is larger than ``clip_norm``, it multiplies them by ``clip_norm / |g|``
+    (Pascanu et al. 2013, arXiv:1211.5063, Algorithm 1).
+    """
+
+    kind: ClassVar[str] = "optimizer"
+
+    learning_rate: float = option(2e-4, gt=0, help="step size, before the schedule")
+    schedule: AbstractSchedule | None = option(
+        None, help="how the step size changes over the training, a table with 'use'; default: it does not"
+    )
+    clip_norm: float | None = option(
+        None, gt=0, help="largest norm of all gradients of an update together; default: any"
+    )
+
+    def check(self) -> Iterator[Problem]:
+        """Yield a problem for each option that does not fit the others; its place is the option."""
+        yield from ()
+
+    @abstractmethod
+    def build(
+        self, parameters: Sequence[Parameter], learning_rate: float | Tensor, capturable: bool
+    ) -> torch.optim.Optimizer:
+        """Return the optimizer of these parameters, with ``learning_rate`` as the rate ``lr`` of all its groups.
+
+        Its ``step()`` uses nothing but weights, gradients, ``lr`` and the state of the parameters, and leaves alone a
+        parameter without gradient. The state of a parameter, ``optimizer.state[parameter]``, is a dictionary of
+        tensors with names that do not change, and a checkpoint holds all of them. Either ``build`` fills it, or the
+        first step makes it: then gankit runs a step with zero gradients at rate 0 before training, and every tensor
+        of the state begins at 0.
+
+        Args:
+            parameters: the weights, on their device. The same optimizer may be built twice, for players and critics.
+            learning_rate: the rate of the first step; where ``capturable``, a tensor () on the device of the weights.
+            capturable: whether ``step()`` may be recorded as a CUDA graph and replayed, each time with another rate in
+                the tensor. Then it must read nothing back from the device, and keep its state there. Optimizers of
+                torch take ``capturable`` or ``fused`` for this.
+        """
+
+
 # Phases ---------------------------------------------------------------------------------------------------
 
 
@@ -269,10 +342,28 @@ class AbstractPhase(Component):
     start: int = option(0, ge=0, help="first training step on which the phase runs")
     stop: int | None = option(None, ge=1, help="training step before which the phase ends; default: never")
     critic_steps: int = option(1, ge=1, help="updates of the critics for each update of the players")
-    learning_rate: float = option(2e-4, gt=0, help="Adam step size of the players")
-    betas: tuple[float, float] = option((0.5, 0.99), ge=0, lt=1, help="Adam decay rates of the players")
-    critic_learning_rate: float = option(2e-4, gt=0, help="Adam step size of the critics")
-    critic_betas: tuple[float, float] = option((0.5, 0.99), ge=0, lt=1, help="Adam decay rates of the critics")
+    optimizer: str | None = option(
+        None, help="name in 'optimizers' of the optimizer of the players; default: an Adam of the phase's own"
+    )
+    critic_optimizer: str | None = option(
+        None, help="name in 'optimizers' of the optimizer of the critics; default: an Adam of the phase's own"
+    )
+    learning_rate: float | None = option(
+        2e-4, gt=0, unless="optimizer", help="Adam step size of the players; not beside 'optimizer'"
+    )
+    betas: tuple[float, float] | None = option(
+        (0.5, 0.99), ge=0, lt=1, unless="optimizer", help="Adam decay rates of the players; not beside 'optimizer'"
+    )
+    critic_learning_rate: float | None = option(
+        2e-4, gt=0, unless="critic_optimizer", help="Adam step size of the critics; not beside 'critic_optimizer'"
+    )
+    critic_betas: tuple[float, float] | None = option(
+        (0.5, 0.99),
+        ge=0,
+        lt=1,
+        unless="critic_optimizer",
+        help="Adam decay rates of the critics; not beside 'critic_optimizer'",
+    )
 
     def due(self, step: int) -> bool:
         """Whether the phase runs on this training step, counted from 0."""
@@ -402,6 +493,8 @@ KINDS: dict[str, type[Component]] = {
         AbstractDiscriminator,
         AbstractLoss,
         AbstractPhase,
+        AbstractOptimizer,
+        AbstractSchedule,
         AbstractCohortSource,
         AbstractMetric,
     )

@@ -1,7 +1,7 @@
 """``option``: one field of a component, which is one key of a recipe."""
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -40,6 +40,7 @@ def option(
     ge: float | None = None,
     lt: float | None = None,
     le: float | None = None,
+    unless: str | None = None,
 ) -> Any:
     """Declare one recipe key of a component.
 
@@ -49,13 +50,32 @@ def option(
         help: one sentence with the unit, shown by ``gankit components NAME`` and in the JSON Schema.
         gt, ge, lt, le: bounds (>, >=, <, <=) of a number, or of each number of a tuple. A recipe that breaks one has a
             problem at this key.
+        unless: another option of the component, which takes the place of this one. Where a recipe gives the other, this
+            one is None, and a recipe that gives both has a problem at this key.
 
     Returns: an attrs field, to be written as ``name: type = option(...)`` in a class ``@attrs.frozen(kw_only=True)``.
     """
     given = {"gt": gt, "ge": ge, "lt": lt, "le": le}
     bounds = tuple((name, bound) for name, bound in given.items() if bound is not None)
-    return attrs.field(
-        default=default,
-        validator=Bounds(bounds) if bounds else None,
-        metadata={"help": help, "bounds": dict(bounds)},
-    )
+    metadata: dict[str, Any] = {"help": help, "bounds": dict(bounds)}
+    if unless is not None:
+        metadata |= {"unless": unless, "default": default}
+        default = attrs.Factory(lambda spec: None if _given(spec, unless) else metadata["default"], takes_self=True)
+    return attrs.field(default=default, validator=Bounds(bounds) if bounds else None, metadata=metadata)
+
+
+def default_of(field: Any) -> Any:
+    """The default of an option as people read it: that of an option with ``unless`` where the other is not given."""
+    return field.metadata.get("default", field.default)
+
+
+def given_beside(spec: Any) -> Iterator[tuple[str, str]]:
+    """Each option that a component has beside the one that takes its place, with the name of that one."""
+    for field in attrs.fields(type(spec)):
+        other = field.metadata.get("unless")
+        if other is not None and getattr(spec, field.name) is not None and _given(spec, other):
+            yield field.name, other
+
+
+def _given(spec: Any, option: str) -> bool:
+    return getattr(spec, option) is not None

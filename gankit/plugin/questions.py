@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gankit._errors import GankitError, Problem
 from gankit.plugin.components import Component, NetworkUse
 from gankit.plugin.contract import blaming, broken, in_short, require_call
+from gankit.plugin.options import given_beside
 
 
 def ask(
@@ -43,13 +45,21 @@ def ask(
 
 
 def problems_of(where: str, spec: Component, arguments: Mapping[str, object]) -> list[Problem]:
-    """The problems that a component's ``check`` yields, with the component's path before their places.
+    """The problems that a component's ``check`` yields, and options that are given beside what takes their place.
+
+    The component's path stands before their places.
 
     Raises PluginError, as ``ask`` does.
     """
     answer = ask(where, spec, "check", arguments)
     with blaming(where, spec):
         problems = list(answer)
+    problems += [
+        Problem(
+            key, f"is not used beside {other} = {getattr(spec, other)!r}, which takes its place; remove one of the two"
+        )
+        for key, other in given_beside(spec)
+    ]
     for problem in problems:
         if not isinstance(problem, Problem):
             raise broken(where, spec, f"must give each problem as a gankit.Problem from check, got {in_short(problem)}")
@@ -94,6 +104,11 @@ def _is_use(value: Any) -> bool:
     return ends and _is_text(value.network)
 
 
+def _is_factor(answer: Any) -> bool:
+    number = isinstance(answer, int | float) and not isinstance(answer, bool)
+    return number and math.isfinite(answer) and answer >= 0
+
+
 _ANSWERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "players": ("a tuple of names of networks", _are_names),
     "places": ("a mapping of place to shape, a tuple of whole numbers above 0,", _are_shapes),
@@ -107,5 +122,6 @@ _ANSWERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "reads_apart": ("True or False", _is_truth),
     "gives_features": ("True or False", _is_truth),
     "penalises_gradient": ("True or False", _is_truth),
+    "factor": ("a finite number of at least 0", _is_factor),
 }
 """Question to what its answer must be, in words and as a test."""

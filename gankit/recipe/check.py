@@ -24,6 +24,7 @@ from gankit.recipe.recipe import (
     UnknownPlaceError,
     coupled,
     critics,
+    optimizers_of,
     real_places,
 )
 
@@ -48,7 +49,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         return problems
 
     # 3. Phases and their terms, and then which optimizer updates which network.
-    problems += _check_phases(recipe)
+    problems += [*_check_phases(recipe), *_check_optimizers(recipe)]
     return problems or [*_check_updates(recipe)]
 
 
@@ -76,7 +77,7 @@ def _unknown(what: str, name: str, known: Mapping[str, object] | tuple[str, ...]
 def _check_names(recipe: Recipe) -> Iterator[Problem]:
     """Names can be parts of key paths and of file names, and none of them is a reserved place."""
     named = {"name": recipe.name}  # the run directory gets this name
-    for section in ("pools", "modalities", "networks", "synthesizer"):
+    for section in ("pools", "modalities", "networks", "synthesizer", "optimizers"):
         named |= {f"{section}.{name}": name for name in getattr(recipe, section)}
     for phase in recipe.phases:
         named[f"phases.{phase.name}"] = phase.name
@@ -178,6 +179,9 @@ def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) ->
         yield from _check_places(term.on, known, f"{here}.on")
         if isinstance(term, AbstractAdversarialLoss):
             yield from _check_adversarial(recipe, term, real_places(phase, recipe, term.on), here)
+    for key, optimizer in {"optimizer": phase.optimizer, "critic_optimizer": phase.critic_optimizer}.items():
+        if optimizer is not None and optimizer not in recipe.optimizers:
+            yield Problem(f"{where}.{key}", _unknown("optimizer", optimizer, recipe.optimizers))
 
 
 def _check_own_places(recipe: Recipe, own: Shapes, counterparts: Mapping[str, str], where: str) -> Iterator[Problem]:
@@ -326,6 +330,10 @@ def _check_phases(recipe: Recipe) -> Iterator[Problem]:
             yield Problem(f"{where}.stop", f"must be > start, {phase.start}, got {phase.stop}")
         if not phase.terms:
             yield Problem(f"{where}.terms", "a phase needs at least one term")
+        if phase.critic_optimizer is not None and not critics(phase):
+            yield Problem(
+                f"{where}.critic_optimizer", "the phase has no critics, since no term is adversarial; remove it"
+            )
         yield from problems_of(where, phase, {"recipe": recipe})
         yield from _check_terms(recipe, phase, where)
 
@@ -391,27 +399,43 @@ def _check_counterparts(
             )
 
 
+def _check_optimizers(recipe: Recipe) -> Iterator[Problem]:
+    """Each optimizer that phases may name, and its schedule, by themselves; and whether a phase names it."""
+    named = {name for phase in recipe.phases for name in optimizers_of(phase).values()}
+    for name, optimizer in recipe.optimizers.items():
+        where, steps = f"optimizers.{name}", recipe.training.steps
+        if name not in named:
+            yield Problem(where, "no phase names it; name it as optimizer or critic_optimizer of a phase, or remove it")
+        yield from problems_of(where, optimizer, {})
+        if optimizer.schedule is not None:
+            problems = problems_of(f"{where}.schedule", optimizer.schedule, {"steps": steps})
+            yield from problems
+            for step in () if problems else (0, steps - 1):
+                ask(f"{where}.schedule", optimizer.schedule, "factor", {"step": step, "steps": steps})
+
+
 def _check_updates(recipe: Recipe) -> Iterator[Problem]:
     """Every network is updated by exactly one kind of optimizer.
 
-    Either it is a player of one phase or more, or it is a critic of exactly one phase.
+    Either it is a player of one phase or more, or it is a critic of one phase, or of more that share an optimizer.
     """
     # Which phase first updates each network as a player, and which as a critic?
     player_of: dict[str, str] = {}
-    critic_of: dict[str, str] = {}
+    critic_of: dict[str, AbstractPhase] = {}
     for phase in recipe.phases:
         for name in ask(f"phases.{phase.name}", phase, "players", {"recipe": recipe}):
             if name not in recipe.networks:
                 yield Problem(f"phases.{phase.name}", f"would train {_unknown('network', name, recipe.networks)}")
             player_of.setdefault(name, phase.name)
         for name in critics(phase):
-            if name in critic_of:
+            first = critic_of.setdefault(name, phase)
+            shared = phase.critic_optimizer is not None and phase.critic_optimizer == first.critic_optimizer
+            if first is not phase and not shared:
                 yield Problem(
                     f"networks.{name}",
-                    f"two optimizers would update it, as critic of phase {critic_of[name]!r} and of phase"
-                    f" {phase.name!r}; give each phase its own critic",
+                    f"two optimizers would update it, as critic of phase {first.name!r} and of phase {phase.name!r};"
+                    " give each phase its own critic, or both the same critic_optimizer",
                 )
-            critic_of.setdefault(name, phase.name)
 
     # Is any network both, or neither?
     for name in recipe.networks:
@@ -419,7 +443,7 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
             yield Problem(
                 f"networks.{name}",
                 f"two optimizers would update it, as player of phase {player_of[name]!r} and as critic of phase"
-                f" {critic_of[name]!r}; use two networks",
+                f" {critic_of[name].name!r}; use two networks",
             )
         if name not in player_of and name not in critic_of:
             yield Problem(f"networks.{name}", "no phase updates it; name it in a phase or remove it")

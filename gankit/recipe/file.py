@@ -16,7 +16,7 @@ import attrs
 
 from gankit._errors import InputError, Problem, RecipeError, nearest
 from gankit.files.toml_types import key_of
-from gankit.plugin.components import AbstractLoss, AbstractPhase, Component
+from gankit.plugin.components import AbstractLoss, AbstractOptimizer, AbstractPhase, AbstractSchedule, Component
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.plugin.registry import Registry
 from gankit.recipe.check import check_recipe, check_trackers
@@ -45,11 +45,12 @@ def load_recipe(
     A recipe may extend another, and ``overrides`` lie on top. Tables merge key by key, terms and phases by their names;
     everything else is replaced.
 
-    A term or a phase that gets another ``use`` keeps the keys that mean the same to both components, which are the
-    fields of the classes that both derive from. Every loss has ``on`` and ``weight``; adversarial losses also have
-    ``critic``, ``against`` and ``alongside``; phases have ``terms``, when they run, and their learning rates. The old
-    component's own options are dropped, even where the new component has an option of the same name. A network, a
-    cohort or a metric that gets another ``use`` keeps nothing.
+    A term, a phase, an optimizer or a schedule that gets another ``use`` keeps the keys that mean the same to both
+    components, which are the fields of the classes that both derive from. Every loss has ``on`` and ``weight``;
+    adversarial losses also have ``critic``, ``against`` and ``alongside``; phases have ``terms``, when they run, and
+    what moves their networks; optimizers have ``learning_rate``, ``schedule`` and ``clip_norm``. The old component's
+    own options are dropped, even where the new component has an option of the same name. A network, a cohort or a
+    metric that gets another ``use`` keeps nothing.
 
     Args:
         recipe: a TOML file or the name of a shipped recipe.
@@ -105,7 +106,13 @@ def _without(document: Document, problems: list[Problem], plugins: Plugins) -> R
 
 def _is_option(path: list[str]) -> bool:
     """Whether a path is that of an option: a key of a section, or of an item in a section of items."""
-    depth = {"networks": 3, "modalities": 3, "pools": 3, "phases": 5 if path[2:3] == ["terms"] else 3}
+    depth = {
+        "networks": 3,
+        "modalities": 3,
+        "pools": 3,
+        "optimizers": 4 if path[2:3] == ["schedule"] and path[3:] else 3,
+        "phases": 5 if path[2:3] == ["terms"] else 3,
+    }
     return len(path) == depth.get(path[0], 2) and path[-1] != "use"
 
 
@@ -278,14 +285,18 @@ def _way(place: Mapping[str, Any]) -> str | None:
 def _common_keys(old: Mapping[str, Any], new: Mapping[str, Any], place: str, registry: Registry) -> Iterable[str]:
     """Keys that mean the same to the components of two tables at a place.
 
-    For terms and phases these are the fields of the classes that both components derive from. For networks, cohorts and
-    metrics there are none.
+    For terms, phases, optimizers and schedules these are the fields of the classes that both components derive from.
+    For networks, cohorts and metrics there are none.
     """
     match place.split("."):
         case ["phases"]:
             base: type[Component] = AbstractPhase
         case ["phases", _, "terms"]:
             base = AbstractLoss
+        case ["optimizers"]:
+            base = AbstractOptimizer
+        case ["optimizers", _]:
+            base = AbstractSchedule
         case _:
             return ()
     try:

@@ -7,12 +7,14 @@ import attrs
 from gankit._shapes import Shapes, shape_text
 from gankit.files.toml_types import key_of
 from gankit.plugin.components import AbstractAdversarialLoss, AbstractLoss, AbstractPhase, Component
+from gankit.plugin.options import default_of
 from gankit.plugin.registry import Registry
-from gankit.recipe.recipe import Recipe, critics, network_uses
+from gankit.recipe.recipe import Recipe, critics, network_uses, optimizers_of
 
 
 def graph_text(recipe: Recipe, registry: Registry) -> str:
-    """The graph as text: one line for each edge in the order in which they run, then a block for each phase.
+    """The graph as text: one line for each edge in the order in which they run, then a block for each phase, and a line
+    for each optimizer that phases name.
 
     Options are shown where they differ from their default.
     """
@@ -22,7 +24,7 @@ def graph_text(recipe: Recipe, registry: Registry) -> str:
         lines.append(_run(recipe, registry, edge.network, recipe.shapes(edge.from_), recipe.shapes(made)))
     for phase in recipe.phases:
         lines += ["", f"phase {phase.name}{_schedule(phase)}: updates {', '.join(phase.players(recipe))}"]
-        if given := _options(phase, _SAID_OF_PHASE | set(phase.uses(recipe))):
+        if given := _options(phase, registry, _SAID_OF_PHASE | set(phase.uses(recipe))):
             lines.append(f"  {given}")
         for use in network_uses(phase, recipe):
             ends = (recipe.shapes_in(phase, places) for places in (use.from_, use.to))
@@ -31,6 +33,7 @@ def graph_text(recipe: Recipe, registry: Registry) -> str:
             count = "1 step" if phase.critic_steps == 1 else f"{phase.critic_steps} steps"
             lines.append(f"  critics, {count}: {', '.join(named)}")
         lines += [_term(registry, term) for term in phase.terms]
+    lines += ["", *(_optimizer(recipe, registry, name) for name in recipe.optimizers)] if recipe.optimizers else []
     return "\n".join(lines)
 
 
@@ -50,9 +53,18 @@ def _not_made(recipe: Recipe) -> dict[str, str]:
 
 def _run(recipe: Recipe, registry: Registry, name: str, source: Shapes, target: Shapes) -> str:
     """One line: what a network reads, the network, what it makes."""
-    network = recipe.networks[name]
-    component = f"{registry.name_of(type(network))} {_options(network, set())}".rstrip()
-    return f"  {_places(source)}  --  {name} [{component}]  ->  {_places(target)}"
+    return f"  {_places(source)}  --  {name} [{_component(recipe.networks[name], registry)}]  ->  {_places(target)}"
+
+
+def _optimizer(recipe: Recipe, registry: Registry, name: str) -> str:
+    """One line: an optimizer, and what it moves."""
+    roles = [
+        f"{role} of {phase.name}"
+        for phase in recipe.phases
+        for role, named in optimizers_of(phase).items()
+        if named == name
+    ]
+    return f"optimizer {name} [{_component(recipe.optimizers[name], registry)}]: {', '.join(roles)}"
 
 
 def _schedule(phase: AbstractPhase) -> str:
@@ -67,22 +79,32 @@ def _term(registry: Registry, term: AbstractLoss) -> str:
     if isinstance(term, AbstractAdversarialLoss):
         named = {"against": term.against, "alongside": term.alongside}
         pools = "".join(f" {key} {pool}" for key, pool in named.items() if pool)
-    given = _options(term, _SAID_OF_TERM)
+    given = _options(term, registry, _SAID_OF_TERM)
     return f"  {term.weight:g} x {registry.name_of(type(term))} on {' + '.join(term.on)}{pools}" + (
         f" ({given})" if given else ""
     )
 
 
-def _options(component: Component, said: set[str]) -> str:
+def _component(component: Component, registry: Registry) -> str:
+    """A component's name, and the options that differ from their defaults."""
+    return f"{registry.name_of(type(component))} {_options(component, registry, set())}".rstrip()
+
+
+def _options(component: Component, registry: Registry, said: set[str]) -> str:
     """``key value`` of the options that differ from their defaults, without those in ``said``."""
     given = []
     options = component.options()
     for field in attrs.fields(type(component)):
         value = options[field.name]
-        if key_of(field) not in said and value != field.default:
-            shown = list(value) if isinstance(value, tuple) else value
-            given.append(f"{key_of(field)} {shown}")
+        if key_of(field) not in said and value not in (None, default_of(field)):
+            given.append(f"{key_of(field)} {_shown(value, registry)}")
     return ", ".join(given)
+
+
+def _shown(value: object, registry: Registry) -> object:
+    if isinstance(value, Component):
+        return f"({_component(value, registry)})"
+    return list(value) if isinstance(value, tuple) else value
 
 
 def graph_mermaid(recipe: Recipe, registry: Registry) -> str:

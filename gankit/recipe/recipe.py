@@ -16,6 +16,7 @@ from gankit.plugin.components import (
     AbstractAdversarialLoss,
     AbstractCohortSource,
     AbstractNetwork,
+    AbstractOptimizer,
     AbstractPhase,
     NetworkUse,
 )
@@ -151,6 +152,7 @@ class Recipe:
     )
     augmentation: Augmentation = option(Augmentation(), help="changes drawn anew for each real slice")
     training: Training = option(help="how long, how much at a time, and what is kept")
+    optimizers: Mapping[str, AbstractOptimizer] = option({}, help="optimizers that phases name, by name; default: none")
     phases: tuple[AbstractPhase, ...] = option(help="what a training step does, in order")
 
     def labels(self) -> dict[str, GivenLabel]:
@@ -324,6 +326,11 @@ def real_places(phase: AbstractPhase, recipe: Recipe, places: tuple[str, ...]) -
     """For each of these places of a phase, the modality (or ``"latent"``) whose real slices a critic there sees."""
     counterparts = phase.counterparts(recipe)
     return tuple(counterparts.get(place, place) for place in places)
+
+
+def optimizers_of(phase: AbstractPhase) -> dict[str, str | None]:
+    """Role, ``"players"`` and ``"critics"``, to the name of the optimizer in the recipe; None for the phase's own."""
+    return {"players": phase.optimizer, "critics": phase.critic_optimizer}
 
 
 def critics(phase: AbstractPhase) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from gankit._errors import PluginError, PluginWarning
 from gankit.files.toml_types import key_of
 from gankit.plugin.components import KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
 from gankit.plugin.kinds import NETWORK_KINDS
+from gankit.plugin.options import default_of
 from gankit.plugin.registry import Registry
 from gankit.recipe.recipe import Recipe
 
@@ -111,8 +112,9 @@ def _bounded(schema: Schema, field: Any) -> Schema:
 
 def _described(field: Any) -> Schema:
     described: Schema = {"description": field.metadata.get("help", "")}
-    if isinstance(field.default, bool | int | float | str):
-        described["default"] = field.default
-    elif isinstance(field.default, tuple):
-        described["default"] = list(field.default)
+    default = default_of(field)
+    if isinstance(default, bool | int | float | str):
+        described["default"] = default
+    elif isinstance(default, tuple):
+        described["default"] = list(default)
     return described

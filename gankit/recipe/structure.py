@@ -140,15 +140,16 @@ def _with_nearest_beside(problem: Problem, document: Document) -> Problem:
 
 
 def to_document(recipe: Recipe, registry: Registry) -> Document:
-    """The completed recipe as plain tables: every default filled in, phases and terms by name."""
+    """The completed recipe as plain tables: every default filled in, phases and terms by name; no empty section."""
     return plain(recipe, registry)
 
 
 def plain(value: Any, registry: Registry) -> Any:
     """A recipe, or a part of one, as plain tables, lists and values."""
     if attrs.has(type(value)):
-        fields = {key_of(field): getattr(value, field.name) for field in attrs.fields(type(value))}
-        table = {key: plain(item, registry) for key, item in fields.items() if item is not None}
+        fields = [(field, getattr(value, field.name)) for field in attrs.fields(type(value))]
+        said = [(key_of(field), item) for field, item in fields if item is not None and not item == {} == field.default]
+        table = {key: plain(item, registry) for key, item in said}
         if isinstance(value, Component):
             table = {"use": registry.name_of(type(value)), **table}
             if isinstance(value, AbstractPhase | AbstractLoss):

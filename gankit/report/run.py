@@ -37,7 +37,7 @@ from gankit.report.page import (
     joined_sentence,
     missing,
 )
-from gankit.run.directory import RunDirectory
+from gankit.run.directory import RATE, RunDirectory
 from gankit.run.interpolate import Interpolation, interpolate
 from gankit.run.model import Model, load_model
 
@@ -222,10 +222,14 @@ def _losses(view: RunView) -> Section:
 
 def scalar_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Names ``phase.term`` of the scalars, in the order in which they first appear. A critic's follows its player's."""
-    names = [name for name in dict.fromkeys(key for row in rows for key in row) if name not in PACE]
+    names = [name for name in _keys(rows) if name not in PACE and not name.startswith(RATE)]
     players_first = sorted(names, key=lambda name: name.endswith(CRITIC))
     terms = dict.fromkeys(name.removesuffix(CRITIC) for name in players_first)
     return [name for term in terms for name in (term, term + CRITIC) if name in names]
+
+
+def _keys(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows for key in row))
 
 
 def _loss(view: RunView, name: str) -> Curve:
@@ -238,6 +242,11 @@ def _health(view: RunView) -> Section:
         return missing(title, "No health curves: metrics.jsonl has no row yet.")
     curves = [_estimate(view, name) for name in estimates(view.recipe) if any(name in row for row in view.rows)]
     pace = curve("steps per second, mean since start", *series(view.rows, "steps_per_s"))
+    rates = [
+        curve(f"learning rate, {name.removeprefix(RATE)}", *series(view.rows, name))
+        for name in _keys(view.rows)
+        if name.startswith(RATE)
+    ]
     logged = [value for row in view.rows for value in row.values() if isinstance(value, int | float)]
     bad = sum(not np.isfinite(value) for value in logged)
     finite = f"{bad} of {len(logged)} logged numbers are not finite." if bad else "Every logged number is finite."
@@ -246,7 +255,7 @@ def _health(view: RunView) -> Section:
         " estimate, less the penalty. It should rise at first, then fall slowly and stay above 0."
     )
     said = meaning if curves else "No distance: no critic that estimates one has been logged."
-    return Section(title, (Text(joined_sentence((said, finite))), Curves("", (*curves, pace))))
+    return Section(title, (Text(joined_sentence((said, finite))), Curves("", (*curves, *rates, pace))))
 
 
 def estimates(recipe: Recipe) -> list[str]:

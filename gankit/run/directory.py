@@ -30,6 +30,10 @@ MAY_CHANGE = {
 }
 """Keys that may differ when a run is resumed. They change what is kept or how it is computed, not the result."""
 
+RATE = "learning_rate/"
+"""Before the name of an optimizer: key of its rate in a row of ``metrics.jsonl``. All keys else with a dot are scalars
+of phases."""
+
 LAST_ROWS = 1 << 14
 """Bytes at the end of ``metrics.jsonl`` that have at least its last row."""
 

@@ -16,6 +16,7 @@ from gankit.testing._formats import check_export_format
 from gankit.testing._losses import check_adversarial_loss, check_paired_loss
 from gankit.testing._metrics import check_metric
 from gankit.testing._networks import check_network
+from gankit.testing._optimizers import check_optimizer, check_schedule
 from gankit.testing._phases import check_phase
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "check_export_format",
     "check_metric",
     "check_network",
+    "check_optimizer",
     "check_paired_loss",
     "check_phase",
+    "check_schedule",
 ]

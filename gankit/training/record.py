@@ -10,7 +10,7 @@ from gankit._errors import RunError
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import pixel_sizes
 from gankit.cohort.sheet import real_pairs, write_sheet
-from gankit.run.directory import RunDirectory
+from gankit.run.directory import RATE, RunDirectory
 from gankit.run.given import labels_seen
 from gankit.run.model import Model, save_model
 from gankit.training.observers import Observers
@@ -41,10 +41,12 @@ class RunRecord:
         self._began, self._first, self._before_s = time.monotonic(), state.step, run.wall_s() or 0.0
 
     def row(self, numbers: Mapping[str, float]) -> None:
-        """Add a row of metrics: step, speed, time, and the newest number of each ``phase.term``."""
+        """Add a row of metrics: step, speed, time, the newest number of each ``phase.term``, and as
+        ``learning_rate/NAME`` the rate of the last step of each optimizer that has a schedule."""
         step, wall_s = self._state.step, time.monotonic() - self._began
         pace = {"steps_per_s": round((step - self._first) / wall_s, 3), "wall_s": round(self._before_s + wall_s, 2)}
-        row = {"step": step, **pace, **numbers}
+        rates = self._state.optimizers.rates(step - 1)
+        row = {"step": step, **pace, **numbers, **{f"{RATE}{name}": rate for name, rate in rates.items()}}
         self._run.append_metrics(row)
         self._observers.tell("row_logged", row=row)
 

@@ -1,4 +1,4 @@
-"""The state of training: networks, their averages, the moments of the optimizers, and the step."""
+"""The state of training: networks, their averages, the states of the optimizers, and the step."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TrainingState:
         return {
             **{f"network.{name}": value for name, value in self.networks.by_name.state_dict().items()},
             **{f"average.{name}": value for name, value in self.averages.by_name.state_dict().items()},
-            **{f"optimizer.{name}": value for name, value in self.optimizers.tensors().items()},
+            **self.optimizers.tensors(),
         }
 
     def not_finite(self) -> str | None:

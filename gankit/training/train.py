@@ -32,6 +32,7 @@ from gankit.training.batch import Batch
 from gankit.training.engine import CudaCapture, EagerEngine, Engine, GraphEngine, proven, wants_graph
 from gankit.training.memory import within_memory
 from gankit.training.observers import Observers, Run, require_trackers
+from gankit.training.optimizers import step_of_other_rate
 from gankit.training.phases import PhaseStep, Scalars
 from gankit.training.record import RunRecord
 from gankit.training.resident import ResidentCohort, resident_cohort
@@ -186,6 +187,7 @@ class Trainer:
         """Record the steps of the phases that are still to run, and replay them from now on, if ``proven`` allows."""
         ahead = range(self.state.step, self.recipe.training.steps)
         if due := [phase for phase in self.phases if any(map(phase.spec.due, ahead))]:
+            self.state.optimizers.set_rates(self.state.step)
             engine = GraphEngine(self.state, CudaCapture(self._device))
             self.engine = proven(engine, due, lambda phase, number: self._draw(phase, self.state.step + number), say)
 
@@ -195,6 +197,7 @@ class Trainer:
         Returns: phase to its scalars, which are means over the global batch.
         """
         state = self.state
+        state.optimizers.set_rates(state.step)
         scalars = {}
         for phase in self.phases:
             if phase.spec.due(state.step):
@@ -254,7 +257,7 @@ def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:
     Raises:
         CheckpointError: no checkpoint verifies although there are some, or there is a model without checkpoints.
             Training anew would replace them.
-        InputError: more steps are done than the recipe has.
+        InputError: more steps are done than the recipe has, or at other rates.
     """
     checkpoints = run.checkpoints()
     if (path := state.load_newest(checkpoints, progress.say)) is not None:
@@ -275,7 +278,27 @@ def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:
             f"{run.path}: {state.step} steps are done, more than training.steps = {state.recipe.training.steps};"
             " ask for more, or train in another place (`out`)"
         )
+    _refuse_other_rates(run, state)
     progress.begin(state.step)
+
+
+def _refuse_other_rates(run: RunDirectory, state: TrainingState) -> None:
+    """Make sure that every step done had the rates that it has in the recipe. Where a schedule follows
+    ``training.steps``, a longer training is another one from its first step.
+
+    Raises:
+        InputError: a step had another rate.
+    """
+    if state.step == 0 or not run.recipe.exists():
+        return
+    recipe, before = state.recipe, run.locked_recipe()["training"]["steps"]
+    if (other := step_of_other_rate(recipe, before, state.step)) is not None:
+        name, step = other
+        raise InputError(
+            f"{run.path}: its steps so far followed a schedule for training.steps = {before}; with"
+            f" {recipe.training.steps}, optimizers.{name} would have had another rate at step {step}. Keep {before}, or"
+            " train in another place (`out`)"
+        )
 
 
 def _provenance(plugins: Plugins, device: torch.device, cohort: Cohort) -> dict[str, Any]:

@@ -198,7 +198,7 @@ def test_a_critic_of_two_phases_is_refused(faults):
     text = ADC_ONLY + ADC_ONLY[ADC_ONLY.index("[[phases]]") :].replace("[[phases]]", '[[phases]]\nname = "again"')
     assert faults(text) == {
         "networks.critic": "two optimizers would update it, as critic of phase 'synthesize' and of phase 'again';"
-        " give each phase its own critic"
+        " give each phase its own critic, or both the same critic_optimizer"
     }
 
 
