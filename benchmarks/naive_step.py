@@ -59,7 +59,7 @@ class NaiveStep:
         )
         real = batch.sets[number].references[term.name]
         other = batch.sets[number].references[f"jsd-auxiliary-{m}"]
-        mixing = batch.sets[number].mixing[term.name].view(-1, 1, 1, 1)
+        mixing = batch.sets[number].draws[term.name]["mixing"].view(-1, 1, 1, 1)
         mix = (mixing * real + (1 - mixing) * fake).detach().requires_grad_()
         (slope,) = torch.autograd.grad(critic(mix).sum(), mix, create_graph=True)
         penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()

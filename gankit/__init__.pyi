@@ -52,10 +52,14 @@ from gankit.files.toml_types import structure_table as structure_table
 from gankit.networks.batch_norm import BatchNorm as BatchNorm
 from gankit.networks.layers import NEGATIVE_SLOPE as NEGATIVE_SLOPE
 from gankit.networks.layers import PixelNorm as PixelNorm
+from gankit.networks.layers import activations as activations
 from gankit.networks.layers import convolution as convolution
 from gankit.networks.layers import doubling as doubling
 from gankit.networks.layers import halving as halving
 from gankit.networks.layers import he_weights as he_weights
+from gankit.networks.scores import sample_scores as sample_scores
+from gankit.networks.scores import slopes as slopes
+from gankit.networks.scores import squared_slope as squared_slope
 from gankit.networks.synthesizer import Networks as Networks
 from gankit.plugin.components import AbstractAdversarialLoss as AbstractAdversarialLoss
 from gankit.plugin.components import AbstractCohortSource as AbstractCohortSource
@@ -71,6 +75,8 @@ from gankit.plugin.components import AbstractPhase as AbstractPhase
 from gankit.plugin.components import AbstractSchedule as AbstractSchedule
 from gankit.plugin.components import AbstractTranslator as AbstractTranslator
 from gankit.plugin.components import AdversarialLoss as AdversarialLoss
+from gankit.plugin.components import Critic as Critic
+from gankit.plugin.components import Draw as Draw
 from gankit.plugin.components import Inputs as Inputs
 from gankit.plugin.components import NetworkUse as NetworkUse
 from gankit.plugin.components import PairedLoss as PairedLoss

@@ -76,8 +76,6 @@ class Critic(AbstractDiscriminator):
         if FAULT == "critic map":
             return map_of
         score = nn.Sequential(map_of, nn.Flatten(), nn.Linear(64, 1))
-        if FAULT == "critic (B, 1, 1)":
-            return nn.Sequential(*score, nn.Unflatten(1, (1, 1)))
         return nn.Sequential(*score, nn.Flatten(0))
 
 
@@ -145,7 +143,7 @@ class Adversarial(AbstractAdversarialLoss):
     """Difference of means."""
 
     def build(self):
-        def critic(self, critic, reference, candidate, mixing_B):
+        def critic(self, critic, reference, candidate, draws):
             scores_B = critic(candidate) - critic(reference)
             if FAULT == "adversarial raises":
                 raise RuntimeError("no such luck")
@@ -154,7 +152,7 @@ class Adversarial(AbstractAdversarialLoss):
             value = value.double() if FAULT == "critic answer float64" else value
             return value.detach() if FAULT == "critic answer detached" else value
 
-        def player(self, critic, candidate):
+        def player(self, critic, reference, candidate, draws):
             scores_B = -critic(candidate.detach() if FAULT == "player answer detached" else candidate)
             return scores_B if FAULT == "player answer (B,)" else scores_B.mean()
 

@@ -62,10 +62,10 @@ class Hinge(AbstractAdversarialLoss):
 class HingeLoss:
     margin: float
 
-    def critic(self, critic, reference, candidate, mixing_B):
+    def critic(self, critic, reference, candidate, draws):
         return (self.margin - critic(reference)).relu().mean() + (self.margin + critic(candidate)).relu().mean()
 
-    def player(self, critic, candidate):
+    def player(self, critic, reference, candidate, draws):
         return -critic(candidate).mean()
 '''
 

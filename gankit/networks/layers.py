@@ -40,6 +40,19 @@ def he_weights(layer: _Layer, slope: float = NEGATIVE_SLOPE) -> _Layer:
     return layer
 
 
+def activations(layers: nn.Sequential, x: Tensor, kind: type[nn.Module] = nn.LeakyReLU) -> list[Tensor]:
+    """What the layers of one kind return when ``x`` runs through all of them, first layers first.
+
+    For networks that give features.
+    """
+    returned = []
+    for layer in layers:
+        x = layer(x)
+        if isinstance(layer, kind):
+            returned.append(x)
+    return returned
+
+
 def convolution(inputs: int, outputs: int, rank: int, stride: int = 1) -> Any:
     """A convolution that keeps or halves each side, with torch's weights.
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import attrs
 
 from gankit._errors import Problem
-from gankit._shapes import Shapes
+from gankit._shapes import Shape, Shapes
 from gankit.plugin.options import option
 
 if TYPE_CHECKING:
@@ -131,34 +131,64 @@ class AbstractDiscriminator(AbstractNetwork):
 
 # Losses ---------------------------------------------------------------------------------------------------
 
+RESERVED_DRAWS = ("slices", "latent", "mirror", "shift", "alongside", "player", "augment")
+"""Names that no draw of a loss may have, since they are streams of its term already."""
+
 PairedLoss = Callable[["Tensor", "Tensor"], "Tensor"]
 """A function of candidates (B, ...) and their references (B, ...) that returns one loss per sample (B,)."""
 
 
-class AdversarialLoss(Protocol):
-    """The two functions of an adversarial loss. Both return a scalar () to minimise, a mean over samples."""
+@attrs.frozen
+class Draw:
+    """Random numbers that a component needs, one tensor (B, *shape) for B samples. gankit draws them with the batch."""
 
-    def critic(
-        self, critic: Callable[[Tensor], Tensor], reference: Tensor, candidate: Tensor, mixing_B: Tensor
-    ) -> Tensor:
-        """What the critic minimises.
+    distribution: Literal["uniform", "normal"] = attrs.field(
+        default="uniform", validator=attrs.validators.in_(("uniform", "normal"))
+    )
+    """Uniform in [0, 1), or standard normal."""
+    shape: Shape | None = ()
+    """Shape without batch; None: the shape of a sample."""
 
-        Args:
-            critic: maps (B, ...) to scores (B,).
-            reference: samples of the pool ``against``, or of the prior on ``"latent"``, (B, ...).
-            candidate: samples of the player, (B, ...), without graph. Where the term has ``alongside``, real slices of
-                that pool follow them, and there are more candidates than references.
-            mixing_B: uniform draws in [0, 1), one for each reference, for losses that need randomness.
+
+class Critic(Protocol):
+    """The critic of a term, as its loss sees it."""
+
+    def __call__(self, x: Tensor, /) -> Tensor:
+        """Samples (B, ...) to unbounded scores: (B,), or (B, P) from a critic that scores each of P patches."""
+        ...
+
+    def features(self, x: Tensor, /) -> Sequence[Tensor]:
+        """Samples (B, ...) to features (B, ...), those of the first layers first.
+
+        A loss that calls it sets ``needs_features``.
         """
         ...
 
-    def player(self, critic: Callable[[Tensor], Tensor], candidate: Tensor) -> Tensor:
-        """What the player minimises.
 
-        Args:
-            critic: maps (B, ...) to scores (B,); its weights are frozen.
-            candidate: samples of the player, (B, ...), with graph.
+class AdversarialLoss(Protocol):
+    """The two functions of an adversarial loss. Both return a scalar () to minimise, a mean over samples.
+
+    A loss whose ``trains_critic`` or ``moves_players`` is False needs the other function only. A loss with a state is a
+    ``torch.nn.Module`` whose buffers hold it: checkpoints have them, and they must be the same in every process, as
+    ``gankit.mean_over_ranks`` of what a process sees is.
+
+    Arguments of both:
+        critic: maps samples (B, ...) to scores; its weights are frozen in the player's question.
+        reference: samples of the pool ``against``, or of the prior on ``"latent"``, (B, ...).
+        candidate: samples of the player, (B, ...).
+        draws: name to random numbers, for what ``draws`` of the component declares. Each question has its own.
+    """
+
+    def critic(self, critic: Critic, reference: Tensor, candidate: Tensor, draws: Mapping[str, Tensor]) -> Tensor:
+        """What the critic minimises.
+
+        ``candidate`` is without graph. Where the term has ``alongside``, real slices of that pool follow the samples of
+        the player, and there are more candidates than references.
         """
+        ...
+
+    def player(self, critic: Critic, reference: Tensor, candidate: Tensor, draws: Mapping[str, Tensor]) -> Tensor:
+        """What the player minimises. ``candidate`` is with graph."""
         ...
 
 
@@ -169,13 +199,18 @@ class AbstractLoss(Component):
     kind: ClassVar[str] = "loss"
 
     on: tuple[str, ...] = option(help="place of the graph: a modality, several modalities taken together, or 'latent'")
-    weight: float = option(1.0, ge=0, help="multiplies what the player minimises")
+    weight: float = option(
+        1.0, ge=0, help="multiplies what the player minimises, or what the critic minimises if the loss is its alone"
+    )
     name: str = option("", help="how a variant addresses this term; default: loss and place, as in 'l2-adc'")
 
 
 @attrs.frozen(kw_only=True)
 class AbstractPairedLoss(AbstractLoss):
-    """A loss that compares each candidate with its own reference, as in reconstruction."""
+    """A loss that compares each candidate with its own reference, as in reconstruction.
+
+    A loss with a state is a ``torch.nn.Module``; see ``AdversarialLoss``.
+    """
 
     @abstractmethod
     def build(self) -> PairedLoss:
@@ -189,7 +224,7 @@ class AbstractAdversarialLoss(AbstractLoss):
     The loss also says whether the players approach the references or are driven away from them (``approaches``).
     """
 
-    critic: str = option(help="the discriminator that this term trains")
+    critic: str = option(help="the discriminator that judges candidates here")
     against: str | None = option(
         None, help="pool of real slices that the critic compares with; on 'latent' it is the prior"
     )
@@ -206,6 +241,28 @@ class AbstractAdversarialLoss(AbstractLoss):
 
     accepts_alongside: ClassVar[bool] = False
     """Whether the critic's objective is defined for more candidates than references."""
+
+    trains_critic: ClassVar[bool] = True
+    """Whether the loss answers the critic's question. Without it, as in matching features, other terms must train the
+    critic."""
+
+    moves_players: ClassVar[bool] = True
+    """Whether the loss answers the player's question. Without it, it is a regulariser of the critic, and ``weight``
+    multiplies what the critic minimises."""
+
+    scores_are_logits: ClassVar[bool] = False
+    """Whether the critic tells real from synthetic by the sign of its scores, real ones being above zero."""
+
+    needs_features: ClassVar[bool] = False
+    """Whether the loss calls ``critic.features``."""
+
+    @property
+    def draws(self) -> Mapping[str, Draw]:
+        """The random numbers that the loss needs: name to what is drawn, one entry for each reference.
+
+        A name is a Python identifier, and none of ``RESERVED_DRAWS``.
+        """
+        return {}
 
     @property
     def penalises_gradient(self) -> bool:

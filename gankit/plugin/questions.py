@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gankit._errors import GankitError, Problem
-from gankit.plugin.components import Component, NetworkUse
+from gankit.plugin.components import RESERVED_DRAWS, Component, Draw, NetworkUse
 from gankit.plugin.contract import blaming, broken, in_short, require_call
 from gankit.plugin.options import given_beside
 
@@ -35,7 +35,7 @@ def ask(
     expected, fits = _ANSWERS[question]
     with blaming(where, spec, passing):
         answer = getattr(spec, question)
-    if fits is not _is_truth:
+    if fits not in _PROPERTIES:
         require_call(where, spec, question, answer, *arguments)
         with blaming(where, spec, passing):
             answer = answer(*arguments.values())
@@ -109,6 +109,16 @@ def _is_factor(answer: Any) -> bool:
     return number and math.isfinite(answer) and answer >= 0
 
 
+def _are_draws(answer: Any) -> bool:
+    return isinstance(answer, Mapping) and all(
+        _is_text(name) and name.isidentifier() and name not in RESERVED_DRAWS and isinstance(draw, Draw)
+        for name, draw in answer.items()
+    )
+
+
+_PROPERTIES = (_is_truth, _are_draws)
+"""Tests of the answers to questions that are properties; the others are methods."""
+
 _ANSWERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "players": ("a tuple of names of networks", _are_names),
     "places": ("a mapping of place to shape, a tuple of whole numbers above 0,", _are_shapes),
@@ -123,5 +133,6 @@ _ANSWERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "gives_features": ("True or False", _is_truth),
     "penalises_gradient": ("True or False", _is_truth),
     "factor": ("a finite number of at least 0", _is_factor),
+    "draws": (f"a mapping of name, none of {', '.join(RESERVED_DRAWS)}, to gankit.Draw", _are_draws),
 }
 """Question to what its answer must be, in words and as a test."""

@@ -24,6 +24,7 @@ from gankit.recipe.recipe import (
     UnknownPlaceError,
     coupled,
     critics,
+    judges,
     optimizers_of,
     real_places,
 )
@@ -258,6 +259,8 @@ def _check_adversarial(
         where: place of the term.
     """
     yield from _check_kind(recipe, term.critic, f"{where}.critic", "discriminator")
+    yield from _check_features(recipe, term, where)
+    ask(where, term, "draws")
     if set(real) == {LATENT}:
         if term.against is not None or term.alongside is not None:
             yield Problem(f"{where}.against", "on 'latent' the reference is the prior; remove the pool")
@@ -275,6 +278,17 @@ def _check_adversarial(
             f"{where}.critic",
             f"{term.critic!r} mixes the samples of a batch (BatchNorm), but this loss penalises its gradient sample"
             " by sample; choose a norm within each sample, or none",
+        )
+
+
+def _check_features(recipe: Recipe, term: AbstractAdversarialLoss, where: str) -> Iterator[Problem]:
+    spec = recipe.networks.get(term.critic)
+    if term.needs_features and spec is not None and not ask(f"networks.{term.critic}", spec, "gives_features"):
+        giving = [name for name, other in recipe.networks.items() if other.kind == spec.kind and other.gives_features]
+        yield Problem(
+            f"{where}.critic",
+            f"this loss compares features, and {term.critic!r} gives none; {spec.kind}s here that do:"
+            f" {', '.join(giving) or 'none'}",
         )
 
 
@@ -330,6 +344,8 @@ def _check_phases(recipe: Recipe) -> Iterator[Problem]:
             yield Problem(f"{where}.stop", f"must be > start, {phase.start}, got {phase.stop}")
         if not phase.terms:
             yield Problem(f"{where}.terms", "a phase needs at least one term")
+        elif all(isinstance(term, AbstractAdversarialLoss) and not term.moves_players for term in phase.terms):
+            yield Problem(f"{where}.terms", "all of its losses are the critics' alone; add one that moves its players")
         if phase.critic_optimizer is not None and not critics(phase):
             yield Problem(
                 f"{where}.critic_optimizer", "the phase has no critics, since no term is adversarial; remove it"
@@ -438,6 +454,7 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
                 )
 
     # Is any network both, or neither?
+    judging = {name: phase.name for phase in reversed(recipe.phases) for name in judges(phase)}
     for name in recipe.networks:
         if name in player_of and name in critic_of:
             yield Problem(
@@ -445,5 +462,11 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
                 f"two optimizers would update it, as player of phase {player_of[name]!r} and as critic of phase"
                 f" {critic_of[name].name!r}; use two networks",
             )
-        if name not in player_of and name not in critic_of:
+        if name in judging and name not in critic_of:
+            yield Problem(
+                f"networks.{name}",
+                f"no term trains it: the losses of phase {judging[name]!r} on this critic move the players alone; add a"
+                " term with an adversarial loss",
+            )
+        elif name not in player_of and name not in critic_of:
             yield Problem(f"networks.{name}", "no phase updates it; name it in a phase or remove it")

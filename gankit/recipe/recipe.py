@@ -265,7 +265,7 @@ class Recipe:
             term.against
             for phase in self.phases
             for term in phase.terms
-            if isinstance(term, AbstractAdversarialLoss) and term.approaches and term.against is not None
+            if isinstance(term, AbstractAdversarialLoss) and term.moves_players and term.approaches and term.against
         ]
         return tuple(dict.fromkeys((*drawn, *approached)))
 
@@ -335,5 +335,14 @@ def optimizers_of(phase: AbstractPhase) -> dict[str, str | None]:
 
 def critics(phase: AbstractPhase) -> tuple[str, ...]:
     """Names of the critics that a phase trains."""
-    named = (term.critic for term in phase.terms if isinstance(term, AbstractAdversarialLoss))
+    return judges(phase, trained=True)
+
+
+def judges(phase: AbstractPhase, trained: bool = False) -> tuple[str, ...]:
+    """Names of the discriminators that a phase's terms name; ``trained``: only those that one of its terms trains."""
+    named = (
+        term.critic
+        for term in phase.terms
+        if isinstance(term, AbstractAdversarialLoss) and (term.trains_critic or not trained)
+    )
     return tuple(dict.fromkeys(named))

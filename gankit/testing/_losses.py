@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gankit._errors import GankitError
 from gankit._shapes import Shape
-from gankit.plugin.components import (
-    AbstractAdversarialLoss,
-    AbstractPairedLoss,
-    AdversarialLoss,
-)
+from gankit.plugin.components import AbstractAdversarialLoss, AbstractPairedLoss, Critic, Draw
+from gankit.plugin.questions import ask
 from gankit.testing._promises import BATCH, check_imports, no_global_draws, normal, promise, require
+from gankit.training.losses import built_adversarial
 
 
 def check_paired_loss(spec: AbstractPairedLoss, shape: Shape = (1, 16, 16)) -> None:
@@ -47,12 +46,19 @@ def check_paired_loss(spec: AbstractPairedLoss, shape: Shape = (1, 16, 16)) -> N
 
 
 def check_adversarial_loss(spec: AbstractAdversarialLoss, shape: Shape = (1, 16, 16)) -> None:
-    """Check that both functions of an adversarial loss return finite scalars with the gradients that they need.
+    """Check that an adversarial loss returns finite scalars with the gradients that they need.
 
-    What the critic minimises has a gradient by the critic's weights. Only with ``penalises_gradient`` may it have the
-    derivative of the critic by its input. What the player minimises has a gradient by every candidate, through a critic
-    whose weights are frozen. Neither draws random numbers; those that it needs are ``mixing_B``. With
-    ``accepts_alongside``, there may be more candidates than references.
+    Both functions are called with references, candidates, and the draws that ``draws`` declares, once with a critic
+    that scores samples (B,) and once with one that scores patches (B, P).
+
+    - A question is answered where ``trains_critic`` or ``moves_players`` says so.
+    - What the critic minimises has a gradient by the critic's weights. Only with ``penalises_gradient`` may it have the
+      derivative of the critic by its input.
+    - What the player minimises has a gradient by every candidate, through a critic whose weights are frozen.
+    - Neither draws random numbers, nor changes its arguments. From the same state both return the same again.
+    - Only with ``needs_features`` are the critic's features asked for.
+    - With ``accepts_alongside``, there may be more candidates than references.
+    - A loss with a state is a module without parameters, whose ``state_dict`` holds all that it computes with.
 
     Args:
         spec: the component.
@@ -63,56 +69,117 @@ def check_adversarial_loss(spec: AbstractAdversarialLoss, shape: Shape = (1, 16,
     """
     check_imports(spec)
     who = type(spec).__name__
-    loss = spec.build()
+    try:
+        ask(who, spec, "draws")
+        ask(who, spec, "penalises_gradient")
+    except GankitError as error:
+        raise AssertionError(f"{who}: {error}") from error
+    require(spec.trains_critic or spec.moves_players, who, "answers neither question")
     for dtype in (torch.float32, torch.float64):
-        critic = _small_critic(shape).to(dtype)
-        reference, candidate = normal(BATCH, *shape).to(dtype), normal(2 * BATCH, *shape, seed=1).to(dtype)
-        mixing_B = torch.linspace(0.1, 0.9, BATCH, dtype=dtype)
-        with promise(who, f"answers for the critic in {dtype}"), no_global_draws(who):
-            _check_critic_answer(spec, loss, critic, reference, candidate[:BATCH], mixing_B)
-        if spec.accepts_alongside:
-            with promise(who, "takes more candidates than references, since accepts_alongside is True"):
-                _check_scalar(f"{who}.critic", loss.critic(critic, reference, candidate, mixing_B))
-        with promise(who, f"answers for the player in {dtype}"), no_global_draws(who):
-            _check_player_answer(who, loss, critic.requires_grad_(False), candidate[:BATCH])
+        for patches in (0, 3):
+            asked = _Asked(spec, shape, dtype, patches)
+            if spec.trains_critic:
+                with promise(who, f"answers for the critic in {dtype}{asked.scoring}"), no_global_draws(who):
+                    _check_critic_answer(asked)
+            if spec.trains_critic and spec.accepts_alongside:
+                with promise(who, "takes more candidates than references, since accepts_alongside is True"):
+                    _check_scalar(f"{who}.critic", asked.critic_answer(asked.critic, asked.candidates))
+            if spec.moves_players:
+                with promise(who, f"answers for the player in {dtype}{asked.scoring}"), no_global_draws(who):
+                    _check_player_answer(asked)
 
 
-def _check_critic_answer(
-    spec: AbstractAdversarialLoss,
-    loss: AdversarialLoss,
-    critic: nn.Module,
-    reference: Tensor,
-    candidate: Tensor,
-    mixing_B: Tensor,
-) -> None:
-    who, differentiated = type(spec).__name__, []
+class _Asked:
+    """A loss, and what its two questions are asked with."""
 
-    def watched(samples: Tensor) -> Tensor:
-        differentiated.append(samples.requires_grad)
-        return critic(samples)
+    def __init__(self, spec: AbstractAdversarialLoss, shape: Shape, dtype: torch.dtype, patches: int):
+        self.spec = spec
+        self.who = type(spec).__name__
+        self.scoring = f" with a critic of {patches} patches" if patches else ""
+        self.critic = _Critic(shape, patches).to(dtype)
+        self.reference = normal(BATCH, *shape).to(dtype)
+        self.candidates = normal(2 * BATCH, *shape, seed=1).to(dtype)
+        self.candidate = self.candidates[:BATCH]
+        self.draws = {
+            name: drawn(draw, BATCH, shape, seed).to(dtype) for seed, (name, draw) in enumerate(spec.draws.items())
+        }
+        try:
+            self.loss = built_adversarial(self.who, spec)
+        except GankitError as error:
+            raise AssertionError(str(error)) from error
+        if isinstance(self.loss, nn.Module):
+            self.loss.to(dtype)
+        self._begin = self._state()
+
+    def critic_answer(self, critic: Critic, candidate: Tensor) -> Tensor:
+        """What the critic minimises, from the state in which the loss is built."""
+        return self._answer(self.loss.critic, critic, candidate)
+
+    def player_answer(self, candidate: Tensor) -> Tensor:
+        """What the player minimises, from the state in which the loss is built."""
+        return self._answer(self.loss.player, self.critic, candidate)
+
+    def _answer(self, question: Callable[..., Tensor], critic: Critic, candidate: Tensor) -> Tensor:
+        if isinstance(self.loss, nn.Module):
+            self.loss.load_state_dict(self._begin)
+        given = [tensor.detach().clone() for tensor in (self.reference, candidate, *self.draws.values())]
+        answer = question(critic, self.reference, candidate, self.draws)
+        for before, after in zip(given, (self.reference, candidate, *self.draws.values()), strict=True):
+            require(torch.equal(before, after), self.who, "writes into its arguments")
+        return answer
+
+    def _state(self) -> dict[str, Tensor]:
+        held = self.loss.state_dict() if isinstance(self.loss, nn.Module) else {}
+        return {name: value.clone() for name, value in held.items()}
+
+
+def drawn(draw: Draw, count: int, sample: Shape, seed: int) -> Tensor:
+    """Numbers of a draw, (count, *shape), float32, from a generator of their own."""
+    shape = (count, *(sample if draw.shape is None else draw.shape))
+    return normal(*shape, seed=seed) if draw.distribution == "normal" else torch.special.ndtr(normal(*shape, seed=seed))
+
+
+def _check_critic_answer(asked: _Asked) -> None:
+    spec, who = asked.spec, f"{asked.who}.critic"
+    differentiated: list[bool] = []
+
+    class Watched:
+        def __call__(self, samples: Tensor) -> Tensor:
+            differentiated.append(samples.requires_grad)
+            return asked.critic(samples)
+
+        features = asked.critic.features
 
     # A scalar with a gradient by the critic's weights
-    value = loss.critic(watched, reference, candidate, mixing_B)
-    _check_scalar(f"{who}.critic", value)
-    gradients = torch.autograd.grad(value, list(critic.parameters()), allow_unused=True)
+    value = asked.critic_answer(Watched(), asked.candidate)
+    _check_scalar(who, value)
+    gradients = torch.autograd.grad(value, list(asked.critic.parameters()), allow_unused=True)
     reached = any(gradient is not None and bool(gradient.any()) for gradient in gradients)
-    require(reached, f"{who}.critic", "its gradient does not reach the critic's weights")
+    require(reached, who, "its gradient does not reach the critic's weights")
 
     # What it does with the critic, and whether it does the same again
     require(
         spec.penalises_gradient or not any(differentiated),
-        f"{who}.critic",
+        who,
         "differentiates the critic by its input, though penalises_gradient is False",
     )
-    again = loss.critic(critic, reference, candidate, mixing_B)
-    require(torch.equal(value, again), f"{who}.critic", "differs when computed again")
+    _check_features(asked)
+    require(torch.equal(value, asked.critic_answer(asked.critic, asked.candidate)), who, "differs when computed again")
 
 
-def _check_player_answer(who: str, loss: AdversarialLoss, critic: nn.Module, candidate: Tensor) -> None:
-    _check_scalar(f"{who}.player", loss.player(critic, candidate))
-    _check_reaches(f"{who}.player", "the candidate", candidate, lambda each: loss.player(critic, each))
-    again = [loss.player(critic, candidate) for _ in range(2)]
-    require(torch.equal(*again), f"{who}.player", "differs when computed again")
+def _check_player_answer(asked: _Asked) -> None:
+    who = f"{asked.who}.player"
+    asked.critic.requires_grad_(False)
+    value = asked.player_answer(asked.candidate)
+    _check_scalar(who, value)
+    _check_reaches(who, "the candidate", asked.candidate, asked.player_answer)
+    _check_features(asked)
+    require(torch.equal(value, asked.player_answer(asked.candidate)), who, "differs when computed again")
+
+
+def _check_features(asked: _Asked) -> None:
+    fair = asked.spec.needs_features or not asked.critic.gave_features
+    require(fair, asked.who, "asks the critic for features, though needs_features is False")
 
 
 def _check_scalar(who: str, value: Tensor) -> None:
@@ -128,9 +195,22 @@ def _check_reaches(who: str, name: str, x: Tensor, value: Callable[[Tensor], Ten
     require(bool(gradient.flatten(1).any(dim=1).all()), who, f"its gradient does not reach every sample of {name}")
 
 
-def _small_critic(shape: Shape) -> nn.Module:
-    inputs = int(np.prod(shape))
-    critic = nn.Sequential(nn.Flatten(), nn.Linear(inputs, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
-    for parameter in critic.parameters():
-        parameter.data = normal(*parameter.shape, seed=3) / inputs**0.5
-    return critic
+class _Critic(nn.Module):
+    """Samples to scores (B,), or to (B, patches)."""
+
+    def __init__(self, shape: Shape, patches: int):
+        super().__init__()
+        inputs = int(np.prod(shape))
+        self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(inputs, 8), nn.Tanh())
+        self.score = nn.Linear(8, patches or 1)
+        self.patches, self.gave_features = patches, False
+        for parameter in self.parameters():
+            parameter.data = normal(*parameter.shape, seed=3) / inputs**0.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores = self.score(self.hidden(x))
+        return scores if self.patches else scores.squeeze(1)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        self.gave_features = True
+        return [self.hidden(x)]

@@ -20,7 +20,7 @@ from gankit.networks.synthesizer import Networks
 from gankit.plugin.components import AbstractPhase, Inputs
 from gankit.processes.ranks import ALONE, Ranks
 from gankit.recipe.check import check_recipe
-from gankit.recipe.recipe import Recipe, critics, network_uses
+from gankit.recipe.recipe import Recipe, judges, network_uses
 from gankit.testing._promises import check_imports, no_global_draws, promise, require
 from gankit.training.batch import BatchSource
 from gankit.training.phases import PhaseStep
@@ -59,9 +59,10 @@ def check_phase(spec: AbstractPhase, recipe: Recipe) -> None:
     require(not problems, who, f"does not fit the recipe: {'; '.join(problems)}")
     require(recipe.training.batch % 2 == 0, who, "needs a recipe with an even training.batch, to be shared by two")
     cohort = resident_cohort(recipe, _noise(recipe), CPU)
-    state = TrainingState(recipe, CPU)
     try:
-        try_phases([PhaseStep(spec, recipe)], state, cohort, Draws(0))
+        step = PhaseStep(spec, recipe)
+        state = TrainingState(recipe, CPU, losses=step.losses)
+        try_phases([step], state, cohort, Draws(0))
     except GankitError as error:
         raise AssertionError(f"{who}: {error}") from error
 
@@ -75,7 +76,7 @@ def _alone(spec: AbstractPhase, recipe: Recipe) -> Recipe:
     """The recipe with this phase as its only one, which runs at every step, and with the networks that it needs."""
     terms = tuple(attrs.evolve(term, name=term.name or f"term-{number}") for number, term in enumerate(spec.terms))
     spec = attrs.evolve(spec, name=spec.name or "phase", start=0, stop=None, every=1, terms=terms)
-    run = {*recipe.synthesizer_networks(), *(use.network for use in network_uses(spec, recipe)), *critics(spec)}
+    run = {*recipe.synthesizer_networks(), *(use.network for use in network_uses(spec, recipe)), *judges(spec)}
     for player in spec.players(recipe):
         require(player in run, type(spec).__name__, f"trains {player!r}, which is neither in the graph nor in its uses")
     networks = {name: network for name, network in recipe.networks.items() if name in run}
@@ -248,9 +249,9 @@ def _check_step(spec: AbstractPhase, recipe: Recipe, cohort: ResidentCohort) -> 
     """Check that a step moves players and critics and nothing else, and ends the same when it is run again."""
     who, recipe = type(spec).__name__, attrs.evolve(recipe, phases=(spec,))
     before, *ends = (TrainingState(recipe, CPU) for _ in range(3))
-    step = PhaseStep(spec, recipe)
     with promise(who, f"works with critic_steps = {spec.critic_steps}"), no_global_draws(who):
         for state in ends:
+            step = PhaseStep(spec, recipe)  # anew, since its losses may have a state
             step(state.networks, state.optimizers, step.batch(cohort, Draws(0)))
     old, new, again = (dict(state.networks.by_name.named_parameters()) for state in (before, *ends))
     require(all(torch.equal(new[name], again[name]) for name in new), who, "steps elsewhere from the same state")

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from gankit._draws import Draws
 from gankit._errors import nearest
-from gankit.plugin.components import Inputs
+from gankit._shapes import Shape
+from gankit.plugin.components import Draw, Inputs
 from gankit.processes.ranks import Ranks
 from gankit.recipe.recipe import Recipe
 from gankit.training.resident import ResidentCohort
@@ -26,8 +27,8 @@ class DrawnSet:
     """Adversarial term to samples of its pool or of the prior, (B, ...)."""
     alongside: Mapping[str, Tensor]
     """Adversarial term to real slices that its critic sees as candidates, (B, ...), for terms with ``alongside``."""
-    mixing: Mapping[str, Tensor]
-    """Adversarial term to uniform draws in [0, 1), (B,)."""
+    draws: Mapping[str, Mapping[str, Tensor]]
+    """Adversarial term to what its loss declares, for the critic's question: name to (B, ...)."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -36,6 +37,8 @@ class Batch:
 
     sets: tuple[DrawnSet, ...]
     """One for each update of the critics, in order. The players' update takes the last one too."""
+    draws: Mapping[str, Mapping[str, Tensor]]
+    """Adversarial term to what its loss declares, for the player's question: name to (B, ...)."""
     weights: Mapping[str, Tensor]
     """Paired term to (B,) weights. The mean over processes and samples of weight times loss is the mean loss of the
     slices that have every modality of the term."""
@@ -85,9 +88,9 @@ def _holding(part: Any, tensors: Mapping[str, Tensor], path: str) -> Any:
 class BatchSource:
     """The source of a phase's inputs.
 
-    Each kind of draw (``latents``, ``noise``, ``slices``, ``mixing``) has a stream of its own. Two calls of the same
-    method give the same numbers; a source of ``apart`` gives other ones. Every process draws the global batch of
-    ``count`` samples and keeps its share of them, which is B below.
+    Each kind of draw (``latents``, ``noise``, ``slices``, each name of ``draw``) has a stream of its own. Two calls of
+    the same method give the same numbers; a source of ``apart`` gives other ones. Every process draws the global batch
+    of ``count`` samples and keeps its share of them, which is B below.
     """
 
     def __init__(self, recipe: Recipe, cohort: ResidentCohort, draws: Draws, stream: str, ranks: Ranks):
@@ -113,16 +116,19 @@ class BatchSource:
 
     def noise(self) -> dict[str, Tensor]:
         """Draws of every random place of the graph but the latent, standard normal: place to (B, *shape)."""
-        return {
-            place: torch.from_numpy(
-                self._ranks.share(self._draws.normal(f"{self._stream}/noise/{place}", self.count, *shape))
-            ).to(self._like)
-            for place, shape in self.recipe.noise().items()
-        }
+        normal = Draw(distribution="normal", shape=None)
+        return {place: self.draw(f"noise/{place}", normal, shape) for place, shape in self.recipe.noise().items()}
 
-    def mixing(self) -> Tensor:
-        """Uniform draws in [0, 1), (B,)."""
-        drawn = self._draws.uniform(f"{self._stream}/mixing", self.count)
+    def draw(self, name: str, draw: Draw, sample: Shape = ()) -> Tensor:
+        """Random numbers of a name, (B, *shape).
+
+        Args:
+            name: tells several draws of one source apart.
+            draw: what is drawn.
+            sample: shape of a sample without batch, which a draw without a shape has.
+        """
+        shape = sample if draw.shape is None else draw.shape
+        drawn = getattr(self._draws, draw.distribution)(f"{self._stream}/{name}", self.count, *shape)
         return torch.from_numpy(self._ranks.share(drawn)).to(self._like)
 
     def slices(self, pool: str, needed: tuple[str, ...], wanted: tuple[str, ...] = ()) -> Inputs:

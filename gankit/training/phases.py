@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
+from torch.nn import Module, Parameter
 
 from gankit._draws import Draws
-from gankit._shapes import LATENT
-from gankit.networks.synthesizer import Networks, found, together
+from gankit._shapes import LATENT, joined
+from gankit.networks.synthesizer import Networks, together
 from gankit.plugin.components import (
     AbstractAdversarialLoss,
     AbstractLoss,
@@ -23,10 +22,11 @@ from gankit.plugin.components import (
     Inputs,
     PairedLoss,
 )
-from gankit.plugin.contract import blaming, broken, require_call
+from gankit.plugin.contract import blaming, require_call
 from gankit.processes.ranks import ALONE, Ranks
-from gankit.recipe.recipe import Recipe, critics, real_places
+from gankit.recipe.recipe import Recipe, critics, judges, real_places
 from gankit.training.batch import Batch, BatchSource, DrawnSet
+from gankit.training.losses import TermCritic, built_adversarial, built_paired
 from gankit.training.optimizers import Optimizers
 from gankit.training.resident import ResidentCohort
 
@@ -35,7 +35,8 @@ Scalars = dict[str, Tensor]
 
 
 class PhaseStep:
-    """One phase of a recipe, ready to run. It has no state: everything that changes is passed in."""
+    """One phase of a recipe, ready to run. It has no state but that of its losses (``losses``), which ``TrainingState``
+    keeps. Everything else that changes is passed in."""
 
     def __init__(self, spec: AbstractPhase, recipe: Recipe, ranks: Ranks = ALONE):
         self.spec = spec
@@ -47,15 +48,22 @@ class PhaseStep:
         require_call(self.where, spec, "candidates", spec.candidates, "networks", "inputs")
         self.players = spec.players(recipe)
         self.critics = critics(spec)
+        self.judges = judges(spec)
         self.sets = spec.critic_steps if self.critics else 1
         self.paired = [
-            (term, _built_paired(self.path(term), term)) for term in spec.terms if isinstance(term, AbstractPairedLoss)
+            (term, built_paired(self.path(term), term)) for term in spec.terms if isinstance(term, AbstractPairedLoss)
         ]
         self.adversarial = [
-            (term, _built_adversarial(self.path(term), term))
+            (term, built_adversarial(self.path(term), term))
             for term in spec.terms
             if isinstance(term, AbstractAdversarialLoss)
         ]
+        self.losses = {
+            f"{spec.name}.{term.name}": loss
+            for term, loss in (*self.paired, *self.adversarial)
+            if isinstance(loss, Module)
+        }
+        """``PHASE.TERM`` to the losses that have a state."""
         self._real_of = {term.name: real_places(spec, recipe, term.on) for term, _ in self.adversarial}
 
     # The batch ----------------------------------------------------------------------------------------------
@@ -65,7 +73,12 @@ class PhaseStep:
         source = partial(self.source, cohort, draws)
         sets = tuple(self._drawn_set(number, source) for number in range(self.sets))
         weights = {term.name: self._weight(sets[-1], term.on) for term, _ in self.paired}
-        return Batch(sets=sets, weights=weights)
+        for_players = {
+            term.name: self._draws(term, source(f"{self.sets - 1}/{term.name}/player"))
+            for term, _ in self.adversarial
+            if term.moves_players
+        }
+        return Batch(sets=sets, draws=for_players, weights=weights)
 
     def source(self, cohort: ResidentCohort, draws: Draws, stream: str) -> BatchSource:
         """The source of one draw of this phase."""
@@ -77,15 +90,21 @@ class PhaseStep:
             return self.spec.inputs(source)
 
     def _drawn_set(self, number: int, source: Callable[[str], BatchSource]) -> DrawnSet:
-        references, alongside, mixing = {}, {}, {}
+        references, alongside, drawn = {}, {}, {}
         inputs = self.inputs(source(f"{number}/inputs"))
         for term, _ in self.adversarial:
             stream, real = f"{number}/{term.name}", self._real_of[term.name]
-            mixing[term.name] = source(stream).mixing()
+            if term.trains_critic:
+                drawn[term.name] = self._draws(term, source(stream))
             references[term.name] = _reference(source(stream), term.against, real)
             if term.alongside is not None:
                 alongside[term.name] = _reference(source(f"{stream}/alongside"), term.alongside, real)
-        return DrawnSet(inputs=inputs, references=references, alongside=alongside, mixing=mixing)
+        return DrawnSet(inputs=inputs, references=references, alongside=alongside, draws=drawn)
+
+    def _draws(self, term: AbstractAdversarialLoss, source: BatchSource) -> Mapping[str, Tensor]:
+        """What the loss of a term declares, for one question."""
+        sample = joined(self.recipe.shapes_in(self.spec, term.on))
+        return {name: source.draw(name, draw, sample) for name, draw in term.draws.items()}
 
     def _weight(self, drawn: DrawnSet, on: tuple[str, ...]) -> Tensor:
         """This process's weights of the per-sample losses of a paired term on these places, (B,).
@@ -134,25 +153,29 @@ class PhaseStep:
         candidates: Mapping[str, Tensor],
     ) -> Scalars:
         with self.precision(batch.device):
-            objectives = {
-                f"{term.name}.critic": self.critic_objective(networks, term, loss, drawn, candidates)
-                for term, loss in self.adversarial
-            }
-        optimizers.update(self.spec.name, "critics", torch.stack(list(objectives.values())).sum())
-        return {name: objective.detach() for name, objective in objectives.items()}
+            asked = [(term, loss) for term, loss in self.adversarial if term.trains_critic]
+            values = [self.critic_objective(networks, term, loss, drawn, candidates) for term, loss in asked]
+            weighed = [
+                value if term.moves_players else term.weight * value
+                for (term, _), value in zip(asked, values, strict=True)
+            ]
+        optimizers.update(self.spec.name, "critics", torch.stack(weighed).sum())
+        return {f"{term.name}.critic": value.detach() for (term, _), value in zip(asked, values, strict=True)}
 
     def _update_players(
         self, networks: Networks, optimizers: Optimizers, batch: Batch, candidates: Mapping[str, Tensor]
     ) -> Scalars:
         values: Scalars = {}
-        with frozen(networks.parameters_of(self.critics).values()):
+        with frozen(networks.parameters_of(self.judges).values()):
             with self.precision(batch.device):
                 for term, paired in self.paired:
                     each_B = self.paired_losses(term, paired, batch.sets[-1].inputs, candidates)
                     values[term.name] = (each_B * batch.weights[term.name]).mean()
                 for judged, loss in self.adversarial:
-                    values[judged.name] = self.player_objective(networks, judged, loss, candidates)
-            total = torch.stack([term.weight * values[term.name] for term in self.spec.terms]).sum()
+                    if judged.moves_players:
+                        values[judged.name] = self.player_objective(networks, judged, loss, batch, candidates)
+            moving = [term for term in self.spec.terms if term.name in values]
+            total = torch.stack([term.weight * values[term.name] for term in moving]).sum()
             optimizers.update(self.spec.name, "players", total)
         return {name: value.detach() for name, value in values.items()}
 
@@ -175,27 +198,28 @@ class PhaseStep:
         drawn: DrawnSet,
         candidates: Mapping[str, Tensor],
     ) -> Tensor:
-        """What the critic of a term minimises, a scalar. ``candidates`` are without graph."""
+        """What the critic of a term minimises, a scalar, before the weight of a regulariser. ``candidates`` are without
+        graph."""
         candidate = together(candidates, term.on)
         if (alongside := drawn.alongside.get(term.name)) is not None:
             candidate = torch.cat([candidate, alongside])
-        critic = partial(networks.run, term.critic, places=term.on)
-        reference, mixing_B = drawn.references[term.name], drawn.mixing[term.name]
+        critic = TermCritic(networks, term.critic, term.on)
         with blaming(self.path(term), term):
-            return loss.critic(critic, reference, candidate, mixing_B)
+            return loss.critic(critic, drawn.references[term.name], candidate, drawn.draws[term.name])
 
     def player_objective(
         self,
         networks: Networks,
         term: AbstractAdversarialLoss,
         loss: AdversarialLoss,
+        batch: Batch,
         candidates: Mapping[str, Tensor],
     ) -> Tensor:
         """What the players minimise for a term, a scalar, before the term's weight. The critic must be frozen."""
-        critic = partial(networks.run, term.critic, places=term.on)
-        candidate = together(candidates, term.on)
+        critic = TermCritic(networks, term.critic, term.on)
+        reference, candidate = batch.sets[-1].references[term.name], together(candidates, term.on)
         with blaming(self.path(term), term):
-            return loss.player(critic, candidate)
+            return loss.player(critic, reference, candidate, batch.draws[term.name])
 
     def paired_losses(
         self, term: AbstractPairedLoss, loss: PairedLoss, inputs: Inputs, candidates: Mapping[str, Tensor]
@@ -208,34 +232,6 @@ class PhaseStep:
     def path(self, term: AbstractLoss) -> str:
         """Path of a term in the recipe."""
         return f"{self.where}.terms.{term.name}"
-
-
-def _built_paired(where: str, term: AbstractPairedLoss) -> PairedLoss:
-    loss = _built(where, term)
-    if not callable(loss):
-        raise broken(where, term, f"must build a function of candidate and reference, got {found(loss)}")
-    require_call(where, term, "the function that it builds", loss, "candidate", "reference")
-    return loss
-
-
-def _built_adversarial(where: str, term: AbstractAdversarialLoss) -> AdversarialLoss:
-    loss = _built(where, term)
-    arguments = {
-        "critic": ("critic", "reference", "candidate", "mixing_B"),
-        "player": ("critic", "candidate"),
-    }
-    for name, taken in arguments.items():
-        if not callable(method := getattr(loss, name, None)):
-            message = f"must build an object with the methods critic and player, got {found(loss)} without {name}"
-            raise broken(where, term, message)
-        require_call(where, term, name, method, *taken)
-    return loss
-
-
-def _built(where: str, term: AbstractPairedLoss | AbstractAdversarialLoss) -> Any:
-    require_call(where, term, "build", term.build)
-    with blaming(where, term):
-        return term.build()
 
 
 def _reference(source: BatchSource, pool: str | None, on: tuple[str, ...]) -> Tensor:

@@ -1,13 +1,14 @@
-"""The state of training: networks, their averages, the states of the optimizers, and the step."""
+"""The state of training: networks, their averages, the states of optimizers and losses, and the step."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
 from gankit._errors import CheckpointError, RunError
 from gankit.files.tensor_file import read_tensors, write_tensors
@@ -26,7 +27,15 @@ class TrainingState:
     order in which numbers are added.
     """
 
-    def __init__(self, recipe: Recipe, device: torch.device, dtype: torch.dtype = torch.float32, ranks: Ranks = ALONE):
+    def __init__(
+        self,
+        recipe: Recipe,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        ranks: Ranks = ALONE,
+        losses: Mapping[str, Module] = {},
+    ):
+        """``losses`` has the losses that have a state, by ``PHASE.TERM``. They are moved to the device."""
         self.recipe = recipe
         self.step = 0
         self.networks = build_networks(recipe).to(device, dtype)
@@ -34,6 +43,7 @@ class TrainingState:
             self.networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # 2-D convolutions are a few per cent faster so
         self.optimizers = Optimizers(recipe, self.networks, ranks)
         self.averages = average_of(self.networks)
+        self.losses = {name: loss.to(device, dtype) for name, loss in losses.items()}
 
     @torch.no_grad()
     def average(self) -> None:
@@ -58,6 +68,11 @@ class TrainingState:
             **{f"network.{name}": value for name, value in self.networks.by_name.state_dict().items()},
             **{f"average.{name}": value for name, value in self.averages.by_name.state_dict().items()},
             **self.optimizers.tensors(),
+            **{
+                f"loss.{term}.{name}": value
+                for term, loss in self.losses.items()
+                for name, value in loss.state_dict().items()
+            },
         }
 
     def not_finite(self) -> str | None:

@@ -179,7 +179,8 @@ class Trainer:
         self.cohort = cohort
         self.ranks = ranks
         self.phases = [PhaseStep(spec, recipe, ranks) for spec in recipe.phases]
-        self.state = TrainingState(recipe, device, dtype, ranks)
+        losses = {name: loss for phase in self.phases for name, loss in phase.losses.items()}
+        self.state = TrainingState(recipe, device, dtype, ranks, losses)
         self.engine: Engine = EagerEngine(self.state)
         self._device = device
 

@@ -141,12 +141,14 @@ class _Trial:
             # 2. What the critics would minimise.
             detached = {place: candidate.detach() for place, candidate in candidates.items()}
             for judged, loss in phase.adversarial:
+                if not judged.trains_critic:
+                    continue
                 with _found_in(phase.path(judged)), phase.precision(self.batch.device):
                     objective = phase.critic_objective(self.networks, judged, loss, drawn, detached)
                 self._require_objective(judged, "what the critic minimises", objective, self._weights([judged.critic]))
 
             # 3. What the players would minimise.
-            with frozen(self.networks.parameters_of(phase.critics).values()):
+            with frozen(self.networks.parameters_of(phase.judges).values()):
                 self._require_players([*self._paired_losses(candidates), *self._player_objectives(candidates)])
 
     def _paired_losses(self, candidates: Mapping[str, Tensor]) -> Iterator[Tensor]:
@@ -166,8 +168,10 @@ class _Trial:
     def _player_objectives(self, candidates: Mapping[str, Tensor]) -> Iterator[Tensor]:
         phase = self.phase
         for term, loss in phase.adversarial:
+            if not term.moves_players:
+                continue
             with _found_in(phase.path(term)), phase.precision(self.batch.device):
-                objective = phase.player_objective(self.networks, term, loss, candidates)
+                objective = phase.player_objective(self.networks, term, loss, self.batch, candidates)
             self._require_objective(term, "what the player minimises", objective, _at(candidates, term.on))
             yield objective
 

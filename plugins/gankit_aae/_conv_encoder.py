@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, BatchNorm, PixelNorm, halving, halvings, he_weights
+from gankit import NEGATIVE_SLOPE, BatchNorm, PixelNorm, activations, halving, halvings, he_weights
 
 
 class ConvEncoderNetwork(nn.Module):
@@ -45,6 +45,10 @@ class ConvEncoderNetwork(nn.Module):
 
     def forward(self, x_BCS: Tensor) -> Tensor:
         return self.norm(self.latent(self.layers(x_BCS).flatten(1)))
+
+    def features(self, x_BCS: Tensor) -> list[Tensor]:
+        """The maps after each layer."""
+        return activations(self.layers, x_BCS)
 
 
 def _latent_norm(norm: str, latent: int) -> nn.Module:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import attrs
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, avg_pool2d, avg_pool3d, softplus
+
+from gankit import Critic
 
 
 def mean_square(candidate: Tensor, reference: Tensor) -> Tensor:
@@ -45,14 +47,12 @@ class JensenShannonMinimised:
 
     saturating: bool
 
-    def critic(
-        self, critic: Callable[[Tensor], Tensor], reference: Tensor, candidate: Tensor, mixing_B: Tensor
-    ) -> Tensor:
+    def critic(self, critic: Critic, reference: Tensor, candidate: Tensor, draws: Mapping[str, Tensor]) -> Tensor:
         """Minus the value of Eq. 2; reference and candidate are scored in one call."""
         prior_B, encoding_B = critic(torch.cat([reference, candidate])).split([len(reference), len(candidate)])
         return softplus(-prior_B).mean() + softplus(encoding_B).mean()
 
-    def player(self, critic: Callable[[Tensor], Tensor], candidate: Tensor) -> Tensor:
+    def player(self, critic: Critic, reference: Tensor, candidate: Tensor, draws: Mapping[str, Tensor]) -> Tensor:
         """``E log(1 - D)``, or ``-E log D``."""
         logit_B = critic(candidate)
         return -softplus(logit_B).mean() if self.saturating else softplus(-logit_B).mean()

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, he_weights
+from gankit import NEGATIVE_SLOPE, activations, he_weights
 
 
 class MlpCriticNetwork(nn.Module):
@@ -22,3 +22,7 @@ class MlpCriticNetwork(nn.Module):
 
     def forward(self, z_BZ: Tensor) -> Tensor:
         return self.layers(z_BZ).squeeze(1)
+
+    def features(self, z_BZ: Tensor) -> list[Tensor]:
+        """The units of each hidden layer."""
+        return activations(self.layers, z_BZ)

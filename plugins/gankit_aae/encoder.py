@@ -36,6 +36,10 @@ class ConvEncoder(AbstractEncoder):
     def mixes_samples(self) -> bool:
         return self.latent_norm == "batch"
 
+    @property
+    def gives_features(self) -> bool:
+        return True
+
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
         shape, latent = joined(source), joined(target)
         if not 2 <= len(shape) <= 4:

@@ -23,6 +23,10 @@ class MlpCritic(AbstractDiscriminator):
     width: int = option(256, ge=1, help="units of each hidden layer")
     layers: int = option(2, ge=1, help="number of hidden layers")
 
+    @property
+    def gives_features(self) -> bool:
+        return True
+
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
         shape = joined(source)
         if len(shape) != 1:

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, Shapes, halving, he_weights
+from gankit import NEGATIVE_SLOPE, Shapes, activations, halving, he_weights
 
 
 class CoupledCriticNetwork(nn.Module):
@@ -30,6 +30,11 @@ class CoupledCriticNetwork(nn.Module):
     def forward(self, x_BCS: Tensor, place: str) -> Tensor:
         first = self.first[self.places.index(place)]
         return self.shared(first(x_BCS)).squeeze(1)
+
+    def features(self, x_BCS: Tensor, place: str) -> list[Tensor]:
+        """The maps after each layer."""
+        own = activations(self.first[self.places.index(place)], x_BCS)  # type: ignore[arg-type] # each is a Sequential
+        return [*own, *activations(self.shared, own[-1])]
 
 
 def _layers(size: list[int], widths: list[int]) -> tuple[list[nn.Module], list[int]]:

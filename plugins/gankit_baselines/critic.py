@@ -31,6 +31,10 @@ class CoupledCritic(AbstractDiscriminator):
     def couples_places(self) -> bool:
         return True
 
+    @property
+    def gives_features(self) -> bool:
+        return True
+
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
         sizes = {shape[1:] for shape in source.values()}
         if not all(2 <= len(shape) <= 4 for shape in source.values()):

@@ -25,6 +25,7 @@ class NonSaturating(AbstractAdversarialLoss):
     penalty: float = option(0.0, ge=0, help="γ of R1, on the critic's slope at real samples; 0 for the plain GAN")
 
     accepts_alongside: ClassVar[bool] = True
+    scores_are_logits: ClassVar[bool] = True
 
     @property
     def penalises_gradient(self) -> bool:

@@ -44,6 +44,13 @@ class UNetNetwork(nn.Module):
             features = up(torch.cat([self.enlarge(features), skips.pop()], dim=1))
         return torch.tanh(self.leave(features))
 
+    def features(self, x_BCS: Tensor) -> list[Tensor]:
+        """The maps at each size on the way down."""
+        maps = [self.enter(x_BCS)]
+        for down in self.down:
+            maps.append(down(maps[-1]))
+        return maps
+
 
 def _halving(rank: int, inputs: int, outputs: int) -> nn.Module:
     """Halve the sides; no grid comes from here (see ``convolution``)."""

@@ -25,6 +25,10 @@ class UNet(AbstractTranslator):
     width: int = option(32, ge=1, help="channels at full size; twice at half size, 4 times below")
     depth: int = option(4, ge=1, help="how often the sides are halved; they must be divisible by 2^depth")
 
+    @property
+    def gives_features(self) -> bool:
+        return True
+
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
         size, target_size = joined(source)[1:], joined(target)[1:]
         if size != target_size:

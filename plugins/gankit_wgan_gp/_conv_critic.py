@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, BatchNorm, halving, halvings, he_weights
+from gankit import NEGATIVE_SLOPE, BatchNorm, activations, halving, halvings, he_weights
 from gankit_wgan_gp._leaky_relu import LeakyReLU
 
 
@@ -32,6 +32,10 @@ class ConvCriticNetwork(nn.Module):
 
     def forward(self, x_BCS: Tensor) -> Tensor:
         return self.score(self.layers(x_BCS).flatten(1)).squeeze(1)
+
+    def features(self, x_BCS: Tensor) -> list[Tensor]:
+        """The maps after each layer."""
+        return activations(self.layers, x_BCS, LeakyReLU)
 
 
 def _norm(norm: str, channels: int) -> list[nn.Module]:

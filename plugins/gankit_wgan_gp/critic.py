@@ -33,6 +33,10 @@ class ConvCritic(AbstractDiscriminator):
     def mixes_samples(self) -> bool:
         return self.norm == "batch"
 
+    @property
+    def gives_features(self) -> bool:
+        return True
+
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
         shape = joined(source)
         if not 2 <= len(shape) <= 4:

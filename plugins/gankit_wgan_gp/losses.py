@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import attrs
 
-from gankit import AbstractAdversarialLoss, AdversarialLoss, option
+from gankit import AbstractAdversarialLoss, AdversarialLoss, Draw, option
 
 
 @attrs.frozen(kw_only=True)
@@ -25,6 +26,10 @@ class WassersteinGradientPenalty(AbstractAdversarialLoss):
     )
 
     estimates_distance: ClassVar[bool] = True
+
+    @property
+    def draws(self) -> Mapping[str, Draw]:
+        return {"mixing": Draw()}
 
     @property
     def penalises_gradient(self) -> bool:

@@ -209,7 +209,7 @@ def test_the_critic_maximises_the_value_of_the_game():
     real, fake = (0.9, 0.6), (0.2, 0.5, 0.01)
     logit_B = torch.logit(torch.tensor((*real, *fake), dtype=torch.float64))
     samples = torch.zeros(5, 4, dtype=torch.float64)
-    value = gan().critic(lambda x: logit_B[: len(x)], samples[:2], samples[2:], torch.zeros(2))
+    value = gan().critic(lambda x: logit_B[: len(x)], samples[:2], samples[2:], {})
     expected = -sum(map(math.log, real)) / 2 - sum(math.log(1 - p) for p in fake) / 3
     assert value.item() == approx(expected, rel=1e-14)
 
@@ -218,7 +218,7 @@ def test_the_player_does_not_saturate():
     """It minimises -E log D(x̂); its pull, 1 - D per logit, is greatest where the critic is sure of a fake."""
     probabilities = torch.tensor([0.2, 0.5, 1e-6], dtype=torch.float64)
     logit_B = torch.logit(probabilities).requires_grad_()
-    value = gan().player(lambda _: logit_B, torch.zeros(3, 4))
+    value = gan().player(lambda _: logit_B, None, torch.zeros(3, 4), {})
     assert value.item() == approx(-sum(map(math.log, probabilities.tolist())) / 3, rel=1e-14)
     (slope_B,) = torch.autograd.grad(3 * value, logit_B)
     assert slope_B.tolist() == approx((probabilities - 1).tolist(), rel=1e-12)
@@ -232,8 +232,8 @@ def test_the_penalty_is_half_gamma_times_the_squared_slope_at_real_samples():
     def bowl(image):
         return image.flatten(1).square().sum(dim=1) / 2
 
-    without = gan().critic(bowl, real, fake, torch.zeros(3))
-    value = gan(penalty=0.3).critic(bowl, real, fake, torch.zeros(3))
+    without = gan().critic(bowl, real, fake, {})
+    value = gan(penalty=0.3).critic(bowl, real, fake, {})
     assert (value - without).item() == approx(0.15 * real.square().sum().item() / 3, rel=1e-12)
 
 
@@ -244,7 +244,7 @@ def test_the_critics_objective_has_right_derivatives():
     weight, out = (torch.randn(n, generator=numbers, dtype=torch.float64, requires_grad=True) for n in ((4, 3), (3,)))
 
     def objective(weight, out):
-        return gan(penalty=2.0).critic(lambda x: torch.tanh(x @ weight) @ out, real, fake, torch.zeros(3))
+        return gan(penalty=2.0).critic(lambda x: torch.tanh(x @ weight) @ out, real, fake, {})
 
     assert torch.autograd.gradcheck(objective, (weight, out))
     assert torch.autograd.gradgradcheck(objective, (weight, out))

@@ -127,14 +127,14 @@ class Adversarial(AbstractAdversarialLoss):
         plant = self.plant
 
         class Loss:
-            def critic(self, critic, reference, candidate, mixing_B):
+            def critic(self, critic, reference, candidate, draws):
                 if plant == "undeclared penalty":
                     candidate = candidate.clone().requires_grad_()
                 noise = torch.rand(()) if plant == "draws" else 0
                 value = critic(candidate).mean() - critic(reference).mean() + noise
                 return value.detach().requires_grad_() if plant == "critic unreached" else value
 
-            def player(self, critic, candidate):
+            def player(self, critic, reference, candidate, draws):
                 scores = -critic(candidate)
                 if plant == "player unreached":
                     return scores[:1].mean()

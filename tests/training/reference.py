@@ -119,7 +119,7 @@ class Reference:
             term, critic = terms[f"wgan-gp-{m}"], f"{m}_critic"
             drawn = batch.sets[number]
             real, fake = drawn.references[term.name], self._fake(m, drawn.inputs.values["latent"])
-            penalty = slope_penalty(self.networks[critic], real, fake, drawn.mixing[term.name])
+            penalty = slope_penalty(self.networks[critic], real, fake, drawn.draws[term.name]["mixing"])
             scores = self._scores(critic, real)
             drift = (scores**2).mean()
             yield scores.mean() - self._scores(critic, fake).mean() - term.penalty * penalty - term.drift * drift

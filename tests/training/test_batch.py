@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from gankit import CohortError, Draws
+from gankit import CohortError, Draw, Draws
 from gankit.processes.ranks import ALONE, Ranks
 from gankit.training.batch import BatchSource
 from gankit.training.resident import resident_cohort
@@ -35,7 +35,7 @@ def without_t2w(cohort, absent_N):
 
 KINDS = {
     "latents": lambda source: source.latents(),
-    "mixing": lambda source: source.mixing(),
+    "draw": lambda source: source.draw("mixing", Draw("normal", (3,))),
     "slices": lambda source: source.slices("cs", PAIR).values["adc"],
 }
 

@@ -36,7 +36,7 @@ def auxiliary():
     return AuxiliaryJensenShannon(on=("adc",), critic="c", against="noncs").build()
 
 
-MIXING = torch.tensor([0.0, 0.25, 0.99], dtype=torch.float64)
+MIXING = {"mixing": torch.tensor([0.0, 0.25, 0.99], dtype=torch.float64)}
 
 
 # Eq. 1 ----------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def test_aae_critic_maximises_eq_2():
     """From logits, the critic's objective is minus E log D(z) + E log(1 - D(F_enc(a))) of its probabilities."""
     loss = AdversarialLatent(critic="c").build()
     prior, encodings = (0.9, 0.6), (0.2, 0.5)
-    value = loss.critic(logits_of(*prior, *encodings), torch.zeros(2, 4), torch.zeros(2, 4), torch.zeros(2))
+    value = loss.critic(logits_of(*prior, *encodings), torch.zeros(2, 4), torch.zeros(2, 4), {})
     eq_2 = sum(math.log(p) for p in prior) / 2 + sum(math.log(1 - p) for p in encodings) / 2
     assert value.item() == approx(-eq_2)
 
@@ -100,7 +100,7 @@ def test_aae_critic_maximises_eq_2():
 def test_aae_player_minimises_what_it_says(player, expected):
     """The encoder minimises E log(1 - D), or -E log D, of the critic's probabilities."""
     loss = AdversarialLatent(critic="c", player=player).build()
-    assert loss.player(logits_of(0.2, 0.5), torch.zeros(2, 4)).item() == approx(expected)
+    assert loss.player(logits_of(0.2, 0.5), torch.zeros(2, 4), torch.zeros(2, 4), {}).item() == approx(expected)
 
 
 @pytest.mark.parametrize("player", ["saturating", "non-saturating"])
@@ -108,7 +108,7 @@ def test_aae_player_approaches_the_prior(player):
     """Either way the encoder's loss falls as the critic takes its encodings for the prior."""
     logit = torch.zeros(3, requires_grad=True)
     (slope,) = torch.autograd.grad(
-        AdversarialLatent(critic="c", player=player).build().player(lambda _: logit, torch.zeros(3, 4)), logit
+        AdversarialLatent(critic="c", player=player).build().player(lambda _: logit, None, torch.zeros(3, 4), {}), logit
     )
     assert (slope < 0).all()
 
@@ -121,7 +121,7 @@ def test_wasserstein_without_penalty_is_the_difference_of_means():
     critic, real, fake = linear_critic(3.0), images(seed=1), images(seed=2)
     difference = critic(fake).mean() - critic(real).mean()
     assert wasserstein(penalty=0.0).critic(critic, real, fake, MIXING).item() == approx(difference.item())
-    assert wasserstein().player(critic, fake).item() == approx(-critic(fake).mean().item())
+    assert wasserstein().player(critic, real, fake, MIXING).item() == approx(-critic(fake).mean().item())
 
 
 @pytest.mark.parametrize(("slope", "expected"), [(1.0, 0.0), (0.0, 10.0), (3.0, 40.0)])
@@ -139,7 +139,7 @@ def test_penalty_is_taken_between_each_pair():
     critic = lambda image: image.flatten(1).square().sum(dim=1) / 2  # noqa: E731
     without = wasserstein(penalty=0.0).critic(critic, real, fake, MIXING)
     penalty = wasserstein(penalty=1.0).critic(critic, real, fake, MIXING) - without
-    mixes = [e * x + (1 - e) * y for e, x, y in zip(MIXING, real, fake, strict=True)]
+    mixes = [e * x + (1 - e) * y for e, x, y in zip(MIXING["mixing"], real, fake, strict=True)]
     assert penalty.item() == approx(sum((mix.norm().item() - 1) ** 2 for mix in mixes) / 3)
 
 
@@ -188,7 +188,7 @@ def test_auxiliary_critic_maximises_eq_8():
 
 def test_auxiliary_critic_takes_means_on_each_side():
     """With slices alongside there are more candidates than references; each expectation has its own count."""
-    value = auxiliary().critic(logits_of(0.7, 0.1, 0.5, 0.3), images(1), images(3), MIXING[:1])
+    value = auxiliary().critic(logits_of(0.7, 0.1, 0.5, 0.3), images(1), images(3), {})
     eq_8 = math.log(0.7) + (math.log(0.9) + math.log(0.5) + math.log(0.7)) / 3
     assert value.item() == approx(-eq_8)
 
@@ -196,17 +196,17 @@ def test_auxiliary_critic_takes_means_on_each_side():
 def test_auxiliary_critic_and_player_both_raise_j():
     """Eq. 10: what the player minimises is -J up to what it cannot change, so both are moved the same way."""
     fakes = (0.1, 0.5, 0.3)
-    player = auxiliary().player(logits_of(*fakes), images())
+    player = auxiliary().player(logits_of(*fakes), images(), images(), {})
     assert player.item() == approx(-sum(math.log(1 - p) for p in fakes) / 3)
     logit = torch.zeros(3, requires_grad=True)
-    (slope,) = torch.autograd.grad(auxiliary().player(lambda _: logit, images()), logit)
+    (slope,) = torch.autograd.grad(auxiliary().player(lambda _: logit, None, images(), {}), logit)
     assert (slope > 0).all()  # down the gradient: C(â) falls, log(1 - C(â)) and J rise
 
 
 def test_auxiliary_gradient_vanishes_when_the_classes_separate():
     """II-C: as C(â) goes to 0 the pull on the player, C(â) per logit, goes to 0 too, without NaN."""
     logit = torch.tensor([0.0, -5.0, -20.0, -1000.0], dtype=torch.float64, requires_grad=True)
-    (slope,) = torch.autograd.grad(auxiliary().player(lambda _: logit, images(4)) * 4, logit)
+    (slope,) = torch.autograd.grad(auxiliary().player(lambda _: logit, None, images(4), {}) * 4, logit)
     assert slope.tolist() == approx(torch.sigmoid(logit).tolist(), rel=1e-12)
     assert slope[-1] < 1e-300
 
@@ -215,7 +215,7 @@ def test_auxiliary_gradient_vanishes_when_the_classes_separate():
 def test_extreme_logits_stay_finite(loss):
     """Losses come from logits, so certainty costs a finite number and has a finite gradient."""
     logit = torch.tensor([1e4, -1e4, 1e4, -1e4], requires_grad=True)
-    value = loss.critic(lambda samples: logit[: len(samples)], images(2), images(2), MIXING[:2])
+    value = loss.critic(lambda samples: logit[: len(samples)], images(2), images(2), {})
     (slope,) = torch.autograd.grad(value, logit)
     assert value.isfinite()
     assert slope.isfinite().all()
@@ -271,20 +271,19 @@ def test_critics_see_no_graph_and_players_meet_frozen_critics(tiny_recipe, train
     seen = []
 
     def weights_need_gradient(critic):
-        (name,) = critic.args
-        return [weight.requires_grad for weight in trained.state.networks[name].parameters()]
+        return [weight.requires_grad for weight in trained.state.networks[critic.name].parameters()]
 
     class Watching:
         def __init__(self, loss):
             self.loss = loss
 
-        def critic(self, critic, reference, candidate, mixing_B):
+        def critic(self, critic, reference, candidate, draws):
             seen.append(("critic", candidate.requires_grad, all(weights_need_gradient(critic))))
-            return self.loss.critic(critic, reference, candidate, mixing_B)
+            return self.loss.critic(critic, reference, candidate, draws)
 
-        def player(self, critic, candidate):
+        def player(self, critic, reference, candidate, draws):
             seen.append(("player", candidate.requires_grad, any(weights_need_gradient(critic))))
-            return self.loss.player(critic, candidate)
+            return self.loss.player(critic, reference, candidate, draws)
 
     monkeypatch.setattr(phase, "adversarial", [(term, Watching(loss)) for term, loss in phase.adversarial])
     phase(trained.state.networks, trained.state.optimizers, phase.batch(trained.cohort, Draws(0, 1)))

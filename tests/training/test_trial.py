@@ -57,7 +57,6 @@ FAULTS = {
     "no player": f"{ADVERSARIAL} must build an object with the methods critic and player, got Loss without player",
     "adversarial raises": f"{ADVERSARIAL} raised RuntimeError: no such luck (",
     "critic map": f"{CRITIC} must return a tensor of shape (4,) for (4, 1, 16, 16), got (4, 1, 8, 8); found in phases.",
-    "critic (B, 1, 1)": f"{CRITIC} must return a tensor of shape (4,) for (4, 1, 16, 16), got (4, 1, 1)",
     "generator shape": f"{GENERATOR} must return a tensor of {IMAGES} for (4, 8), got (4, 256); found in",
     "generator tuple": f"{GENERATOR} must return a tensor of {IMAGES} for (4, 8), got tuple",
     "generator raises": f"{GENERATOR} raised RuntimeError: mat1 and mat2 shapes cannot be multiplied",

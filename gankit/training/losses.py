@@ -1,0 +1,94 @@
+"""The losses of a phase's terms, built and held to their contract, and the critic that an adversarial loss is given."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from torch import Tensor
+from torch.nn import Module
+
+from gankit.networks.synthesizer import Networks, found
+from gankit.plugin.components import (
+    AbstractAdversarialLoss,
+    AbstractLoss,
+    AbstractPairedLoss,
+    AdversarialLoss,
+    PairedLoss,
+)
+from gankit.plugin.contract import blaming, broken, require_call
+
+QUESTION = ("critic", "reference", "candidate", "draws")
+"""Arguments of both functions of an adversarial loss."""
+
+
+@attrs.frozen
+class TermCritic:
+    """The critic of a term: one of the networks, at the places that the term is on."""
+
+    networks: Networks
+    name: str
+    places: tuple[str, ...]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.networks.run(self.name, x, self.places)
+
+    def features(self, x: Tensor) -> tuple[Tensor, ...]:
+        return self.networks.features(self.name, x, self.places)
+
+
+def built_paired(where: str, term: AbstractPairedLoss) -> PairedLoss:
+    """The function of a paired term. Raises PluginError: it breaks its contract."""
+    loss = _built(where, term)
+    if not callable(loss):
+        raise broken(where, term, f"must build a function of candidate and reference, got {found(loss)}")
+    called = loss.forward if isinstance(loss, Module) else loss
+    require_call(where, term, "the function that it builds", called, "candidate", "reference")
+    return loss
+
+
+def built_adversarial(where: str, term: AbstractAdversarialLoss) -> AdversarialLoss:
+    """The object of an adversarial term, with a function for each question that the loss answers.
+
+    Raises PluginError: it breaks its contract.
+    """
+    loss = _built(where, term)
+    for name, asked in {"critic": term.trains_critic, "player": term.moves_players}.items():
+        if not asked:
+            continue
+        if not callable(method := getattr(loss, name, None)):
+            message = f"must build an object with the methods critic and player, got {found(loss)} without {name}"
+            raise broken(where, term, message)
+        if _is_of_old(name, method):
+            message = (
+                "is written for gankit 0.1.0; both questions are now asked alike: write"
+                " critic(self, critic, reference, candidate, draws) and player(self, critic, reference, candidate,"
+                ' draws), and where mixing_B was used, draws["mixing"] with a property draws of the component that'
+                ' returns {"mixing": gankit.Draw()}'
+            )
+            raise broken(where, term, message)
+        require_call(where, term, name, method, *QUESTION)
+    return loss
+
+
+def _is_of_old(name: str, method: Any) -> bool:
+    """Whether a function has the arguments of gankit 0.1.0."""
+    try:
+        taken = tuple(inspect.signature(method).parameters)
+    except (TypeError, ValueError):  # no function, or one that is not written in Python
+        return False
+    return "mixing_B" in taken if name == "critic" else taken == ("critic", "candidate")
+
+
+def _built(where: str, term: AbstractLoss) -> Any:
+    build: Callable[[], Any] = term.build  # type: ignore[attr-defined] # every kind of loss has it
+    require_call(where, term, "build", build)
+    with blaming(where, term):
+        loss = build()
+    weights = list(dict(loss.named_parameters())) if isinstance(loss, Module) else []
+    if weights:
+        message = f"must build a loss without parameters, since nothing trains them, got {weights[0]!r}; keep a state"
+        raise broken(where, term, f"{message} in buffers")
+    return loss

@@ -1,0 +1,95 @@
+"""A stranger's plugin whose losses use all that a loss may use, for ``training/test_loss_contract.py``."""
+
+from __future__ import annotations
+
+import attrs
+
+from gankit import AbstractAdversarialLoss, Draw, hookimpl, option
+
+
+@attrs.frozen(kw_only=True)
+class Relative(AbstractAdversarialLoss):
+    """Each side's scores relative to the other's, of samples with noise on them."""
+
+    noise: float = option(0.1, ge=0, help="standard deviation of the noise")
+    old: bool = option(False, help="answer as losses of gankit 0.1.0 did")
+
+    @property
+    def draws(self):
+        return {"noise": Draw("normal", None), "share": Draw()}
+
+    def build(self):
+        from gankit import sample_scores
+
+        noise = self.noise
+
+        class Both:
+            def critic(self, critic, reference, candidate, draws):
+                wide = (-1, *[1] * (reference.ndim - 1))
+                shaken = noise * draws["share"].view(wide) * draws["noise"]
+                ahead_B = sample_scores(critic(reference + shaken)) - sample_scores(critic(candidate - shaken))
+                return (1 - ahead_B).relu().mean()
+
+            def player(self, critic, reference, candidate, draws):
+                return -self.critic(critic, reference, candidate, draws)
+
+        class Old:
+            def critic(self, critic, reference, candidate, mixing_B):
+                return critic(candidate).mean()
+
+            def player(self, critic, candidate):
+                return -critic(candidate).mean()
+
+        return Old() if self.old else Both()
+
+
+@attrs.frozen(kw_only=True)
+class Steady(AbstractAdversarialLoss):
+    """A regulariser: keeps the scores of references near their moving average, from which it starts at 1."""
+
+    moves_players = False
+    trainable: bool = option(False, help="have a parameter, which no loss may have")
+
+    def build(self):
+        import torch
+        from torch import nn
+
+        from gankit import mean_over_ranks
+
+        class Average(nn.Module):
+            def __init__(self, trainable):
+                super().__init__()
+                self.register_buffer("average", torch.ones(()))
+                if trainable:
+                    self.slope = nn.Parameter(torch.ones(()))
+
+            def critic(self, critic, reference, candidate, draws):
+                scores_B = critic(reference)
+                objective = (scores_B - self.average).square().mean()
+                with torch.no_grad():
+                    self.average.lerp_(mean_over_ranks(scores_B.mean()), 0.5)
+                return objective
+
+        return Average(self.trainable)
+
+
+@attrs.frozen(kw_only=True)
+class Closer(AbstractAdversarialLoss):
+    """The players' alone: mean features as those of the references."""
+
+    trains_critic = False
+    needs_features = True
+
+    def build(self):
+        class Features:
+            def player(self, critic, reference, candidate, draws):
+                pairs = zip(critic.features(reference), critic.features(candidate), strict=True)
+                return sum((one.mean(dim=0) - other.mean(dim=0)).square().mean() for one, other in pairs)
+
+        return Features()
+
+
+@hookimpl
+def register_components(registry):
+    for name, loss in {"relative": Relative, "steady": Steady, "closer": Closer}.items():
+        registry.add("loss", name, loss)
