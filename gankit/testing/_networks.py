@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from gankit._shapes import Shape, Shapes, joined, shape_text
 from gankit.networks.synthesizer import apart
@@ -25,7 +26,8 @@ def check_network(spec: AbstractNetwork, source: Shapes, target: Shapes) -> None
     - Its weights are float32 and follow from torch's seed.
     - Its output has the shape of the target, is finite, and is in [-1, 1] where it is an image.
     - Running it draws no random numbers and does not change its input.
-    - The input and every trainable parameter get a gradient.
+    - The input and every trainable parameter get a gradient. A parameter that starts at zero, such as the gain of a
+      branch, is moved off it, so that what lies behind it gets one.
     - It works in float64, with about the same result.
     - A safetensors file can hold its weights, and they are all that it computes with.
     - With ``gives_features``, its ``features`` are finite tensors with a gradient by the input.
@@ -85,13 +87,18 @@ def _check_output(spec: AbstractNetwork, network: nn.Module, x: Tensor, shape: S
 
 
 def _check_gradients(who: str, network: nn.Module, x: Tensor) -> None:
-    weights = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+    weights = {name: _moved_off_zero(each) for name, each in network.named_parameters() if each.requires_grad}
     x = x.clone().requires_grad_()
-    y = network(x)
+    y = functional_call(network, weights, (x,))
     gradients = torch.autograd.grad((y * normal(*y.shape, seed=2)).sum(), [x, *weights.values()], allow_unused=True)
     for name, gradient in zip(("the input", *weights), gradients, strict=True):
         require(gradient is not None and bool(gradient.any()), who, f"{name} gets no gradient")
         require(bool(gradient.isfinite().all()), who, f"{name} gets a gradient that is not finite")
+
+
+def _moved_off_zero(parameter: nn.Parameter) -> Tensor:
+    """A parameter as it is, or a small one where it is all zero, as a gain that closes a branch at the start."""
+    return parameter if bool(parameter.any()) else (parameter.detach() + 0.1).requires_grad_()
 
 
 def _check_float64(who: str, network: nn.Module, x: Tensor) -> None:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from gankit import NEGATIVE_SLOPE, PixelNorm, convolution, he_weights
+from gankit_unet._attention import SelfAttention
+from gankit_unet._dropout import NoiseDropout
 
 _OUTPUT_GAIN = 0.25
 
@@ -18,12 +20,25 @@ class UNetNetwork(nn.Module):
 
     Args:
         rank: number of spatial dimensions, 1 to 3.
-        inputs, outputs: C and C'.
+        inputs, outputs: C and C', without the channels of noise.
         width: channels at full size.
         depth: number of halvings.
+        attention: number of halvings after which maps have self-attention; None for none.
+        dropout: rate of dropout on the way up.
+        noise: the channels of the input that are noise and decide about dropout, side by side; none without dropout.
     """
 
-    def __init__(self, rank: int, inputs: int, outputs: int, width: int, depth: int):
+    def __init__(
+        self,
+        rank: int,
+        inputs: int,
+        outputs: int,
+        width: int,
+        depth: int,
+        attention: int | None = None,
+        dropout: float = 0.0,
+        noise: range = range(0),
+    ):
         super().__init__()
         widths = [width * min(2**level, 4) for level in range(depth + 1)]
         rising = [width, *widths[:-2], widths[-1]]  # each block on the way up prepares the width of the next
@@ -34,15 +49,40 @@ class UNetNetwork(nn.Module):
         self.up = nn.ModuleList(_block(rank, rising[i + 1] + widths[i], rising[i]) for i in reversed(levels))
         self.leave = _last(rank, width, outputs)
 
+        # Last, so that the other weights are drawn as without them
+        self.attention_at = attention
+        self.attention = None if attention is None else SelfAttention(rising[attention])
+        self.noise = noise
+        self.dropout = NoiseDropout(dropout) if noise else None
+
     def forward(self, x_BCS: Tensor) -> Tensor:
-        features = self.enter(x_BCS)
-        skips = []
+        return torch.tanh(self.leave(self.features(x_BCS)[-1]))
+
+    def features(self, x_BCS: Tensor) -> list[Tensor]:
+        """The maps on the way down and up, each (B, ...), in the order in which they are made."""
+        x_BCS, noise_BKS = self._parted(x_BCS)
+        depth = len(self.down)
+        maps = [self.enter(x_BCS)]
         for down in self.down:
-            skips.append(features)
-            features = down(features)
-        for up in self.up:
-            features = up(torch.cat([self.enlarge(features), skips.pop()], dim=1))
-        return torch.tanh(self.leave(features))
+            maps.append(down(maps[-1]))
+        skips = maps[:-1]
+        maps[-1] = self._attended(maps[-1], depth)
+        for level, up in zip(reversed(range(depth)), self.up, strict=True):
+            features = up(torch.cat([self.enlarge(maps[-1]), skips.pop()], dim=1))
+            if self.dropout is not None and level >= depth // 2:
+                features = self.dropout(features, noise_BKS)
+            maps.append(self._attended(features, level))
+        return maps
+
+    def _attended(self, features: Tensor, level: int) -> Tensor:
+        return features if self.attention is None or level != self.attention_at else self.attention(features)
+
+    def _parted(self, x_BCS: Tensor) -> tuple[Tensor, Tensor]:
+        """Images and noise, each concatenated along channels."""
+        if not self.noise:
+            return x_BCS, x_BCS[:, :0]
+        first, last = self.noise.start, self.noise.stop
+        return torch.cat([x_BCS[:, :first], x_BCS[:, last:]], dim=1), x_BCS[:, first:last]
 
     def features(self, x_BCS: Tensor) -> list[Tensor]:
         """The maps at each size on the way down."""

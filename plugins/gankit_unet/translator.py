@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractTranslator, Problem, Shapes, joined, option, shape_text
+from gankit import AbstractTranslator, Problem, Shapes, joined, nearest, option, shape_text
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -18,12 +18,37 @@ class UNet(AbstractTranslator):
     """A U-Net (Ronneberger et al. 2015), the G of Sec. II-A.
 
     Modalities (B, C, *S) to modalities (B, C', *S), both in [-1, 1], with one to three spatial dimensions.
-    Halves the sides ``depth`` times and doubles them back, with a skip at each size. Deterministic, with no
-    running statistics: its output depends on its weights and this sample alone.
+    Halves the sides ``depth`` times and doubles them back, with a skip at each size. It has no running statistics: its
+    output depends on its weights and this sample alone.
+
+    With ``attention``, the pixels of one size see each other (Zhang et al. 2019, "Self-attention GANs",
+    arXiv:1805.08318, equations 1 to 3): on the way up, or between the two ways at the smallest size. A new network
+    computes what it would without attention.
+
+    With ``dropout``, the deeper half of the blocks on the way up drop numbers, as the first blocks of the decoder of
+    Isola et al. 2017 (arXiv:1611.07004, Sec. 6.1.1; there at rate 0.5) do. The network draws nothing: a random place
+    that it reads decides, as in ``dropout = 0.5, noise = "texture"`` of a network with ``from = ["adc", "texture"]``.
+    Where this place is quiet, nothing is dropped. Noise that is not named as ``noise`` is read as an image.
     """
 
     width: int = option(32, ge=1, help="channels at full size; twice at half size, 4 times below")
     depth: int = option(4, ge=1, help="how often the sides are halved; they must be divisible by 2^depth")
+    attention: int | None = option(
+        None,
+        ge=1,
+        help="self-attention on the maps whose shortest side has so many pixels; its memory grows with the square of"
+        " their number of pixels; default: none",
+    )
+    dropout: float = option(
+        0.0, ge=0, lt=1, help="probability with which the deeper half of the blocks on the way up drop a number"
+    )
+    noise: str | None = option(
+        None, help="random place, one of those that the network reads, whose values say what dropout drops"
+    )
+
+    @property
+    def gives_features(self) -> bool:
+        return True
 
     @property
     def gives_features(self) -> bool:
@@ -41,9 +66,48 @@ class UNet(AbstractTranslator):
             accepted = f"accepted depths: 1 to {deepest}" if deepest else "no depth fits an odd side"
             needed = f"must be divisible by 2^{self.depth} = {2**self.depth}"
             yield Problem("depth", f"the sides of {shape_text(size)} {needed}; {accepted}")
+        elif self.attention not in (None, *self._sides(size)):
+            accepted = ", ".join(map(str, self._sides(size)))
+            yield Problem("attention", f"no map has a shortest side of {self.attention} pixels; accepted: {accepted}")
+        yield from self._check_noise(source)
+
+    def _sides(self, size: tuple[int, ...]) -> list[int]:
+        """The shortest side of the maps after 0, 1, ... halvings."""
+        return [min(size) // 2**halvings for halvings in range(self.depth + 1)]
+
+    def _check_noise(self, source: Shapes) -> Iterator[Problem]:
+        sources = ", ".join(source)
+        if self.noise is None:
+            if self.dropout:
+                needed = "a network draws nothing, so dropout needs a random place among those that it reads"
+                yield Problem("noise", f"{needed}; name one of {sources}, or set dropout = 0")
+        elif self.noise not in source:
+            yield Problem("noise", f"is not read: {self.noise!r}{nearest(self.noise, source)}; accepted: {sources}")
+        elif len(source) == 1:
+            yield Problem("noise", f"{self.noise!r} is all that the network reads; it needs an image too")
+        elif not self.dropout:
+            yield Problem("dropout", f"is 0, so {self.noise!r} has no use; set a rate below 1, or remove 'noise'")
 
     def build(self, source: Shapes, target: Shapes) -> Module:
         from gankit_unet._unet import UNetNetwork
 
-        inputs, *size = joined(source)
-        return UNetNetwork(len(size), inputs, joined(target)[0], self.width, self.depth)
+        channels, *size = joined(source)
+        noise = self._noise_channels(source)
+        return UNetNetwork(
+            rank=len(size),
+            inputs=channels - len(noise),
+            outputs=joined(target)[0],
+            width=self.width,
+            depth=self.depth,
+            attention=None if self.attention is None else self._sides(tuple(size)).index(self.attention),
+            dropout=self.dropout,
+            noise=noise,
+        )
+
+    def _noise_channels(self, source: Shapes) -> range:
+        """The channels of the noise among those that the network reads."""
+        if self.noise is None:
+            return range(0)
+        places = list(source)
+        first = sum(source[place][0] for place in places[: places.index(self.noise)])
+        return range(first, first + source[self.noise][0])
