@@ -1,4 +1,4 @@
-"""The StitchLayer and the decoder built around it (paper Sec. II-B, Eq. 7, Figs. 4 and 8).
+"""The StitchLayer and generators that end in it (paper Sec. II-B, Eq. 7, Figs. 4 and 8).
 
 ``stitch``, ``unstitch``, ``stitch_bias_tanh``, ``StitchLayer`` and ``path_for`` load torch when first asked for.
 """
@@ -18,23 +18,38 @@ if TYPE_CHECKING:
     from gankit_stitch._stitch import stitch_bias_tanh as stitch_bias_tanh
     from gankit_stitch._stitch import unstitch as unstitch
     from gankit_stitch.decoder import StitchDecoder as StitchDecoder
+    from gankit_stitch.residual import ResidualGenerator as ResidualGenerator
+    from gankit_stitch.style import StyleGenerator as StyleGenerator
 
 _HOMES = {
+    "ResidualGenerator": "gankit_stitch.residual",
     "StitchDecoder": "gankit_stitch.decoder",
     "StitchLayer": "gankit_stitch._stitch",
+    "StyleGenerator": "gankit_stitch.style",
     "path_for": "gankit_stitch._paths",
     "stitch": "gankit_stitch._stitch",
     "stitch_bias_tanh": "gankit_stitch._stitch",
     "unstitch": "gankit_stitch._stitch",
 }
 
-__all__ = ["StitchDecoder", "StitchLayer", "path_for", "stitch", "stitch_bias_tanh", "unstitch"]
+__all__ = [
+    "ResidualGenerator",
+    "StitchDecoder",
+    "StitchLayer",
+    "StyleGenerator",
+    "path_for",
+    "stitch",
+    "stitch_bias_tanh",
+    "unstitch",
+]
 
 
 @hookimpl
 def register_components(registry: Registry) -> None:
-    """Register the generator ``stitch-decoder``."""
+    """Register the generators."""
+    registry.add("generator", "residual-generator", "gankit_stitch.residual:ResidualGenerator")
     registry.add("generator", "stitch-decoder", "gankit_stitch.decoder:StitchDecoder")
+    registry.add("generator", "style-generator", "gankit_stitch.style:StyleGenerator")
 
 
 @hookimpl

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractGenerator, Problem, Shape, Shapes, doublings, joined, option, shape_text
+from gankit import AbstractGenerator, Problem, Shapes, joined, option, shape_text
+from gankit_stitch._plan import plan, problems
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -22,6 +23,12 @@ class StitchDecoder(AbstractGenerator):
     image, whatever F, so decoders of one image size share the fully connected layer and the first block. At
     64 x 64, Z = 128 and the default width these hold 74 to 79% of the parameters (Sec. IV-B: 77%). Every side
     must be F * 2^k times that of the first map, k >= 1.
+
+    Other vectors that it reads, such as labels, are concatenated with the latent. Images that it reads beside it, of
+    the size of the image that it makes, enter its blocks: the last one as ``act(PixelNorm(convolution(map) + A u))``,
+    where u has the F^d sub-images of each image and A is a convolution, those before with the images averaged over
+    areas, through convolutions that start at zero. So noise gives texture, and a mask may say where a lesion is; zeros
+    change no bit.
 
     With ``base``, image = tanh(stitch(sub-images) + enlarged(A z)): what principal components of the images can
     tell of them, the matrix A learns within a few hundred steps, and the sub-images add the rest.
@@ -40,15 +47,14 @@ class StitchDecoder(AbstractGenerator):
         " An extension of ours, with which reconstructions keep far more of a lesion",
     )
 
+    @property
+    def reads_apart(self) -> bool:
+        return True
+
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
-        latent, size = joined(source), joined(target)[1:]
-        if len(latent) != 1:
-            yield Problem("use", f"makes images from a latent (Z), not from {shape_text(latent)}")
-        if not 1 <= len(size) <= 3:
-            yield Problem("use", f"makes images with 1 to 3 spatial dimensions, not {len(size)}")
-        elif doublings(size, self.start, self.factor) is None:
-            yield Problem("factor", self._misfit(size))
-        elif self.base and any(side % self.base for side in size):
+        yield from problems(source, target, self.start, self.factor)
+        size = joined(target)[1:]
+        if self.base and 1 <= len(size) <= 3 and any(side % self.base for side in size):
             divisors = [str(base) for base in range(1, min(size) + 1) if not any(side % base for side in size)]
             accepted = ", ".join(divisors)
             yield Problem("base", f"{self.base} does not divide {shape_text(size)}; accepted: {accepted}")
@@ -56,31 +62,4 @@ class StitchDecoder(AbstractGenerator):
     def build(self, source: Shapes, target: Shapes) -> Module:
         from gankit_stitch._stitch_decoder import StitchDecoderNetwork
 
-        (latent,), (channels, *sides) = joined(source), joined(target)
-        size = tuple(sides)
-        blocks = doublings(size, self.start, self.factor)
-        if blocks is None:
-            raise ValueError(self._misfit(size))
-        return StitchDecoderNetwork(
-            latent=latent,
-            channels=channels,
-            first_map=tuple(side // (self.factor * 2**blocks) for side in size),
-            blocks=blocks,
-            factor=self.factor,
-            width=self.width,
-            gain=self.gain,
-            base=self.base,
-        )
-
-    def _misfit(self, size: Shape) -> str:
-        accepted = "nothing; change the size"
-        for start in (self.start, *range(2, min(size)), 1):
-            factors = [str(factor) for factor in range(1, min(size)) if doublings(size, start, factor)]
-            if factors:
-                accepted = f"with start = {start}: {', '.join(factors)}"
-                break
-        return (
-            f"{self.factor} does not fit {shape_text(size)} with start = {self.start}: the smallest side must"
-            " be start x factor x 2^k, k >= 1, and the others in proportion to it by whole pixels;"
-            f" accepted {accepted}"
-        )
+        return StitchDecoderNetwork(plan(source, target, self.start, self.factor), self.width, self.gain, self.base)
