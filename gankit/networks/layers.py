@@ -53,15 +53,17 @@ def activations(layers: nn.Sequential, x: Tensor, kind: type[nn.Module] = nn.Lea
     return returned
 
 
-def convolution(inputs: int, outputs: int, rank: int, stride: int = 1) -> Any:
+def convolution(inputs: int, outputs: int, rank: int, stride: int = 1, taps: int = 3) -> Any:
     """A convolution that keeps or halves each side, with torch's weights.
 
     Args:
         inputs, outputs: channels.
         rank: spatial dimensions, one to three.
-        stride: 1 keeps each side, with 3 taps. 2 halves it, with 4 taps, which see every value equally often.
+        stride: 1 keeps each side. 2 halves it, with 4 taps, which see every value equally often.
+        taps: side of the kernel at stride 1, an odd number.
     """
-    return _CONVOLUTIONS[rank](inputs, outputs, kernel_size=3 if stride == 1 else 4, stride=stride, padding=1)
+    kernel = taps if stride == 1 else 4
+    return _CONVOLUTIONS[rank](inputs, outputs, kernel, stride=stride, padding=(kernel - 1) // 2)
 
 
 def doubling(inputs: int, outputs: int, rank: int) -> nn.Module:

@@ -84,13 +84,6 @@ class UNetNetwork(nn.Module):
         first, last = self.noise.start, self.noise.stop
         return torch.cat([x_BCS[:, :first], x_BCS[:, last:]], dim=1), x_BCS[:, first:last]
 
-    def features(self, x_BCS: Tensor) -> list[Tensor]:
-        """The maps at each size on the way down."""
-        maps = [self.enter(x_BCS)]
-        for down in self.down:
-            maps.append(down(maps[-1]))
-        return maps
-
 
 def _halving(rank: int, inputs: int, outputs: int) -> nn.Module:
     """Halve the sides; no grid comes from here (see ``convolution``)."""

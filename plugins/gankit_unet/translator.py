@@ -50,10 +50,6 @@ class UNet(AbstractTranslator):
     def gives_features(self) -> bool:
         return True
 
-    @property
-    def gives_features(self) -> bool:
-        return True
-
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
         size, target_size = joined(source)[1:], joined(target)[1:]
         if size != target_size:
