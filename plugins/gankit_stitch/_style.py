@@ -35,9 +35,8 @@ class StyleNetwork(nn.Module):
         layers = [he_weights(nn.Linear(plan.latent, plan.latent)) for _ in range(mapping)]
         self.mapping = nn.Sequential(*[part for each in layers for part in (each, nn.LeakyReLU(NEGATIVE_SLOPE))])
         self.constant = nn.Parameter(torch.randn(1, widths[0], *plan.first_map))
-        kernels = [*[1] * (plan.blocks - 1), plan.factor**plan.rank]
         self.blocks = nn.ModuleList(
-            StyleBlock(plan, widths[i], widths[i + 1], kernels[i], gain) for i in range(plan.blocks)
+            StyleBlock(plan, widths[i], widths[i + 1], gain, last=i == plan.blocks - 1) for i in range(plan.blocks)
         )
         self.enlarge = nn.Upsample(scale_factor=2, mode=ENLARGING[plan.rank])
         self.enlarge_last = nn.Upsample(scale_factor=2 * plan.factor, mode=ENLARGING[plan.rank])
@@ -65,23 +64,25 @@ class StyleBlock(nn.Module):
     Args:
         plan: the generator's sizes.
         inputs, outputs: I and O.
-        copies: images that it adds for each channel of the image; their kernels start equal.
         gain: scale of what it adds at the start.
+        last: whether it adds F^d sub-images of each channel. Their kernels start equal and have 3 taps, since
+            sub-images are shifted by less than a pixel of theirs. Otherwise it adds one image, by kernels of one tap.
     """
 
-    def __init__(self, plan: Plan, inputs: int, outputs: int, copies: int, gain: float):
+    def __init__(self, plan: Plan, inputs: int, outputs: int, gain: float, last: bool):
         super().__init__()
-        self.first = ModulatedConvolution(he_weights(convolution(inputs, outputs, plan.rank)), plan.latent)
-        self.second = ModulatedConvolution(he_weights(convolution(outputs, outputs, plan.rank)), plan.latent)
-        last = he_weights(pointwise(outputs, plan.channels, plan.rank), slope=1)
-        last = equal_kernels(last, copies, gain / math.sqrt(_STYLE_SQUARE))
-        self.last = ModulatedConvolution(last, plan.latent, demodulates=False)
+        rank, copies = plan.rank, plan.factor**plan.rank if last else 1
+        self.first = ModulatedConvolution(he_weights(convolution(inputs, outputs, rank)), plan.latent)
+        self.second = ModulatedConvolution(he_weights(convolution(outputs, outputs, rank)), plan.latent)
+        shown = he_weights((convolution if last else pointwise)(outputs, plan.channels, rank), slope=1)
+        shown = equal_kernels(shown, copies, gain / math.sqrt(_STYLE_SQUARE))
+        self.show = ModulatedConvolution(shown, plan.latent, demodulates=False)
 
     def forward(self, x_BIS: Tensor, w_BZ: Tensor, beside: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Maps (B, O, *S), and images (B, C * copies, *S)."""
+        """Maps (B, O, *S), and an image (B, C, *S) or sub-images (B, C * F^d, *S)."""
         maps = _activated(self.first(x_BIS, w_BZ, beside))
         maps = _activated(self.second(maps, w_BZ))
-        return maps, self.last(maps, w_BZ)
+        return maps, self.show(maps, w_BZ)
 
 
 class ModulatedConvolution(nn.Module):

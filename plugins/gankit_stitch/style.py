@@ -24,9 +24,9 @@ class StyleGenerator(AbstractGenerator):
         ``w'_ijk = s_i w_ijk``  and  ``w''_ijk = w'_ijk / sqrt(sum over i, k of w'_ijk^2 + 1e-8)``
 
     for output channel j and tap k. A learned constant map is enlarged by linear interpolation and convolved twice in
-    each block. Each block adds its own part to the image (Fig. 7b: output skips, with convolutions of one tap that are
-    modulated and not demodulated): the last block adds F^d sub-images through the StitchLayer, those before add images
-    that are enlarged, in which no grid can be. Sides must be F * 2^k times those of the constant map, k >= 1, as for
+    each block. Each block adds its own part to the image (Fig. 7b: output skips, by convolutions that are modulated and
+    not demodulated): the last block adds F^d sub-images through the StitchLayer, those before add images that are
+    enlarged, in which no grid can be. Sides must be F * 2^k times those of the constant map, k >= 1, as for
     ``stitch-decoder``.
 
     It reads labels and images beside the latent as ``stitch-decoder`` does. Images enter where the paper adds noise,
