@@ -34,7 +34,7 @@ class StyleNetwork(nn.Module):
         widths = block_widths(width, plan.blocks)
         layers = [he_weights(nn.Linear(plan.latent, plan.latent)) for _ in range(mapping)]
         self.mapping = nn.Sequential(*[part for each in layers for part in (each, nn.LeakyReLU(NEGATIVE_SLOPE))])
-        self.constant = nn.Parameter(torch.randn(1, widths[0], *plan.first_map))
+        self.constant = nn.Parameter(nn.init.normal_(torch.empty(1, widths[0], *plan.first_map)))
         self.blocks = nn.ModuleList(
             StyleBlock(plan, widths[i], widths[i + 1], gain, last=i == plan.blocks - 1) for i in range(plan.blocks)
         )

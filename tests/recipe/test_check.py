@@ -120,7 +120,7 @@ GUARDS = {
         "no place 'acd'; did you mean 'adc'?",
     ),
     "an image where a decoder reads a latent": (
-        ["synthesizer.t2w={network='translator', from=['latent', 'adc']}", "networks.translator.use=stitch-decoder"],
+        ["synthesizer.t2w={network='translator', from=['latent', 'adc']}", "networks.translator.use=coupled-generator"],
         "networks.translator.use",
         "makes images from a latent (Z), not from 9 x 16 x 16",
     ),
