@@ -100,6 +100,7 @@ from gankit.run.interpolate import Interpolation as Interpolation
 from gankit.run.interpolate import interpolate as interpolate
 from gankit.run.model import Model as Model
 from gankit.run.model import load_model as load_model
+from gankit.run.translate import translate as translate
 from gankit.training.batch import BatchSource as BatchSource
 from gankit.training.observers import Run as Run
 from gankit.training.train import RunResult as RunResult

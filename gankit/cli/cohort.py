@@ -50,13 +50,15 @@ def _lines(file: Path, cohort: Cohort) -> list[str]:
         lines.append(
             f"  modality {name}: {shape}, {'arbitrary units' if modality.unit == '1' else modality.unit};"
             f" percentiles 1 / 50 / 99: {low:.4g} / {middle:.4g} / {high:.4g}; in {modality.present.sum()} slices"
+            + (f", {modality.made.sum()} of them made by a model" if modality.made is not None else "")
         )
     for split in np.unique(cohort.split):
         chosen = cohort.split == split
         counts = [f"{chosen.sum()} slices of {len(np.unique(cohort.patient[chosen]))} patients"]
         for name, values in cohort.labels.items():
-            yes, no, unknown = ((values[chosen] == value).sum() for value in (1, 0, -1))
-            counts.append(f"{name} {yes} yes, {no} no, {unknown} unknown")
+            words = {1: "yes", 0: "no"} if values.max() <= 1 else {k: f"of class {k}" for k in range(values.max() + 1)}
+            said = [f"{(values[chosen] == value).sum()} {word}" for value, word in (*words.items(), (-1, "unknown"))]
+            counts.append(f"{name} {', '.join(said)}")
         lines.append(f"  split {split}: {'; '.join(counts)}")
     if cohort.spacing_mm is not None:
         known = cohort.spacing_mm[np.isfinite(cohort.spacing_mm)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 Advance = Callable[[int], None]
 """Called with the number of slices that are sampled."""
 
-Writer = Callable[["Model", int, int, Advance], None]
-"""Samples ``count`` slices of a model from a seed, and writes them."""
+Given = Mapping[str, Any]
+"""Place to what the user gives there; see ``Model.sample``."""
+
+Writer = Callable[["Model", int, int, Given, Advance], None]
+"""Samples ``count`` slices of a model from a seed with what is given, and writes them."""
 
 
 @click.command
@@ -46,9 +49,23 @@ Writer = Callable[["Model", int, int, Advance], None]
     type=click.FloatRange(min=0, min_open=True),
     help="With --format: size of a pixel.  [default: that of the slices the model was trained on]",
 )
+@click.option(
+    "--given",
+    multiple=True,
+    metavar="PLACE=VALUE",
+    help="What the graph is given: a label's class, as in cs=1, or a modality or mask from a file, as in"
+    " lesion=masks.npz (.npy, .npz, or a cohort). Repeatable.  [default: drawn from what training saw]",
+)
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute.")
 def sample(
-    model: str, count: int, seed: int, out: Path, format_: str | None, spacing_mm: float | None, device: str
+    model: str,
+    count: int,
+    seed: int,
+    out: Path,
+    format_: str | None,
+    spacing_mm: float | None,
+    given: tuple[str, ...],
+    device: str,
 ) -> None:
     """Draw synthetic slices from MODEL: a run directory, a model.safetensors, or one of 'gankit models'.
 
@@ -56,6 +73,7 @@ def sample(
         gankit sample runs/mpmri-quick -n 16 -o sheet.png
         gankit sample runs/mpmri-quick -n 1942 --seed 1 -o synthetic.safetensors
         gankit sample runs/mpmri-quick -n 16 --format dicom -o synthetic
+        gankit sample runs/mpmri-conditional -n 16 --given cs=1 -o cs.png
 
     Values are in the units of the recipe's modalities. One seed gives the same slices every time.
     """
@@ -65,12 +83,13 @@ def sample(
     from gankit.cli._group import plugins
     from gankit.processes.device import choose_device
     from gankit.processes.progress import Progress
+    from gankit.run.given import read_given
     from gankit.run.model import CHUNK, load_model
 
     loaded = load_model(model, choose_device(device), plugins())
     with Progress(count, quiet=count <= CHUNK, what="sampling") as progress:
         progress.begin(0)
-        write(loaded, count, seed, progress.advance)
+        write(loaded, count, seed, read_given(given), progress.advance)
     click.echo(f"{out}: {count} synthetic {'slice' if count == 1 else 'slices'}, seed {seed}")
 
 
@@ -104,22 +123,23 @@ def _write_folder(
     model: Model,
     count: int,
     seed: int,
+    given: Given,
     advance: Advance,
 ) -> None:
     from gankit.cli._group import plugins
     from gankit.run.export import export, synthetic_slices
 
-    slices = synthetic_slices(model, count, seed, spacing_mm, advance)
+    slices = synthetic_slices(model, count, seed, spacing_mm, advance, given)
     export(slices, count, format_, encode, out, plugins().owner_of("export_formats", format_))
 
 
-def _write_cohort(out: Path, model: Model, count: int, seed: int, advance: Advance) -> None:
+def _write_cohort(out: Path, model: Model, count: int, seed: int, given: Given, advance: Advance) -> None:
     from gankit.cohort.cohort import write_cohort
 
-    write_cohort(model.cohort(count, seed, advance), out)
+    write_cohort(model.cohort(count, seed, advance, given=given), out)
 
 
-def _write_arrays(out: Path, model: Model, count: int, seed: int, advance: Advance) -> None:
+def _write_arrays(out: Path, model: Model, count: int, seed: int, given: Given, advance: Advance) -> None:
     import io
 
     import numpy as np
@@ -127,13 +147,14 @@ def _write_arrays(out: Path, model: Model, count: int, seed: int, advance: Advan
     from gankit.files.atomic import write_bytes
 
     content = io.BytesIO()
-    arrays: dict[str, Any] = {name: image.numpy() for name, image in model.sample(count, seed, advance).items()}
+    images = model.sample(count, seed, advance, given=given)
+    arrays: dict[str, Any] = {name: image.numpy() for name, image in images.items()}
     np.savez_compressed(content, **arrays)
     write_bytes(out, content.getvalue())
 
 
-def _write_sheet(out: Path, model: Model, count: int, seed: int, advance: Advance) -> None:
+def _write_sheet(out: Path, model: Model, count: int, seed: int, given: Given, advance: Advance) -> None:
     from gankit.cohort.sheet import write_sheet
 
     title = f"{model.recipe.name} after {model.step} steps, synthetic, seed {seed}"
-    write_sheet(out, model.recipe, None, model.sample(count, seed, advance), title)
+    write_sheet(out, model.recipe, None, model.sample(count, seed, advance, given=given), title)

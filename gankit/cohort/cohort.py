@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -39,6 +39,8 @@ class Modality:
     """UCUM-like text, such as "um2/s"; "1" for arbitrary units."""
     present: np.ndarray
     """(N,) bool: whether the slice has this modality."""
+    made: np.ndarray | None = None
+    """(N,) bool: whether a model made the slice's image from other modalities; None: of no slice."""
 
     @classmethod
     def of(
@@ -104,8 +106,9 @@ class Cohort:
     def __len__(self) -> int:
         return len(self.patient)
 
-    def digest(self) -> str:
-        """Hex digest of images, presence, labels, patients and splits, which are all that a training depends on."""
+    def digest(self, truth: Iterable[str] = ()) -> str:
+        """Hex digest of all that a training depends on: images, presence, labels, patients and splits, and the ground
+        ``truth`` of these names, which a recipe's masks show."""
         digest = hashlib.blake2b(digest_size=16)
         for name, modality in self.modalities.items():
             digest.update(f"{name} {modality.unit} {modality.values.shape}".encode())
@@ -113,6 +116,8 @@ class Cohort:
             digest.update(modality.present.tobytes())
         for name, values in self.labels.items():
             digest.update(name.encode() + values.tobytes())
+        for name in truth:
+            digest.update(f"truth {name} {self.truth[name].shape}".encode() + self.truth[name].tobytes())
         digest.update("\n".join([*self.patient, *self.split]).encode())
         return digest.hexdigest()
 
@@ -121,7 +126,12 @@ class Cohort:
         return attrs.evolve(
             self,
             modalities={
-                name: attrs.evolve(modality, values=modality.values[keep], present=modality.present[keep])
+                name: attrs.evolve(
+                    modality,
+                    values=modality.values[keep],
+                    present=modality.present[keep],
+                    made=None if modality.made is None else modality.made[keep],
+                )
                 for name, modality in self.modalities.items()
             },
             labels={name: values[keep] for name, values in self.labels.items()},
@@ -175,6 +185,8 @@ def _wrong_types(cohort: Cohort) -> Iterator[str]:
             return
         yield from _unlike(f"values of modality {name!r}", modality.values, "f", "numbers, as float32")
         yield from _unlike(f"presence of {name!r}", modality.present, "b", "truth values, as bool", rank=1)
+        if modality.made is not None:
+            yield from _unlike(f"made of {name!r}", modality.made, "b", "truth values, as bool", rank=1)
         if not isinstance(modality.unit, str):
             yield f"unit of modality {name!r} must be text, got {modality.unit!r}"
     for name, values in cohort.labels.items():
@@ -230,6 +242,7 @@ def _length_problems(cohort: Cohort) -> Iterator[str]:
     count = len(cohort.patient)
     lengths = {f"modality {name!r}": len(m.values) for name, m in cohort.modalities.items()}
     lengths |= {f"presence of {name!r}": len(m.present) for name, m in cohort.modalities.items()}
+    lengths |= {f"made of {name!r}": len(m.made) for name, m in cohort.modalities.items() if m.made is not None}
     lengths |= {f"label {name!r}": len(values) for name, values in cohort.labels.items()}
     lengths |= {f"truth {name!r}": len(values) for name, values in cohort.truth.items()}
     lengths |= {"split": len(cohort.split)}
@@ -254,9 +267,10 @@ def _modality_problems(name: str, modality: Modality, patient_N: np.ndarray) -> 
 def write_cohort(cohort: Cohort, path: str | Path) -> None:
     """Write a cohort file, whole or not at all.
 
-    The tensors are ``modality.NAME`` (N, C, *S) float32, ``present.NAME`` (N,) uint8, ``label.NAME`` (N,) int8,
-    ``truth.NAME``, ``patient`` (N,) int32, an index into the header's ``patients``, ``split`` (N,) uint8, an index into
-    ("train", "test"), and ``spacing_mm`` (N,) float32. The JSON object in the metadata has the rest.
+    The tensors are ``modality.NAME`` (N, C, *S) float32, ``present.NAME`` (N,) uint8, ``made.NAME`` (N,) uint8 where a
+    model made some, ``label.NAME`` (N,) int8, ``truth.NAME``, ``patient`` (N,) int32, an index into the header's
+    ``patients``, ``split`` (N,) uint8, an index into ("train", "test"), and ``spacing_mm`` (N,) float32. The JSON
+    object in the metadata has the rest.
 
     Args:
         cohort: what to write.
@@ -276,6 +290,8 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
     for name, modality in cohort.modalities.items():
         arrays[f"modality.{name}"] = np.ascontiguousarray(modality.values, dtype=np.float32)
         arrays[f"present.{name}"] = modality.present.astype(np.uint8)
+        if modality.made is not None:
+            arrays[f"made.{name}"] = modality.made.astype(np.uint8)
     arrays |= {f"label.{name}": values.astype(np.int8) for name, values in cohort.labels.items()}
     arrays |= {f"truth.{name}": np.ascontiguousarray(values) for name, values in cohort.truth.items()}
     if cohort.spacing_mm is not None:
@@ -343,7 +359,12 @@ def _assemble(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Cohort:
 
     return Cohort(
         modalities={
-            name: Modality(values=arrays[f"modality.{name}"], unit=unit, present=arrays[f"present.{name}"].astype(bool))
+            name: Modality(
+                values=arrays[f"modality.{name}"],
+                unit=unit,
+                present=arrays[f"present.{name}"].astype(bool),
+                made=arrays[f"made.{name}"].astype(bool) if f"made.{name}" in arrays else None,
+            )
             for name, unit in header["modalities"]
         },
         labels=named("label."),

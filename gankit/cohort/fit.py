@@ -90,6 +90,11 @@ def one_hot(labels_N: np.ndarray, classes: int) -> np.ndarray:
     return (labels_N[:, None] == np.arange(classes)).astype(np.float32)
 
 
+def cohort_digest(recipe: Recipe, cohort: Cohort) -> str:
+    """Digest of all that a training of this recipe reads from a cohort. Ground truth that it lacks is left out."""
+    return cohort.digest([name for name in recipe.truth() if name in cohort.truth])
+
+
 def network_values(name: str, spec: ModalitySpec, modality: Modality) -> np.ndarray:
     """A modality of a cohort as networks see it.
 

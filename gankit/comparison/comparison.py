@@ -12,6 +12,8 @@ from typing import Any, Literal
 import attrs
 
 from gankit._errors import InputError
+from gankit.cohort.cohort import Cohort
+from gankit.cohort.fit import cohort_digest
 from gankit.comparison.differences import tested
 from gankit.comparison.plan import Plan, PlannedRun
 from gankit.evaluation.evaluation import Evaluation
@@ -48,8 +50,8 @@ class Comparison:
     evaluation: Evaluation
     notes: Mapping[str, str]
     """Name of a run to a caution about its training slices, for the runs whose slices had to be looked at."""
-    own: str | None
-    """Digest of the recipes' cohort as it is now; None where the real slices are of another cohort."""
+    own: Cohort | None
+    """The recipes' cohort as it is now; None where the real slices are of another cohort."""
 
     @classmethod
     def of(cls, plan: Plan, plugins: Plugins) -> Comparison:
@@ -78,7 +80,7 @@ class Comparison:
             replicates=judging.replicates,
             cache=plan.folder / "cache",
         )
-        own = real.digest() if plan.judging.cohort is None else None
+        own = real if plan.judging.cohort is None else None
         return cls(plan, evaluation, _notes(plan, evaluation), own)
 
     def subjects(self, plugins: Plugins) -> list[Subject]:
@@ -91,7 +93,7 @@ class Comparison:
 
     def _subject(self, run: PlannedRun, plugins: Plugins) -> Subject:
         directory = self.plan.run_directory(run)
-        changed = cohort_note(directory.path, self.own) if self.own else ""
+        changed = "" if self.own is None else cohort_note(directory.path, cohort_digest(run.recipe, self.own))
         note = self.notes.get(run.name, changed)
         return model_subject(
             run.name, directory.path, directory.model, self.evaluation, self.plan.judging, plugins, note
@@ -135,9 +137,9 @@ def common_modalities(plan: Plan) -> dict[str, ModalitySpec]:
         InputError: there is none, or a modality that is judged differs between recipes in size, unit or range.
     """
     first, *others = plan.runs
-    shared = dict(first.recipe.modalities)
+    shared = first.recipe.images()
     for run in others:
-        specs = run.recipe.modalities
+        specs = run.recipe.images()
         shared = {name: spec for name, spec in shared.items() if name in specs}
         for name, spec in shared.items():
             if plan.judging.modalities and name not in plan.judging.modalities:

@@ -54,7 +54,8 @@ class Subject:
 def model_subject(
     name: str, path: Path, file: Path, evaluation: Evaluation, judging: Judging, plugins: Plugins, note: str
 ) -> Subject:
-    """Sets sampled from a model. The model is loaded for each set, so that a comparison keeps one model in memory.
+    """Sets sampled from a model, of the judged label where the model is given it. The model is loaded for each set, so
+    that a comparison keeps one model in memory.
 
     Args:
         name: name of the row.
@@ -72,7 +73,12 @@ def model_subject(
 
         model = load_model(file, judging.device, plugins)
         try:
-            cohort = model.cohort(sets.size, latents_seed(sets, number))
+            asked = {
+                place: evaluation.value
+                for place, label in model.recipe.labels().items()
+                if label.label == evaluation.label
+            }
+            cohort = model.cohort(sets.size, latents_seed(sets, number), given=asked)
         except CohortError as error:
             raise CohortError(f"{path}: the model makes slices that cannot be judged: {error}") from error
         return Candidate(name=name, cohort=complete(cohort, evaluation.modalities, str(path)), model=model)

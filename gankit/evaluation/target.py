@@ -9,6 +9,7 @@ import attrs
 
 from gankit._errors import CohortError, InputError
 from gankit.cohort.cohort import Cohort, read_cohort
+from gankit.cohort.fit import cohort_digest
 from gankit.evaluation.evaluation import Evaluation
 from gankit.evaluation.judging import Judging, Sets
 from gankit.evaluation.real_side import judged_slices, refuse_tested, shared_modalities, trains_on_tests
@@ -31,7 +32,7 @@ class ModelTarget:
 
     def modalities(self, recipe: Recipe | None, real: Cohort, names: Sequence[str]) -> dict[str, ModalitySpec]:
         """The modalities to judge: those of the evaluation's recipe, else those of the model's recipe."""
-        return dict((recipe or self.recipe).modalities)
+        return (recipe or self.recipe).images()
 
     def subject(self, evaluation: Evaluation, judging: Judging, own: Cohort | None, plugins: Plugins) -> Subject:
         """Sets sampled from the model.
@@ -50,7 +51,7 @@ class ModelTarget:
 
         choose_device(judging.device)  # raises where there is no such device, before any work
         self._refuse_another_label(evaluation)
-        note = cohort_note(self.path, own.digest()) if own is not None else ""
+        note = cohort_note(self.path, cohort_digest(self.recipe, own)) if own is not None else ""
         if own is None or trains_on_tests(self.recipe):
             note = refuse_tested(self.recipe, evaluation, str(self.path))
         name = self.path.resolve().name if self.path.is_dir() else self.path.stem
@@ -76,7 +77,7 @@ class CohortTarget:
 
     def modalities(self, recipe: Recipe | None, real: Cohort, names: Sequence[str]) -> dict[str, ModalitySpec]:
         """The modalities to judge: those of the evaluation's recipe, else those that the real cohort has too."""
-        return dict(recipe.modalities) if recipe else shared_modalities(self.cohort, real, str(self.path), names)
+        return recipe.images() if recipe else shared_modalities(self.cohort, real, str(self.path), names)
 
     def subject(self, evaluation: Evaluation, judging: Judging, own: Cohort | None, plugins: Plugins) -> Subject:
         """Disjoint sets of the cohort's slices. Unless sets are asked for, one set has all slices.

@@ -168,6 +168,14 @@ class Recipe:
         """The random places beside the latent: place to shape without batch."""
         return {name: place.random for name, place in self.synthesizer.items() if isinstance(place, RandomPlace)}
 
+    def images(self) -> dict[str, ModalitySpec]:
+        """The modalities that are images of the cohort, and not masks of its ground truth."""
+        return {name: spec for name, spec in self.modalities.items() if spec.mask is None}
+
+    def truth(self) -> tuple[str, ...]:
+        """Names of the cohort's ground truth that the recipe's masks show."""
+        return tuple(dict.fromkeys(spec.mask for spec in self.modalities.values() if spec.mask is not None))
+
     def observed(self) -> tuple[str, ...]:
         """Places of which a cohort has real values: modalities and labels."""
         return (*self.modalities, *self.labels())

@@ -11,6 +11,7 @@ import numpy as np
 
 from gankit._errors import GankitError, InputError
 from gankit.cohort.cohort import Cohort
+from gankit.cohort.fit import cohort_digest
 from gankit.cohort.sheet import real_pairs
 from gankit.cohort.source import cohort_of
 from gankit.evaluation.result_files import EVALUATION, read_evaluation
@@ -85,7 +86,7 @@ def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | 
         readable_cohort(recipe) if cohort is None else cohort,
     )
     if cohort is None:
-        view = attrs.evolve(view, changed=_changed(view.cohort, directory))
+        view = attrs.evolve(view, changed=_changed(recipe, view.cohort, directory))
     sections = (
         _pairs(view),
         _interpolation(view),
@@ -113,11 +114,11 @@ def readable_cohort(recipe: Recipe) -> Cohort | Absent:
         return Absent(f"No real slices: the cohort cannot be read ({error}).")
 
 
-def _changed(cohort: Cohort | Absent, directory: RunDirectory) -> str:
+def _changed(recipe: Recipe, cohort: Cohort | Absent, directory: RunDirectory) -> str:
     """The digest of a cohort that differs from the one with which a run began; else an empty text."""
     if isinstance(cohort, Absent):
         return ""
-    now = cohort.digest()
+    now = cohort_digest(recipe, cohort)
     return "" if directory.provenance().get("cohort", now) == now else now
 
 

@@ -78,7 +78,12 @@ def find_format(name: str, plugins: Plugins) -> Encode:
 
 
 def synthetic_slices(
-    model: Model, count: int, seed: int, spacing_mm: float | None, advance: Callable[[int], None]
+    model: Model,
+    count: int,
+    seed: int,
+    spacing_mm: float | None,
+    advance: Callable[[int], None],
+    given: Mapping[str, Any] = {},
 ) -> Iterator[SyntheticSlice]:
     """Yield ``count`` slices of a model.
 
@@ -88,9 +93,10 @@ def synthetic_slices(
         seed: seed of the latents.
         spacing_mm: side of a pixel of every modality; default: that of the slices that the model was trained on.
         advance: called with the number of slices that are sampled.
+        given: see ``Model.sample``.
     """
     recipe = model.recipe
-    images = model.sample(count, seed, advance)
+    images = model.sample(count, seed, advance, given=given)
     own = model.spacing_mm if spacing_mm is None else dict.fromkeys(recipe.modalities, (spacing_mm, spacing_mm))
     for index in range(count):
         yield SyntheticSlice(

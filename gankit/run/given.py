@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -12,7 +14,7 @@ from torch import Tensor
 from gankit._draws import Draws
 from gankit._errors import CohortError, GankitError, InputError, nearest
 from gankit._shapes import LATENT, Shape, shape_text
-from gankit.cohort.cohort import Cohort
+from gankit.cohort.cohort import Cohort, read_cohort
 from gankit.cohort.fit import (
     approached_slices,
     area_average,
@@ -87,6 +89,52 @@ def given_places(
     if set(open_places) <= recipe.labels().keys() and seen:
         return fixed | _drawn_labels(recipe, open_places, classes, count, seed, seen)
     return fixed | _drawn_slices(recipe, open_places, classes, count, seed, real)
+
+
+def read_given(texts: Iterable[str]) -> dict[str, Any]:
+    """What the user gives as texts ``"PLACE=VALUE"``, where a value is a whole number or a file.
+
+    A file is an array (.npy), arrays by name (.npz) of which one is called as the place or is the only one, or a cohort
+    with a modality or ground truth of that name.
+
+    Raises:
+        InputError: a text is no PLACE=VALUE, or a file cannot be read or has nothing for the place.
+        CohortError: a cohort file cannot be read.
+    """
+    given: dict[str, Any] = {}
+    for text in texts:
+        place, equals, value = text.partition("=")
+        if not (place and equals and value):
+            raise InputError(f"`given` {text}: must be PLACE=VALUE, as in `given` cs=1 or `given` lesion=masks.npz")
+        if place in given:
+            raise InputError(f"`given` {place}: is given twice; give it once")
+        given[place] = int(value) if value.lstrip("-").isdecimal() else _read_file(place, Path(value))
+    return given
+
+
+def _read_file(place: str, path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise InputError(f"`given` {place}={path}: is no whole number, and there is no such file")
+    if path.suffix == ".safetensors":
+        cohort = read_cohort(path)
+        arrays = {name: modality.values for name, modality in cohort.modalities.items()} | cohort.truth
+    else:
+        arrays = _read_arrays(place, path)
+    if place not in arrays and len(arrays) == 1 and path.suffix != ".safetensors":
+        return next(iter(arrays.values()))
+    if place not in arrays:
+        raise InputError(
+            f"`given` {place}={path}: has no {place!r}{nearest(place, arrays)}; it has {', '.join(arrays)}"
+        )
+    return arrays[place]
+
+
+def _read_arrays(place: str, path: Path) -> dict[str, np.ndarray]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        return {place: loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        raise InputError(f"`given` {place}={path}: cannot be read as .npy, .npz or a cohort ({error})") from error
 
 
 # What the user gives --------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import torch
 from gankit._draws import Draws
 from gankit._errors import CheckpointError, InputError
 from gankit.cohort.cohort import Cohort
-from gankit.cohort.fit import range_warnings
+from gankit.cohort.fit import cohort_digest, range_warnings
 from gankit.cohort.source import cohort_of
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
@@ -106,7 +106,7 @@ def train(
         # The cohort
         progress.say(f"loading the cohort: {document['cohort']['use']}")
         cohort = cohort if cohort is not None else cohort_of(recipe.cohort)
-        provenance = _provenance(plugins, chosen, cohort)
+        provenance = _provenance(plugins, chosen, cohort_digest(recipe, cohort))
         run.refuse_other_cohort(provenance["cohort"])
 
         # The networks, from where the run stands
@@ -302,12 +302,12 @@ def _refuse_other_rates(run: RunDirectory, state: TrainingState) -> None:
         )
 
 
-def _provenance(plugins: Plugins, device: torch.device, cohort: Cohort) -> dict[str, Any]:
+def _provenance(plugins: Plugins, device: torch.device, digest: str) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     return {
         "gankit": version("gankit"),
         "torch": torch.__version__,
         "device": name,
-        "cohort": cohort.digest(),
+        "cohort": digest,
         "plugins": plugins.distributions,
     }
