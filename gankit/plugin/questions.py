@@ -104,7 +104,8 @@ def _is_use(value: Any) -> bool:
     return ends and _is_text(value.network)
 
 
-def _is_factor(answer: Any) -> bool:
+def is_factor(answer: Any) -> bool:
+    """Whether a schedule may return this: a finite number of at least 0."""
     number = isinstance(answer, int | float) and not isinstance(answer, bool)
     return number and math.isfinite(answer) and answer >= 0
 
@@ -132,7 +133,7 @@ _ANSWERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "reads_apart": ("True or False", _is_truth),
     "gives_features": ("True or False", _is_truth),
     "penalises_gradient": ("True or False", _is_truth),
-    "factor": ("a finite number of at least 0", _is_factor),
+    "factor": ("a finite number of at least 0", is_factor),
     "draws": (f"a mapping of name, none of {', '.join(RESERVED_DRAWS)}, to gankit.Draw", _are_draws),
 }
 """Question to what its answer must be, in words and as a test."""

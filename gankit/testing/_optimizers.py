@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import math
 
 import torch
 from torch.nn import Parameter
 
 from gankit._errors import PluginError
 from gankit.plugin.components import AbstractOptimizer, AbstractSchedule
+from gankit.plugin.questions import is_factor
 from gankit.testing._promises import check_imports, no_global_draws, normal, promise, require
 from gankit.training.engine import CudaCapture
 from gankit.training.optimizers import built, set_rate
@@ -69,8 +69,7 @@ def check_schedule(spec: AbstractSchedule, steps: int = 1000) -> None:
         factors = [spec.factor(step, steps) for step in range(steps)]
         again = [other.factor(step, steps) for step in reversed(range(steps))][::-1]
     for step, (factor, repeated) in enumerate(zip(factors, again, strict=True)):
-        good = isinstance(factor, int | float) and math.isfinite(factor) and factor >= 0
-        require(good, who, f"must give a finite factor of at least 0, got {factor!r} at step {step}")
+        require(is_factor(factor), who, f"must give a finite factor of at least 0, got {factor!r} at step {step}")
         require(factor == repeated, who, f"gives another factor at step {step} when it is asked in another order")
 
 
@@ -118,9 +117,9 @@ def _check_steps(spec: AbstractOptimizer, dtype: torch.dtype) -> None:
         run.step()
     *moved, unmoved = [bool((now != then).all()) for now, then in zip(run.values(), before, strict=True)]
     require(all(moved), who, "leaves weights with a gradient where they are")
+    require([list(each) for each in run.state()] == state, who, "has other names in its state after a step than before")
     same = all(torch.equal(value, still[name]) for name, value in run.state()[-1].items())
     require(not unmoved and same, who, "moves a weight without gradient, or its state")
-    require([list(each) for each in run.state()] == state, who, "has other names in its state after a step than before")
     now, then = (sum(float(weight.square().sum()) for weight in values) for values in (run.values(), before))
     require(now < then, who, f"does not go down: the sum of squares was {then:.6g}, and is {now:.6g} after 10 steps")
 

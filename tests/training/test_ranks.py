@@ -117,6 +117,23 @@ def test_any_number_of_processes_gives_the_same_parameters(shared_recipe: Path, 
             np.testing.assert_allclose(together[name], values, rtol=0, atol=1e-12, err_msg=f"{size} processes: {name}")
 
 
+def test_gradients_are_clipped_after_they_were_averaged(shared_recipe: Path, tmp_path: Path, plugins: Plugins):
+    """In float64, two processes agree with one to 1e-12 where both sides of a phase clip, at rates of a schedule: the
+    norm is that of the mean gradient, not that of each process."""
+    keys = ("learning_rate", "betas", "critic_learning_rate", "critic_betas")
+    clipping = {
+        "optimizers.one": {"use": "sgd", "momentum": 0.5, "clip_norm": 0.1, "schedule": {"use": "cosine"}},
+        "phases.unsupervised.optimizer": "one",
+        "phases.unsupervised.critic_optimizer": "one",
+        "remove": [f"phases.unsupervised.{key}" for key in keys],
+    }
+    recipe = written(load_recipe(shared_recipe, clipping, plugins), plugins, tmp_path / "clipping.toml")
+    alone, together = (trained(recipe, size, tmp_path / f"clipped-{size}.npz") for size in (1, 2))
+    assert any(name.startswith("optimizers.one.") for name in alone)
+    for name, values in alone.items():
+        np.testing.assert_allclose(together[name], values, rtol=0, atol=1e-12, err_msg=name)
+
+
 def test_a_process_that_dies_ends_the_others_with_a_clear_error(shared_recipe: Path, tmp_path: Path):
     """The message says what happened and how to go on."""
     context, port, out = fresh_processes(), free_port(), tmp_path / "message"
