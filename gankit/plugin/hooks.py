@@ -96,7 +96,7 @@ def run_started(run: Run) -> None:
 @hookspec
 def row_logged(run: Run, row: Mapping[str, float]) -> None:
     """A row was added to ``metrics.jsonl``: ``step``, ``steps_per_s``, ``wall_s`` and the newest value of each
-    ``phase.term``."""
+    ``phase.term``, and as ``learning_rate/NAME`` the rate of each optimizer that has a schedule."""
 
 
 @hookspec

@@ -28,9 +28,10 @@ class Tracker(ABC):
 
 
 def curves(row: Mapping[str, float]) -> dict[str, float]:
-    """Curve to its newest number: ``phase/term`` for each term, ``pace/...`` for what is none."""
-    numbers = {name: number for name, number in row.items() if name != "step"}
-    return {name.replace(".", "/", 1) if "." in name else f"pace/{name}": number for name, number in numbers.items()}
+    """Curve to its newest number: ``phase/term`` for each term, ``learning_rate/...`` for each rate, ``pace/...`` for
+    what is neither."""
+    numbers = {name.replace(".", "/", 1): number for name, number in row.items() if name != "step"}
+    return {name if "/" in name else f"pace/{name}": number for name, number in numbers.items()}
 
 
 def step_of(sheet: Path) -> int:
