@@ -57,9 +57,12 @@ from gankit.networks.layers import convolution as convolution
 from gankit.networks.layers import doubling as doubling
 from gankit.networks.layers import halving as halving
 from gankit.networks.layers import he_weights as he_weights
+from gankit.networks.layers import norm_layers as norm_layers
+from gankit.networks.leaky_relu import LeakyReLU as LeakyReLU
 from gankit.networks.scores import sample_scores as sample_scores
 from gankit.networks.scores import slopes as slopes
 from gankit.networks.scores import squared_slope as squared_slope
+from gankit.networks.spectral_norm import spectral_norm as spectral_norm
 from gankit.networks.synthesizer import Networks as Networks
 from gankit.plugin.components import AbstractAdversarialLoss as AbstractAdversarialLoss
 from gankit.plugin.components import AbstractCohortSource as AbstractCohortSource

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from gankit.networks.batch_norm import BatchNorm
+
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 NEGATIVE_SLOPE = 0.2
 """Slope below zero of every leaky ReLU of the shipped networks; torch's name for it."""
@@ -40,15 +42,15 @@ def he_weights(layer: _Layer, slope: float = NEGATIVE_SLOPE) -> _Layer:
     return layer
 
 
-def activations(layers: nn.Sequential, x: Tensor, kind: type[nn.Module] = nn.LeakyReLU) -> list[Tensor]:
-    """What the layers of one kind return when ``x`` runs through all of them, first layers first.
+def activations(layers: nn.Sequential, x: Tensor) -> list[Tensor]:
+    """What each leaky ReLU returns when ``x`` runs through all layers, first layers first.
 
     For networks that give features.
     """
     returned = []
     for layer in layers:
         x = layer(x)
-        if isinstance(layer, kind):
+        if isinstance(layer, nn.LeakyReLU):
             returned.append(x)
     return returned
 
@@ -60,10 +62,24 @@ def convolution(inputs: int, outputs: int, rank: int, stride: int = 1, taps: int
         inputs, outputs: channels.
         rank: spatial dimensions, one to three.
         stride: 1 keeps each side. 2 halves it, with 4 taps, which see every value equally often.
-        taps: side of the kernel at stride 1, an odd number.
+        taps: side of the kernel at stride 1; an even number makes each side shorter by one.
     """
     kernel = taps if stride == 1 else 4
     return _CONVOLUTIONS[rank](inputs, outputs, kernel, stride=stride, padding=(kernel - 1) // 2)
+
+
+def norm_layers(norm: str, channels: int) -> list[nn.Module]:
+    """The layer that normalises maps (B, C, *S), with a learnt scale and shift of each channel; no layer for "none".
+
+    Args:
+        norm: what shares a mean and a variance. "batch": a channel, over the batch and all pixels (``BatchNorm``).
+            "layer": all channels and pixels of a sample. "instance": the pixels of a channel of a sample. Or "none".
+        channels: C.
+    """
+    if norm == "batch":
+        return [BatchNorm(channels)]
+    groups = {"none": 0, "layer": 1, "instance": channels}[norm]
+    return [nn.GroupNorm(groups, channels)] if groups else []
 
 
 def doubling(inputs: int, outputs: int, rank: int) -> nn.Module:
@@ -78,7 +94,7 @@ def doubling(inputs: int, outputs: int, rank: int) -> nn.Module:
     return nn.Sequential(enlarge, convolved, PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
 
 
-def halving(inputs: int, outputs: int, sides: Sequence[int]) -> tuple[nn.Module, list[int]]:
+def halving(inputs: int, outputs: int, sides: Sequence[int]) -> tuple[Any, list[int]]:
     """A convolution that halves each side of 8 pixels or more and keeps shorter ones. ``halvings`` says how many a
     network takes.
 

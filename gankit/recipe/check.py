@@ -276,8 +276,8 @@ def _check_adversarial(
     if spec is not None and ask(where, term, "penalises_gradient") and ask(critic, spec, "mixes_samples"):
         yield Problem(
             f"{where}.critic",
-            f"{term.critic!r} mixes the samples of a batch (BatchNorm), but this loss penalises its gradient sample"
-            " by sample; choose a norm within each sample, or none",
+            f"{term.critic!r} mixes the samples of a batch (as BatchNorm does), but this loss penalises its gradient"
+            " sample by sample; choose options of the critic that look at each sample alone",
         )
 
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, activations, he_weights
+from gankit import NEGATIVE_SLOPE, LeakyReLU, activations, he_weights
 
 
 class MlpCriticNetwork(nn.Module):
@@ -17,7 +17,7 @@ class MlpCriticNetwork(nn.Module):
     def __init__(self, latent: int, width: int, layers: int):
         super().__init__()
         sizes = [latent, *[width] * layers]
-        hidden = [[he_weights(nn.Linear(sizes[i], sizes[i + 1])), nn.LeakyReLU(NEGATIVE_SLOPE)] for i in range(layers)]
+        hidden = [[he_weights(nn.Linear(sizes[i], sizes[i + 1])), LeakyReLU(NEGATIVE_SLOPE)] for i in range(layers)]
         self.layers = nn.Sequential(*[module for pair in hidden for module in pair], he_weights(nn.Linear(width, 1)))
 
     def forward(self, z_BZ: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import math
 
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, Shapes, activations, halving, he_weights
+from gankit import NEGATIVE_SLOPE, LeakyReLU, Shapes, activations, halving, he_weights
 
 
 class CoupledCriticNetwork(nn.Module):
@@ -42,5 +42,5 @@ def _layers(size: list[int], widths: list[int]) -> tuple[list[nn.Module], list[i
     layers: list[nn.Module] = []
     for i in range(len(widths) - 1):
         convolution, size = halving(widths[i], widths[i + 1], size)
-        layers += [convolution, nn.LeakyReLU(NEGATIVE_SLOPE)]
+        layers += [convolution, LeakyReLU(NEGATIVE_SLOPE)]
     return layers, size

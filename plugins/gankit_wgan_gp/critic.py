@@ -28,6 +28,9 @@ class ConvCritic(AbstractDiscriminator):
         "none",
         help="normalisation after each layer but the first; batch mixes samples, so no gradient penalty",
     )
+    spectral_norm: bool = option(
+        False, help="divide each layer's weights by their largest singular value (Miyato et al. 2018)"
+    )
 
     @property
     def mixes_samples(self) -> bool:
@@ -47,4 +50,4 @@ class ConvCritic(AbstractDiscriminator):
     def build(self, source: Shapes, target: Shapes) -> Module:
         from gankit_wgan_gp._conv_critic import ConvCriticNetwork
 
-        return ConvCriticNetwork(joined(source), self.width, self.norm)
+        return ConvCriticNetwork(joined(source), self.width, self.norm, self.spectral_norm)

@@ -1,4 +1,4 @@
-"""The convolutional critic of Eqs. 4, 5, 8 and 9, and its leaky ReLU."""
+"""The convolutional critic of Eqs. 4, 5, 8 and 9."""
 
 import subprocess
 import sys
@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 
-from gankit_wgan_gp._leaky_relu import LeakyReLU
+from gankit import LeakyReLU
+from gankit.testing import check_network
 from gankit_wgan_gp.critic import ConvCritic
 
 SCORE = {"score": ()}
@@ -73,14 +74,6 @@ def test_penalty_reaches_every_weight_as_with_torchs_leaky_relu():
             assert expected is None or not expected.any()
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_leaky_relu_equals_torchs(dtype):
-    """Values and first derivatives are torch's, zero included."""
-    x = torch.tensor([-2.0, -0.5, 0.0, 0.5, 3.0], dtype=dtype, requires_grad=True)
-    for derivative in (lambda y: y, lambda y: torch.autograd.grad(y.sum(), x)[0]):
-        assert torch.equal(derivative(LeakyReLU(0.2)(x)), derivative(nn.LeakyReLU(0.2)(x)))
-
-
 def test_leaky_relu_works_under_functional_transforms():
     """torch.func can take the penalty's inner derivative, which is how a compiled step would."""
     network, x = critic(), torch.randn(2, 1, 16, 16, requires_grad=True)
@@ -115,6 +108,28 @@ def test_works_channels_last_and_under_autocast():
     torch.testing.assert_close(network(x.to(memory_format=torch.channels_last)), expected)
     with torch.autocast("cpu", torch.bfloat16):
         assert network(x).isfinite().all()
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
+@pytest.mark.parametrize("spectral_norm", [False, True])
+def test_the_critic_passes_the_conformance_check(norm, spectral_norm):
+    check_network(ConvCritic(width=4, norm=norm, spectral_norm=spectral_norm), {"a": (2, 16, 16)}, SCORE)
+
+
+def test_spectral_norm_bounds_every_layer():
+    """The largest singular value of each layer's matrix (outputs, inputs x taps) is 1."""
+    network = critic((1, 64, 64), width=8, spectral_norm=True)
+    layers = [*network.layers[::2], network.score]
+    norms = [torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() for layer in layers]
+    assert norms == pytest.approx([1] * 5, rel=1e-5)
+
+
+def test_features_are_the_maps_after_each_leaky_relu():
+    """Those of the first layers first; the score is made of the last."""
+    network, x = critic((1, 16, 16), norm="layer"), torch.randn(3, 1, 16, 16)
+    features = network.features(x)
+    assert [tuple(each.shape) for each in features] == [(3, 2, 8, 8), (3, 4, 4, 4)]
+    assert torch.equal(network.score(features[-1].flatten(1)).squeeze(1), network(x))
 
 
 def test_latents_and_other_targets_are_problems():

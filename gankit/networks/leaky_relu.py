@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class LeakyReLU(nn.Module):
+class LeakyReLU(nn.LeakyReLU):
     """``x`` where positive, else ``slope * x``; any shape.
 
     The second derivative of a piecewise linear function is zero. torch computes that zero as a tensor and
@@ -14,16 +14,9 @@ class LeakyReLU(nn.Module):
     makes a gradient penalty cheaper to differentiate and leaves every value the same.
     """
 
-    def __init__(self, slope: float):
-        super().__init__()
-        self.slope = slope
-
     def forward(self, x: Tensor) -> Tensor:
-        scaled: Tensor = _Slope.apply(x, x.detach(), self.slope)
+        scaled: Tensor = _Slope.apply(x, x.detach(), self.negative_slope)
         return scaled
-
-    def extra_repr(self) -> str:
-        return f"slope={self.slope}"
 
 
 class _Slope(torch.autograd.Function):
