@@ -28,9 +28,9 @@ def check_ends(source: Shapes, target: Shapes, projection: bool) -> Iterator[Pro
     if not images or not 2 <= len(joined(source)) <= 4:
         yield Problem("use", f"scores images (C, *S) of 1 to 3 dimensions, not {shape_text(joined(source))}")
     elif projection and len(images) == len(source):
-        listed = ", ".join(source)
+        given = ", ".join(source)
         yield Problem(
-            "projection", f"needs a label beside images, as in on = ['adc', 'cs'], and its terms have {listed}"
+            "projection", f"needs a label beside the images, as in on = ['adc', 'cs']; its terms have {given}"
         )
     if joined(target) != ():
         yield Problem("use", f"returns one score per sample or patch, not {shape_text(joined(target))}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from gankit import NEGATIVE_SLOPE, LeakyReLU, activations, convolution, he_weights, norm_layers, spectral_norm
 from gankit_critics._labels import image_and_label, of_label
 
-_AVERAGES = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
+_AVERAGES: dict[int, Any] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
 _TAPS = 4
 
 
@@ -37,28 +40,24 @@ class PatchCriticNetwork(nn.Module):
 
     def forward(self, *places: Tensor) -> Tensor:
         image_BCS, label_BK = image_and_label(places)
-        scores = [
-            scale.scores(maps[-1], label_BK) for scale, maps in zip(self.scales, self._maps(image_BCS), strict=True)
-        ]
+        scores = [scale(image, label_BK) for scale, image in self._scaled(image_BCS)]
         most = scores[0].shape[1]
         return torch.cat([each_BP.repeat(1, round(most / each_BP.shape[1])) for each_BP in scores], dim=1)
 
     def features(self, *places: Tensor) -> list[Tensor]:
         """The maps after each leaky ReLU, of the largest image first."""
         image_BCS, _ = image_and_label(places)
-        return [each for maps in self._maps(image_BCS) for each in maps]
+        return [each for scale, image in self._scaled(image_BCS) for each in scale.features(image)]
 
-    def _maps(self, image_BCS: Tensor) -> list[list[Tensor]]:
-        """For each scale its maps after each leaky ReLU."""
-        maps = []
+    def _scaled(self, image_BCS: Tensor) -> Iterator[tuple[_OneScale, Tensor]]:
+        """The critic of each scale with its image."""
         for number, scale in enumerate(self.scales):
             image_BCS = self.smaller(image_BCS) if number else image_BCS
-            maps.append(scale(image_BCS))
-        return maps
+            yield scale, image_BCS  # type: ignore[misc] # a ModuleList has modules of any type
 
 
 class _OneScale(nn.Module):
-    """The critic of one scale: an image to the maps after each leaky ReLU, and the last of them to scores."""
+    """The critic of one scale: an image (B, C, *S) and its label (B, K), or None, to scores (B, P)."""
 
     def __init__(self, rank: int, inputs: int, classes: int, width: int, layers: int, norm: str, spectral: bool):
         super().__init__()
@@ -78,12 +77,12 @@ class _OneScale(nn.Module):
         self.score = convolved(inputs, 1, stride=1)
         self.embedding = convolved(inputs, classes, stride=1, bias=False) if classes else None
 
-    def forward(self, x_BCS: Tensor) -> list[Tensor]:
-        return activations(self.layers, x_BCS)
-
-    def scores(self, features_BCS: Tensor, label_BK: Tensor | None) -> Tensor:
-        """(B, P), with ``y^T V f`` where there is a label y."""
+    def forward(self, x_BCS: Tensor, label_BK: Tensor | None) -> Tensor:
+        features_BCS = self.layers(x_BCS)
         scores_BS = self.score(features_BCS).squeeze(1)
         if self.embedding is not None and label_BK is not None:
             scores_BS = scores_BS + of_label(self.embedding(features_BCS), label_BK)
         return scores_BS.flatten(1)
+
+    def features(self, x_BCS: Tensor) -> list[Tensor]:
+        return activations(self.layers, x_BCS)

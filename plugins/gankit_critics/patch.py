@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class PatchCritic(AbstractDiscriminator):
-    """PatchGAN: the critic scores patches that overlap, each by itself (Isola et al. 2017, arXiv:1611.07004, Sec. 3.2.2).
+    """PatchGAN (Isola et al. 2017, arXiv:1611.07004, Sec. 3.2.2): patches that overlap are scored, each by itself.
 
     Modalities (B, C, *S) to unbounded scores (B, P), with one to three spatial dimensions. ``layers`` convolutions of 4
     taps halve the sides and double the width; two more of 4 taps keep it, the last of which gives a score. So a side of
@@ -25,7 +25,8 @@ class PatchCritic(AbstractDiscriminator):
 
     ``scales`` (Wang et al. 2018, arXiv:1711.11585, Sec. 3.2, equation 3): so many such critics judge the image at full
     size, averaged over 2 pixels a side, over 4, and so on; the paper has 3. It adds up their losses. A loss here is a
-    mean over P, so the scores of a smaller image are repeated, to weigh as much as those of the largest.
+    mean over P. So the scores of a smaller image are repeated, as many whole times as make about as many as those of
+    the largest.
 
     ``projection`` adds an inner product with the label y to each score (Miyato and Koyama 2018, arXiv:1802.05637,
     equation 3): ``s = y^T V f + w^T f``, where f are the features of the 4 x 4 places that the last layer sees.

@@ -23,9 +23,9 @@ class ResidualCritic(AbstractDiscriminator):
     Appendix F). Modalities (B, C, *S) to unbounded scores (B,), with one to three spatial dimensions. Each block halves
     every side of 8 or more, until all are under 8 (64 x 64 ends at 4 x 4): the number of blocks follows from the size.
     A block is ``(shortcut(x) + h(x)) / sqrt(2)``. h has a convolution of 3 taps and one of 4 that halves the sides,
-    each after a leaky ReLU, the first block without the first of them. The shortcut averages 2 pixels a side and changes
-    the number of channels. The papers halve by an average after a convolution, which one convolution of 4 taps can do.
-    Dividing by sqrt(2) keeps the variance (Karras et al. 2020, arXiv:1912.04958).
+    each after a leaky ReLU, the first block without the first of them. The shortcut averages 2 pixels a side and
+    changes the number of channels. The papers halve by an average after a convolution, which one convolution of 4 taps
+    can do. Dividing by sqrt(2) keeps the variance (Karras et al. 2020, arXiv:1912.04958).
 
     ``minibatch_std`` (Karras et al. 2018, arXiv:1710.10196, Sec. 3) gives the last block one more channel: the standard
     deviation over so many samples that follow each other, averaged over channels and pixels.
@@ -47,7 +47,7 @@ class ResidualCritic(AbstractDiscriminator):
     minibatch_std: int = option(
         0,
         ge=0,
-        help="samples in a group whose standard deviation the critic sees, which mixes them; divides the batch; 0: none",
+        help="samples in a group whose standard deviation the critic sees, so that they mix; divides the batch; 0: none",
     )
     projection: bool = option(False, help="read a label beside the images of a term, by an inner product with features")
 
