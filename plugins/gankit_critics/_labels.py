@@ -13,7 +13,8 @@ def image_and_label(places: tuple[Tensor, ...]) -> tuple[Tensor, Tensor | None]:
     """
     images = [place for place in places if place.ndim > 2]
     labels = [place for place in places if place.ndim == 2]
-    return torch.cat(images, dim=1), torch.cat(labels, dim=1) if labels else None
+    image = images[0] if len(images) == 1 else torch.cat(images, dim=1)
+    return image, torch.cat(labels, dim=1) if labels else None
 
 
 def of_label(scores_BK: Tensor, label_BK: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class ResidualCritic(AbstractDiscriminator):
     minibatch_std: int = option(
         0,
         ge=0,
-        help="samples in a group whose standard deviation the critic sees, so that they mix; divides the batch; 0: none",
+        help="samples in a group whose standard deviation the critic sees, so they mix; must divide the batch; 0: none",
     )
     projection: bool = option(False, help="read a label beside the images of a term, by an inner product with features")
 
