@@ -38,4 +38,3 @@ class ConvCriticNetwork(nn.Module):
     def features(self, x_BCS: Tensor) -> list[Tensor]:
         """The maps after each layer."""
         return activations(self.layers, x_BCS)
-

@@ -15,13 +15,11 @@ def test_leaky_relu_equals_torchs(dtype):
         assert torch.equal(derivative(LeakyReLU(0.2)(x)), derivative(nn.LeakyReLU(0.2)(x)))
 
 
-def test_activations_are_what_comes_out_of_each_leaky_relu():
-    """In the order of the layers."""
+@pytest.mark.parametrize("kind", [LeakyReLU, nn.LeakyReLU])
+def test_activations_are_what_comes_out_of_each_leaky_relu(kind):
+    """Ours and torch's, in the order of the layers."""
     torch.manual_seed(0)
-    layers, x = (
-        nn.Sequential(nn.Linear(4, 3), LeakyReLU(0.2), nn.Linear(3, 2), LeakyReLU(0.2), nn.Linear(2, 1)),
-        torch.randn(5, 4),
-    )
+    layers, x = nn.Sequential(nn.Linear(4, 3), kind(0.2), nn.Linear(3, 2), kind(0.2), nn.Linear(2, 1)), torch.ones(5, 4)
     first, second = activations(layers, x)
     assert torch.equal(first, layers[:2](x))
     assert torch.equal(second, layers[:4](x))

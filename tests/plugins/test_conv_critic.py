@@ -65,7 +65,7 @@ def test_penalty_reaches_every_weight_as_with_torchs_leaky_relu():
     ours = penalty_gradients(network, x)
     for index, layer in enumerate(network.layers):
         if isinstance(layer, LeakyReLU):
-            network.layers[index] = nn.LeakyReLU(layer.slope)
+            network.layers[index] = nn.LeakyReLU(layer.negative_slope)
     for (name, _), got, expected in zip(network.named_parameters(), ours, penalty_gradients(network, x), strict=True):
         if "weight" in name:
             torch.testing.assert_close(got, expected)
