@@ -30,6 +30,7 @@ def test_the_commands_are_these():
         "train",
         "sample",
         "interpolate",
+        "translate",
         "evaluate",
         "compare",
         "report",

@@ -360,6 +360,35 @@ def test_a_game_with_gradient_penalty_goes_on_as_if_it_had_not_stopped(trainer, 
     assert all(torch.equal(ended[name], again[name]) for name in ended)
 
 
+CONDITIONAL = {
+    "pools.all.split": "train",
+    "synthesizer.cs": {"label": "cs", "classes": 2},
+    "synthesizer.adc.from": ["latent", "cs"],
+    "phases.unsupervised.pool": "all",
+    "phases.unsupervised.terms.wgan-gp-adc": {"on": ["adc", "cs"], "against": "all"},
+}
+"""Overrides that make ``adc-only`` draw slices of both classes, judged with their label."""
+
+
+@pytest.mark.parametrize("critic", CRITICS.values(), ids=CRITICS)
+def test_a_conditional_game_trains_the_embedding(trainer, critic):
+    """The label reaches the critic as (B, K), and each class's part of the embedding moves."""
+    trained = trainer({**critic, "projection": True}, **CONDITIONAL)
+    embeddings = {
+        name: each
+        for name, each in trained.state.networks.by_name.named_parameters()
+        if "embedding" in name and "adc_critic" in name
+    }
+    before = {name: each.clone() for name, each in embeddings.items()}
+    for _ in range(2):
+        trained.step()
+    assert trained.state.not_finite() is None
+    assert embeddings
+    for name, each in embeddings.items():
+        assert len(each) == 2
+        assert (each != before[name]).flatten(1).any(dim=1).all()
+
+
 def test_samples_that_mix_are_refused_under_a_gradient_penalty(tiny_recipe):
     """The minibatch's standard deviation gives a sample's score a gradient by the others."""
     critic = {"use": "residual-critic", "minibatch_std": 2}

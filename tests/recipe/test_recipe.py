@@ -11,6 +11,7 @@ from gankit import (
     RecipeError,
     load_recipe,
 )
+from gankit.plugin.kinds import NETWORK_KINDS
 from gankit.recipe.check import check_recipe
 from gankit.recipe.structure import structure_recipe, to_document
 from tests.recipe.texts import ADC_ONLY, SHIPPED
@@ -54,8 +55,9 @@ def test_a_completed_recipe_loads_from_its_file(plugins, written, name):
 # Problems -------------------------------------------------------------------------------------------------
 
 
-def test_every_problem_is_reported_at_once_with_its_place(faults):
+def test_every_problem_is_reported_at_once_with_its_place(faults, plugins):
     """One run of the check lists all there is to mend."""
+    known = ", ".join(entry.name for entry in plugins.registry.entries(*NETWORK_KINDS))
     text = ADC_ONLY.replace("steps = 10", "steps = 10\ntraining.step = 3\ntraining.batch = 0").replace(
         'networks.critic = { use = "conv-critic"', 'networks.critic = { use = "conv-critc"'
     )
@@ -67,8 +69,7 @@ def test_every_problem_is_reported_at_once_with_its_place(faults):
         " log_every, checkpoint_every, keep_checkpoints, sample_every, track",
         "training.batch": "must be >= 1, got 0",
         "latent.dim": "must be a whole number, got 'many'",
-        "networks.critic.use": "no network named 'conv-critc'; did you mean 'conv-critic'?; known: conv-encoder,"
-        " coupled-generator, stitch-decoder, unet, conv-critic, coupled-critic, mlp-critic",
+        "networks.critic.use": f"no network named 'conv-critc'; did you mean 'conv-critic'?; known: {known}",
         "phases.synthesize.terms.wgan-gp-adc.penalty": "must be >= 0, got -1.0",
     }
 

@@ -134,6 +134,20 @@ def test_gradients_are_clipped_after_they_were_averaged(shared_recipe: Path, tmp
         np.testing.assert_allclose(together[name], values, rtol=0, atol=1e-12, err_msg=name)
 
 
+def test_critics_see_the_same_groups_of_samples_in_any_number_of_processes(
+    tiny_recipe, plugins: Plugins, tmp_path: Path
+):
+    """Minibatch standard deviation is over neighbours of the global batch, which are in one share of it; with spectral
+    norm, which has no state that could differ."""
+    critic = "networks.adc_auxiliary"
+    options = {"use": "residual-critic", "minibatch_std": 2, "spectral_norm": True}
+    recipe = tiny_recipe(**{f"{critic}.{name}": value for name, value in options.items()})
+    file = written(recipe, plugins, tmp_path / "recipe.toml")
+    alone, together = (trained(file, size, tmp_path / f"{size}.npz") for size in (1, 2))
+    for name, values in alone.items():
+        np.testing.assert_allclose(together[name], values, rtol=0, atol=1e-12, err_msg=name)
+
+
 def test_a_process_that_dies_ends_the_others_with_a_clear_error(shared_recipe: Path, tmp_path: Path):
     """The message says what happened and how to go on."""
     context, port, out = fresh_processes(), free_port(), tmp_path / "message"
