@@ -289,10 +289,10 @@ class Recipe:
         return {label: value for label, value in values if label not in own} if len(values) == 1 else {}
 
     def encoder(self) -> Edge | None:
-        """The first network by which a phase makes latents from modalities; None where the recipe has none."""
+        """The first network by which a phase makes latents from modalities and labels; None where there is none."""
         for phase in self.phases:
             for use in network_uses(phase, self):
-                if use.to == (LATENT,) and set(use.from_) <= set(self.modalities):
+                if use.to == (LATENT,) and set(use.from_) <= set(self.observed()):
                     return Edge(network=use.network, from_=use.from_)
         return None
 

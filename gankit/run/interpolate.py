@@ -106,21 +106,17 @@ def _interpolated(model: Model, cohort: Cohort, between: int, pair: tuple[int, i
         name: area_average(modality_of(slices, name, spec).values, spec.shape, name)
         for name, spec in recipe.modalities.items()
     }
-    start_Z, end_Z = model.encode({name: torch.from_numpy(images) for name, images in real.items()})
+    labels = {name: slices.labels[label.label].astype(int) for name, label in recipe.labels().items()}
+    values = {name: torch.from_numpy(values) for name, values in (real | labels).items()}
+    start_Z, end_Z = model.encode(values)
     latents = slerp(start_Z, end_Z, torch.linspace(0, 1, between + 2))
-    made = model.synthesize({LATENT: latents, **_of_first(slices, recipe, real, len(latents))})
+    given = {name: values[name][:1].repeat_interleave(len(latents), dim=0) for name in recipe.given()}
+    made = model.synthesize({LATENT: latents, **given})
     return Interpolation(
         ends,
         bool((cohort.split[list(ends)] == "test").all()),
         {name: np.concatenate([real[name][:1], image.numpy(), real[name][1:]]) for name, image in made.items()},
     )
-
-
-def _of_first(slices: Cohort, recipe: Recipe, real: dict[str, np.ndarray], count: int) -> dict[str, Tensor]:
-    """What the graph is given all the way: labels and modalities of the first of the two slices."""
-    labels = {name: slices.labels[label.label][:1].astype(int) for name, label in recipe.labels().items()}
-    given = {name: labels[name] if name in labels else real[name][:1] for name in recipe.given()}
-    return {name: torch.from_numpy(np.repeat(value, count, axis=0)) for name, value in given.items()}
 
 
 def _sheet(found: Interpolation, recipe: Recipe) -> bytes:

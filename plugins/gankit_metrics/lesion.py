@@ -103,9 +103,10 @@ def _obstacle(model: Model | None, evaluation: Evaluation) -> str:
         return "needs the model, not its slices alone"
     if (encoder := model.recipe.encoder()) is None:
         return f"recipe {model.recipe.name!r} has no encoder"
-    if missing := [name for name in encoder.from_ if name not in evaluation.modalities]:
-        return f"the encoder reads {missing[0]!r}, which is not among the modalities that are judged"
-    made = model.recipe.modalities
+    made, read = model.recipe.images(), (*encoder.from_, *model.recipe.given())
+    of_slices = {*evaluation.modalities, *model.recipe.labels(), *model.recipe.modalities.keys() - made.keys()}
+    if missing := [name for name in read if name not in of_slices]:
+        return f"the model reads {missing[0]!r}, which is not among the modalities that are judged"
     if any(name not in made or made[name].shape != spec.shape for name, spec in evaluation.modalities.items()):
         return "the model's modalities differ in name or size from those that are judged"
     return ""

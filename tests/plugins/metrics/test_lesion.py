@@ -15,9 +15,21 @@ from gankit_metrics.lesion import LesionContrast
 ENCODER = SimpleNamespace(from_=("adc",))
 
 
+def read_by(encoder, modalities):
+    """A recipe of these modalities with this encoder, and with nothing that its graph is given."""
+    return SimpleNamespace(
+        name="stub",
+        encoder=lambda: encoder,
+        modalities=modalities,
+        images=lambda: modalities,
+        labels=lambda: {},
+        given=lambda: (),
+    )
+
+
 def stub(evaluation, change, encoder=ENCODER):
     """A model that rebuilds slices as ``change(values, modality)``."""
-    recipe = SimpleNamespace(name="stub", encoder=lambda: encoder, modalities=evaluation.modalities)
+    recipe = read_by(encoder, evaluation.modalities)
     return SimpleNamespace(
         recipe=recipe,
         reconstruct=lambda slices: {
@@ -79,12 +91,12 @@ def test_what_cannot_be_measured_says_why(evaluation):
     blind = attrs.evolve(evaluation, real=attrs.evolve(evaluation.real, truth={}))
     model = stub(evaluation, lambda values, _: values)
     sized = {name: attrs.evolve(spec, shape=(1, 16, 16)) for name, spec in evaluation.modalities.items()}
-    other_size = SimpleNamespace(recipe=SimpleNamespace(encoder=model.recipe.encoder, modalities=sized))
+    other_size = SimpleNamespace(recipe=read_by(ENCODER, sized))
     for given, where, note in (
         (model, blind, "the real cohort has no ground truth 'lesion'"),
         (None, evaluation, "needs the model, not its slices alone"),
         (stub(evaluation, None, encoder=None), evaluation, "recipe 'stub' has no encoder"),
-        (stub(evaluation, None, SimpleNamespace(from_=("dwi",))), evaluation, "the encoder reads 'dwi', which is not"),
+        (stub(evaluation, None, SimpleNamespace(from_=("dwi",))), evaluation, "the model reads 'dwi', which is not"),
         (other_size, evaluation, "the model's modalities differ in name or size from those that are judged"),
     ):
         for reading in read(given, where).values():

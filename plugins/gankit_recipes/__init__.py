@@ -1,0 +1,13 @@
+"""Recipes that put the field's parts together: translation, classes and masks in one model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from gankit import hookimpl
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@hookimpl
+def recipes() -> Mapping[str, Path]:
+    return {file.stem: file for file in sorted(RECIPES.glob("*.toml"))}
