@@ -9,6 +9,8 @@ SHIPPED = [
     "costa",
     "costa-quick",
     "mpmri",
+    "mpmri-conditional",
+    "mpmri-conditional-quick",
     "mpmri-dce",
     "mpmri-dce-quick",
     "mpmri-demo",
