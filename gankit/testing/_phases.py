@@ -118,11 +118,6 @@ class _WatchedSource(BatchSource):
     def __init__(self, pools: set[str], *arguments: Any):
         super().__init__(*arguments)
         self._pools = pools
-        self._arguments = arguments
-
-    def apart(self, name: str) -> BatchSource:
-        recipe, cohort, draws, stream, ranks = self._arguments
-        return _WatchedSource(self._pools, recipe, cohort, draws, f"{stream}/{name}", ranks)
 
     def slices(self, pool: str, needed: tuple[str, ...], wanted: tuple[str, ...] = ()) -> Inputs:
         self._pools.add(pool)

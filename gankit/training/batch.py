@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -107,7 +109,9 @@ class BatchSource:
 
         For example, two domains whose slices must not be paired are drawn from two sources.
         """
-        return BatchSource(self.recipe, self._cohort, self._draws, f"{self._stream}/{name}", self._ranks)
+        other = copy.copy(self)
+        other._stream = f"{self._stream}/{name}"
+        return other
 
     def latents(self) -> Tensor:
         """Draws from the prior, a standard normal distribution, (B, Z)."""
@@ -157,7 +161,7 @@ class BatchSource:
             self._cohort.members(pool, tuple(dict.fromkeys((*needed, name))))
 
         # Draw of them, for the global batch.
-        chosen_B = self._draws.choose(f"{self._stream}/slices", members, self.count)
+        chosen_B = self._choose(members)
         modalities = tuple(dict.fromkeys((*needed, *wanted)))
         values = self._cohort.gather(modalities, chosen_B, self._draws, self._stream, self._ranks)
         presence = {name: self._cohort.present[name][chosen_B].astype("float32") for name in modalities}
@@ -165,3 +169,7 @@ class BatchSource:
             values=values,
             presence={name: torch.from_numpy(present_B).to(self._like) for name, present_B in presence.items()},
         )
+
+    def _choose(self, members: np.ndarray) -> np.ndarray:
+        """Indices of the slices of the global batch, (count,), out of those of the slices that may be drawn."""
+        return self._draws.choose(f"{self._stream}/slices", members, self.count)

@@ -50,17 +50,14 @@ class TrainingState:
         """Move the averaged weights towards the current ones, by an exponential moving average.
 
         ``average = d average + (1 - d) current`` with the decay ``d = min(training.ema, (1 + step) / (10 + step))``.
-        The decay grows from 0.1, so that the first steps are forgotten.
+        The decay grows from 0.1, so that the first steps are forgotten. Buffers stay: ``gather_statistics`` gives the
+        averages those that belong to their weights, before they are used.
         """
         decay = min(self.recipe.training.ema, (1 + self.step) / (10 + self.step))
-        pairs = list(zip(self.averages.by_name.parameters(), self._averaged("parameters"), strict=True))
-        torch._foreach_lerp_([average for average, _ in pairs], [current for _, current in pairs], 1 - decay)
-        for average, current in zip(self.averages.by_name.buffers(), self._averaged("buffers"), strict=True):
-            average.copy_(current)
-
-    def _averaged(self, what: str) -> list[Tensor]:
-        modules = (self.networks[name] for name in self.averages.by_name)
-        return [tensor for module in modules for tensor in getattr(module, what)()]
+        current: list[Tensor] = [
+            parameter for name in self.averages.by_name for parameter in self.networks[name].parameters()
+        ]
+        torch._foreach_lerp_(list(self.averages.by_name.parameters()), current, 1 - decay)
 
     def tensors(self) -> dict[str, Tensor]:
         """Name to tensor, for everything in the state but the step; the tensors themselves, not copies."""

@@ -29,6 +29,7 @@ from gankit.recipe.structure import to_document
 from gankit.report.report import report_if_possible
 from gankit.run.directory import RunDirectory
 from gankit.training.batch import Batch
+from gankit.training.batch_statistics import gather_statistics
 from gankit.training.engine import CudaCapture, EagerEngine, Engine, GraphEngine, proven, wants_graph
 from gankit.training.memory import within_memory
 from gankit.training.observers import Observers, Run, require_trackers
@@ -208,6 +209,12 @@ class Trainer:
         state.step += 1
         return scalars
 
+    def gather_statistics(self) -> None:
+        """Give the averaged networks the statistics of all that was trained so far. Every process does so before the
+        averages are used."""
+        begun = [phase for phase in self.phases if phase.spec.start < self.state.step]
+        gather_statistics(self.state.averages, self.state.networks, begun, self.cohort)
+
     def _draw(self, phase: PhaseStep, step: int) -> Batch:
         return phase.batch(self.cohort, Draws(self.recipe.training.seed, step))
 
@@ -229,6 +236,8 @@ def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progres
             every = (settings.log_every, settings.checkpoint_every, settings.sample_every)
             log, checkpoint, sheet = (ended or state.step % steps == 0 for steps in every)
             numbers = scalars.add(state.step, made, needed=log or checkpoint or sheet)
+            if checkpoint or sheet:
+                trainer.gather_statistics()
 
             # The first process shows and writes it.
             if not ranks.first:
@@ -246,9 +255,11 @@ def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progres
         received = signal.SIGTERM  # the signal came to another process
 
     # A run that had ended before may lack its last files.
-    if ranks.first and (first == state.step or not record.complete()):
-        record.checkpoint()
-        record.sheet()
+    if ranks.any(ranks.first and (first == state.step or not record.complete()), device):
+        trainer.gather_statistics()
+        if ranks.first:
+            record.checkpoint()
+            record.sheet()
     return RunResult(run.path, state.step, received if state.step < settings.steps else None)
 
 

@@ -8,10 +8,12 @@ import os
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 import torch
 from torch import nn
 
@@ -20,6 +22,7 @@ from gankit.processes.ranks import Ranks, joined_ranks
 from gankit.training.resident import resident_cohort
 from gankit.training.train import Trainer
 from tests.training.commands import written
+from tests.training.strange_norms import RECIPE, with_strange_norms
 
 CPU = torch.device("cpu")
 
@@ -38,10 +41,10 @@ def fresh_processes() -> multiprocessing.context.ForkServerContext:
 
 
 def train_share(rank: int, size: int, port: str, recipe: Path, out: Path) -> None:
-    """One process of ``size``: three float64 steps of every phase; the first writes the parameters."""
+    """One process of ``size``: three float64 steps of every phase; the first writes the state, its statistics too."""
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     torch.set_num_threads(1)
-    loaded = load_recipe(recipe)
+    loaded = load_recipe(recipe, plugins=with_strange_norms())
     with joined_ranks(CPU, loaded.training.batch) as ranks:
         cohort = resident_cohort(loaded, loaded.cohort.load(), CPU, torch.float64)
         trainer = Trainer(loaded, cohort, CPU, torch.float64, ranks)
@@ -49,6 +52,7 @@ def train_share(rank: int, size: int, port: str, recipe: Path, out: Path) -> Non
         assert ranks.same(rank, CPU) == (size == 1)
         for _ in range(3):
             trainer.step()
+        trainer.gather_statistics()
     if rank == 0:
         np.savez(out, **{name: value.detach().numpy() for name, value in trainer.state.tensors().items()})
 
@@ -106,12 +110,25 @@ def shared_recipe(tiny_recipe, tiny_cohort: Cohort, tmp_path: Path, plugins: Plu
     return written(recipe, plugins, tmp_path / "recipe.toml")
 
 
-def test_any_number_of_processes_gives_the_same_parameters(shared_recipe: Path, tmp_path: Path):
+@pytest.fixture
+def strange_recipe(tiny_cohort_file: Path, tmp_path: Path) -> Path:
+    """A stranger's generator with batch normalisation and buffers of its own."""
+    document = {**tomllib.loads(RECIPE), "cohort": {"use": "file", "path": str(tiny_cohort_file)}}
+    document["training"]["batch"] = 6
+    document["phases"][0]["learning_rate"] = 1e-3
+    document["networks"]["decoder"]["norm"] = "gankit"
+    (tmp_path / "strange.toml").write_text(tomli_w.dumps(document))
+    return tmp_path / "strange.toml"
+
+
+@pytest.mark.parametrize("which", ["shared_recipe", "strange_recipe"])
+def test_any_number_of_processes_gives_the_same_parameters(which: str, request, tmp_path: Path):
     """In float64, 2 and 3 processes agree with one to 1e-12 after three rounds of all phases: networks, averages,
-    moments and the encoder's batch statistics."""
-    alone = trained(shared_recipe, 1, tmp_path / "1.npz")
+    moments, and statistics of the current and of the averaged networks."""
+    recipe = request.getfixturevalue(which)
+    alone = trained(recipe, 1, tmp_path / "1.npz")
     for size in (2, 3):
-        together = trained(shared_recipe, size, tmp_path / f"{size}.npz")
+        together = trained(recipe, size, tmp_path / f"{size}.npz")
         assert together.keys() == alone.keys()
         for name, values in alone.items():
             np.testing.assert_allclose(together[name], values, rtol=0, atol=1e-12, err_msg=f"{size} processes: {name}")

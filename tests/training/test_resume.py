@@ -275,13 +275,22 @@ def test_a_signal_while_a_step_is_being_logged_saves_too(run, tmp_path, monkeypa
 
 def test_a_loss_that_is_not_finite_stops_the_run(run, tiny_recipe, tmp_path):
     """The line names phase, term and step; the last good checkpoint is named and can be loaded."""
-    wild = {"phases.warm-up.learning_rate": 1e30, "training.checkpoint_every": 1}
-    with pytest.raises(RunError, match=r"phase 'supervised', term '\S+': the loss is (nan|inf) at step 2") as failed:
+    wild = {"phases.supervised.learning_rate": 1e30, "phases.unsupervised.start": 9, "training.checkpoint_every": 100}
+    run(1, **wild)
+    with pytest.raises(RunError, match=r"phase 'supervised', term '\S+': the loss is (nan|inf) at step 3") as failed:
         run(4, **wild)
     good = RunDirectory(tmp_path / "run").checkpoint(1)
     assert f"the last good checkpoint is {good}" in str(failed.value)
     assert failed.value.exit_code == 1
     TrainingState(tiny_recipe(**wild), torch.device("cpu")).load(good)
+
+
+def test_statistics_that_are_not_finite_are_never_saved(run, tmp_path):
+    """Where loss and weights are finite, but no image goes through the averaged weights."""
+    wild = {"phases.supervised.learning_rate": 1e30, "phases.unsupervised.start": 9, "training.checkpoint_every": 1}
+    with pytest.raises(RunError, match=r"average\.encoder\.norm\.\S+ is not finite after step 2; the last good"):
+        run(4, **wild)
+    assert RunDirectory(tmp_path / "run").checkpoints() == [RunDirectory(tmp_path / "run").checkpoint(1)]
 
 
 def test_huge_values_of_a_cohort_stop_the_run(run, tiny_cohort, tmp_path):
