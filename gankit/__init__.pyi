@@ -49,6 +49,7 @@ from gankit.evaluation.results import Row as Row
 from gankit.evaluation.results import Summary as Summary
 from gankit.files.atomic import write_bytes as write_bytes
 from gankit.files.toml_types import structure_table as structure_table
+from gankit.networks.augmentations import Augmentations as Augmentations
 from gankit.networks.batch_norm import BatchNorm as BatchNorm
 from gankit.networks.layers import NEGATIVE_SLOPE as NEGATIVE_SLOPE
 from gankit.networks.layers import PixelNorm as PixelNorm
@@ -65,6 +66,7 @@ from gankit.networks.scores import squared_slope as squared_slope
 from gankit.networks.spectral_norm import spectral_norm as spectral_norm
 from gankit.networks.synthesizer import Networks as Networks
 from gankit.plugin.components import AbstractAdversarialLoss as AbstractAdversarialLoss
+from gankit.plugin.components import AbstractAugmentation as AbstractAugmentation
 from gankit.plugin.components import AbstractCohortSource as AbstractCohortSource
 from gankit.plugin.components import AbstractDiscriminator as AbstractDiscriminator
 from gankit.plugin.components import AbstractEncoder as AbstractEncoder
@@ -78,11 +80,13 @@ from gankit.plugin.components import AbstractPhase as AbstractPhase
 from gankit.plugin.components import AbstractSchedule as AbstractSchedule
 from gankit.plugin.components import AbstractTranslator as AbstractTranslator
 from gankit.plugin.components import AdversarialLoss as AdversarialLoss
+from gankit.plugin.components import Augmentation as Augmentation
 from gankit.plugin.components import Critic as Critic
 from gankit.plugin.components import Draw as Draw
 from gankit.plugin.components import Inputs as Inputs
 from gankit.plugin.components import NetworkUse as NetworkUse
 from gankit.plugin.components import PairedLoss as PairedLoss
+from gankit.plugin.components import augmentation_draws as augmentation_draws
 from gankit.plugin.hooks import hookimpl as hookimpl
 from gankit.plugin.options import option as option
 from gankit.plugin.plugins import Plugins as Plugins

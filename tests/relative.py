@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from gankit import AbstractAdversarialLoss, Draw, hookimpl, option
+from gankit import AbstractAdversarialLoss, AbstractAugmentation, Draw, Problem, hookimpl, option
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +89,60 @@ class Closer(AbstractAdversarialLoss):
         return Features()
 
 
+@attrs.frozen(kw_only=True)
+class Speckle(AbstractAugmentation):
+    """Noise on each pixel, the same in every channel, or a planted fault."""
+
+    amount: float = option(0.1, ge=0, help="standard deviation")
+    fault: str = option("none", help="what it breaks")
+
+    @property
+    def draws(self):
+        return {"noise": Draw("normal", None)}
+
+    def check(self, source):
+        if self.amount > 1:
+            yield Problem("amount", f"drowns {' and '.join(source)}")
+
+    def build(self):
+        import torch
+
+        fault, amount = self.fault, self.amount
+
+        class Once(torch.autograd.Function):
+            """Half of the images, which can be differentiated once."""
+
+            @staticmethod
+            def forward(ctx, images):
+                return images / 2
+
+            @staticmethod
+            @torch.autograd.function.once_differentiable
+            def backward(ctx, gradient):
+                return gradient / 2
+
+        def function(images, draws):
+            noise = amount * draws["noise"]
+            if fault == "once":
+                return Once.apply(images)
+            if fault == "raises":
+                raise ValueError("no noise")
+            return {
+                "detached": images.detach() + noise[:, :1],
+                "shape": images[:, :, :2],
+                "float64": images.double(),
+                "in place": images.mul_(0.5) if fault == "in place" else images,
+                "nothing": images,
+                "others": images + images.mean(dim=0),
+                "one channel": images + noise * (torch.arange(images.shape[1]) == 0).view(-1, *[1] * (images.ndim - 2)),
+                "own draws": images + torch.rand(()) if fault == "own draws" else images,
+            }.get(fault, images + noise[:, :1])
+
+        return (lambda images: images) if fault == "signature" else function
+
+
 @hookimpl
 def register_components(registry):
     for name, loss in {"relative": Relative, "steady": Steady, "closer": Closer}.items():
         registry.add("loss", name, loss)
+    registry.add("augmentation", "speckle", Speckle)

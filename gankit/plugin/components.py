@@ -129,13 +129,7 @@ class AbstractDiscriminator(AbstractNetwork):
     kind: ClassVar[str] = "discriminator"
 
 
-# Losses ---------------------------------------------------------------------------------------------------
-
-RESERVED_DRAWS = ("slices", "latent", "mirror", "shift", "alongside", "player", "augment")
-"""Names that no draw of a loss may have, since they are streams of its term already."""
-
-PairedLoss = Callable[["Tensor", "Tensor"], "Tensor"]
-"""A function of candidates (B, ...) and their references (B, ...) that returns one loss per sample (B,)."""
+# Draws ----------------------------------------------------------------------------------------------------
 
 
 @attrs.frozen
@@ -148,6 +142,81 @@ class Draw:
     """Uniform in [0, 1), or standard normal."""
     shape: Shape | None = ()
     """Shape without batch; None: the shape of a sample."""
+
+
+# Augmentations --------------------------------------------------------------------------------------------
+
+Augmentation = Callable[["Tensor", Mapping[str, "Tensor"]], "Tensor"]
+"""A function of images (B, C, *S) and of the draws by name, (B, ...), that returns images of the same shape."""
+
+
+@attrs.frozen(kw_only=True)
+class AbstractAugmentation(Component):
+    """A random change of the images that a critic sees, so that few real slices last longer.
+
+    It is applied alike to references and to candidates, in both questions, so that players are never rewarded for
+    images that look augmented (Zhao et al. 2020, arXiv:2006.10738; Karras et al. 2020, arXiv:2006.06676). All images of
+    a term are changed together, (B, C, *S) in [-1, 1]; what it does to one channel it does to all.
+    """
+
+    kind: ClassVar[str] = "augmentation"
+
+    probability: float = option(
+        0.5, ge=0, le=1, help="share of the samples that it changes; below 1, what it does does not leak into samples"
+    )
+
+    @property
+    def draws(self) -> Mapping[str, Draw]:
+        """The random numbers that it needs for each sample: name to what is drawn. Which samples it changes is drawn
+        by gankit."""
+        return {}
+
+    def check(self, source: Shapes) -> Iterator[Problem]:
+        """Yield a problem for each option with which it cannot change these images; its place is the option."""
+        yield from ()
+
+    @abstractmethod
+    def build(self) -> Augmentation:
+        """Return the function of images and draws.
+
+        It changes every sample, each by its own draws, and draws nothing. It can be differentiated twice by the images.
+        No shape within it depends on the numbers, so that a step can be recorded.
+        """
+
+
+def augmentation_draws(augmentations: Iterable[AbstractAugmentation], prefix: str = "") -> dict[str, Draw]:
+    """What augmentations draw when they are applied one after the other: name to draw.
+
+    For losses with augmentations of their own, which apply them with ``gankit.Augmentations``.
+
+    Args:
+        augmentations: the augmentations, in their order.
+        prefix: begin of every name; for a loss, one that makes each name a Python identifier.
+    """
+    draws: dict[str, Draw] = {}
+    for number, spec in enumerate(augmentations):
+        draws[f"{prefix}{number}"] = Draw()
+        draws |= {f"{prefix}{number}_{name}": draw for name, draw in spec.draws.items()}
+    return draws
+
+
+@attrs.frozen(kw_only=True)
+class Adapt:
+    """An adaptive probability of augmentations (Karras et al. 2020, arXiv:2006.06676, Sec. 3)."""
+
+    target: float = option(
+        0.6, gt=0, lt=1, help="mean sign of the scores of real slices, above which probabilities rise"
+    )
+    images: int = option(100_000, ge=1, help="real slices shown while the probability goes from 0 to 1 at the fastest")
+
+
+# Losses ---------------------------------------------------------------------------------------------------
+
+RESERVED_DRAWS = ("slices", "latent", "mirror", "shift", "alongside", "player", "augment")
+"""Names that no draw of a loss may have, since they are streams of its term already."""
+
+PairedLoss = Callable[["Tensor", "Tensor"], "Tensor"]
+"""A function of candidates (B, ...) and their references (B, ...) that returns one loss per sample (B,)."""
 
 
 class Critic(Protocol):
@@ -230,6 +299,15 @@ class AbstractAdversarialLoss(AbstractLoss):
     )
     alongside: str | None = option(
         None, help="pool of real slices shown to the critic on the candidates' side; an extension of ours"
+    )
+
+    augment: tuple[AbstractAugmentation, ...] | None = option(
+        None, help="augmentations of what the critic sees, as in [{ use = 'translation' }]; default: none"
+    )
+    adapt: Adapt | None = option(
+        None,
+        help="adapt the probability of the augmentations, which multiplies that of each, as in { target = 0.6 };"
+        " default: fixed",
     )
 
     estimates_distance: ClassVar[bool] = False
@@ -549,6 +627,7 @@ KINDS: dict[str, type[Component]] = {
         AbstractTranslator,
         AbstractDiscriminator,
         AbstractLoss,
+        AbstractAugmentation,
         AbstractPhase,
         AbstractOptimizer,
         AbstractSchedule,

@@ -8,6 +8,7 @@ from gankit._errors import Problem, nearest
 from gankit._shapes import LATENT, SCORE, Shapes, joined, shape_text
 from gankit.plugin.components import (
     AbstractAdversarialLoss,
+    AbstractAugmentation,
     AbstractLoss,
     AbstractPairedLoss,
     AbstractPhase,
@@ -367,13 +368,40 @@ def _check_terms(recipe: Recipe, phase: AbstractPhase, where: str) -> Iterator[P
             yield Problem(here, "two terms of this phase have this name; give one another 'name'")
         names.add(term.name)
         yield from _check_term(term, places, paired, set(recipe.given()), here)
+        try:
+            shapes = recipe.shapes_in(phase, term.on)
+            joined(shapes)
+        except ValueError as error:
+            if not isinstance(term, AbstractAdversarialLoss):  # shapes of others are checked with those of their critic
+                yield Problem(f"{here}.on", str(error))
+        else:
+            yield from _check_augmentations(term, shapes, here)
         if isinstance(term, AbstractAdversarialLoss):
             yield from _check_counterparts(recipe, phase, term, here)
-        else:  # the shapes of an adversarial term are checked with those of its critic
-            try:
-                joined(recipe.shapes_in(phase, term.on))
-            except ValueError as error:
-                yield Problem(f"{here}.on", str(error))
+
+
+def _check_augmentations(term: AbstractLoss, shapes: Shapes, where: str) -> Iterator[Problem]:
+    """Every option of a term that has augmentations, and how their probability adapts."""
+    images = {place: shape for place, shape in shapes.items() if len(shape) > 1}
+    for key, value in term.options().items():
+        series = value if isinstance(value, tuple) else ()
+        for number, spec in enumerate(each for each in series if isinstance(each, AbstractAugmentation)):
+            here = f"{where}.{key}.{number}"
+            if images:
+                ask(here, spec, "draws")
+                yield from problems_of(here, spec, {"source": images})
+            else:
+                yield Problem(here, f"changes images, and this term is on {' + '.join(term.on)} alone; remove it")
+    if not isinstance(term, AbstractAdversarialLoss) or term.adapt is None:
+        return
+    if not term.augment:
+        yield Problem(f"{where}.adapt", "adapts the probability of augmentations; add some in 'augment', or remove it")
+    if not (term.scores_are_logits and term.trains_critic):
+        yield Problem(
+            f"{where}.adapt",
+            "needs a critic that tells real from synthetic by the sign of its scores, which this loss does not train;"
+            " remove the key, so that probabilities stay as they are",
+        )
 
 
 def _check_term(

@@ -38,7 +38,7 @@ def graph_text(recipe: Recipe, registry: Registry) -> str:
 
 
 _SAID_OF_PHASE = {"name", "terms", "every", "start", "stop", "critic_steps"}
-_SAID_OF_TERM = {"name", "on", "weight", "critic", "against", "alongside"}
+_SAID_OF_TERM = {"name", "on", "weight", "critic", "against", "alongside", "augment", "adapt"}
 """Keys that the text of a phase or a term shows in words, so that they are not listed with the options."""
 
 
@@ -75,14 +75,27 @@ def _schedule(phase: AbstractPhase) -> str:
 
 
 def _term(registry: Registry, term: AbstractLoss) -> str:
-    pools = ""
+    pools, augmented = "", ""
     if isinstance(term, AbstractAdversarialLoss):
         named = {"against": term.against, "alongside": term.alongside}
         pools = "".join(f" {key} {pool}" for key, pool in named.items() if pool)
+        augmented = _augmented(registry, term)
     given = _options(term, registry, _SAID_OF_TERM)
-    return f"  {term.weight:g} x {registry.name_of(type(term))} on {' + '.join(term.on)}{pools}" + (
-        f" ({given})" if given else ""
+    return (
+        f"  {term.weight:g} x {registry.name_of(type(term))} on {' + '.join(term.on)}{pools}"
+        + (f" ({given})" if given else "")
+        + augmented
     )
+
+
+def _augmented(registry: Registry, term: AbstractAdversarialLoss) -> str:
+    """What the critic's images go through, as in ", augmented by mirror, translation (share 0.25)"."""
+    named = []
+    for spec in term.augment or ():
+        given = _options(spec, registry, set())
+        named.append(f"{registry.name_of(type(spec))} ({given})" if given else registry.name_of(type(spec)))
+    adaptive = f", adaptive to {term.adapt.target:g}" if term.adapt else ""
+    return f", augmented by {', '.join(named)}{adaptive}" if named else ""
 
 
 def _component(component: Component, registry: Registry) -> str:

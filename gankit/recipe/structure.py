@@ -15,7 +15,14 @@ import cattrs
 
 from gankit._errors import InputError, Problem, nearest
 from gankit.files.toml_types import KeyProblem, key_of, structured, table_converter
-from gankit.plugin.components import KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
+from gankit.plugin.components import (
+    KINDS,
+    AbstractAugmentation,
+    AbstractLoss,
+    AbstractNetwork,
+    AbstractPhase,
+    Component,
+)
 from gankit.plugin.kinds import NETWORK_KINDS
 from gankit.plugin.registry import Registry
 from gankit.recipe.recipe import Edge, GivenLabel, GivenModality, GraphPlace, RandomPlace, Recipe
@@ -53,6 +60,11 @@ def _converter(registry: Registry) -> cattrs.Converter:
     converter = table_converter()
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _names)
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...] | None, _names_or_none)
+    series = tuple[AbstractAugmentation, ...]
+    converter.register_structure_hook_func(
+        lambda kind: kind == series | None,
+        lambda value, _: None if value in (None, []) else converter.structure(value, series),
+    )
     converter.register_structure_hook_func(_is_abstract, _component_hook(converter, registry))
     converter.register_structure_hook_func(lambda kind: kind == GraphPlace, _graph_place_hook(converter))
     by_phase, by_term = _by_name(converter, AbstractPhase), _by_name(converter, AbstractLoss)

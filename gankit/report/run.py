@@ -47,6 +47,9 @@ PAIRS = 16
 
 CRITIC = ".critic"
 """End of the name of a critic's scalar."""
+
+AUGMENT = ".augment"
+"""End of the name of an adaptive probability."""
 PACE = ("step", "steps_per_s", "wall_s")
 """Keys of a row of metrics.jsonl that are not scalars of phases."""
 
@@ -218,6 +221,8 @@ def _losses(view: RunView) -> Section:
         "What players and critics minimise, each term before its weight, over training steps. A line is the mean and"
         " the band the least and greatest value of neighbouring rows; rare extremes of long curves lie outside."
     )
+    if any(name.endswith(AUGMENT) for name in names):
+        caption += f" A curve that ends with {AUGMENT} is the adaptive probability of a term's augmentations."
     return Section(title, (Text(caption), *blocks))
 
 

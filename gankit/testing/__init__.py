@@ -11,6 +11,7 @@
 Each check raises AssertionError with one line that names the component and the promise that it breaks.
 """
 
+from gankit.testing._augmentations import check_augmentation
 from gankit.testing._cohorts import check_cohort_source
 from gankit.testing._formats import check_export_format
 from gankit.testing._losses import check_adversarial_loss, check_paired_loss
@@ -21,6 +22,7 @@ from gankit.testing._phases import check_phase
 
 __all__ = [
     "check_adversarial_loss",
+    "check_augmentation",
     "check_cohort_source",
     "check_export_format",
     "check_metric",

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from gankit._errors import GankitError
 from gankit._shapes import Shape
-from gankit.plugin.components import AbstractAdversarialLoss, AbstractPairedLoss, Critic, Draw
+from gankit.plugin.components import AbstractAdversarialLoss, AbstractPairedLoss, Critic
 from gankit.plugin.questions import ask
-from gankit.testing._promises import BATCH, check_imports, no_global_draws, normal, promise, require
+from gankit.testing._promises import BATCH, check_imports, drawn, no_global_draws, normal, promise, require
 from gankit.training.losses import built_adversarial
 
 
@@ -131,12 +131,6 @@ class _Asked:
     def _state(self) -> dict[str, Tensor]:
         held = self.loss.state_dict() if isinstance(self.loss, nn.Module) else {}
         return {name: value.clone() for name, value in held.items()}
-
-
-def drawn(draw: Draw, count: int, sample: Shape, seed: int) -> Tensor:
-    """Numbers of a draw, (count, *shape), float32, from a generator of their own."""
-    shape = (count, *(sample if draw.shape is None else draw.shape))
-    return normal(*shape, seed=seed) if draw.distribution == "normal" else torch.special.ndtr(normal(*shape, seed=seed))
 
 
 def _check_critic_answer(asked: _Asked) -> None:

@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gankit.plugin.components import (
-    Component,
-)
+from gankit._shapes import Shape
+from gankit.plugin.components import Component, Draw
 
 BATCH = 4
 """Samples in a batch."""
@@ -57,6 +56,12 @@ def _global_states() -> tuple[Any, ...]:
 def normal(*shape: int, seed: int = 0) -> Tensor:
     """Standard normal numbers, float32, from a generator of their own."""
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def drawn(draw: Draw, count: int, sample: Shape, seed: int) -> Tensor:
+    """Numbers of a draw, (count, *shape), float32, from a generator of their own."""
+    shape = (count, *(sample if draw.shape is None else draw.shape))
+    return normal(*shape, seed=seed) if draw.distribution == "normal" else torch.special.ndtr(normal(*shape, seed=seed))
 
 
 def check_imports(spec: Component) -> None:

@@ -30,7 +30,7 @@ class DrawnSet:
     alongside: Mapping[str, Tensor]
     """Adversarial term to real slices that its critic sees as candidates, (B, ...), for terms with ``alongside``."""
     draws: Mapping[str, Mapping[str, Tensor]]
-    """Adversarial term to what its loss declares, for the critic's question: name to (B, ...)."""
+    """Adversarial term to what its loss and its augmentations declare, for the critic's question: name to (B, ...)."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -40,7 +40,7 @@ class Batch:
     sets: tuple[DrawnSet, ...]
     """One for each update of the critics, in order. The players' update takes the last one too."""
     draws: Mapping[str, Mapping[str, Tensor]]
-    """Adversarial term to what its loss declares, for the player's question: name to (B, ...)."""
+    """Adversarial term to what its loss and its augmentations declare, for the player's question: name to (B, ...)."""
     weights: Mapping[str, Tensor]
     """Paired term to (B,) weights. The mean over processes and samples of weight times loss is the mean loss of the
     slices that have every modality of the term."""

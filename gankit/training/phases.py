@@ -25,13 +25,15 @@ from gankit.plugin.components import (
 from gankit.plugin.contract import blaming, require_call
 from gankit.processes.ranks import ALONE, Ranks
 from gankit.recipe.recipe import Recipe, critics, judges, real_places
+from gankit.training.augmentation import TermAugmentation
 from gankit.training.batch import Batch, BatchSource, DrawnSet
 from gankit.training.losses import TermCritic, built_adversarial, built_paired
 from gankit.training.optimizers import Optimizers
 from gankit.training.resident import ResidentCohort
 
 Scalars = dict[str, Tensor]
-"""Name to a number without graph: ``TERM`` to what players minimised, ``TERM.critic`` to what the critic minimised."""
+"""Name to a number without graph: ``TERM`` to what players minimised, ``TERM.critic`` to what the critic minimised,
+``TERM.augment`` to the adaptive probability of its augmentations."""
 
 
 class PhaseStep:
@@ -58,13 +60,18 @@ class PhaseStep:
             for term in spec.terms
             if isinstance(term, AbstractAdversarialLoss)
         ]
-        self.losses = {
-            f"{spec.name}.{term.name}": loss
-            for term, loss in (*self.paired, *self.adversarial)
-            if isinstance(loss, Module)
+        self.augmentations = {
+            term.name: TermAugmentation(self.path(term), term, recipe.shapes_in(spec, term.on))
+            for term, _ in self.adversarial
         }
-        """``PHASE.TERM`` to the losses that have a state."""
+        self.losses = self._with_state()
+        """``PHASE.TERM`` to the losses that have a state, ``PHASE.TERM.augment`` to adaptive probabilities."""
         self._real_of = {term.name: real_places(spec, recipe, term.on) for term, _ in self.adversarial}
+
+    def _with_state(self) -> dict[str, Module]:
+        losses = {term.name: loss for term, loss in (*self.paired, *self.adversarial) if isinstance(loss, Module)}
+        strengths = {f"{name}.augment": each.strength for name, each in self.augmentations.items() if each.strength}
+        return {f"{self.spec.name}.{name}": module for name, module in {**losses, **strengths}.items()}
 
     # The batch ----------------------------------------------------------------------------------------------
 
@@ -102,9 +109,10 @@ class PhaseStep:
         return DrawnSet(inputs=inputs, references=references, alongside=alongside, draws=drawn)
 
     def _draws(self, term: AbstractAdversarialLoss, source: BatchSource) -> Mapping[str, Tensor]:
-        """What the loss of a term declares, for one question."""
+        """What the loss of a term declares, and its augmentations, for one question."""
         sample = joined(self.recipe.shapes_in(self.spec, term.on))
-        return {name: source.draw(name, draw, sample) for name, draw in term.draws.items()}
+        declared = {**term.draws, **self.augmentations[term.name].draws}
+        return {name: source.draw(name, draw, sample) for name, draw in declared.items()}
 
     def _weight(self, drawn: DrawnSet, on: tuple[str, ...]) -> Tensor:
         """This process's weights of the per-sample losses of a paired term on these places, (B,).
@@ -142,7 +150,8 @@ class PhaseStep:
             detached = {place: candidate.detach() for place, candidate in candidates.items()}
             scalars |= self._update_critics(networks, optimizers, batch, last, detached)
         scalars |= self._update_players(networks, optimizers, batch, candidates)
-        return scalars
+        adaptive = {name: each.strength for name, each in self.augmentations.items() if each.strength}
+        return scalars | {f"{name}.augment": each.probability.clone() for name, each in adaptive.items()}
 
     def _update_critics(
         self,
@@ -200,12 +209,20 @@ class PhaseStep:
     ) -> Tensor:
         """What the critic of a term minimises, a scalar, before the weight of a regulariser. ``candidates`` are without
         graph."""
-        candidate = together(candidates, term.on)
+        # What it sees
+        draws, augmented = drawn.draws[term.name], self.augmentations[term.name]
+        reference = augmented(drawn.references[term.name], "reference", draws)
+        candidate = augmented(together(candidates, term.on), "candidate", draws)
         if (alongside := drawn.alongside.get(term.name)) is not None:
-            candidate = torch.cat([candidate, alongside])
+            candidate = torch.cat([candidate, augmented(alongside, "alongside", draws)])
+
+        # What it answers
         critic = TermCritic(networks, term.critic, term.on)
         with blaming(self.path(term), term):
-            return loss.critic(critic, drawn.references[term.name], candidate, drawn.draws[term.name])
+            objective = loss.critic(critic, reference, candidate, _own(draws, term))
+        if augmented.strength:
+            augmented.strength.move(critic, reference, self.recipe.training.batch)
+        return objective
 
     def player_objective(
         self,
@@ -216,10 +233,11 @@ class PhaseStep:
         candidates: Mapping[str, Tensor],
     ) -> Tensor:
         """What the players minimise for a term, a scalar, before the term's weight. The critic must be frozen."""
-        critic = TermCritic(networks, term.critic, term.on)
-        reference, candidate = batch.sets[-1].references[term.name], together(candidates, term.on)
+        draws, augmented = batch.draws[term.name], self.augmentations[term.name]
+        reference = augmented(batch.sets[-1].references[term.name], "reference", draws)
+        candidate = augmented(together(candidates, term.on), "candidate", draws)
         with blaming(self.path(term), term):
-            return loss.player(critic, reference, candidate, batch.draws[term.name])
+            return loss.player(TermCritic(networks, term.critic, term.on), reference, candidate, _own(draws, term))
 
     def paired_losses(
         self, term: AbstractPairedLoss, loss: PairedLoss, inputs: Inputs, candidates: Mapping[str, Tensor]
@@ -232,6 +250,11 @@ class PhaseStep:
     def path(self, term: AbstractLoss) -> str:
         """Path of a term in the recipe."""
         return f"{self.where}.terms.{term.name}"
+
+
+def _own(draws: Mapping[str, Tensor], term: AbstractAdversarialLoss) -> dict[str, Tensor]:
+    """The draws that a term's loss has declared."""
+    return {name: draws[name] for name in term.draws}
 
 
 def _reference(source: BatchSource, pool: str | None, on: tuple[str, ...]) -> Tensor:

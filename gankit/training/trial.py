@@ -15,7 +15,7 @@ from torch.nn import Module
 from gankit._draws import Draws
 from gankit._errors import PluginError, nearest
 from gankit._shapes import Shape
-from gankit.networks.synthesizer import Networks, found
+from gankit.networks.synthesizer import Networks, found, together
 from gankit.plugin.components import AbstractAdversarialLoss, Component, Inputs
 from gankit.plugin.contract import blaming, broken
 from gankit.training.batch import Batch
@@ -133,12 +133,15 @@ class _Trial:
         phase, drawn = self.phase, self.batch.sets[-1]
         self._require_weights()
         with self._networks_watched():
-            # Candidates, with graph as in the players' update.
+            # 1. Candidates, with graph as in the players' update.
             with _found_in(self.where), phase.precision(self.batch.device):
                 candidates = phase.candidates(self.networks, drawn.inputs)
             self._require_candidates(candidates)
 
-            # 2. What the critics would minimise.
+            # 2. The augmentations of what critics see.
+            self._require_augmentations(candidates)
+
+            # 3. What the critics would minimise.
             detached = {place: candidate.detach() for place, candidate in candidates.items()}
             for judged, loss in phase.adversarial:
                 if not judged.trains_critic:
@@ -147,7 +150,7 @@ class _Trial:
                     objective = phase.critic_objective(self.networks, judged, loss, drawn, detached)
                 self._require_objective(judged, "what the critic minimises", objective, self._weights([judged.critic]))
 
-            # 3. What the players would minimise.
+            # 4. What the players would minimise.
             with frozen(self.networks.parameters_of(phase.judges).values()):
                 self._require_players([*self._paired_losses(candidates), *self._player_objectives(candidates)])
 
@@ -174,6 +177,14 @@ class _Trial:
                 objective = phase.player_objective(self.networks, term, loss, self.batch, candidates)
             self._require_objective(term, "what the player minimises", objective, _at(candidates, term.on))
             yield objective
+
+    def _require_augmentations(self, candidates: Mapping[str, Tensor]) -> None:
+        """Require that each can be differentiated twice."""
+        phase = self.phase
+        drawn = {**self.batch.sets[-1].draws, **self.batch.draws}
+        for term, _ in phase.adversarial:
+            with phase.precision(self.batch.device):
+                phase.augmentations[term.name].require_twice(together(candidates, term.on), drawn[term.name])
 
     # What is required ---------------------------------------------------------------------------------------
 

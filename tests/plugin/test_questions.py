@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import pytest
 
-from gankit import NetworkUse, PluginError, Problem, RecipeError, load_plugins, load_recipe
+from gankit import Draw, NetworkUse, PluginError, Problem, RecipeError, load_plugins, load_recipe
 from tests import faulty
 
 RECIPE = """
@@ -43,7 +43,12 @@ METHODS = [
     ("generator", "check", 2),
 ]
 
-PROPERTIES = [("generator", "couples_places"), ("critic", "mixes_samples"), ("loss", "penalises_gradient")]
+PROPERTIES = [
+    ("generator", "couples_places"),
+    ("critic", "mixes_samples"),
+    ("loss", "penalises_gradient"),
+    ("loss", "draws"),
+]
 
 ONE = NetworkUse(network="generator", from_=("latent",), to=("adc",))
 
@@ -135,6 +140,13 @@ def test_a_method_that_fails_is_one_line(said, component, name, count):
     assert isinstance(error.__cause__, ZeroDivisionError)
 
 
+@pytest.mark.parametrize("answer", ["no", {"slices": Draw()}, {"two words": Draw()}, {"noise": "normal"}])
+def test_draws_of_other_names_or_kinds_are_one_line(said, answer):
+    """A name is an identifier, and none of the streams that a term has already."""
+    error = said("loss", "draws", property(lambda _: answer))
+    assert str(error).startswith(f"{COMPONENTS['loss'][1]} must return a mapping of name, none of slices, latent, mir")
+
+
 @pytest.mark.parametrize(("component", "name"), PROPERTIES)
 def test_a_property_that_fails_or_is_no_truth_value_is_one_line(said, component, name):
     """As a method."""
@@ -142,7 +154,9 @@ def test_a_property_that_fails_or_is_no_truth_value_is_one_line(said, component,
         said(component, name, property(lambda _: 1 / 0))
     )
     error = said(component, name, property(lambda _: "no"))
-    assert str(error) == f"{COMPONENTS[component][1]} must return True or False from {name}, got str 'no'"
+    expected = "a mapping of name" if name == "draws" else "True or False"
+    assert str(error).startswith(f"{COMPONENTS[component][1]} must return {expected}")
+    assert str(error).endswith(f" from {name}, got str 'no'")
 
 
 @pytest.mark.parametrize(("component", "name", "count"), METHODS)

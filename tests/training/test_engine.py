@@ -127,10 +127,25 @@ def checkpoint(path, step):
 # A replay is the step -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
-def test_replayed_training_equals_eager_training(trainer, tiny_recipe, taped, precision):
-    """The same weights, moments, averages and scalars, bit for bit, with every phase and everything it updates."""
-    recipe = tiny_recipe(**EVERY_STEP, **{"training.precision": precision})
+ADAPTIVE = "phases.unsupervised.terms.jsd-auxiliary-t2w"
+AUGMENTED = {
+    f"{ADAPTIVE}.augment": [
+        {"use": name, "probability": 1.0} for name in ("translation", "mirror", "rotation", "cutout", "intensity")
+    ],
+    f"{ADAPTIVE}.adapt": {"target": 0.01, "images": 20},
+}
+"""All augmentations, with adaptive probability."""
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{}, {"training.precision": "bf16"}, AUGMENTED],
+    ids=["float32", "bf16", "augmented"],
+)
+def test_replayed_training_equals_eager_training(trainer, tiny_recipe, taped, parts):
+    """The same weights, moments, averages, states of losses and scalars, bit for bit, with every phase and everything
+    it updates."""
+    recipe = tiny_recipe(**EVERY_STEP, **parts)
     eager, replayed, said = trainer(recipe), trainer(recipe), []
     replayed.replay_steps(said.append)
     assert said == ["engine: graph; replayed steps of every phase end where eager ones do"]

@@ -25,6 +25,7 @@ from tests.training.commands import written
 from tests.training.strange_norms import RECIPE, with_strange_norms
 
 CPU = torch.device("cpu")
+TERM = "phases.unsupervised.terms.jsd-auxiliary-adc"
 
 
 def free_port() -> str:
@@ -89,7 +90,8 @@ def trained(recipe: Path, size: int, out: Path) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def shared_recipe(tiny_recipe, tiny_cohort: Cohort, tmp_path: Path, plugins: Plugins) -> Path:
-    """All phases on every step, a batch that 1, 2 and 3 divide, augmentation, and slices that lack T2w."""
+    """All phases on every step, a batch that 1, 2 and 3 divide, augmentation of slices and of what a critic sees, and
+    slices that lack T2w."""
     from gankit import write_cohort
 
     present = np.arange(len(tiny_cohort)) % 3 > 0
@@ -105,6 +107,8 @@ def shared_recipe(tiny_recipe, tiny_cohort: Cohort, tmp_path: Path, plugins: Plu
             "phases.supervised.start": 0,
             "phases.supervised.every": 1,
             "phases.unsupervised.start": 0,
+            f"{TERM}.augment": [{"use": "rotation"}, {"use": "cutout"}],
+            f"{TERM}.adapt": {"target": 0.01, "images": 40},
         }
     )
     return written(recipe, plugins, tmp_path / "recipe.toml")
@@ -124,7 +128,7 @@ def strange_recipe(tiny_cohort_file: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("which", ["shared_recipe", "strange_recipe"])
 def test_any_number_of_processes_gives_the_same_parameters(which: str, request, tmp_path: Path):
     """In float64, 2 and 3 processes agree with one to 1e-12 after three rounds of all phases: networks, averages,
-    moments, and statistics of the current and of the averaged networks."""
+    moments, statistics of the current and of the averaged networks, and an adaptive probability."""
     recipe = request.getfixturevalue(which)
     alone = trained(recipe, 1, tmp_path / "1.npz")
     for size in (2, 3):
