@@ -334,6 +334,15 @@ def test_enlarging_keeps_a_flat_image_flat(size):
         torch.testing.assert_close(enlarged, torch.full_like(enlarged, 0.3))
 
 
+def test_enlarging_filters_as_in_the_paper():
+    """A pixel becomes 1, 3, 3, 1 quarters at twice the size, and the triangle of width 4 F at 2 F times the size."""
+    network = generator(StyleGenerator, target={"signal": (1, 32)}, factor=2)
+    pixel = torch.zeros(1, 1, 5)
+    pixel[..., 2] = 1
+    assert network.enlarge(pixel)[0, 0, 3:7].tolist() == [0.25, 0.75, 0.75, 0.25]
+    assert network.enlarge_last(pixel)[0, 0, 6:14].tolist() == [each / 8 for each in (1, 3, 5, 7, 7, 5, 3, 1)]
+
+
 # Through the engine ---------------------------------------------------------------------------------------
 
 
