@@ -102,7 +102,7 @@ def test_a_saved_model_rebuilds_as_well_as_its_training_did(tiny_recipe, tiny_co
 
     def error(networks):
         with torch.no_grad():
-            made = networks.synthesize(networks.run("encoder", real["adc"], ("adc",)))
+            made = networks.synthesize({"latent": networks.run("encoder", real["adc"], ("adc",))})
         return sum((made[name] - real[name]).square().mean().item() for name in real)
 
     assert error(trained.state.averages) < 1.2 * error(trained.state.networks)
@@ -127,7 +127,7 @@ def test_each_layer_has_the_statistics_of_the_whole_pool(normed, trainer, norm):
         layer.train()
         layer.momentum = 1.0
     with torch.no_grad():
-        averages.synthesize(averages.run("encoder", whole, ("adc",)))
+        averages.synthesize({"latent": averages.run("encoder", whole, ("adc",))})
     for layer, buffers in zip((decoder.first, decoder.second), found, strict=True):
         count = len(whole) * 16 * 16
         torch.testing.assert_close(buffers["running_mean"], layer.running_mean)
