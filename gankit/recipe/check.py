@@ -133,11 +133,11 @@ def _check_graph(recipe: Recipe) -> Iterator[Problem]:
         where = f"{GRAPH}.{name}"
         if isinstance(place, Edge | GivenModality) and name not in recipe.modalities:
             yield Problem(where, _unknown("modality", name, recipe.modalities))
-        if isinstance(place, RandomPlace | GivenLabel) and name in recipe.modalities:
+        elif isinstance(place, RandomPlace | GivenLabel) and name in recipe.modalities:
             yield Problem(where, "is a modality, which a network makes or the cohort gives; give this place a new name")
-        if isinstance(place, RandomPlace) and len(place.random) > 4:
+        elif isinstance(place, RandomPlace) and len(place.random) > 4:
             yield Problem(f"{where}.random", f"has channels and up to 3 spatial sizes, got {list(place.random)}")
-        if name not in edges and name not in read:
+        elif name not in edges and name not in read:
             yield Problem(where, f"no network and no term reads it; name it in a 'from', or remove {name!r}")
     for name, edge in edges.items():
         where = f"{GRAPH}.{name}"

@@ -124,6 +124,58 @@ GUARDS = {
         "networks.translator.use",
         "makes images from a latent (Z), not from 9 x 16 x 16",
     ),
+    "a place that comes to be in two ways": (
+        ["synthesizer.grain={random=[1, 16, 16], label='cs'}"],
+        "synthesizer.grain",
+        "must say one way in which the place comes to be: { network, from } makes it, { random } draws it, { label } or",
+    ),
+    "a place that comes to be in no way": (["synthesizer.grain={}"], "synthesizer.grain", "takes it from the cohort; got"),
+    "noise that nothing reads": (
+        ["synthesizer.grain={random=[1, 16, 16]}"],
+        "synthesizer.grain",
+        "no network and no term reads it; name it in a 'from', or remove 'grain'",
+    ),
+    "a label that nothing reads": (
+        ["synthesizer.cs={label='cs'}"],
+        "synthesizer.cs",
+        "no network and no term reads it; name it in a 'from', or remove 'cs'",
+    ),
+    "noise of another size than the image beside it": (
+        ["synthesizer.grain={random=[1, 8, 8]}", "synthesizer.t2w.from=['adc', 'grain']"],
+        "networks.translator",
+        "places taken together need one spatial size, got adc [1, 16, 16], grain [1, 8, 8]",
+    ),
+    "noise with the name of a modality": (
+        ["synthesizer.t2w={random=[1, 16, 16]}"],
+        "synthesizer.t2w",
+        "is a modality, which a network makes or the cohort gives; give this place a new name",
+    ),
+    "a given place that is no modality": (
+        ["synthesizer.dwi={given=true}"],
+        "synthesizer.dwi",
+        "no modality 'dwi'; known: adc, t2w",
+    ),
+    "a given place that is not given": (["synthesizer.t2w={given=false}"], "synthesizer.t2w.given", "must be one of True"),
+    "a label with the name of the latent": (
+        ["synthesizer.latent={label='cs'}"],
+        "synthesizer.latent",
+        "is the name of a place of every graph; choose another",
+    ),
+    "a graph that makes nothing": (
+        ["synthesizer.adc={given=true}", "synthesizer.t2w={given=true}"],
+        "synthesizer",
+        "makes nothing; add a modality as { network = ..., from = ... }",
+    ),
+    "a term on what is given": (
+        ["synthesizer.adc={given=true}", "phases.synthesize.pool=cs", "remove=['networks.decoder']"],
+        "phases.synthesize.terms.wgan-gp-adc.on",
+        "adc: is given, so no network would learn from this term",
+    ),
+    "a mask with a unit": (
+        ["modalities.adc.mask=lesion", "modalities.adc.unit=mm"],
+        "modalities.adc.unit",
+        "a mask has no unit, got 'mm'; remove the key",
+    ),
     "one place read twice": (["synthesizer.t2w.from=['adc', 'adc']"], "synthesizer.t2w.from", "names 'adc' twice"),
     "a circle": (
         ["synthesizer.t2w.from=t2w"],
