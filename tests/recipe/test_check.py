@@ -127,9 +127,9 @@ GUARDS = {
     "a place that comes to be in two ways": (
         ["synthesizer.grain={random=[1, 16, 16], label='cs'}"],
         "synthesizer.grain",
-        "must say one way in which the place comes to be: { network, from } makes it, { random } draws it, { label } or",
+        "must say one way in which the place comes to be: { network, from } makes it, { random } draws it, { label }",
     ),
-    "a place that comes to be in no way": (["synthesizer.grain={}"], "synthesizer.grain", "takes it from the cohort; got"),
+    "a place that comes to be in no way": (["synthesizer.grain={}"], "synthesizer.grain", "takes it from the cohort"),
     "noise that nothing reads": (
         ["synthesizer.grain={random=[1, 16, 16]}"],
         "synthesizer.grain",
@@ -155,7 +155,7 @@ GUARDS = {
         "synthesizer.dwi",
         "no modality 'dwi'; known: adc, t2w",
     ),
-    "a given place that is not given": (["synthesizer.t2w={given=false}"], "synthesizer.t2w.given", "must be one of True"),
+    "a given place that is not given": (["synthesizer.t2w={given=false}"], "synthesizer.t2w.given", "must be one of"),
     "a label with the name of the latent": (
         ["synthesizer.latent={label='cs'}"],
         "synthesizer.latent",
