@@ -35,6 +35,6 @@ class MinibatchStd(nn.Module):
         digits = torch.promote_types(x_BCS.dtype, torch.float32)  # a variance needs more than bfloat16 has
         grouped = x_BCS.to(digits).unflatten(0, (-1, self.group))
         deviation = (grouped.var(dim=1, correction=0) + _EPSILON).sqrt().flatten(1).mean(dim=1)
-        each_B = deviation.to(x_BCS.dtype).repeat_interleave(self.group)
+        each_B = deviation.to(x_BCS.dtype).unsqueeze(1).expand(-1, self.group).flatten()
         channel = each_B.view(-1, *[1] * (x_BCS.ndim - 1)).expand(-1, 1, *x_BCS.shape[2:])
         return torch.cat([x_BCS, channel], dim=1)

@@ -20,7 +20,8 @@ class ConvCritic(AbstractDiscriminator):
     Modalities (B, C, *S) to unbounded scores (B,), with one to three spatial dimensions. Each layer halves
     every side of 8 or more, until all are under 8 (64 x 64 ends at 4 x 4): the depth follows from the size.
     Serves as the Wasserstein critics of Eqs. 4 and 5 and as the auxiliary critics of Eqs. 8 and 9. May be
-    differentiated twice, as the gradient penalty needs.
+    differentiated twice, as the gradient penalty needs. ``spectral_norm`` is that of Miyato et al. 2018
+    (arXiv:1802.05957, equation 8).
     """
 
     width: int = option(32, ge=1, help="channels of the first layer; each further one doubles them, up to 8 times")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from gankit import PixelNorm, doubling, doublings, halving, halvings, he_weights
+from gankit import PixelNorm, doubling, doublings, halving, halvings, he_weights, norm_layers
 
 
 def test_pixel_norm_gives_each_pixel_mean_square_one():
@@ -27,6 +27,22 @@ def test_he_weights_keep_the_scale_through_a_leaky_relu(slope):
     assert he_weights(layer, slope) is layer
     assert layer.weight.var().item() == pytest.approx(2 / ((1 + slope**2) * 400), rel=0.02)
     assert torch.equal(layer.bias, bias)
+
+
+@pytest.mark.parametrize(("norm", "over"), [("batch", (0, 2, 3)), ("layer", (1, 2, 3)), ("instance", (2, 3))])
+def test_norm_layers_give_mean_0_and_variance_1_over_what_shares_them(norm, over):
+    """A channel over the batch, all of a sample, or a channel of a sample; scale and shift begin at 1 and 0."""
+    x_BCHW = 3 + 2 * torch.randn(4, 3, 5, 5, generator=torch.Generator().manual_seed(0))
+    (layer,) = norm_layers(norm, 3)
+    normed = layer(x_BCHW * torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1))
+    assert normed.mean(over).abs().max() < 1e-4
+    assert (normed.var(over, correction=0) - 1).abs().max() < 1e-2
+    assert sorted(weight.numel() for weight in layer.parameters()) == [3, 3]
+
+
+def test_no_norm_is_no_layer():
+    """So that a list of layers stays as it is."""
+    assert norm_layers("none", 3) == []
 
 
 @pytest.mark.parametrize(("sides", "halved"), [([32], [16]), ([9, 64], [4, 32]), ([7, 8, 4], [7, 4, 4])])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from pytest import approx
-from torch.nn.functional import unfold
+from torch import nn
+from torch.nn.functional import leaky_relu, unfold
 
 from gankit import PluginError, RecipeError, train
 from gankit.networks.synthesizer import apart, together
@@ -45,6 +46,11 @@ def residual(source, **options):
 
 def images(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def halved(image):
+    """Averages over 2 x 2 pixels."""
+    return image.unflatten(3, (-1, 2)).mean(4).unflatten(2, (-1, 2)).mean(3)
 
 
 def filled(network):
@@ -149,9 +155,7 @@ def test_scales_judge_smaller_images():
     source, x = {"adc": (1, 96, 96)}, images(2, 1, 96, 96)
     network = patches(source, layers=3, scales=3)
     first, second, third = network.scales
-    pooled = x.unflatten(3, (-1, 2)).mean(4).unflatten(2, (-1, 2)).mean(3)
-    twice = pooled.unflatten(3, (-1, 2)).mean(4).unflatten(2, (-1, 2)).mean(3)
-    scores = [first(x, None), second(pooled, None), third(twice, None)]
+    scores = [first(x, None), second(halved(x), None), third(halved(halved(x)), None)]
     assert [each.shape[1] for each in scores] == [100, 16, 1]
     repeats = [1, 6, 100]  # whole times, so that the three count about equally in a mean over patches
     torch.testing.assert_close(network(x), torch.cat([s.repeat(1, n) for s, n in zip(scores, repeats, strict=True)], 1))
@@ -201,16 +205,17 @@ def test_depth_follows_from_size():
 
 
 def test_a_block_adds_a_branch_to_a_shortcut():
-    """Without the branch's last layer it averages 2 x 2 pixels and mixes channels."""
-    network = residual({"adc": (1, 16, 16)})
-    block, x = network.blocks[0][0], images(2, 1, 16, 16)
-    with torch.no_grad():
-        block.branch[-1].weight.zero_()
-        block.branch[-1].bias.zero_()
-    pooled = x.unflatten(3, (-1, 2)).mean(4).unflatten(2, (-1, 2)).mean(3)
-    mixing = block.shortcut[1]
-    expected = torch.einsum("oi,bihw->bohw", mixing.weight[:, :, 0, 0], pooled) + mixing.bias.view(1, -1, 1, 1)
-    torch.testing.assert_close(block(x), expected / 2**0.5)
+    """(shortcut(x) + h(x)) / sqrt(2); h has 3 x 3 and 4 x 4 taps, and images go into the first one as they are."""
+    network, x = residual({"adc": (1, 16, 16)}), images(2, 1, 16, 16)
+    for (block,) in network.blocks:
+        mixing, (keep, halve) = block.shortcut[1], [each for each in block.branch if isinstance(each, nn.Conv2d)]
+        assert [keep.kernel_size, halve.kernel_size, mixing.kernel_size] == [(3, 3), (4, 4), (1, 1)]
+        shortcut = torch.einsum("oi,bihw->bohw", mixing.weight[:, :, 0, 0], halved(x)) + mixing.bias.view(1, -1, 1, 1)
+        read = x if block is network.blocks[0][0] else leaky_relu(x, 0.2)
+        made = block(x)
+        torch.testing.assert_close(made, (shortcut + halve(leaky_relu(keep(read), 0.2))) / 2**0.5)
+        x = made
+    torch.testing.assert_close(network.score(leaky_relu(x, 0.2).sum((2, 3))).squeeze(1), network(images(2, 1, 16, 16)))
 
 
 @pytest.mark.parametrize("norm", ["none", "layer"])
