@@ -346,13 +346,21 @@ def test_enlarging_filters_as_in_the_paper():
 # Through the engine ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("use", ["residual-generator", "style-generator"])
-def test_a_generator_trains_in_the_place_of_the_decoder(tiny_recipe, tiny_cohort, plugins, tmp_path, use):
-    """One line of a recipe swaps the generator: every weight of it moves, and the model makes slices."""
-    recipe = tiny_recipe(**{"networks.adc_decoder.use": use})
+PLACES = {
+    "synthesizer.texture": {"random": [2, 16, 16]},
+    "synthesizer.cs": {"label": "cs"},
+    "synthesizer.adc.from": ["latent", "cs", "texture"],
+    "phases.unsupervised.pool": "cs",
+}
+
+
+@pytest.mark.parametrize("places", [{}, PLACES], ids=["latent", "label-and-noise"])
+@pytest.mark.parametrize("use", ["stitch-decoder", "residual-generator", "style-generator"])
+def test_a_generator_trains_in_the_place_of_the_decoder(tiny_recipe, tiny_cohort, plugins, tmp_path, use, places):
+    """One line of a recipe swaps the generator, and a few give it a label and noise: every weight of it moves."""
+    recipe = tiny_recipe(**{"networks.adc_decoder.use": use, **places})
     before = build_networks(recipe)["adc_decoder"].state_dict()
     run = train(recipe, tmp_path / "run", device="cpu", cohort=tiny_cohort, plugins=plugins, quiet=True)
-    model = load_model(run.path, plugins=plugins)
-    after = model.networks["adc_decoder"].state_dict()
+    after = load_model(run.path, plugins=plugins).networks["adc_decoder"].state_dict()
     assert before.keys() == after.keys()
     assert not [name for name in before if torch.equal(before[name], after[name])]
