@@ -205,6 +205,8 @@ class Phase(AbstractPhase):
             return {"adc": made["adc"].double()}
         if FAULT == "candidate detached":
             return {"adc": made["adc"].detach()}
+        if FAULT == "candidate drawn":
+            return {"adc": inputs.values["adc"]}
         if FAULT == "candidate shape":
             return {"adc": made["adc"][:2]}
         return {} if FAULT == "no candidate" else made

@@ -561,7 +561,8 @@ class AbstractPhase(Component):
     def candidates(self, networks: Networks, inputs: Inputs) -> Mapping[str, Tensor]:
         """Make candidates (B, ...) from one set of inputs: place to tensor, for every place that a term is on.
 
-        It draws no random numbers and does not change its inputs.
+        It draws no random numbers and does not change its inputs. Where a term is on several places, some of them may
+        have the tensors of ``inputs.values`` as they are, such as real images beside those that are made of them.
         """
 
 

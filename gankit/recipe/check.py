@@ -173,8 +173,8 @@ def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) ->
         return
     yield from _check_own_places(recipe, own, counterparts, where)
     for key, at in uses.items():
-        for use in at:
-            yield from _check_use(recipe, phase, use, known, f"{where}.{key}", key)
+        found = (problem for use in at for problem in _check_use(recipe, phase, use, known, f"{where}.{key}", key))
+        yield from dict.fromkeys(found)  # several uses of one network share its problems
 
     for term in phase.terms:
         here = f"{where}.terms.{term.name}"

@@ -214,8 +214,14 @@ class _Trial:
             what = f"the candidates at {place!r}"
             _require_shape(self.where, spec, what, candidates[place], share, shapes[place])
             self._require_numbers(self.where, spec, what, candidates[place])
-            if not candidates[place].requires_grad and place not in recipe.given():
-                message = f"must make candidates at {place!r} with gradient to its players, got some without"
+        for term in spec.terms:
+            detached = [place for place in term.on if not candidates[place].requires_grad]
+            drawn = self.batch.sets[-1].inputs.values
+            passes = all(
+                candidates[place] is drawn.get(place) for place in detached
+            )  # as a real image beside a made one
+            if detached and (not passes or len(detached) == len(term.on)):
+                message = f"must make candidates at {detached[0]!r} with gradient to its players, got some without"
                 raise broken(self.where, spec, message)
 
     def _require_objective(self, term: AbstractAdversarialLoss, what: str, value: Any, reached: list[Tensor]) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, PixelNorm, convolution, he_weights
+from gankit import NEGATIVE_SLOPE, PixelNorm, convolution, he_weights, norm_layers
 
 _OUTPUT_GAIN = 0.25
 _OUTER_TAPS = 7
@@ -89,9 +89,8 @@ def _doubling(rank: int, inputs: int, outputs: int, norm: Norm) -> nn.Module:
 
 
 def _norm(norm: Norm, channels: int) -> nn.Module:
-    """A norm within each sample, without weights. A group norm of as many groups as channels is instance norm
-    (Ulyanov et al. 2016, arXiv:1607.08022) for any number of spatial dimensions."""
-    return PixelNorm() if norm == "pixel" else nn.GroupNorm(channels, channels, affine=False)
+    """A norm within each sample; instance norm (Ulyanov et al. 2016, arXiv:1607.08022) has scale and shift."""
+    return PixelNorm() if norm == "pixel" else norm_layers(norm, channels)[0]
 
 
 def _last(rank: int, inputs: int, outputs: int) -> Any:

@@ -92,6 +92,7 @@ FAULTS = {
     "no candidate": f"{PHASE} must make candidates at 'adc', where it has terms; it makes nothing",
     "candidate shape": f"{PHASE} must give the candidates at 'adc' as a tensor of {IMAGES}, got (2, 1, 16, 16)",
     "candidate detached": f"{PHASE} must make candidates at 'adc' with gradient to its players, got some without",
+    "candidate drawn": f"{PHASE} must make candidates at 'adc' with gradient to its players, got some without",
     "player unreached": f"{PHASE} must return candidates with gradient to its players, got none",
     "candidates raises": f"{PHASE} raised KeyError: 'latnt' (",
 }
