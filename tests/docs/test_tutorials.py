@@ -13,6 +13,7 @@ import attrs
 import pytest
 from click.testing import CliRunner
 
+from gankit import read_cohort
 from gankit.cli import _group, main
 
 TUTORIALS = Path(__file__).parents[2] / "docs/tutorials"
@@ -159,6 +160,14 @@ def test_a_third_modality(reader):
     reader.shortened[("gankit", "train")] = settings(SHORT, FEW)
     reader.shortened[("gankit", "train", "dce.toml", "--set")] = settings(SHORT)
     reader.follow("third-modality.md")
+
+
+def test_classes_masks_and_noise(reader):
+    """Samples have the class, the masks and the noise that are asked for."""
+    reader.shortened[("gankit", "train")] = settings(SHORT, FEW)
+    reader.follow("places.md")
+    asked = read_cohort(reader.folder / "asked.safetensors")
+    assert (asked.truth["lesion"] == reader.names["masks"]).all()
 
 
 def test_from_python(reader):
