@@ -14,7 +14,8 @@ class BatchNorm(nn.Module):
     ``y = scale (x - mean) / sqrt(variance + epsilon) + shift``, with one mean, variance, scale and shift for each
     channel. It differs from ``torch.nn.BatchNorm*d`` in two ways. In training, mean and variance are over the batches
     of all processes together, on every device. And the running variance is a mean of such variances, without Bessel's
-    correction. In evaluation the running statistics are used.
+    correction. In evaluation the running statistics are used. Those of a saved model are exact: mean and variance of
+    what its averaged weights give the layer, over all that it was trained on.
 
     Args:
         channels: C.

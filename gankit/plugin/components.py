@@ -95,6 +95,10 @@ class AbstractNetwork(Component):
         """Return the module on the CPU, float32, with new weights drawn from torch's global generator.
 
         gankit seeds the generator before the call and puts it back afterwards.
+
+        A model that is saved has averaged weights. Floating-point buffers that the module changes in training mode are
+        gathered anew for them: exactly those of ``gankit.BatchNorm`` and ``torch.nn.BatchNorm*d``, others by running
+        the module in training mode, from the buffers that it has, on batches of the phases. Other buffers are kept.
         """
 
 

@@ -27,9 +27,8 @@ class ConvEncoder(AbstractEncoder):
     )
     latent_norm: Literal["batch", "layer", "none"] = option(
         "batch",
-        help="brings latents to mean 0 and variance 1: each number over the batch (in evaluation by running"
-        " averages of the current weights, which fit the averaged ones roughly), or each latent over its own numbers;"
-        " without it they may shrink together",
+        help="brings latents to mean 0 and variance 1: each number over the batch (in a saved model over all slices"
+        " that the encoder was trained on), or each latent over its own numbers; without it they may shrink together",
     )
 
     @property
