@@ -121,6 +121,21 @@ def test_phases_that_name_one_optimizer_share_its_state_and_move_their_own_netwo
     assert counts == {2.0}
 
 
+def test_an_update_moves_nothing_that_its_phase_does_not_name(recipe, trainer):
+    """Also where the objective depends on a network that another phase moves by the same optimizer."""
+    names = {"warm-up.optimizer": "players", "unsupervised.optimizer": "players"}
+    made = trainer(recipe({"players": {"use": "adam"}}, names, **EVERY_STEP))
+    weights = made.state.networks.parameters_of(("encoder", "adc_decoder"))
+    before = tensors(made)
+    made.state.optimizers.update("unsupervised", "players", sum(weight.sum() for weight in weights.values()))
+    after = tensors(made)
+    touched = {
+        name.split(".")[1] for name in after if name.startswith("network.") and not after[name].equal(before[name])
+    }
+    assert touched == {"adc_decoder"}
+    assert all(weight.grad is None for weight in weights.values())
+
+
 TWO_PHASES = """
 name = "two"
 pools.cs = {{ label = "cs" }}
