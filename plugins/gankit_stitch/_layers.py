@@ -73,7 +73,8 @@ class Reading(nn.Module):
 
     def forward(self, *places: Tensor) -> tuple[Tensor, list[Tensor | None]]:
         """The vectors as one (B, Z), and for each block what it adds to its convolution, if anything."""
-        z_BZ = torch.cat([place for place in places if place.ndim == 2], dim=1)
+        vectors = [place for place in places if place.ndim == 2]
+        z_BZ = vectors[0] if len(vectors) == 1 else torch.cat(vectors, dim=1)
         if not self.images:
             return z_BZ, [None] * len(self.reductions)
         image_BCS = torch.cat([place for place in places if place.ndim > 2], dim=1)
