@@ -39,8 +39,11 @@ class UNet(AbstractTranslator):
         help="self-attention on the maps whose shortest side has so many pixels; its memory grows with the square of"
         " their number of pixels; default: none",
     )
-    dropout: float = option(
-        0.0, ge=0, lt=1, help="probability with which the deeper half of the blocks on the way up drop a number"
+    dropout: float | None = option(
+        None,
+        gt=0,
+        lt=1,
+        help="probability with which the deeper half of the blocks on the way up drop a number; default: no dropout",
     )
     noise: str | None = option(
         None, help="random place, one of those that the network reads, whose values say what dropout drops"
@@ -76,13 +79,13 @@ class UNet(AbstractTranslator):
         if self.noise is None:
             if self.dropout:
                 needed = "a network draws nothing, so dropout needs a random place among those that it reads"
-                yield Problem("noise", f"{needed}; name one of {sources}, or set dropout = 0")
+                yield Problem("noise", f"{needed}; name one of {sources}, or remove 'dropout'")
         elif self.noise not in source:
             yield Problem("noise", f"is not read: {self.noise!r}{nearest(self.noise, source)}; accepted: {sources}")
         elif len(source) == 1:
             yield Problem("noise", f"{self.noise!r} is all that the network reads; it needs an image too")
         elif not self.dropout:
-            yield Problem("dropout", f"is 0, so {self.noise!r} has no use; set a rate below 1, or remove 'noise'")
+            yield Problem("dropout", f"required, since noise {self.noise!r} serves dropout alone; or remove 'noise'")
 
     def build(self, source: Shapes, target: Shapes) -> Module:
         from gankit_unet._unet import UNetNetwork
@@ -96,7 +99,7 @@ class UNet(AbstractTranslator):
             width=self.width,
             depth=self.depth,
             attention=None if self.attention is None else self._sides(tuple(size)).index(self.attention),
-            dropout=self.dropout,
+            dropout=self.dropout or 0.0,
             noise=noise,
         )
 

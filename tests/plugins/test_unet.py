@@ -226,10 +226,10 @@ def test_noise_may_stand_at_any_place_of_the_source():
 @pytest.mark.parametrize(
     ("source", "options", "place", "said"),
     [
-        (NOISY, {"dropout": 0.5}, "noise", "name one of adc, texture, or set dropout = 0"),
+        (NOISY, {"dropout": 0.5}, "noise", "name one of adc, texture, or remove 'dropout'"),
         (NOISY, {"dropout": 0.5, "noise": "txture"}, "noise", "did you mean 'texture'?; accepted: adc, texture"),
         (ADC, {"dropout": 0.5, "noise": "adc"}, "noise", "is all that the network reads; it needs an image too"),
-        (NOISY, {"noise": "texture"}, "dropout", "has no use; set a rate below 1, or remove 'noise'"),
+        (NOISY, {"noise": "texture"}, "dropout", "serves dropout alone; or remove 'noise'"),
     ],
 )
 def test_dropout_and_noise_that_do_not_fit_are_a_problem(source, options, place, said):

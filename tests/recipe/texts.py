@@ -8,6 +8,8 @@ SHIPPED = [
     "cogan-wgan-gp",
     "costa",
     "costa-quick",
+    "cyclegan",
+    "cyclegan-quick",
     "mpmri",
     "mpmri-conditional",
     "mpmri-conditional-quick",
@@ -18,6 +20,8 @@ SHIPPED = [
     "mpmri-quick",
     "mpmri-quick-no-auxiliary",
     "mpmri-real-cs-critic",
+    "pix2pix",
+    "pix2pix-quick",
     "supervised",
     "supervised-quick",
 ]
