@@ -12,7 +12,7 @@ from gankit import hookimpl
 
 @hookimpl
 def register_components(registry):
-    registry.add("phase", "cycle", "cyclist.phases:Cycle")
+    registry.add("phase", "round-trip", "cyclist.phases:RoundTrip")
     registry.add("phase", "unpaired", "cyclist.phases:Unpaired")
 """
 
@@ -25,7 +25,7 @@ from gankit import LATENT, AbstractPhase, Edge, Inputs, NetworkUse, option
 
 
 @attrs.frozen(kw_only=True)
-class Cycle(AbstractPhase):
+class RoundTrip(AbstractPhase):
     """Latents through the graph to a pair, and T2w back to ADC; real pairs too."""
 
     source: str = option(help="pool of real pairs")
@@ -131,7 +131,8 @@ training = { steps = 3, batch = 4, log_every = 1 }
 
 CYCLE = """
 [[phases]]
-use = "cycle"
+name = "cycle"
+use = "round-trip"
 source = "cs"
 back = { network = "back", from = "t2w" }
 critic_steps = 2
