@@ -94,10 +94,12 @@ def test_slices_that_lack_what_the_encoder_reads_do_not_count(tiny_recipe, tiny_
     torch.testing.assert_close(z_NZ.mean(0), torch.zeros(8), rtol=0, atol=1e-4)
 
 
-def test_a_saved_model_rebuilds_as_well_as_its_training_did(tiny_recipe, tiny_cohort, plugins, trainer, tmp_path):
-    """The error of the averaged networks with their statistics is about that of the current ones with a batch's."""
-    recipe = tiny_recipe(**{"phases.warm-up.stop": 60, "phases.warm-up.learning_rate": 0.01, "training.ema": 0.9})
-    trained = stepped(trainer(recipe), 60)
+def test_averages_rebuild_as_well_as_the_training_did(tiny_recipe, trainer):
+    """Even where the averaged weights lag behind in their scale, which a norm over the batch takes out again."""
+    trained = stepped(trainer(tiny_recipe(**{"phases.warm-up.stop": 60, "phases.warm-up.learning_rate": 0.01})), 60)
+    with torch.no_grad():
+        trained.state.averages["encoder"].latent.weight.mul_(3)
+    trained.gather_statistics()
     real = {name: image[trained.cohort.pools["cs"]] for name, image in trained.cohort.images.items()}
 
     def error(networks):
