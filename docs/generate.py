@@ -31,7 +31,7 @@ from _source import (
 )
 
 import gankit
-from gankit import AbstractAdversarialLoss, AbstractPairedLoss, Plugins, load_plugins
+from gankit import AbstractAdversarialLoss, AbstractFeatureLoss, AbstractPairedLoss, Plugins, load_plugins
 from gankit.cli import COMMANDS, main
 from gankit.evaluation.result_schema import SCHEMAS, SHIPPED
 from gankit.plugin import hooks
@@ -100,9 +100,8 @@ def components(installed: Plugins) -> Iterator[str]:
 
 def component(entry: RegisteredComponent, installed: Plugins) -> Iterator[str]:
     spec = installed.registry.find(entry.name, entry.kind)
-    base = next(
-        kind for kind in (AbstractPairedLoss, AbstractAdversarialLoss, KINDS[entry.kind]) if issubclass(spec, kind)
-    )
+    losses = (AbstractPairedLoss, AbstractFeatureLoss, AbstractAdversarialLoss)
+    base = next(kind for kind in (*losses, KINDS[entry.kind]) if issubclass(spec, kind))
     yield f"### {entry.name}"
     yield f"From plugin `{entry.plugin}`; a `gankit.{base.__name__}`."
     yield prose(vars(spec)["__doc__"])

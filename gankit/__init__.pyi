@@ -70,6 +70,7 @@ from gankit.plugin.components import AbstractAugmentation as AbstractAugmentatio
 from gankit.plugin.components import AbstractCohortSource as AbstractCohortSource
 from gankit.plugin.components import AbstractDiscriminator as AbstractDiscriminator
 from gankit.plugin.components import AbstractEncoder as AbstractEncoder
+from gankit.plugin.components import AbstractFeatureLoss as AbstractFeatureLoss
 from gankit.plugin.components import AbstractGenerator as AbstractGenerator
 from gankit.plugin.components import AbstractLoss as AbstractLoss
 from gankit.plugin.components import AbstractMetric as AbstractMetric
@@ -83,6 +84,7 @@ from gankit.plugin.components import AdversarialLoss as AdversarialLoss
 from gankit.plugin.components import Augmentation as Augmentation
 from gankit.plugin.components import Critic as Critic
 from gankit.plugin.components import Draw as Draw
+from gankit.plugin.components import FeatureLoss as FeatureLoss
 from gankit.plugin.components import Inputs as Inputs
 from gankit.plugin.components import NetworkUse as NetworkUse
 from gankit.plugin.components import PairedLoss as PairedLoss

@@ -290,6 +290,30 @@ class AbstractPairedLoss(AbstractLoss):
         """Return the function of candidates and references (B, ...) that gives one loss per sample (B,)."""
 
 
+FeatureLoss = Callable[[Sequence["Tensor"], Sequence["Tensor"]], "Tensor"]
+"""A function of the features of candidates, each (B, ...), and those of their references that returns one loss per
+sample (B,)."""
+
+
+@attrs.frozen(kw_only=True)
+class AbstractFeatureLoss(AbstractLoss):
+    """A loss that compares features of each candidate with those of its own reference.
+
+    The features are those of a network of the recipe that gives some. It stays as it is while the players move: another
+    phase trains it, or its own phase trains it as a critic, or nothing does and it keeps the weights that it was built
+    with. A loss with a state is a ``torch.nn.Module``; see ``AdversarialLoss``.
+    """
+
+    network: str = option(help="the network whose features are compared, such as a critic or an encoder")
+
+    @abstractmethod
+    def build(self) -> FeatureLoss:
+        """Return the function of the features of candidates and of references, those of the first layers first.
+
+        The features of references are without graph.
+        """
+
+
 @attrs.frozen(kw_only=True)
 class AbstractAdversarialLoss(AbstractLoss):
     """A loss between players and a critic, which compares candidates with references as two sets.

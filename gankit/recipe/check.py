@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+import attrs
+
 from gankit._errors import Problem, nearest
 from gankit._shapes import LATENT, SCORE, Shapes, joined, shape_text
+from gankit.files.toml_types import key_of
 from gankit.plugin.components import (
     AbstractAdversarialLoss,
     AbstractAugmentation,
+    AbstractFeatureLoss,
     AbstractLoss,
     AbstractPairedLoss,
     AbstractPhase,
@@ -25,6 +29,7 @@ from gankit.recipe.recipe import (
     UnknownPlaceError,
     coupled,
     critics,
+    feature_networks,
     judges,
     optimizers_of,
     real_places,
@@ -181,6 +186,8 @@ def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) ->
         yield from _check_places(term.on, known, f"{here}.on")
         if isinstance(term, AbstractAdversarialLoss):
             yield from _check_adversarial(recipe, term, real_places(phase, recipe, term.on), here)
+        if isinstance(term, AbstractFeatureLoss):
+            yield from _check_features(recipe, term.network, f"{here}.network")
     for key, optimizer in {"optimizer": phase.optimizer, "critic_optimizer": phase.critic_optimizer}.items():
         if optimizer is not None and optimizer not in recipe.optimizers:
             yield Problem(f"{where}.{key}", _unknown("optimizer", optimizer, recipe.optimizers))
@@ -260,7 +267,8 @@ def _check_adversarial(
         where: place of the term.
     """
     yield from _check_kind(recipe, term.critic, f"{where}.critic", "discriminator")
-    yield from _check_features(recipe, term, where)
+    if term.needs_features:
+        yield from _check_features(recipe, term.critic, f"{where}.critic")
     ask(where, term, "draws")
     if set(real) == {LATENT}:
         if term.against is not None or term.alongside is not None:
@@ -282,15 +290,15 @@ def _check_adversarial(
         )
 
 
-def _check_features(recipe: Recipe, term: AbstractAdversarialLoss, where: str) -> Iterator[Problem]:
-    spec = recipe.networks.get(term.critic)
-    if term.needs_features and spec is not None and not ask(f"networks.{term.critic}", spec, "gives_features"):
-        giving = [name for name, other in recipe.networks.items() if other.kind == spec.kind and other.gives_features]
-        yield Problem(
-            f"{where}.critic",
-            f"this loss compares features, and {term.critic!r} gives none; {spec.kind}s here that do:"
-            f" {', '.join(giving) or 'none'}",
-        )
+def _check_features(recipe: Recipe, network: str, where: str) -> Iterator[Problem]:
+    """The network whose features a term compares gives some; whether it exists is told of others than critics."""
+    if network not in recipe.networks:
+        if not where.endswith(".critic"):
+            yield Problem(where, _unknown("network", network, recipe.networks))
+    elif not ask(f"networks.{network}", recipe.networks[network], "gives_features"):
+        giving = [name for name, spec in recipe.networks.items() if ask(f"networks.{name}", spec, "gives_features")]
+        listed = ", ".join(giving) or "none"
+        yield Problem(where, f"this loss compares features, and {network!r} gives none; networks that do: {listed}")
 
 
 def _check_shapes(recipe: Recipe) -> Iterator[Problem]:
@@ -383,11 +391,17 @@ def _check_terms(recipe: Recipe, phase: AbstractPhase, where: str) -> Iterator[P
 def _check_augmentations(term: AbstractLoss, shapes: Shapes, where: str) -> Iterator[Problem]:
     """Every option of a term that has augmentations, and how their probability adapts."""
     images = {place: shape for place, shape in shapes.items() if len(shape) > 1}
-    for key, value in term.options().items():
+    for field in attrs.fields(type(term)):
+        key, value = key_of(field), getattr(term, field.name)
         series = value if isinstance(value, tuple) else ()
+        if value == () and field.type == tuple[AbstractAugmentation, ...]:
+            yield Problem(f"{where}.{key}", "needs at least one augmentation, as in [{ use = 'translation' }]")
         for number, spec in enumerate(each for each in series if isinstance(each, AbstractAugmentation)):
             here = f"{where}.{key}.{number}"
-            if images:
+            if images and key != "augment" and len(images) < len(shapes):
+                vectors = ", ".join(place for place in shapes if place not in images)
+                yield Problem(here, f"would change {vectors} too, which is no image; put this term on images alone")
+            elif images:
                 ask(here, spec, "draws")
                 yield from problems_of(here, spec, {"source": images})
             else:
@@ -422,7 +436,7 @@ def _check_term(
         if place not in places:
             made = ", ".join(places) or "nothing"
             yield Problem(f"{where}.on", f"this phase makes nothing on {place!r}; it makes {made}")
-        elif isinstance(term, AbstractPairedLoss) and place not in paired:
+        elif isinstance(term, AbstractPairedLoss | AbstractFeatureLoss) and place not in paired:
             known = ", ".join(paired) or "none of its places"
             yield Problem(
                 f"{where}.on",
@@ -458,6 +472,16 @@ def _check_optimizers(recipe: Recipe) -> Iterator[Problem]:
                 ask(f"{where}.schedule", optimizer.schedule, "factor", {"step": step, "steps": steps})
 
 
+def _check_compared(phase: AbstractPhase, players: tuple[str, ...]) -> Iterator[Problem]:
+    """The networks whose features a phase compares stay as they are while its players move."""
+    for term in phase.terms:
+        if isinstance(term, AbstractFeatureLoss) and term.network in players:
+            yield Problem(
+                f"phases.{phase.name}.terms.{term.name}.network",
+                f"{term.network!r} is a player of this phase, and cannot judge while it moves; use another network",
+            )
+
+
 def _check_updates(recipe: Recipe) -> Iterator[Problem]:
     """Every network is updated by exactly one kind of optimizer.
 
@@ -467,7 +491,9 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
     player_of: dict[str, str] = {}
     critic_of: dict[str, AbstractPhase] = {}
     for phase in recipe.phases:
-        for name in ask(f"phases.{phase.name}", phase, "players", {"recipe": recipe}):
+        moved = ask(f"phases.{phase.name}", phase, "players", {"recipe": recipe})
+        yield from _check_compared(phase, moved)
+        for name in moved:
             if name not in recipe.networks:
                 yield Problem(f"phases.{phase.name}", f"would train {_unknown('network', name, recipe.networks)}")
             player_of.setdefault(name, phase.name)
@@ -482,6 +508,7 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
                 )
 
     # Is any network both, or neither?
+    compared = {name for phase in recipe.phases for name in feature_networks(phase)}
     judging = {name: phase.name for phase in reversed(recipe.phases) for name in judges(phase)}
     for name in recipe.networks:
         if name in player_of and name in critic_of:
@@ -496,5 +523,5 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
                 f"no term trains it: the losses of phase {judging[name]!r} on this critic move the players alone; add a"
                 " term with an adversarial loss",
             )
-        elif name not in player_of and name not in critic_of:
+        elif name not in player_of and name not in critic_of and name not in compared:
             yield Problem(f"networks.{name}", "no phase updates it; name it in a phase or remove it")

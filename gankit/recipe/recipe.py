@@ -15,6 +15,7 @@ from gankit._shapes import LATENT, SCORE, Shape, Shapes, joined
 from gankit.plugin.components import (
     AbstractAdversarialLoss,
     AbstractCohortSource,
+    AbstractFeatureLoss,
     AbstractNetwork,
     AbstractOptimizer,
     AbstractPhase,
@@ -307,6 +308,15 @@ class Recipe:
             for term in phase.terms:
                 if isinstance(term, AbstractAdversarialLoss):
                     ends[term.critic].append((self.shapes_in(phase, term.on), {SCORE: ()}))
+
+        # Last, since features do not say what a network makes: as elsewhere, or what networks of its kind make.
+        for phase in self.phases:
+            for term in phase.terms:
+                if isinstance(term, AbstractFeatureLoss):
+                    source, others = self.shapes_in(phase, term.on), ends[term.network]
+                    usual: dict[str, Shapes] = {"discriminator": {SCORE: ()}, "encoder": self.shapes((LATENT,))}
+                    target = others[0][1] if others else usual.get(self.networks[term.network].kind, source)
+                    others.append((source, target))
         return ends
 
     def built_for(self, network: str) -> tuple[Shapes, Shapes]:
@@ -339,6 +349,11 @@ def real_places(phase: AbstractPhase, recipe: Recipe, places: tuple[str, ...]) -
 def optimizers_of(phase: AbstractPhase) -> dict[str, str | None]:
     """Role, ``"players"`` and ``"critics"``, to the name of the optimizer in the recipe; None for the phase's own."""
     return {"players": phase.optimizer, "critics": phase.critic_optimizer}
+
+
+def feature_networks(phase: AbstractPhase) -> tuple[str, ...]:
+    """Names of the networks whose features a phase's terms compare."""
+    return tuple(dict.fromkeys(term.network for term in phase.terms if isinstance(term, AbstractFeatureLoss)))
 
 
 def critics(phase: AbstractPhase) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ Each check raises AssertionError with one line that names the component and the 
 from gankit.testing._augmentations import check_augmentation
 from gankit.testing._cohorts import check_cohort_source
 from gankit.testing._formats import check_export_format
-from gankit.testing._losses import check_adversarial_loss, check_paired_loss
+from gankit.testing._losses import check_adversarial_loss, check_feature_loss, check_paired_loss
 from gankit.testing._metrics import check_metric
 from gankit.testing._networks import check_network
 from gankit.testing._optimizers import check_optimizer, check_schedule
@@ -25,6 +25,7 @@ __all__ = [
     "check_augmentation",
     "check_cohort_source",
     "check_export_format",
+    "check_feature_loss",
     "check_metric",
     "check_network",
     "check_optimizer",

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from gankit._errors import GankitError
 from gankit._shapes import Shape
-from gankit.plugin.components import AbstractAdversarialLoss, AbstractPairedLoss, Critic
+from gankit.plugin.components import (
+    AbstractAdversarialLoss,
+    AbstractFeatureLoss,
+    AbstractPairedLoss,
+    Critic,
+    PairedLoss,
+)
 from gankit.plugin.questions import ask
 from gankit.testing._promises import BATCH, check_imports, drawn, no_global_draws, normal, promise, require
 from gankit.training.losses import built_adversarial
@@ -30,8 +36,10 @@ def check_paired_loss(spec: AbstractPairedLoss, shape: Shape = (1, 16, 16)) -> N
         AssertionError: a promise is broken.
     """
     check_imports(spec)
-    who = type(spec).__name__
-    loss = spec.build()
+    _check_each(type(spec).__name__, spec.build(), shape)
+
+
+def _check_each(who: str, loss: PairedLoss, shape: Shape) -> None:
     candidate, reference = normal(BATCH, *shape).tanh(), normal(BATCH, *shape, seed=1).tanh()
     for dtype in (torch.float32, torch.float64):
         with promise(who, f"works in {dtype}"), no_global_draws(who):
@@ -43,6 +51,29 @@ def check_paired_loss(spec: AbstractPairedLoss, shape: Shape = (1, 16, 16)) -> N
     alone_B = loss(candidate[:2].double(), reference[:2].double())
     require(torch.allclose(alone_B, each_B[:2]), who, "depends on the other samples of the batch")
     _check_reaches(who, "the candidate", candidate, lambda image: loss(image, reference).sum())
+
+
+def check_feature_loss(spec: AbstractFeatureLoss, shape: Shape = (1, 16, 16)) -> None:
+    """Check that a loss on features keeps the promises of a paired loss (``check_paired_loss``), for the features of a
+    small network of several layers.
+
+    Args:
+        spec: the component.
+        shape: shape of the images without batch.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    check_imports(spec)
+    loss = spec.build()
+    networks = {dtype: _Critic(shape, 0).to(dtype).requires_grad_(False) for dtype in (torch.float32, torch.float64)}
+
+    def compared(candidate: Tensor, reference: Tensor) -> Tensor:
+        network = networks[candidate.dtype]
+        both = (torch.stack([*network.features(each), each.flatten(1)[:, :8]]) for each in (candidate, reference))
+        return loss(*map(tuple, both))
+
+    _check_each(type(spec).__name__, compared, shape)
 
 
 def check_adversarial_loss(spec: AbstractAdversarialLoss, shape: Shape = (1, 16, 16)) -> None:

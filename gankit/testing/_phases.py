@@ -20,7 +20,7 @@ from gankit.networks.synthesizer import Networks
 from gankit.plugin.components import AbstractPhase, Inputs
 from gankit.processes.ranks import ALONE, Ranks
 from gankit.recipe.check import check_recipe
-from gankit.recipe.recipe import Recipe, judges, network_uses
+from gankit.recipe.recipe import Recipe, feature_networks, judges, network_uses
 from gankit.testing._promises import check_imports, no_global_draws, promise, require
 from gankit.training.batch import BatchSource
 from gankit.training.phases import PhaseStep
@@ -76,7 +76,12 @@ def _alone(spec: AbstractPhase, recipe: Recipe) -> Recipe:
     """The recipe with this phase as its only one, which runs at every step, and with the networks that it needs."""
     terms = tuple(attrs.evolve(term, name=term.name or f"term-{number}") for number, term in enumerate(spec.terms))
     spec = attrs.evolve(spec, name=spec.name or "phase", start=0, stop=None, every=1, terms=terms)
-    run = {*recipe.synthesizer_networks(), *(use.network for use in network_uses(spec, recipe)), *judges(spec)}
+    run = {
+        *recipe.synthesizer_networks(),
+        *(use.network for use in network_uses(spec, recipe)),
+        *judges(spec),
+        *feature_networks(spec),
+    }
     for player in spec.players(recipe):
         require(player in run, type(spec).__name__, f"trains {player!r}, which is neither in the graph nor in its uses")
     networks = {name: network for name, network in recipe.networks.items() if name in run}

@@ -7,18 +7,23 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+import torch
 from torch import Tensor
 from torch.nn import Module
 
 from gankit.networks.synthesizer import Networks, found
 from gankit.plugin.components import (
     AbstractAdversarialLoss,
+    AbstractFeatureLoss,
     AbstractLoss,
     AbstractPairedLoss,
     AdversarialLoss,
-    PairedLoss,
+    FeatureLoss,
 )
 from gankit.plugin.contract import blaming, broken, require_call
+
+Comparison = Callable[[Any, Any], Tensor]
+"""A ``PairedLoss``, of candidates and references, or a ``FeatureLoss``, of the features of both."""
 
 QUESTION = ("critic", "reference", "candidate", "draws")
 """Arguments of both functions of an adversarial loss."""
@@ -39,9 +44,24 @@ class TermCritic:
         return self.networks.features(self.name, x, self.places)
 
 
-def built_paired(where: str, term: AbstractPairedLoss) -> PairedLoss:
-    """The function of a paired term. Raises PluginError: it breaks its contract."""
-    loss = _built(where, term)
+@attrs.frozen
+class FeatureComparison:
+    """The loss of a term that compares features, as a function of candidates and references (B, ...)."""
+
+    networks: Networks
+    term: AbstractFeatureLoss
+    loss: FeatureLoss
+
+    def __call__(self, candidate: Tensor, reference: Tensor) -> Tensor:
+        name, places = self.term.network, self.term.on
+        with torch.no_grad():
+            wanted = self.networks.features(name, reference, places)
+        return self.loss(self.networks.features(name, candidate, places), wanted)
+
+
+def built_paired(where: str, term: AbstractPairedLoss | AbstractFeatureLoss) -> Comparison:
+    """The function of a paired term, or of one that compares features. Raises PluginError: it breaks its contract."""
+    loss: Comparison = _built(where, term)
     if not callable(loss):
         raise broken(where, term, f"must build a function of candidate and reference, got {found(loss)}")
     called = loss.forward if isinstance(loss, Module) else loss

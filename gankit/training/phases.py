@@ -15,19 +15,19 @@ from gankit._shapes import LATENT, joined
 from gankit.networks.synthesizer import Networks, together
 from gankit.plugin.components import (
     AbstractAdversarialLoss,
+    AbstractFeatureLoss,
     AbstractLoss,
     AbstractPairedLoss,
     AbstractPhase,
     AdversarialLoss,
     Inputs,
-    PairedLoss,
 )
 from gankit.plugin.contract import blaming, require_call
 from gankit.processes.ranks import ALONE, Ranks
-from gankit.recipe.recipe import Recipe, critics, judges, real_places
+from gankit.recipe.recipe import Recipe, critics, feature_networks, judges, real_places
 from gankit.training.augmentation import TermAugmentation
 from gankit.training.batch import Batch, BatchSource, DrawnSet
-from gankit.training.losses import TermCritic, built_adversarial, built_paired
+from gankit.training.losses import Comparison, FeatureComparison, TermCritic, built_adversarial, built_paired
 from gankit.training.optimizers import Optimizers
 from gankit.training.resident import ResidentCohort
 
@@ -50,10 +50,13 @@ class PhaseStep:
         require_call(self.where, spec, "candidates", spec.candidates, "networks", "inputs")
         self.players = spec.players(recipe)
         self.critics = critics(spec)
-        self.judges = judges(spec)
+        self.frozen = (*self.critics, *judges(spec), *feature_networks(spec))
+        """Networks that stay as they are while the players move."""
         self.sets = spec.critic_steps if self.critics else 1
         self.paired = [
-            (term, built_paired(self.path(term), term)) for term in spec.terms if isinstance(term, AbstractPairedLoss)
+            (term, built_paired(self.path(term), term))
+            for term in spec.terms
+            if isinstance(term, AbstractPairedLoss | AbstractFeatureLoss)
         ]
         self.adversarial = [
             (term, built_adversarial(self.path(term), term))
@@ -175,10 +178,10 @@ class PhaseStep:
         self, networks: Networks, optimizers: Optimizers, batch: Batch, candidates: Mapping[str, Tensor]
     ) -> Scalars:
         values: Scalars = {}
-        with frozen(networks.parameters_of(self.judges).values()):
+        with frozen(networks.parameters_of(self.frozen).values()):
             with self.precision(batch.device):
                 for term, paired in self.paired:
-                    each_B = self.paired_losses(term, paired, batch.sets[-1].inputs, candidates)
+                    each_B = self.paired_losses(networks, term, paired, batch.sets[-1].inputs, candidates)
                     values[term.name] = (each_B * batch.weights[term.name]).mean()
                 for judged, loss in self.adversarial:
                     if judged.moves_players:
@@ -240,12 +243,18 @@ class PhaseStep:
             return loss.player(TermCritic(networks, term.critic, term.on), reference, candidate, _own(draws, term))
 
     def paired_losses(
-        self, term: AbstractPairedLoss, loss: PairedLoss, inputs: Inputs, candidates: Mapping[str, Tensor]
+        self,
+        networks: Networks,
+        term: AbstractPairedLoss | AbstractFeatureLoss,
+        loss: Comparison,
+        inputs: Inputs,
+        candidates: Mapping[str, Tensor],
     ) -> Tensor:
         """The loss of a term for each candidate and its reference, (B,)."""
         candidate, reference = together(candidates, term.on), together(inputs.references, term.on)
+        compared = FeatureComparison(networks, term, loss) if isinstance(term, AbstractFeatureLoss) else loss
         with blaming(self.path(term), term):
-            return loss(candidate, reference)
+            return compared(candidate, reference)
 
     def path(self, term: AbstractLoss) -> str:
         """Path of a term in the recipe."""

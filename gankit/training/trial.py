@@ -151,7 +151,7 @@ class _Trial:
                 self._require_objective(judged, "what the critic minimises", objective, self._weights([judged.critic]))
 
             # 4. What the players would minimise.
-            with frozen(self.networks.parameters_of(phase.judges).values()):
+            with frozen(self.networks.parameters_of(phase.frozen).values()):
                 self._require_players([*self._paired_losses(candidates), *self._player_objectives(candidates)])
 
     def _paired_losses(self, candidates: Mapping[str, Tensor]) -> Iterator[Tensor]:
@@ -159,7 +159,7 @@ class _Trial:
         phase, inputs = self.phase, self.batch.sets[-1].inputs
         for term, loss in phase.paired:
             with _found_in(phase.path(term)), phase.precision(self.batch.device):
-                each_B = phase.paired_losses(term, loss, inputs, candidates)
+                each_B = phase.paired_losses(self.networks, term, loss, inputs, candidates)
             expected = (len(candidates[term.on[0]]),)
             if not isinstance(each_B, Tensor) or each_B.shape != expected:
                 message = f"must return one loss per sample, of shape {expected}, got {found(each_B)}"

@@ -18,20 +18,24 @@ class NonSaturating(AbstractAdversarialLoss):
     Terms with one coupled critic on several modalities add up to the value of CoGAN (Liu and Tuzel 2016, Sec. 3).
 
     With ``penalty`` the critic also minimises ``γ/2 E |∇f(x)|²`` on real samples, ``f`` its logits: R1 of Mescheder et
-    al. 2018, "Which training methods for GANs do actually converge?" (arXiv:1801.04406, Eq. 9). It is none of these
-    papers', but keeps the game from collapsing.
+    al. 2018, "Which training methods for GANs do actually converge?" (arXiv:1801.04406, Eq. 9). With
+    ``candidate_penalty`` it minimises the same on candidates, R2 (Eq. 10 there). They are none of these papers', but
+    keep the game from collapsing.
     """
 
     penalty: float = option(0.0, ge=0, help="γ of R1, on the critic's slope at real samples; 0 for the plain GAN")
+    candidate_penalty: float | None = option(
+        None, gt=0, help="γ of R2, on the critic's slope at candidates; default: none"
+    )
 
     accepts_alongside: ClassVar[bool] = True
     scores_are_logits: ClassVar[bool] = True
 
     @property
     def penalises_gradient(self) -> bool:
-        return self.penalty > 0
+        return self.penalty > 0 or self.candidate_penalty is not None
 
     def build(self) -> AdversarialLoss:
         from gankit_baselines._losses import LogisticGame
 
-        return LogisticGame(penalty=self.penalty)
+        return LogisticGame(penalty=self.penalty, candidate_penalty=self.candidate_penalty or 0.0)

@@ -3,9 +3,10 @@
 import attrs
 import pytest
 
-from gankit import AbstractPairedLoss, load_plugins
+from gankit import AbstractFeatureLoss, AbstractPairedLoss, load_plugins
 from gankit.plugin.kinds import NETWORK_KINDS
-from gankit.testing import check_adversarial_loss, check_network, check_paired_loss
+from gankit.testing import check_adversarial_loss, check_feature_loss, check_network, check_paired_loss
+from tests.relative import Speckle
 from tests.testing.planted import Adversarial, Critic, Generator, Paired
 from tests.testing.planted_torch import ImportsTorch
 
@@ -39,10 +40,13 @@ def test_every_network_keeps_its_promises(kind, name):
 def test_every_loss_keeps_its_promises(name):
     """Each registered loss passes the check of its kind."""
     loss = REGISTRY.find(name, "loss")
+    needed = {"augmentations": (Speckle(),)} if "augmentations" in attrs.fields_dict(loss) else {}
     if issubclass(loss, AbstractPairedLoss):
         check_paired_loss(loss(on=("adc",)))
+    elif issubclass(loss, AbstractFeatureLoss):
+        check_feature_loss(loss(on=("adc",), network="c"))
     else:
-        check_adversarial_loss(loss(on=("adc",), critic="c", against="cs"))
+        check_adversarial_loss(loss(on=("adc",), critic="c", against="cs", **needed))
 
 
 @pytest.mark.parametrize(

@@ -136,11 +136,22 @@ AUGMENTED = {
 }
 """All augmentations, with adaptive probability."""
 
+MORE = {
+    f"phases.unsupervised.terms.{use}": {"use": use, "on": "adc", "critic": "adc_critic", "against": "cs", **options}
+    for use, options in {
+        "relativistic": {},
+        "feature-matching": {},
+        "lecam": {},
+        "consistency": {"augmentations": [{"use": "translation", "probability": 1.0}]},
+    }.items()
+} | {"phases.supervised.terms.likeness": {"use": "perceptual", "on": "t2w", "network": "t2w_critic"}}
+"""Losses with penalties, features, a state and augmentations of their own."""
+
 
 @pytest.mark.parametrize(
     "parts",
-    [{}, {"training.precision": "bf16"}, AUGMENTED],
-    ids=["float32", "bf16", "augmented"],
+    [{}, {"training.precision": "bf16"}, AUGMENTED, MORE],
+    ids=["float32", "bf16", "augmented", "more losses"],
 )
 def test_replayed_training_equals_eager_training(trainer, tiny_recipe, taped, parts):
     """The same weights, moments, averages, states of losses and scalars, bit for bit, with every phase and everything

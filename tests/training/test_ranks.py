@@ -26,6 +26,14 @@ from tests.training.strange_norms import RECIPE, with_strange_norms
 
 CPU = torch.device("cpu")
 TERM = "phases.unsupervised.terms.jsd-auxiliary-adc"
+ON_T2W = {"on": "t2w", "critic": "t2w_critic", "against": "cs"}
+MORE: dict[str, dict[str, object]] = {
+    "relativistic": {},
+    "feature-matching": {},
+    "lecam": {},
+    "consistency": {"augmentations": [{"use": "translation"}]},
+}
+"""Losses whose parts are means over the global batch, or have a state."""
 
 
 def free_port() -> str:
@@ -109,6 +117,8 @@ def shared_recipe(tiny_recipe, tiny_cohort: Cohort, tmp_path: Path, plugins: Plu
             "phases.unsupervised.start": 0,
             f"{TERM}.augment": [{"use": "rotation"}, {"use": "cutout"}],
             f"{TERM}.adapt": {"target": 0.01, "images": 40},
+            **{f"phases.unsupervised.terms.{use}": {"use": use, **ON_T2W, **options} for use, options in MORE.items()},
+            "phases.supervised.terms.likeness": {"use": "perceptual", "on": "adc", "network": "adc_critic"},
         }
     )
     return written(recipe, plugins, tmp_path / "recipe.toml")
@@ -128,7 +138,7 @@ def strange_recipe(tiny_cohort_file: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("which", ["shared_recipe", "strange_recipe"])
 def test_any_number_of_processes_gives_the_same_parameters(which: str, request, tmp_path: Path):
     """In float64, 2 and 3 processes agree with one to 1e-12 after three rounds of all phases: networks, averages,
-    moments, statistics of the current and of the averaged networks, and an adaptive probability."""
+    moments, statistics of the current and of the averaged networks, adaptive probabilities, averages of scores."""
     recipe = request.getfixturevalue(which)
     alone = trained(recipe, 1, tmp_path / "1.npz")
     for size in (2, 3):
