@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from gankit import AbstractAdversarialLoss, AbstractAugmentation, Draw, Problem, hookimpl, option
+from gankit import AbstractAdversarialLoss, AbstractAugmentation, AbstractFeatureLoss, Draw, Problem, hookimpl, option
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +90,23 @@ class Closer(AbstractAdversarialLoss):
 
 
 @attrs.frozen(kw_only=True)
+class Likeness(AbstractFeatureLoss):
+    """Absolute difference of the last features, or a planted fault."""
+
+    fault: str = option("none", help="what it breaks")
+
+    def build(self):
+        if self.fault == "signature":
+            return lambda features: features
+
+        def compared(candidate, reference):
+            each_B = (candidate[-1] - reference[-1]).abs().flatten(1).mean(dim=1)
+            return {"scalar": each_B.mean(), "detached": each_B.detach()}.get(self.fault, each_B)
+
+        return compared
+
+
+@attrs.frozen(kw_only=True)
 class Speckle(AbstractAugmentation):
     """Noise on each pixel, the same in every channel, or a planted fault."""
 
@@ -143,6 +160,6 @@ class Speckle(AbstractAugmentation):
 
 @hookimpl
 def register_components(registry):
-    for name, loss in {"relative": Relative, "steady": Steady, "closer": Closer}.items():
+    for name, loss in {"relative": Relative, "steady": Steady, "closer": Closer, "likeness": Likeness}.items():
         registry.add("loss", name, loss)
     registry.add("augmentation", "speckle", Speckle)

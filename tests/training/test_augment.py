@@ -10,11 +10,15 @@ import torch
 
 from gankit import Draws, PluginError, RecipeError, load_plugins, load_recipe
 from gankit.files.toml_text import toml_text
+from gankit.networks.synthesizer import together
 from gankit.recipe.graph_text import graph_text
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.schema import recipe_schema
 from gankit.recipe.structure import to_document
+from gankit.training.augmentation import TermAugmentation
 from gankit.training.trial import try_phases
+from gankit_augmentation.values import Cutout
+from gankit_jsd.losses import AuxiliaryJensenShannon
 
 TERM = "phases.unsupervised.terms.jsd-auxiliary-adc"
 SERIES = [{"use": "mirror"}, {"use": "translation", "share": 0.25, "probability": 1.0}]
@@ -197,6 +201,20 @@ def test_the_same_seed_and_step_give_the_same_augmentation(tiny_recipe, trainer,
     for (_, *first, _), (_, *second, _) in zip(one, other, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_labels_beside_images_stay_as_they_are():
+    """A box cut out of ADC is not cut out of the constant maps that a label becomes."""
+    shapes = {"cs": (2,), "adc": (1, 8, 8)}
+    term = AuxiliaryJensenShannon(
+        on=("cs", "adc"), critic="c", against="noncs", augment=(Cutout(share=0.9, probability=1.0),)
+    )
+    augmentation = TermAugmentation("here", term, shapes)
+    places = {"cs": torch.tensor([[0.0, 1.0]] * 3), "adc": torch.ones(3, 1, 8, 8)}
+    draws = {name: torch.full((3, *draw.shape), 0.5) for name, draw in augmentation.draws.items()}
+    seen = augmentation(together(places, ("cs", "adc")), "candidate", draws)
+    assert torch.equal(seen[:, :2], together(places, ("cs", "adc"))[:, :2])
+    assert (seen[:, 2] == 0).any()
 
 
 # Adaptive probability -------------------------------------------------------------------------------------

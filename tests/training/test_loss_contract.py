@@ -7,7 +7,9 @@ import torch
 
 from gankit import Draws, PluginError, RecipeError, load_plugins, load_recipe
 from gankit.files.tensor_file import read_tensors
-from gankit.testing import check_adversarial_loss
+from gankit.recipe.structure import structure_recipe, to_document
+from gankit.testing import check_adversarial_loss, check_feature_loss
+from gankit.training.trial import try_phases
 from tests import relative
 
 RECIPE = """
@@ -143,6 +145,44 @@ def test_features_of_a_critic_that_gives_none_are_a_problem(recipe, monkeypatch)
     monkeypatch.setattr("gankit_wgan_gp.critic.ConvCritic.gives_features", False)
     with pytest.raises(RecipeError, match=r"closer\.critic: this loss compares features, and 'critic' gives none"):
         recipe()
+
+
+# Features of pairs ----------------------------------------------------------------------------------------
+
+
+def test_a_strangers_loss_on_features_passes_its_check():
+    """One loss for each sample, of the features of a network of several layers."""
+    check_feature_loss(relative.Likeness(on=("adc",), network="c"))
+
+
+LIKENESS = "phases.supervised.terms.likeness"
+FAULTS = {
+    "scalar": "must return one loss per sample, of shape (4,), got a scalar",
+    "detached": "must return the losses with gradient to its candidates, got none",
+    "signature": "is called as the function that it builds(candidate, reference), but is defined as",
+    "none": None,
+}
+
+
+@pytest.mark.parametrize(("fault", "message"), FAULTS.items(), ids=FAULTS)
+def test_a_strangers_loss_on_features_is_tried_before_training(tiny_recipe, strange, trainer, fault, message):
+    """One line with path, loss and plugin; without a fault it trains."""
+    document = to_document(tiny_recipe(), strange.registry)
+    term = {"use": "likeness", "on": ["t2w"], "network": "t2w_critic", "fault": fault}
+    document["phases"]["supervised"]["terms"]["likeness"] = term
+    recipe, problems = structure_recipe(document, strange.registry)
+    assert not problems
+
+    def tried():
+        trained = trainer(recipe)
+        try_phases(trained.phases, trained.state, trained.cohort, Draws(0))
+
+    if message is None:
+        tried()
+    else:
+        with pytest.raises(PluginError) as raised:
+            tried()
+        assert str(raised.value).startswith(f"{LIKENESS}: loss 'likeness' of plugin 'relative' {message}")
 
 
 # The state ------------------------------------------------------------------------------------------------
