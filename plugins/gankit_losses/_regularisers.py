@@ -25,7 +25,7 @@ class Anchors(nn.Module):
 
     def critic(self, critic: Critic, reference: Tensor, candidate: Tensor, draws: Mapping[str, Tensor]) -> Tensor:
         real, made = scored(critic, reference, candidate)
-        objective = (real - self.made.clone()).square().mean() + (made - self.real.clone()).square().mean()
+        objective = (real - self.made).square().mean() + (made - self.real).square().mean()
         self._move(self.real, real)
         self._move(self.made, made)
         return objective

@@ -143,6 +143,15 @@ def test_penalty_is_taken_between_each_pair():
     assert penalty.item() == approx(sum((mix.norm().item() - 1) ** 2 for mix in mixes) / 3)
 
 
+def test_the_penalty_of_a_critic_of_patches_is_that_of_the_mean_of_its_patches():
+    """Patches of slopes 1 and 5 in one direction score a sample with slope 3."""
+    real, fake = images(seed=1), images(seed=2)
+    critic = lambda image: torch.stack([linear_critic(slope)(image) for slope in (1.0, 5.0)], dim=1)  # noqa: E731
+    without = wasserstein(penalty=0.0).critic(critic, real, fake, MIXING)
+    penalty = wasserstein(penalty=10.0).critic(critic, real, fake, MIXING) - without
+    assert penalty.item() == approx(40.0)
+
+
 def test_penalty_has_no_nan_where_the_gradient_is_zero():
     """A critic that is flat at the images still gets a finite gradient."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0)).double()
