@@ -132,7 +132,7 @@ def test_tests_stand_where_their_wings_do():
     assert folders == wings | {"docs", "examples", "plugins"}
 
 
-ORDINARY = {"mirror", "file"}
+ORDINARY = {"mirror", "file", "translate"}
 """Component names that are words of their own in any program."""
 
 

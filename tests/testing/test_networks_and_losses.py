@@ -20,7 +20,7 @@ PLACES = {
     "encoder": [(ADC, LATENT), (ADC | T2W, LATENT)],
     "generator": [(LATENT, ADC), (LATENT, ADC | T2W)],
     "translator": [(ADC, T2W), (T2W, ADC)],
-    "discriminator": [(ADC, SCORE), (ADC | T2W, SCORE), (LATENT, SCORE)],
+    "discriminator": [(ADC, SCORE), (ADC | T2W, SCORE), (LATENT, SCORE), ({"adc": (1, 24, 24)}, SCORE)],
 }
 Z, IMAGE = LATENT, {"adc": (1, 4, 4)}
 
