@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from gankit import InputError, load_model, load_recipe, train
 from gankit.cli import main
 from gankit.recipe.structure import to_document
-from gankit.run.targets import header
+from gankit.run.targets import recipe_of
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_the_demonstration_model_is_small_and_has_a_card(plugins):
 def test_the_demonstration_model_is_of_the_shipped_recipe(plugins):
     """Its recipe is ``mpmri-demo`` to the last option, so that the command in the card would train it again."""
     shipped = to_document(load_recipe("mpmri-demo", plugins=plugins), plugins.registry)
-    assert header(plugins.models["mpmri-demo"])["recipe"] == shipped
+    assert to_document(recipe_of(plugins.models["mpmri-demo"], plugins), plugins.registry) == shipped
 
 
 def test_the_demonstration_model_makes_pairs_in_range(plugins):

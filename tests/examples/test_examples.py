@@ -41,7 +41,7 @@ def test_the_recipe_of_the_readme_is_the_example():
 
 def test_the_variant_of_the_first_tutorial_changes_and_removes_terms(plugins, tmp_path):
     """It shows how; what it does not name stays."""
-    (tmp_path / "variant.toml").write_text(block("toml", "remove =", FIRST_RECIPE))
+    (tmp_path / "variant.toml").write_text(block("toml", "# variant.toml", FIRST_RECIPE))
     (warm_up, *_) = load_recipe(tmp_path / "variant.toml", plugins=plugins).phases
     weights = {term.name: (type(term).__name__, term.weight) for term in warm_up.terms}
     assert weights["l2-adc"] == ("L2", 20)

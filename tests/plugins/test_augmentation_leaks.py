@@ -52,7 +52,7 @@ def share_on_the_right(sided, tmp_path):
             trained.step()
         latents = torch.from_numpy(Draws(5).normal("latents", 512, 8))
         with torch.no_grad():
-            images = trained.state.averages.synthesize(latents)["adc"]
+            images = trained.state.averages.synthesize({"latent": latents})["adc"]
         assert images.flatten(1).amax(dim=1).mean() > 0  # it shows spots
         left, right = (half.mean(dim=(1, 2, 3)) for half in images.split(4, dim=3))
         return (right > left).float().mean().item()
