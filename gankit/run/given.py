@@ -51,7 +51,7 @@ def random_places(recipe: Recipe, count: int, seed: int) -> dict[str, Tensor]:
     A draw depends on seed and index alone, not on ``count``.
     """
     streams: dict[str, tuple[str, Shape]] = {LATENT: ("sample", (recipe.latent.dim,))}
-    streams |= {place: (f"sample/{place}", shape) for place, shape in recipe.noise().items()}
+    streams |= {place: (f"sample/noise/{place}", shape) for place, shape in recipe.noise().items()}
     return {
         place: torch.from_numpy(np.stack([Draws(seed, index).normal(stream, *shape) for index in range(count)]))
         for place, (stream, shape) in streams.items()
