@@ -16,6 +16,8 @@ SHIPPED = [
     "mpmri-dce",
     "mpmri-dce-quick",
     "mpmri-demo",
+    "mpmri-masks",
+    "mpmri-masks-quick",
     "mpmri-no-auxiliary",
     "mpmri-quick",
     "mpmri-quick-no-auxiliary",
