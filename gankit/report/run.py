@@ -155,7 +155,9 @@ def _synthetic_panel(view: RunView) -> tuple[Panel | None, list[str]]:
     if isinstance(view.model, Absent):
         return None, [view.model.why]
     seed = view.recipe.training.seed
-    note = f"Synthetic: random latents of seed {seed}, after {view.model.step} steps, averaged weights."
+    note = f"Synthetic: random draws of seed {seed}, after {view.model.step} steps, averaged weights."
+    if given := view.recipe.given():
+        note += f" Given, as real slices have it: {', '.join(given)}."
     return pair_blocks("synthetic", view.model.sample(PAIRS, seed), view.recipe.modalities), [note]
 
 
