@@ -15,22 +15,25 @@ class LeakyReLU(nn.LeakyReLU):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        if torch._C._are_functorch_transforms_active():
+            return super().forward(x)
         scaled: Tensor = _Slope.apply(x, x.detach(), self.negative_slope)
         return scaled
 
 
 class _Slope(torch.autograd.Function):
-    """``x`` times 1 where ``where`` is positive, else ``slope``: linear in ``x``, so its own derivative."""
+    """``x`` times 1 where ``where`` is positive, else ``slope``: linear in ``x``, so its own derivative.
+
+    ``forward`` takes the context itself. With a method ``setup_context``, torch would read the signature anew at every
+    call, which takes as long as a small layer.
+    """
 
     @staticmethod
-    def forward(x: Tensor, where: Tensor, slope: float) -> Tensor:
-        return torch.ops.aten.leaky_relu_backward(x, where, slope, False)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, float], output: Tensor) -> None:
-        _, where, ctx.slope = inputs
+    def forward(ctx: Any, x: Tensor, where: Tensor, slope: float) -> Tensor:
+        ctx.slope = slope
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(where)
+        return torch.ops.aten.leaky_relu_backward(x, where, slope, False)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor | None) -> tuple[Tensor | None, None, None]:
