@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gankit._errors import InputError
+from gankit._wording import worded
 from gankit.run.targets import header
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ Writer = Callable[["Model", int, int, Given, Advance], None]
     "--given",
     multiple=True,
     metavar="PLACE=VALUE",
-    help="What the graph is given: a label's class, as in cs=1, or a modality or mask from a file, as in"
+    help="What the graph is given: a label's class, as in cs=1, or what a file has for each slice, as in"
     " lesion=masks.npz (.npy, .npz, or a cohort). Repeatable.  [default: drawn from what training saw]",
 )
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute.")
@@ -83,13 +84,15 @@ def sample(
     from gankit.cli._group import plugins
     from gankit.processes.device import choose_device
     from gankit.processes.progress import Progress
-    from gankit.run.given import read_given
+    from gankit.run.given import given_warnings, read_given
     from gankit.run.model import CHUNK, load_model
 
-    loaded = load_model(model, choose_device(device), plugins())
+    loaded, places = load_model(model, choose_device(device), plugins()), read_given(given)
     with Progress(count, quiet=count <= CHUNK, what="sampling") as progress:
         progress.begin(0)
-        write(loaded, count, seed, read_given(given), progress.advance)
+        write(loaded, count, seed, places, progress.advance)
+    for warning in given_warnings(loaded.recipe, places, count):
+        click.echo(f"warning: {worded(warning)}", err=True)
     click.echo(f"{out}: {count} synthetic {'slice' if count == 1 else 'slices'}, seed {seed}")
 
 

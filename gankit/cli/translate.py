@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gankit._errors import InputError
+from gankit._wording import worded
 from gankit.cli._group import plugins
 
 
@@ -32,13 +33,19 @@ def translate(model: Path, cohort: Path, out: Path, seed: int, device: str) -> N
     says of which slices an image was made.
     """
     from gankit.cohort.cohort import read_cohort
+    from gankit.cohort.fit import range_warnings
+    from gankit.processes.device import choose_device
+    from gankit.run.model import load_model
     from gankit.run.translate import translate as run
 
     if out.suffix != ".safetensors":
         raise InputError(f"-o {out}: a cohort file ends in .safetensors")
     if out.exists() and out.samefile(cohort):
         raise InputError(f"-o {out}: is COHORT itself, which stays as it is; name another file")
-    made = run(model, read_cohort(cohort), out, seed=seed, device=device, plugins=plugins())
+    loaded, slices = load_model(model, choose_device(device), plugins()), read_cohort(cohort)
+    made = run(loaded, slices, out, seed=seed)
+    for warning in range_warnings(loaded.recipe, slices):
+        click.echo(f"warning: {worded(warning)}", err=True)
     counts = {name: modality.made.sum() for name, modality in made.modalities.items() if modality.made is not None}
     listed = ", ".join(f"{name} of {count}" for name, count in counts.items())
     click.echo(f"{out}: {len(made)} slices; made {listed}")

@@ -19,22 +19,34 @@ def require_fit(recipe: Recipe, cohort: Cohort) -> None:
         CohortError: a modality, mask or label is missing, a modality has another unit, or a label that is a place of
             the graph has more classes.
     """
-    for name, spec in recipe.modalities.items():
-        if (unit := modality_of(cohort, name, spec).unit) != spec.unit:
-            raise CohortError(
-                f"modalities.{name}.unit: the recipe says {spec.unit!r}, the cohort {unit!r}; convert the cohort's"
-                " values or change the recipe's unit and range"
-            )
+    for place in recipe.observed():
+        require_place(recipe, cohort, place)
     for name, pool in recipe.pools.items():
         if pool.label is not None:
             _require_label(cohort, pool.label, f"pools.{name}.label")
-    for name, place in recipe.labels().items():
-        _require_label(cohort, place.label, f"synthesizer.{name}.label")
-        if (highest := int(cohort.labels[place.label].max())) >= place.classes:
+
+
+def require_place(recipe: Recipe, cohort: Cohort, place: str) -> None:
+    """Make sure that a cohort has a modality, mask or label of a recipe, in its unit or with its classes.
+
+    Raises:
+        CohortError: it has not.
+    """
+    if place in recipe.modalities:
+        spec = recipe.modalities[place]
+        if (unit := modality_of(cohort, place, spec).unit) != spec.unit:
             raise CohortError(
-                f"synthesizer.{name}.classes: {place.classes} classes are numbered 0 to {place.classes - 1}, but the"
-                f" cohort's label {place.label!r} goes up to {highest}; set classes = {highest + 1}"
+                f"modalities.{place}.unit: the recipe says {spec.unit!r}, the cohort {unit!r}; convert the cohort's"
+                " values or change the recipe's unit and range"
             )
+        return
+    label = recipe.labels()[place]
+    _require_label(cohort, label.label, f"synthesizer.{place}.label")
+    if (highest := int(cohort.labels[label.label].max())) >= label.classes:
+        raise CohortError(
+            f"synthesizer.{place}.classes: {label.classes} classes are numbered 0 to {label.classes - 1}, but the"
+            f" cohort's label {label.label!r} goes up to {highest}; set classes = {highest + 1}"
+        )
 
 
 def _require_label(cohort: Cohort, label: str, where: str) -> None:
@@ -73,10 +85,14 @@ def mask_values(truth: np.ndarray, channels: int, where: str) -> np.ndarray:
     With one channel, a mask is 1 where the truth is not 0. With several, channel k is 1 where it is k.
 
     Raises:
-        CohortError: the truth has more values than channels.
+        CohortError: the truth has no numbers, or more values than channels.
     """
+    if truth.dtype.kind not in "biuf" or not np.isfinite(truth).all():
+        raise CohortError(f"{where}: a mask must be finite numbers, 0 and not 0, or the number of a channel")
     if channels == 1:
         return (truth != 0)[:, None].astype(np.float32)
+    if (truth < 0).any() or (truth != np.floor(truth)).any():
+        raise CohortError(f"{where}: {channels} channels show whole numbers from 0, but the truth has others")
     if (highest := int(truth.max())) >= channels:
         raise CohortError(
             f"{where}.shape: {channels} channels show the values 0 to {channels - 1}, but the truth goes up to"
@@ -105,18 +121,22 @@ def network_values(name: str, spec: ModalitySpec, modality: Modality) -> np.ndar
     """
     present = modality.present.reshape(-1, *[1] * (modality.values.ndim - 1))
     values = np.where(present, modality.values, spec.range[0])
-    _refuse_other_scale(name, spec, modality.values[modality.present])
+    refuse_other_scale(name, spec, modality.values[modality.present])
     return spec.to_network(area_average(values, spec.shape, name))
 
 
-def _refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> None:
-    """Refuse values most of which are outside the declared range: they have another unit than the recipe assumes."""
+def refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> None:
+    """Refuse values most of which are outside the declared range: they have another unit than the recipe assumes.
+
+    Raises:
+        CohortError: they are.
+    """
     low, high = spec.range
     if (outside := _outside(spec, values)) > 0.5:
         first, last = np.percentile(values, [1, 99])
         raise CohortError(
-            f"modalities.{name}.range: {outside:.0%} of the cohort's values are outside [{low:g}, {high:g}], 98% are"
-            f" within [{first:.4g}, {last:.4g}]; set it, as in `overrides`"
+            f"modalities.{name}.range: {outside:.0%} of the values are outside [{low:g}, {high:g}], 98% are within"
+            f" [{first:.4g}, {last:.4g}]; convert them, or train with another range, as in `overrides`"
             f" modalities.{name}.range=[{first:.4g},{last:.4g}]"
         )
 
@@ -127,17 +147,16 @@ NARROW = 0.1
 
 def range_warnings(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
     """Yield a sentence for each modality whose values span only a small part of the declared range, as values of
-    another unit do, or of whose values at least 1% are outside of the range, where networks cannot make them."""
-    for name, spec in recipe.modalities.items():
-        modality = modality_of(cohort, name, spec)
+    another unit do, or of whose values at least 1% are outside of the range, where networks cannot make them. Masks,
+    and modalities that the cohort lacks, are left out."""
+    for name in (name for name in recipe.images() if name in cohort.modalities):
+        spec, modality = recipe.modalities[name], cohort.modalities[name]
         values = modality.values[modality.present]
         low, high = spec.range
-        first, last = np.percentile(values, [1, 99]) if values.size else (low, high)
-        if last - first < NARROW * (high - low):
-            unit = "arbitrary units" if spec.unit == "1" else spec.unit
+        if found := narrow(spec, values):
+            first, last = np.percentile(values, [1, 99])
             yield (
-                f"modalities.{name}.range: 98% of the cohort's values are within [{first:.4g}, {last:.4g}], a small"
-                f" part of [{low:g}, {high:g}]; are they in {unit}? scale them, or"
+                f"modalities.{name}.range: 98% of the cohort's values are {found} scale them, or"
                 f" set the range, as in `overrides` modalities.{name}.range=[{first:.4g},{last:.4g}]"
             )
         if (outside := _outside(spec, values)) >= 0.01:
@@ -146,6 +165,17 @@ def range_warnings(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
                 f" networks cannot make; they reach from {values.min():.4g} to {values.max():.4g}; widen the range or"
                 " clip the values"
             )
+
+
+def narrow(spec: ModalitySpec, values: np.ndarray) -> str:
+    """Where the middle 98% of the values are, and a question, if they span only a small part of the declared range;
+    else an empty text."""
+    low, high = spec.range
+    first, last = np.percentile(values, [1, 99]) if values.size else (low, high)
+    if last - first >= NARROW * (high - low):
+        return ""
+    unit = "arbitrary units" if spec.unit == "1" else spec.unit
+    return f"within [{first:.4g}, {last:.4g}], a small part of [{low:g}, {high:g}]; are they in {unit}?"
 
 
 def _outside(spec: ModalitySpec, values: np.ndarray) -> float:

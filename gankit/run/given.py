@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -20,9 +21,12 @@ from gankit.cohort.fit import (
     area_average,
     mask_values,
     modality_of,
+    narrow,
     network_values,
     one_hot,
+    refuse_other_scale,
     require_fit,
+    require_place,
 )
 from gankit.recipe.recipe import Edge, GivenLabel, ModalitySpec, Recipe
 
@@ -95,10 +99,10 @@ def read_given(texts: Iterable[str]) -> dict[str, Any]:
     """What the user gives as texts ``"PLACE=VALUE"``, where a value is a whole number or a file.
 
     A file is an array (.npy), arrays by name (.npz) of which one is called as the place or is the only one, or a cohort
-    with a modality or ground truth of that name.
+    that has the modality, ground truth or label of that place.
 
     Raises:
-        InputError: a text is no PLACE=VALUE, or a file cannot be read or has nothing for the place.
+        InputError: a text is no PLACE=VALUE, or arrays cannot be read or have nothing for the place.
         CohortError: a cohort file cannot be read.
     """
     given: dict[str, Any] = {}
@@ -108,19 +112,21 @@ def read_given(texts: Iterable[str]) -> dict[str, Any]:
             raise InputError(f"`given` {text}: must be PLACE=VALUE, as in `given` cs=1 or `given` lesion=masks.npz")
         if place in given:
             raise InputError(f"`given` {place}: is given twice; give it once")
-        given[place] = int(value) if value.lstrip("-").isdecimal() else _read_file(place, Path(value))
+        given[place] = int(value) if WHOLE.fullmatch(value) else _read_file(place, Path(value))
     return given
 
 
-def _read_file(place: str, path: Path) -> np.ndarray:
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+"""A whole number, as a class is written."""
+
+
+def _read_file(place: str, path: Path) -> np.ndarray | Cohort:
     if not path.is_file():
         raise InputError(f"`given` {place}={path}: is no whole number, and there is no such file")
     if path.suffix == ".safetensors":
-        cohort = read_cohort(path)
-        arrays = {name: modality.values for name, modality in cohort.modalities.items()} | cohort.truth
-    else:
-        arrays = _read_arrays(place, path)
-    if place not in arrays and len(arrays) == 1 and path.suffix != ".safetensors":
+        return read_cohort(path)
+    arrays = _read_arrays(place, path)
+    if place not in arrays and len(arrays) == 1:
         return next(iter(arrays.values()))
     if place not in arrays:
         raise InputError(
@@ -135,6 +141,15 @@ def _read_arrays(place: str, path: Path) -> dict[str, np.ndarray]:
         return {place: loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except (ValueError, OSError, EOFError, BadZipFile) as error:
         raise InputError(f"`given` {place}={path}: cannot be read as .npy, .npz or a cohort ({error})") from error
+
+
+def given_warnings(recipe: Recipe, given: Mapping[str, Any], count: int) -> Iterator[str]:
+    """Yield a sentence for each modality whose given values span only a small part of the range, as values of another
+    unit do. ``given`` is what fits ``count`` samples."""
+    for place in (place for place in given if place in recipe.images()):
+        spec = recipe.modalities[place]
+        if found := narrow(spec, spec.to_units(fitted(recipe, place, given[place], count)).numpy()):
+            yield f"`given` {place}: 98% of its values are {found}"
 
 
 # What the user gives --------------------------------------------------------------------------------------
@@ -160,7 +175,9 @@ def fitted(recipe: Recipe, place: str, value: Any, count: int) -> Tensor:
     how, noise = recipe.synthesizer.get(place), {LATENT: (recipe.latent.dim,), **recipe.noise()}
     try:
         array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
-        if isinstance(how, GivenLabel):
+        if isinstance(value, Cohort) and place not in noise:
+            made = _cohort_values(recipe, value, place)
+        elif isinstance(how, GivenLabel):
             made = _label_vectors(array, how.classes)
         elif place in noise:
             made = _of_shape(array, noise[place])
@@ -176,9 +193,18 @@ def fitted(recipe: Recipe, place: str, value: Any, count: int) -> Tensor:
     return torch.from_numpy(np.array(np.broadcast_to(made, (count, *made.shape[1:])), dtype=np.float32, order="C"))
 
 
+def _cohort_values(recipe: Recipe, cohort: Cohort, place: str) -> np.ndarray:
+    """A place of all slices of a cohort as the graph reads it. Raises CohortError or ValueError: it does not fit."""
+    values = place_values(recipe, cohort, place)
+    if lacking := int((~has(recipe, cohort, place)).sum()):
+        raise ValueError(f"{lacking} of the cohort's {len(cohort)} slices have none; leave them out")
+    return values
+
+
 def _label_vectors(values: np.ndarray, classes: int) -> np.ndarray:
-    if values.ndim > 1 or values.dtype.kind not in "iu":
-        raise ValueError(f"must be a whole number, or one for each sample, got {values.tolist()!r}")
+    if values.ndim > 1 or values.dtype.kind not in "iu" or not values.size:
+        found = repr(values.tolist()) if values.size < 9 else f"{values.dtype} of shape {values.shape}"
+        raise ValueError(f"must be a whole number, or one for each sample, got {found}")
     values = np.atleast_1d(values)
     if outside := sorted(set(values[(values < 0) | (values >= classes)].tolist())):
         raise ValueError(f"{outside[0]} is none of the trained classes, which are 0 to {classes - 1}")
@@ -212,7 +238,9 @@ def _modality_values(values: np.ndarray, name: str, spec: ModalitySpec) -> np.nd
         raise ValueError(
             f"must be images of {shape_text(spec.shape)} or a whole multiple of it, got {shape_text(values.shape[1:])}"
         ) from None
-    return np.asarray(spec.to_network(_of_shape(reduced, spec.shape)))
+    fitting = _of_shape(reduced, spec.shape)
+    refuse_other_scale(name, spec, fitting)
+    return np.asarray(spec.to_network(fitting))
 
 
 # What is drawn --------------------------------------------------------------------------------------------
@@ -250,7 +278,7 @@ def _drawn_slices(
     labels = recipe.labels()
     usable_N = approached_slices(cohort, recipe)
     for place in (*places, *classes):
-        usable_N = usable_N & _has(recipe, cohort, place)
+        usable_N = usable_N & has(recipe, cohort, place)
     slices = np.flatnonzero(usable_N)
     values_ML = np.stack([cohort.labels[label.label][slices] for label in labels.values()] or [slices], axis=1)
     chosen = []
@@ -261,15 +289,20 @@ def _drawn_slices(
     return {place: torch.from_numpy(place_values(recipe, drawn, place)) for place in places}
 
 
-def _has(recipe: Recipe, cohort: Cohort, place: str) -> np.ndarray:
-    """Mask (N,) of the slices that have a modality, or a known label."""
+def has(recipe: Recipe, cohort: Cohort, place: str) -> np.ndarray:
+    """Mask (N,) of the slices that have a modality, or whose label is known."""
     if place in recipe.labels():
         return cohort.labels[recipe.labels()[place].label] >= 0
     return modality_of(cohort, place, recipe.modalities[place]).present
 
 
 def place_values(recipe: Recipe, cohort: Cohort, place: str) -> np.ndarray:
-    """A modality or label of slices as the graph reads it: (N, C, *S) in [-1, 1], or (N, classes); float32."""
+    """A modality or label of slices as the graph reads it: (N, C, *S) in [-1, 1], or (N, classes); float32.
+
+    Raises:
+        CohortError: the slices lack it, or it has another unit, range, size or other classes than in the recipe.
+    """
+    require_place(recipe, cohort, place)
     if place in recipe.labels():
         label = recipe.labels()[place]
         return one_hot(cohort.labels[label.label], label.classes)

@@ -43,15 +43,16 @@ def translate(
         plugins: what is installed; default: load it.
 
     Returns: the cohort with what was made, marked synthetic; ``Modality.made`` says of which slices an image was made.
-        A made modality has the recipe's size where no slice has it, else that of the slices that have it.
+        A made modality has the recipe's size and unit where no slice has it, else those of the slices that have it.
 
     Raises:
         InputError: no slice lacks a modality that this model can make from the others.
-        CohortError: a modality does not fit the recipe.
+        CohortError: a modality or label that slices have does not fit the recipe.
         RunError: the file cannot be written.
     """
     loaded = model if isinstance(model, Model) else load_model(model, choose_device(device), plugins)
     there = _there(loaded.recipe, cohort)
+    _require_fit(loaded.recipe, cohort, there)
     made: dict[str, np.ndarray] = {}
     for slices, wanted in _patterns(loaded.recipe, there):
         for name, images in _translated(loaded, cohort, slices, wanted, there, seed).items():
@@ -80,6 +81,13 @@ def _there(recipe: Recipe, cohort: Cohort) -> dict[str, np.ndarray]:
     }
     labels = {name: label.label for name, label in recipe.labels().items() if label.label in cohort.labels}
     return there | {name: cohort.labels[label] >= 0 for name, label in labels.items()}
+
+
+def _require_fit(recipe: Recipe, cohort: Cohort, there: Mapping[str, np.ndarray]) -> None:
+    """What slices have fits the recipe, also where it only stands beside what is made. Raises CohortError."""
+    for place, present in there.items():
+        if present.any():
+            place_values(recipe, cohort, place)
 
 
 def _patterns(recipe: Recipe, there: Mapping[str, np.ndarray]) -> list[tuple[np.ndarray, tuple[str, ...]]]:
@@ -142,6 +150,7 @@ def _completed(
     for name, images in made.items():
         made_N = ~np.isnan(images.reshape(len(images), -1)).any(axis=1)
         old = cohort.modalities.get(name)
+        old = old if old is not None and old.present.any() else None
         values = np.zeros_like(images) if old is None else old.values.copy()
         present = np.zeros(len(cohort), dtype=bool) if old is None else old.present
         values[made_N] = _enlarged(images[made_N], values.shape[1:])

@@ -1,5 +1,7 @@
 """Places that are random or given: a recipe with noise, a grade and a lesion mask, trained, sampled and refused."""
 
+import re
+
 import attrs
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from click.testing import CliRunner
 
 from gankit import Draws, GankitError, InputError, load_model, load_recipe, train, write_cohort
 from gankit.cli import main
-from gankit.run.given import labels_seen
+from gankit.run.given import labels_seen, read_given
 from gankit.training.resident import resident_cohort
 from gankit.training.train import Trainer
 
@@ -192,6 +194,11 @@ REFUSED = {
         {"lesion": np.zeros((3, 12, 12))},
         "`given` lesion: must be images of 1 x 16 x 16 or a whole multiple of it, got 1 x 12 x 12",
     ),
+    "a mask with holes": (
+        {"lesion": np.full((3, 16, 16), np.nan)},
+        "`given` lesion: modalities.lesion: a mask must be",
+    ),
+    "a mask in words": ({"lesion": np.full((3, 16, 16), "no")}, "`given` lesion: modalities.lesion: a mask must be"),
     "noise of another shape": (
         {"texture": np.zeros((3, 1, 16, 16))},
         "`given` texture: must have the shape 2 x 16 x 16 for each sample, got 3 x 1 x 16 x 16",
@@ -221,6 +228,28 @@ def test_the_command_reads_labels_and_files(model, folder):
         words = ["sample", str(folder / "run"), *asked, "-o", str(folder / "made.npz"), "--device", "cpu"]
         assert CliRunner().invoke(main, words).exit_code == 0
     assert np.load(folder / "made.npz")["lesion"].shape == (24, 1, 16, 16)
+
+
+@pytest.mark.parametrize("text", ["grade=--2", "grade=2.0", "grade=two", "grade", "=2"])
+def test_what_is_no_place_with_a_value_is_refused(text):
+    """A class is a whole number, and a file exists."""
+    with pytest.raises(InputError, match="`given` "):
+        read_given([text])
+
+
+def test_a_cohort_gives_what_its_slices_have_in_the_units_of_the_recipe(model, graded):
+    """Labels and masks come from a cohort as in training; unknown labels and other classes are refused."""
+    known = graded.select(graded.labels["grade"] >= 0)
+    made = model.cohort(23, given={"grade": known, "lesion": known})
+    assert np.array_equal(made.labels["grade"], known.labels["grade"])
+    assert np.array_equal(made.truth["lesion"], known.truth["lesion"])
+    more = attrs.evolve(known, labels={"grade": np.full(23, 5, np.int8)})
+    for cohort, count, message in (
+        (graded, 24, "`given` grade: 1 of the cohort's 24 slices have none; leave them out"),
+        (more, 23, "`given` grade: synthesizer.grade.classes: 3 classes are numbered 0 to 2, but the cohort's"),
+    ):
+        with pytest.raises(InputError, match=re.escape(message)):
+            model.sample(count, given={"grade": cohort})
 
 
 def test_the_cohort_must_have_what_the_graph_is_given(recipe, graded, tiny_cohort, folder, plugins):

@@ -5,7 +5,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gankit import InputError, Modality, load_model, load_recipe, read_cohort, train, translate, write_cohort
+from gankit import (
+    CohortError,
+    InputError,
+    Modality,
+    load_model,
+    load_recipe,
+    read_cohort,
+    train,
+    translate,
+    write_cohort,
+)
 from gankit.cli import main
 
 RECIPE = """
@@ -115,6 +125,42 @@ def test_a_cohort_that_lacks_nothing_is_refused(model, tiny_cohort):
     """The message says what the model makes, and from what."""
     with pytest.raises(InputError, match=r"every slice has adc and t2w, so .* makes t2w from adc and texture"):
         translate(model, tiny_cohort)
+
+
+def changed(cohort, name, **changes):
+    return attrs.evolve(
+        cohort, modalities={**cohort.modalities, name: attrs.evolve(cohort.modalities[name], **changes)}
+    )
+
+
+def test_what_does_not_fit_the_model_is_refused_whether_it_is_read_or_stands_beside_what_is_made(model, partial):
+    """Another unit, another scale, or a size from which the made images cannot come."""
+    adc, t2w = (partial.modalities[name] for name in ("adc", "t2w"))
+    for cohort, message in (
+        (changed(partial, "adc", values=adc.values / 1e6, unit="mm2/s"), "modalities.adc.unit: the recipe says"),
+        (changed(partial, "adc", values=adc.values * 1e6), "modalities.adc.range: .* convert them"),
+        (changed(partial, "t2w", unit="ms"), "modalities.t2w.unit: the recipe says '1', the cohort 'ms'"),
+        (changed(partial, "t2w", values=t2w.values * 100), "modalities.t2w.range"),
+        (changed(partial, "t2w", values=np.zeros((24, 1, 20, 20), np.float32)), "modalities.t2w.shape"),
+        (changed(partial, "t2w", values=np.zeros((24, 1, 8, 16, 16), np.float32)), "modalities.t2w.shape"),
+    ):
+        with pytest.raises(CohortError, match=message):
+            translate(model, cohort)
+
+
+def test_a_modality_that_no_slice_has_is_made_at_the_recipes_size(model, partial):
+    """Though the cohort lists it at another size and in another unit."""
+    nowhere = {"values": np.zeros((24, 1, 20, 20), np.float32), "unit": "ms", "present": np.zeros(24, bool)}
+    made = translate(model, changed(partial, "t2w", **nowhere)).modalities["t2w"]
+    assert (made.values.shape, made.unit, made.made.sum()) == ((24, 1, 16, 16), "1", 24)
+
+
+def test_the_command_warns_of_values_that_may_have_another_unit(run, partial, tmp_path):
+    """ADC that was written as if it were in 1e-6 mm2/s."""
+    adc = partial.modalities["adc"]
+    write_cohort(changed(partial, "adc", values=adc.values / 1e6), tmp_path / "partial.safetensors")
+    words = ["translate", str(run), str(tmp_path / "partial.safetensors"), "-o", str(tmp_path / "pairs.safetensors")]
+    assert "warning: modalities.adc.range: 98% of the" in CliRunner().invoke(main, [*words, "--device", "cpu"]).output
 
 
 def test_the_command_writes_the_cohort(run, partial, tmp_path):
