@@ -510,6 +510,7 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
     # Is any network both, or neither?
     compared = {name for phase in recipe.phases for name in feature_networks(phase)}
     judging = {name: phase.name for phase in reversed(recipe.phases) for name in judges(phase)}
+    heard = {name for phase in recipe.phases for name in judges(phase, moving=True)}
     for name in recipe.networks:
         if name in player_of and name in critic_of:
             yield Problem(
@@ -522,6 +523,12 @@ def _check_updates(recipe: Recipe) -> Iterator[Problem]:
                 f"networks.{name}",
                 f"no term trains it: the losses of phase {judging[name]!r} on this critic move the players alone; add a"
                 " term with an adversarial loss",
+            )
+        elif name in judging and name not in heard | compared:
+            yield Problem(
+                f"networks.{name}",
+                f"moves no player: the losses of phase {judging[name]!r} on this critic only regularise it; add a term"
+                " with another adversarial loss on it, or remove both",
             )
         elif name not in player_of and name not in critic_of and name not in compared:
             yield Problem(f"networks.{name}", "no phase updates it; name it in a phase or remove it")

@@ -361,11 +361,19 @@ def critics(phase: AbstractPhase) -> tuple[str, ...]:
     return judges(phase, trained=True)
 
 
-def judges(phase: AbstractPhase, trained: bool = False) -> tuple[str, ...]:
-    """Names of the discriminators that a phase's terms name; ``trained``: only those that one of its terms trains."""
+def judges(phase: AbstractPhase, trained: bool = False, moving: bool = False) -> tuple[str, ...]:
+    """Names of the discriminators that a phase's terms name.
+
+    Args:
+        phase: the phase.
+        trained: only those that one of its terms trains.
+        moving: only those by which one of its terms moves the players.
+    """
     named = (
         term.critic
         for term in phase.terms
-        if isinstance(term, AbstractAdversarialLoss) and (term.trains_critic or not trained)
+        if isinstance(term, AbstractAdversarialLoss)
+        and (term.trains_critic or not trained)
+        and (term.moves_players or not moving)
     )
     return tuple(dict.fromkeys(named))

@@ -123,6 +123,11 @@ PROBLEMS = {
         "networks.lonely",
         "no term trains it",
     ),
+    "a critic that is only regularised": (
+        {f"{TERM}.use": "lecam"},
+        "networks.adc_critic",
+        "moves no player: the losses of phase 'unsupervised' on this critic only regularise it",
+    ),
     "consistency of nothing": (
         more("consistency", augmentations=[]),
         "more.augmentations",
