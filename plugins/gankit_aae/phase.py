@@ -40,7 +40,7 @@ class Reconstruct(AbstractPhase):
         return recipe.shapes((LATENT, *recipe.observed()))
 
     def references(self, recipe: Recipe) -> tuple[str, ...]:
-        return tuple(recipe.modalities)
+        return recipe.observed()
 
     def uses(self, recipe: Recipe) -> Mapping[str, tuple[NetworkUse, ...]]:
         return {"encode": (NetworkUse(network=self.encode.network, from_=self.encode.from_, to=(LATENT,)),)}
@@ -60,7 +60,8 @@ class Reconstruct(AbstractPhase):
         recipe = source.recipe
         wanted = tuple(name for name in recipe.modalities if name in self.judged())
         drawn = source.slices(self.pool, (*self.encode.from_, *recipe.given()), wanted)
-        return attrs.evolve(drawn, references={name: drawn.values[name] for name in wanted})
+        judged = tuple(name for name in self.references(recipe) if name in self.judged())
+        return attrs.evolve(drawn, references={name: drawn.values[name] for name in judged})
 
     def candidates(self, networks: Networks, inputs: Inputs) -> Mapping[str, Tensor]:
         given = {place: inputs.values[place] for place in networks.recipe.given()}

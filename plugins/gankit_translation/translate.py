@@ -34,7 +34,9 @@ class Translate(AbstractPhase):
     on what is made alone it is equation 2. The weight of ``l1`` is lambda of equation 4, 100 in the paper. The critic's
     real pairs are other slices than those that are translated, which changes no expectation.
 
-    What is given passes unchanged. Labels that the graph reads are those of the slice. z are the random places that the
+    What is given passes unchanged, and is its own reference. So ``perceptual`` on x and what is made together, with the
+    critic of both as the network and ``distance = "l1"``, is the feature matching of pix2pixHD (Wang et al. 2018,
+    arXiv:1711.11585, equation 4). Labels that the graph reads are those of the slice. z are the random places that the
     graph reads; ``noise`` says whether they are drawn. A slice that lacks a modality which is made takes part in the
     terms of the others. With ``given``, the phase also fits a graph that makes x from the latent: it then trains the
     networks after x alone.
@@ -58,7 +60,7 @@ class Translate(AbstractPhase):
         return recipe.shapes(recipe.observed())
 
     def references(self, recipe: Recipe) -> tuple[str, ...]:
-        return tuple(name for name in recipe.modalities if name not in self._given(recipe))
+        return recipe.observed()
 
     def pools(self) -> Mapping[str, str]:
         return {"pool": self.pool}
@@ -78,13 +80,13 @@ class Translate(AbstractPhase):
     def inputs(self, source: BatchSource) -> Inputs:
         recipe = source.recipe
         given = self._given(recipe)
-        wanted = tuple(name for name in self.references(recipe) if name in self.judged())
-        drawn = source.slices(self.pool, given, wanted)
+        judged = tuple(name for name in self.references(recipe) if name in self.judged())
+        drawn = source.slices(self.pool, given, tuple(name for name in judged if name not in given))
         noise = random_places(source, self._passed(recipe).read, self.noise)
         return attrs.evolve(
             drawn,
             values={**{place: drawn.values[place] for place in given}, **noise},
-            references={name: drawn.values[name] for name in wanted},
+            references={name: drawn.values[name] for name in judged},
         )
 
     def candidates(self, networks: Networks, inputs: Inputs) -> Mapping[str, Tensor]:

@@ -70,11 +70,24 @@ def test_perceptual_moves_the_players(tiny_recipe, trainer):
     assert any(not torch.equal(a, b) for a, b in zip(*parameters, strict=True))
 
 
-def test_a_phase_that_compares_features_keeps_its_promises(tiny_recipe):
-    """The network that nothing trains is part of what ``check_phase`` builds, and does not move."""
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        perceptual("untrained", **UNTRAINED),
+        {
+            "recipe": "mpmri-conditional",
+            **perceptual("adc_critic"),
+            "phases.supervised.terms.likeness.on": ["adc", "cs"],
+        },
+    ],
+    ids=["untrained", "a critic that reads a label too"],
+)
+def test_a_phase_that_compares_features_keeps_its_promises(tiny_recipe, overrides):
+    """A network that nothing trains is part of what ``check_phase`` builds, and does not move. One that reads an image
+    beside the label of its slice sees the same label beside the reference."""
     from gankit.testing import check_phase
 
-    recipe = tiny_recipe(**perceptual("untrained", **UNTRAINED))
+    recipe = tiny_recipe(**overrides)
     check_phase(next(phase for phase in recipe.phases if phase.name == "supervised"), recipe)
 
 
