@@ -109,5 +109,6 @@ def _groups(cohort: Cohort) -> list[tuple[str, np.ndarray]]:
     if not cohort.labels:
         return [("all", np.arange(len(cohort)))]
     name, values = next(iter(cohort.labels.items()))
-    words = {1: name, 0: f"not {name}", -1: f"{name} unknown"}
-    return [(words[value], np.flatnonzero(values == value)) for value in (1, 0, -1) if (values == value).any()]
+    classes = {k: f"{name} {k}" for k in range(int(values.max()) + 1)}
+    words = {**({1: name, 0: f"not {name}"} if values.max() <= 1 else classes), -1: f"{name} unknown"}
+    return [(word, np.flatnonzero(values == value)) for value, word in words.items() if (values == value).any()]

@@ -23,7 +23,7 @@ def split_patients(patient_N: np.ndarray, label_N: np.ndarray, test_fraction: fl
 
     Args:
         patient_N: patient of each slice, (N,).
-        label_N: label of each slice, (N,): 1 yes, 0 no, -1 unknown.
+        label_N: label of each slice, (N,): 1 yes, 0 no, or a class; -1 unknown.
         test_fraction: in [0, 1).
         seed: seed of the draw, >= 0.
 
@@ -59,6 +59,7 @@ def empty_strata(cohort: Cohort) -> Iterator[str]:
             yield f"no slice is in split {split!r}"
             continue
         for name, values_N in cohort.labels.items():
-            for value, word in ((0, "no"), (1, "yes")):
-                if (values_N == value).any() and not (chosen_N & (values_N == value)).any():
-                    yield f"no slice of split {split!r} has label {name!r} {word}"
+            words = {0: "no", 1: "yes"} if values_N.max() <= 1 else {}
+            for value in np.unique(values_N[values_N >= 0]).tolist():
+                if not (chosen_N & (values_N == value)).any():
+                    yield f"no slice of split {split!r} has label {name!r} {words.get(value, f'= {value}')}"

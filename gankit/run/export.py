@@ -44,14 +44,20 @@ class SyntheticSlice:
     seed: int
     """Seed of the latents."""
     index: int
-    """Number of the slice, from 0. The slice is a function of model, seed and index."""
+    """Number of the slice, from 0. The slice is a function of model, seed, index and what was given."""
+    given: Mapping[str, str] = attrs.field(factory=dict)
+    """Place of the graph to what the user gave there: a class, or a digest. What was drawn is not named."""
+    unmade: tuple[str, ...] = ()
+    """Modalities that no network made: they were given to the model, by the user or from real slices."""
 
     def statement(self) -> str:
         """Two sentences of plain ASCII that say that the slice is synthetic and which model made it."""
+        unmade = f"SYNTHETIC slice, of which {' and '.join(self.unmade)} was not made and may be of a patient."
+        given = "".join(f", given {place} = {what}" for place, what in self.given.items())
         return (
-            "SYNTHETIC image, no patient was scanned."
+            f"{unmade if self.unmade else 'SYNTHETIC image, no patient was scanned.'}"
             f" Made by gankit {version('gankit')} with model {self.recipe}, {self.step} training steps,"
-            f" digest {self.digest}, seed {self.seed}, index {self.index}."
+            f" digest {self.digest}, seed {self.seed}, index {self.index}{given}."
         )
 
     def window(self, modality: str) -> tuple[float, float]:
@@ -95,6 +101,8 @@ def synthetic_slices(
         advance: called with the number of slices that are sampled.
         given: see ``Model.sample``.
     """
+    from gankit.run.given import in_short
+
     recipe = model.recipe
     images = model.sample(count, seed, advance, given=given)
     own = model.spacing_mm if spacing_mm is None else dict.fromkeys(recipe.modalities, (spacing_mm, spacing_mm))
@@ -108,6 +116,8 @@ def synthetic_slices(
             digest=model.digest,
             seed=seed,
             index=index,
+            given=in_short(given),
+            unmade=tuple(name for name in recipe.given() if name in recipe.modalities),
         )
 
 
@@ -153,6 +163,7 @@ def _encoded(encode: Encode, synthetic: SyntheticSlice, where: str, plugin: str)
 
 
 def _note(first: SyntheticSlice, count: int, format: str) -> dict[str, Any]:
+    given = {"given": dict(first.given)} if first.given else {}
     return {
         "synthetic": True,
         "format": format,
@@ -163,6 +174,7 @@ def _note(first: SyntheticSlice, count: int, format: str) -> dict[str, Any]:
         "seed": first.seed,
         "spacing_mm": {name: list(sizes) for name, sizes in first.spacing_mm.items()},
         "gankit": version("gankit"),
+        **given,
     }
 
 

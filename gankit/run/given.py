@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -141,6 +142,19 @@ def _read_arrays(place: str, path: Path) -> dict[str, np.ndarray]:
         return {place: loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
     except (ValueError, OSError, EOFError, BadZipFile) as error:
         raise InputError(f"`given` {place}={path}: cannot be read as .npy, .npz or a cohort ({error})") from error
+
+
+def in_short(given: Mapping[str, Any]) -> dict[str, str]:
+    """Place to what is given there, for notes: a number as it is, arrays and cohorts by a digest."""
+    return {place: _in_short(value) for place, value in given.items()}
+
+
+def _in_short(value: Any) -> str:
+    if isinstance(value, Cohort):
+        return value.digest(value.truth)
+    array = np.ascontiguousarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    content = f"{array.dtype} {array.shape}".encode() + array.tobytes()
+    return str(value) if np.ndim(value) == 0 else hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def given_warnings(recipe: Recipe, given: Mapping[str, Any], count: int) -> Iterator[str]:

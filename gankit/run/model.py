@@ -22,7 +22,7 @@ from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
 from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Edge, Recipe
-from gankit.run.given import Counts, fitted, given_places, labels_seen, place_values, random_places
+from gankit.run.given import Counts, fitted, given_places, in_short, labels_seen, place_values, random_places
 from gankit.run.targets import header as header_of
 from gankit.run.targets import model_file
 
@@ -175,8 +175,8 @@ class Model:
             advance: called with the number of slices that are made.
             given: place of the graph to what it has, for each slice or one for all: a label's class, as in
                 ``{"cs": 1}``; a modality's images (n, C, *S) in its unit, or (n, *S), at the recipe's size or a whole
-                multiple of it; a mask's ground truth (n, *S); a random place's noise (n, *shape). Given places that
-                are not named are drawn from what training saw.
+                multiple of it; a mask's ground truth (n, *S); a cohort of n slices that have it; a random place's
+                noise (n, *shape). Given places that are not named are drawn from what training saw.
 
         Returns: modality to (n, C, *S) float32 on the CPU, in the modality's unit, given ones too.
 
@@ -235,16 +235,25 @@ class Model:
         given: Mapping[str, Any] = {},
     ) -> Cohort:
         """The slices of ``sample(n, seed, given=given)`` as a cohort marked synthetic; each slice is a patient of its
-        own. Masks are ground truth: 1 where the mask's value is at least one half."""
+        own. Masks are ground truth: 1 where the mask's value is at least one half. Where the graph is given images, the
+        cohort says which ones it made (``Modality.made``)."""
         _require_some(n)
         places = self._places(n, seed, given)
         with torch.inference_mode():
             images = self._in_units(self._network_values(places, advance))
         specs = self.recipe.modalities
+        given_images = [name for name in self.recipe.given() if name in self.recipe.images()]
+        made_N = np.ones(n, bool) if given_images else None
+        asked = "".join(f", given {place} = {what}" for place, what in in_short(given).items())
         sizes = {size for spacing in self.spacing_mm.values() for size in spacing}
         return Cohort(
             modalities={
-                name: Modality(values=image.numpy(), unit=specs[name].unit, present=np.ones(n, bool))
+                name: Modality(
+                    values=image.numpy(),
+                    unit=specs[name].unit,
+                    present=np.ones(n, bool),
+                    made=None if name in given_images else made_N,
+                )
                 for name, image in images.items()
                 if specs[name].mask is None
             },
@@ -254,7 +263,7 @@ class Model:
             spacing_mm=np.full(n, sizes.pop(), dtype=np.float32) if len(sizes) == 1 else None,
             truth={str(spec.mask): _truth(images[name]) for name, spec in specs.items() if spec.mask is not None},
             synthetic=True,
-            source=f"synthetic: recipe {self.recipe.name!r}, {self.step} steps, seed {seed}",
+            source=f"synthetic: recipe {self.recipe.name!r}, {self.step} steps, seed {seed}{asked}",
         )
 
     def _labels(self, places: Mapping[str, Tensor], n: int) -> dict[str, np.ndarray]:

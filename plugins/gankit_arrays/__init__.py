@@ -36,6 +36,7 @@ def import_arrays(
     modality: Mapping[str, str],
     patient: str,
     label: Mapping[str, str] = {},
+    truth: Mapping[str, str] = {},
     unit: Mapping[str, str] = {},
     channels: Mapping[str, str] = {},
     present: Mapping[str, str] = {},
@@ -55,7 +56,8 @@ def import_arrays(
         file: the .npz; arrays of Python objects are refused.
         modality: name to array: signals (N, L), images (N, H, W) or volumes (N, D, H, W), with channels or without.
         patient: array of patient ids (N,).
-        label: name to array (N,): 1 or true yes, 0 or false no, negative unknown.
+        label: name to array (N,): 1 or true yes, 0 or false no, or the number of a class up to 127; negative unknown.
+        truth: name to array (N, *S) of ground truth, 0 or the number of a structure up to 255, as masks of lesions.
         unit: modality to the unit of its values, which are not converted; default: 1e-6 mm2/s for adc, 1 (arbitrary)
             for others.
         channels: modality to where its axis of channels is: "none", "first" or "last". Needed where the shape alone
@@ -85,6 +87,7 @@ def import_arrays(
         channels=channels,
         present=present,
         label=label,
+        truth=truth,
         patient=patient,
         spacing=spacing,
         split=split,

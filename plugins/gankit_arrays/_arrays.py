@@ -30,6 +30,7 @@ class Names:
     channels: Mapping[str, str]
     present: Mapping[str, str]
     label: Mapping[str, str]
+    truth: Mapping[str, str]
     patient: str
     spacing: str | None
     split: str | None
@@ -37,7 +38,7 @@ class Names:
     def __attrs_post_init__(self) -> None:
         if not self.modality:
             raise InputError("`modality`: none is given; a cohort needs at least one")
-        for parameter in ("modality", "label"):
+        for parameter in ("modality", "label", "truth"):
             for name in getattr(self, parameter):
                 if not name.replace("_", "").replace("-", "").isalnum():
                     raise InputError(
@@ -69,6 +70,7 @@ def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Co
             patient=patient_N,
             split=_split(stored, names.split, patient_N, labels, test_fraction, seed),
             spacing_mm=spacing_N,
+            truth={name: _truth(stored, f"{name}={array}", array) for name, array in names.truth.items()},
             source=f"arrays of {file.name}",
         )
     except CohortError as error:
@@ -182,11 +184,24 @@ def _presence(stored: _Stored, names: Names, name: str, values: np.ndarray) -> n
 
 def _label(stored: _Stored, said: str, array: str) -> np.ndarray:
     signed = stored.numbers("label", array, said).astype(np.float64)
-    if wrong := sorted(set(np.unique(signed[~(signed < 0)]).tolist()) - {0.0, 1.0}):
+    if wrong := sorted(set(np.unique(signed[~(signed < 0)]).tolist()) - set(range(128))):
         raise CohortError(
-            f"{stored.file}: `label` {said}: has values {wrong[:5]}; accepted: 1 yes, 0 no, negative unknown"
+            f"{stored.file}: `label` {said}: has values {wrong[:5]}; accepted: 1 yes, 0 no, or the number of a class up"
+            " to 127; negative unknown"
         )
     return np.where(signed < 0, UNKNOWN, signed).astype(np.int8)
+
+
+def _truth(stored: _Stored, said: str, array: str) -> np.ndarray:
+    values = stored.take("truth", array)
+    where = f"{stored.file}: `truth` {said}"
+    if values.ndim < 2 or values.dtype.kind not in "biuf":
+        raise CohortError(
+            f"{where}: needs numbers of shape (slices, *space), got {values.dtype} of shape {values.shape}"
+        )
+    if wrong := sorted(set(np.unique(values).tolist()) - set(range(256))):
+        raise CohortError(f"{where}: has values {wrong[:5]}; accepted: 0, or the number of a structure up to 255")
+    return values.astype(np.uint8)
 
 
 def _split(

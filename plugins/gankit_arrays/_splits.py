@@ -9,7 +9,7 @@ import numpy as np
 from gankit import Cohort
 
 _SPLITS = ("train", "test")
-_WORDS = {1: "yes", 0: "no", -1: "unknown"}
+_WORDS = {1: "yes", 0: "no"}
 
 
 def absent_lines(cohort: Cohort) -> Iterator[str]:
@@ -25,9 +25,15 @@ def split_lines(cohort: Cohort) -> Iterator[str]:
         chosen_N = cohort.split == split
         parts = [_count(cohort, chosen_N)]
         for name, values_N in cohort.labels.items():
-            counts = (f"{word} {_count(cohort, chosen_N & (values_N == value))}" for value, word in _WORDS.items())
+            counts = (f"{word} {_count(cohort, chosen_N & (values_N == value))}" for value, word in _words(values_N))
             parts.append(f"{name}: {', '.join(counts)}")
         yield f"{split}: {'; '.join(parts)}"
+
+
+def _words(values_N: np.ndarray) -> Iterator[tuple[int, str]]:
+    """The values of a label, each with a word for it."""
+    yield from _WORDS.items() if values_N.max() <= 1 else ((k, f"class {k}") for k in range(int(values_N.max()) + 1))
+    yield -1, "unknown"
 
 
 def _count(cohort: Cohort, chosen_N: np.ndarray) -> str:

@@ -19,8 +19,8 @@ def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
     reference, since the modalities are registered.
 
     Stored values are unsigned 16 bit over the modality's range: value = RescaleSlope * stored + RescaleIntercept in
-    the modality's unit. UIDs follow from the model's digest, the seed, the index and the size of a pixel; there is
-    no date and no time.
+    the modality's unit. UIDs follow from the model's digest, the seed, the index, the size of a pixel and what
+    was given; there is no date and no time. A modality that no network made is not called synthetic.
 
     Raises:
         InputError: pydicom is missing, or the size of a pixel is not known.
@@ -59,19 +59,20 @@ def _dataset(plane: Plane, number: int, synthetic: SyntheticSlice) -> Any:
 def _say_what_it_is(dataset: Any, plane: Plane, synthetic: SyntheticSlice) -> None:
     """Patient, equipment and image, in words; what does not exist for a synthetic slice is empty."""
     which = f"{synthetic.digest[:8]}-{synthetic.seed}-{synthetic.index:06d}"
-    dataset.SyntheticData = "YES"
+    if not plane.given:
+        dataset.SyntheticData = "YES"
     dataset.PatientName = f"SYNTHETIC^{synthetic.index:06d}"
     dataset.PatientID = f"SYNTHETIC-{which}"
     dataset.PatientBirthDate = dataset.PatientSex = ""
     dataset.StudyDate = dataset.StudyTime = dataset.AccessionNumber = dataset.ReferringPhysicianName = ""
     dataset.StudyID = "SYNTHETIC"
     dataset.StudyDescription = f"SYNTHETIC {synthetic.recipe}"[:64]
-    dataset.SeriesDescription = f"SYNTHETIC {plane.name}"[:64]
+    dataset.SeriesDescription = f"{'GIVEN' if plane.given else 'SYNTHETIC'} {plane.name}"[:64]
     dataset.Modality = "MR"
     dataset.Manufacturer = "gankit"
     dataset.ManufacturerModelName = synthetic.recipe[:64]
     dataset.SoftwareVersions = version("gankit")
-    dataset.ImageType = ["DERIVED", "SECONDARY", "OTHER", "SYNTHETIC"]
+    dataset.ImageType = ["DERIVED", "SECONDARY", "OTHER", "GIVEN" if plane.given else "SYNTHETIC"]
     dataset.ImageComments = f"{synthetic.statement()} {plane.name} in units of {plane.unit}."
     dataset.DerivationDescription = synthetic.statement()
     dataset.BurnedInAnnotation = "NO"
@@ -121,5 +122,6 @@ def _decimal(value: float) -> float:
 def _uid(synthetic: SyntheticSlice, what: str) -> str:
     from pydicom.uid import generate_uid
 
-    facts = (synthetic.digest, synthetic.seed, synthetic.index, sorted(synthetic.spacing_mm.items()), what)
+    facts = [synthetic.digest, synthetic.seed, synthetic.index, sorted(synthetic.spacing_mm.items()), what]
+    facts += [sorted(synthetic.given.items())] if synthetic.given else []
     return generate_uid(entropy_srcs=["gankit", *map(str, facts)])

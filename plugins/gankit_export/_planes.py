@@ -26,6 +26,8 @@ class Plane:
     unit: str
     spacing_mm: tuple[float, float] | None
     """Size of a pixel: distance between rows, between columns."""
+    given: bool = False
+    """Whether no network made it."""
 
     def known_spacing_mm(self) -> tuple[float, float]:
         """The size of a pixel. Raises InputError where it is not known."""
@@ -53,6 +55,7 @@ def planes(synthetic: SyntheticSlice) -> Iterator[Plane]:
                 values=values,
                 unit=synthetic.modalities[modality].unit,
                 spacing_mm=synthetic.spacing_mm.get(modality),
+                given=modality in synthetic.unmade,
             )
 
 
@@ -66,6 +69,8 @@ def note(synthetic: SyntheticSlice, files: Mapping[str, Mapping[str, Any]]) -> b
         "digest": synthetic.digest,
         "seed": synthetic.seed,
         "index": synthetic.index,
+        **({"given": dict(synthetic.given)} if synthetic.given else {}),
+        **({"unmade": list(synthetic.unmade)} if synthetic.unmade else {}),
         "files": files,
     }
     return (json.dumps(content, indent=2) + "\n").encode()

@@ -31,3 +31,11 @@ def test_a_sheet_is_a_picture_even_where_a_modality_is_absent(tiny_cohort, tmp_p
     assert result.exit_code == 0
     assert result.output.endswith("up to 2 slices of each of cs, not cs\n")
     assert (tmp_path / "sheet.PNG").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sheet_has_a_panel_for_each_class(tiny_cohort, tmp_path):
+    """Also for those above 1."""
+    cohort = attrs.evolve(tiny_cohort, labels={"grade": np.resize(np.array([0, 3, -1], np.int8), 24)})
+    write_cohort(cohort, tmp_path / "cohort.safetensors")
+    words = ["cohort", "sheet", f"{tmp_path}/cohort.safetensors", "-o", f"{tmp_path}/sheet.png", "-n", "2"]
+    assert CliRunner().invoke(main, words).output.endswith("of each of grade 0, grade 3, grade unknown\n")

@@ -79,6 +79,24 @@ def test_a_negative_label_is_unknown(imported):
     assert cohort.labels["yes"][:2].tolist() == [0, 1]
 
 
+def test_classes_and_ground_truth_are_kept_as_they_are(imported):
+    """Grades from 0 to 4, which are counted by their numbers, and masks of two structures."""
+    grade_N, mask_NHW = np.arange(COUNT) // 2 % 5, np.arange(COUNT * 64).reshape(COUNT, 8, 8) % 3
+    asked = ("--label", "grade=grade", "--truth", "lesion=mask")
+    code, output, cohort = imported(*asked, grade=grade_N, mask=mask_NHW)
+    assert code == 0
+    assert np.array_equal(cohort.labels["grade"], grade_N)
+    assert np.array_equal(cohort.truth["lesion"], mask_NHW)
+    assert cohort.truth["lesion"].dtype == np.uint8
+    assert "test: 5 patients (10 slices); grade: class 0 1 patient (2 slices), class 1 1 patient (2 slices)" in output
+
+
+def test_a_split_without_a_class_is_warned_of(imported):
+    """Its one patient is in train."""
+    _, output, _ = imported("--label", "grade=grade", grade=np.repeat([3, *[0] * 19], 2))
+    assert "warning: no slice of split 'test' has label 'grade' = 3" in output
+
+
 def test_a_split_is_drawn_by_patient_and_stratified(imported):
     """A fifth of the 10 positive and of the 10 other patients, whole patients only, by seed."""
     _, _, cohort = imported("--label", "cs=is_cs")
@@ -129,7 +147,10 @@ REFUSED = {
     "a unit of no modality": (["--unit", "dce=s"], {}, "--unit dce: no such --modality; given: adc, t2w"),
     "no slices": ([], {"adc_map": np.zeros((0, 8, 8)), "t2": np.zeros((0, 8, 8)), "patient_id": np.zeros(0)},
                   "no slice; a cohort needs at least one"),
-    "labels that are not 0 or 1": (["--label", "cs=patient_id"], {}, "has values [2.0, 3.0, 4.0, 5.0, 6.0]; accepted"),
+    "a class of a half": (["--label", "cs=is_cs"], {"is_cs": np.full(COUNT, 1.5)}, "the number of a class up to 127"),
+    "a class too high": (["--label", "cs=is_cs"], {"is_cs": np.full(COUNT, 128)}, "has values [128.0]; accepted:"),
+    "truth in words": (["--truth", "lesion=fold"], {}, "--truth lesion=fold: needs numbers of shape (slices, *space)"),
+    "truth of a half": (["--truth", "lesion=t2"], {}, "or the number of a structure up to 255"),
     "labels that are NaN": (["--label", "cs=is_cs"], {"is_cs": np.full(COUNT, np.nan)}, "accepted: 1 yes, 0 no"),
     "labels that are text": (["--label", "cs=fold"], {}, "needs one number a slice"),
     "labels with two axes": (["--label", "cs=is_cs"], {"is_cs": np.zeros((COUNT, 2))}, "needs one number a slice"),

@@ -1,5 +1,6 @@
 """The formats of gankit_export: DICOM, NIfTI and PNG files that say they are synthetic."""
 
+import io
 import json
 import sys
 
@@ -205,3 +206,20 @@ def test_a_missing_package_is_named(spaced_run, tmp_path, monkeypatch, name, pac
     result = command("sample", spaced_run, "-n", 1, "--format", name, "-o", tmp_path / "out")
     assert result.exit_code == 2
     assert f"--format {name}: needs {package}; pip install 'gankit[dicom]'" in result.output
+
+
+def test_dicom_tells_apart_what_was_given(model, plugins):
+    """Two slices of one seed with other labels are two instances, and an image that was given is not synthetic."""
+    plain = next(synthetic_slices(model, 1, 0, 1.5, print))
+    encode = find_format("dicom", plugins)
+
+    def read(synthetic):
+        return pydicom.dcmread(io.BytesIO(encode(synthetic)["adc.dcm"]))
+
+    images = [read(attrs.evolve(plain, given={"cs": cs})) for cs in ("0", "1")] + [read(plain)]
+    for name in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"):
+        assert len({image[name].value for image in images}) == 3
+    given = read(attrs.evolve(plain, unmade=("adc",)))
+    assert "SyntheticData" not in given
+    assert (given.SeriesDescription, given.ImageType[3]) == ("GIVEN adc", "GIVEN")
+    assert images[0].SyntheticData == "YES"

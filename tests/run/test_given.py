@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from gankit import Draws, GankitError, InputError, load_model, load_recipe, train, write_cohort
 from gankit.cli import main
+from gankit.run.export import synthetic_slices
 from gankit.run.given import labels_seen, read_given
 from gankit.training.resident import resident_cohort
 from gankit.training.train import Trainer
@@ -250,6 +251,30 @@ def test_a_cohort_gives_what_its_slices_have_in_the_units_of_the_recipe(model, g
     ):
         with pytest.raises(InputError, match=re.escape(message)):
             model.sample(count, given={"grade": cohort})
+
+
+# What is said of it ---------------------------------------------------------------------------------------
+
+
+def test_an_export_is_of_what_was_given(folder, tmp_path):
+    """Slices of another class, or with other masks, are not written over those that are there."""
+    np.save(tmp_path / "ones.npy", np.ones((16, 16)))
+    words = ["sample", str(folder / "run"), "-n", "2", "--format", "png", "-o", str(tmp_path / "out")]
+    first = ["--given", "grade=2"]
+    assert CliRunner().invoke(main, [*words, *first, "--device", "cpu"]).exit_code == 0
+    for other in (["--given", "grade=0"], [], [*first, "--given", f"lesion={tmp_path / 'ones.npy'}"]):
+        result = CliRunner().invoke(main, [*words, *other, "--device", "cpu"])
+        assert "holds other files than this export; nothing was written" in result.output
+    assert CliRunner().invoke(main, [*words, *first, "--device", "cpu"]).exit_code == 0
+
+
+def test_a_slice_says_what_was_given_and_what_no_network_made(model):
+    """In the statement that every exported file has."""
+    (first, _) = synthetic_slices(model, 2, 0, 1.5, print, {"grade": 2})
+    assert first.unmade == ("lesion",)
+    assert first.statement().startswith("SYNTHETIC slice, of which lesion was not made and may be of a patient. Made")
+    assert first.statement().endswith("seed 0, index 0, given grade = 2.")
+    assert model.cohort(2, given={"grade": 2}).source.endswith("seed 0, given grade = 2")
 
 
 def test_the_cohort_must_have_what_the_graph_is_given(recipe, graded, tiny_cohort, folder, plugins):

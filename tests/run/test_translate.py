@@ -155,6 +155,14 @@ def test_a_modality_that_no_slice_has_is_made_at_the_recipes_size(model, partial
     assert (made.values.shape, made.unit, made.made.sum()) == ((24, 1, 16, 16), "1", 24)
 
 
+def test_a_sampled_cohort_says_which_images_were_made(model, trained, plugins):
+    """T2w was; ADC is that of a real slice. Of a model that makes both, the cohort is synthetic as a whole."""
+    made = model.cohort(2).modalities
+    assert made["adc"].made is None
+    assert made["t2w"].made.tolist() == [True, True]
+    assert {each.made for each in load_model(trained, plugins=plugins).cohort(2).modalities.values()} == {None}
+
+
 def test_the_command_warns_of_values_that_may_have_another_unit(run, partial, tmp_path):
     """ADC that was written as if it were in 1e-6 mm2/s."""
     adc = partial.modalities["adc"]
