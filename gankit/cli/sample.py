@@ -11,7 +11,7 @@ import click
 
 from gankit._errors import InputError
 from gankit._wording import worded
-from gankit.run.targets import header
+from gankit.run.targets import keep_what_is_real
 
 if TYPE_CHECKING:
     from gankit.run.export import Encode
@@ -104,8 +104,8 @@ def _file_writer(out: Path) -> Writer:
         )
     if out.is_dir():
         raise InputError(f"-o {out}: is a folder; name a file, or give --format")
-    if out.suffix == ".safetensors" and out.exists() and not header(out).get("synthetic"):
-        raise InputError(f"-o {out}: is there already and is no synthetic cohort; name another file")
+    if out.suffix == ".safetensors":
+        keep_what_is_real(out)
     return partial(writers[out.suffix], out)
 
 

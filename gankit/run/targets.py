@@ -53,6 +53,12 @@ def header(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def keep_what_is_real(out: Path) -> None:
+    """Raise InputError where a synthetic cohort would be written over a file that is none, as over real slices."""
+    if out.exists() and not header(out).get("synthetic"):
+        raise InputError(f"`out` {out}: is there already and is no synthetic cohort; name another file")
+
+
 def recipe_of(file: Path, plugins: Plugins) -> Recipe:
     """The recipe in a model file. Raises RecipeError: it does not fit the installed plugins."""
     return check_document(Layers(header(file)["recipe"], {}), str(file), plugins)

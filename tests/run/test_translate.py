@@ -1,5 +1,7 @@
 """Translation of real slices that lack a modality."""
 
+import shutil
+
 import attrs
 import numpy as np
 import pytest
@@ -183,3 +185,24 @@ def test_the_command_writes_the_cohort(run, partial, tmp_path):
     assert isinstance(read.modalities["adc"], Modality)
     itself = CliRunner().invoke(main, [*words[:4], words[2]])
     assert itself.output.strip().endswith("is COHORT itself, which stays as it is; name another file")
+
+
+def test_the_command_writes_over_nothing_but_what_is_synthetic(run, partial, tmp_path):
+    """Real slices and models stay, also where there is no cohort to translate; an older translation is replaced."""
+    write_cohort(partial, tmp_path / "partial.safetensors")
+    write_cohort(partial, tmp_path / "other.safetensors")
+    shutil.copy(run / "model.safetensors", tmp_path / "model.safetensors")
+
+    def answer(cohort, out):
+        words = ["translate", run, tmp_path / cohort, "-o", tmp_path / out, "--device", "cpu"]
+        return CliRunner().invoke(main, list(map(str, words)))
+
+    for out in ("other.safetensors", "model.safetensors"):
+        before = (tmp_path / out).read_bytes()
+        assert (
+            "is there already and is no synthetic cohort; name another file"
+            in answer("partial.safetensors", out).output
+        )
+        assert "no such cohort file" in answer("missing.safetensors", out).output
+        assert (tmp_path / out).read_bytes() == before
+    assert [answer("partial.safetensors", "pairs.safetensors").exit_code for _ in range(2)] == [0, 0]
