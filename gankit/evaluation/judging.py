@@ -158,7 +158,7 @@ class Judging:
     label: str | None = attrs.field(
         default=None,
         validator=_TEXT_OR_NONE,
-        metadata=_flag("Label that candidates are meant to have.  [default: the recipe's]", metavar="NAME[=0|1]"),
+        metadata=_flag("Label that candidates are meant to have.  [default: the recipe's]", metavar="NAME[=CLASS]"),
     )
     sets: int | None = attrs.field(
         default=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -30,10 +31,10 @@ class Wanted:
 
     @classmethod
     def parse(cls, text: str) -> Wanted:
-        """``"cs"`` or ``"cs=0"``. Raises InputError for another value."""
+        """``"cs"``, ``"cs=0"`` or ``"grade=3"``. Raises InputError for another value."""
         label, equals, value = text.partition("=")
-        if not label or (equals and value not in ("0", "1")):
-            raise InputError(f"`label` {text}: must be NAME, NAME=1 or NAME=0")
+        if not label or (equals and not re.fullmatch("[0-9]{1,3}", value)):
+            raise InputError(f"`label` {text}: must be NAME, which is NAME=1, or NAME=VALUE with 0 or a class")
         return cls(label=label, value=int(value or 1))
 
     def __str__(self) -> str:

@@ -65,3 +65,13 @@ def test_fresh_patients_are_the_floor(judge, trained, tiny_cohort, tmp_path):
     fresh = written(tiny_cohort, tmp_path / "fresh.safetensors", patient=np.char.add("f", tiny_cohort.patient))
     real = judge(trained, fresh=fresh, per_set=4).row("real")
     assert (real.slices, len(real.sets), real.note) == (4, 2, "")
+
+
+def test_slices_of_a_class_are_judged_against_slices_of_that_class(judge, tiny_cohort, tmp_path):
+    """Grade 3 beside grade 3, on both sides; the table says so."""
+    grades = {"labels": {"grade": (3 * tiny_cohort.labels["cs"]).astype(np.int8)}}
+    real = written(tiny_cohort, tmp_path / "real.safetensors", **grades)
+    made = written(tiny_cohort, tmp_path / "made.safetensors", synthetic=True, **grades)
+    result = judge(made, cohort=real, label="grade=3", sets=1, per_set=12)
+    assert (result.row("made").slices, result.row("real").slices) == (12, 3)
+    assert "candidates are meant to have grade = 3." in (tmp_path / "out/evaluation.md").read_text()
