@@ -195,15 +195,16 @@ def _overlay(beneath: Layers, document: Document, source: str, registry: Registr
     if beneath.document:
         problems += [*_empty_lists(document), *_misplaced_removals(document)]
 
-    # 3. Merge, then remove.
-    origins = dict(beneath.origins)
-    merged = _Merge(source, registry, origins)(beneath.document, document)
+    # 3. Remove from what lies beneath, so that this layer may say it anew, and merge.
+    kept, origins = dict(beneath.document), dict(beneath.origins)
     if not isinstance(removals, list) or not all(isinstance(path, str) for path in removals):
         problems.append(Problem("remove", f"must be a list of key paths, got {removals!r}"))
-    else:
-        for path in removals:
-            if not _remove(merged, path.split(".")):
-                problems.append(Problem("remove", f"nothing at {path!r} to remove"))
+        removals = []
+    rest = [path for path in removals if not _remove(kept, path.split("."))]
+    merged = _Merge(source, registry, origins)(kept, document)
+    problems += [
+        Problem("remove", f"nothing at {path!r} to remove") for path in rest if not _remove(merged, path.split("."))
+    ]
     origins |= {problem.place: source for problem in problems}
     return Layers(merged, origins, (*beneath.problems, *problems))
 

@@ -200,6 +200,17 @@ def test_terms_and_phases_are_removed_by_name(plugins, written):
     assert [term.name for term in recipe.phases[0].terms] == ["l2-adc", "l2-t2w", "band-l2-adc", "band-l2-t2w"]
 
 
+def test_what_is_removed_may_be_said_anew(variant):
+    """Nothing of the recipe beneath is left in it, so that even a component of the same name begins with defaults."""
+    recipe = variant(
+        'extends = "small.toml"\nremove = ["modalities.adc", "pools"]\npools.some = { split = "all" }\n'
+        'modalities.adc = { shape = [1, 16, 16], range = [0, 9] }\n[[phases]]\nname = "synthesize"\n'
+        'terms = [{ name = "wgan-gp-adc", against = "some" }]'
+    )
+    assert recipe.modalities["adc"].unit == "1"
+    assert list(recipe.pools) == ["some"]
+
+
 def test_removing_leaves_the_parent_recipe_alone(plugins, written, load):
     """Layers are copied, so one process may load a variant and then its parent."""
     child = written("child.toml", 'extends = "mpmri"\nremove = ["phases.warm-up"]')
