@@ -356,7 +356,7 @@ class AbstractAdversarialLoss(AbstractLoss):
     """Whether the loss answers the player's question. Without it, it is a regulariser of the critic, and ``weight``
     multiplies what the critic minimises."""
 
-    scores_are_logits: ClassVar[bool] = False
+    scores_have_sign: ClassVar[bool] = False
     """Whether the critic tells real from synthetic by the sign of its scores, real ones being above zero."""
 
     needs_features: ClassVar[bool] = False

@@ -410,7 +410,7 @@ def _check_augmentations(term: AbstractLoss, shapes: Shapes, where: str) -> Iter
         return
     if not term.augment:
         yield Problem(f"{where}.adapt", "adapts the probability of augmentations; add some in 'augment', or remove it")
-    if not (term.scores_are_logits and term.trains_critic):
+    if not (term.scores_have_sign and term.trains_critic):
         yield Problem(
             f"{where}.adapt",
             "needs a critic that tells real from synthetic by the sign of its scores, which this loss does not train;"

@@ -69,7 +69,7 @@ class AdversarialLatent(AbstractAdversarialLoss):
     )
 
     accepts_alongside: ClassVar[bool] = True
-    scores_are_logits: ClassVar[bool] = True
+    scores_have_sign: ClassVar[bool] = True
 
     def build(self) -> AdversarialLoss:
         from gankit_aae._losses import JensenShannonMinimised

@@ -29,7 +29,7 @@ class NonSaturating(AbstractAdversarialLoss):
     )
 
     accepts_alongside: ClassVar[bool] = True
-    scores_are_logits: ClassVar[bool] = True
+    scores_have_sign: ClassVar[bool] = True
 
     @property
     def penalises_gradient(self) -> bool:

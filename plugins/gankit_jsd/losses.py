@@ -25,7 +25,7 @@ class AuxiliaryJensenShannon(AbstractAdversarialLoss):
 
     approaches: ClassVar[bool] = False
     accepts_alongside: ClassVar[bool] = True
-    scores_are_logits: ClassVar[bool] = True
+    scores_have_sign: ClassVar[bool] = True
 
     def build(self) -> AdversarialLoss:
         from gankit_jsd._losses import JensenShannonMaximised

@@ -22,6 +22,7 @@ class Hinge(AbstractAdversarialLoss):
     penalty: float = option(0.0, ge=0, help="γ of R1, on the critic's slope at real samples; 0 for none")
 
     accepts_alongside: ClassVar[bool] = True
+    scores_have_sign: ClassVar[bool] = True
 
     @property
     def penalises_gradient(self) -> bool:

@@ -236,6 +236,18 @@ def test_the_probability_follows_the_sign_of_real_scores(tiny_recipe, trainer, m
     assert scalars["jsd-auxiliary-adc.augment"].item() == pytest.approx(probability)
 
 
+@pytest.mark.parametrize("use", ["gan", "hinge", "jsd-auxiliary", "aae"])
+def test_probabilities_adapt_to_a_critic_whose_scores_have_a_sign(tiny_recipe, use):
+    """A critic that learns its objective scores references above zero and candidates below."""
+    loss = term_of(adaptive(tiny_recipe, **{f"{TERM}.use": use})).build()
+    score = torch.zeros(2, requires_grad=True)
+    for _ in range(20):
+        objective = loss.critic(lambda x, score=score: score[x], torch.ones(4).long(), torch.zeros(4).long(), {})
+        (slope,) = torch.autograd.grad(objective, score)
+        score = (score - 0.1 * slope).detach().requires_grad_()
+    assert score[1] > 0 > score[0]
+
+
 def test_the_adaptive_probability_multiplies_that_of_each_augmentation(tiny_recipe, trainer, monkeypatch):
     """At 0, where it starts, nothing is changed."""
     plain = seen(trainer(tiny_recipe()), monkeypatch)

@@ -151,8 +151,8 @@ PROBLEMS = {
         "more.augmentations.0",
         "changes images, and this term is on latent alone; remove it",
     ),
-    "adaptive where scores are no logits": (
-        {f"{TERM}.use": "hinge", f"{TERM}.augment": [{"use": "mirror"}], f"{TERM}.adapt": {}},
+    "adaptive where the sign of a score says nothing": (
+        {f"{TERM}.use": "relativistic", f"{TERM}.augment": [{"use": "mirror"}], f"{TERM}.adapt": {}},
         "wgan-gp-adc.adapt",
         "needs a critic that tells real from synthetic",
     ),
