@@ -56,7 +56,9 @@ def problems_of(where: str, spec: Component, arguments: Mapping[str, object]) ->
         problems = list(answer)
     problems += [
         Problem(
-            key, f"is not used beside {other} = {getattr(spec, other)!r}, which takes its place; remove one of the two"
+            key,
+            f"is not used beside {other} = {getattr(spec, other)!r}, which takes its place; remove one of the two, in a"
+            f" variant by remove = ['{where}.{key}']",
         )
         for key, other in given_beside(spec)
     ]

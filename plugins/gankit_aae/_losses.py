@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import attrs
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool1d, avg_pool2d, avg_pool3d, softplus
+from torch.nn.functional import avg_pool1d, avg_pool2d, softplus
 
 from gankit import Critic
 
@@ -36,9 +36,17 @@ class BandMeanSquare:
 
 
 def _local_mean(x_BCS: Tensor, reach: int) -> Tensor:
-    """Mean over the pixels up to ``reach`` away along each axis."""
-    pool = (avg_pool1d, avg_pool2d, avg_pool3d)[x_BCS.ndim - 3]
-    return pool(x_BCS, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False) if reach else x_BCS
+    """Mean over the pixels up to ``reach`` away along each axis, which may be more than a side has."""
+    if not reach:
+        return x_BCS
+    if x_BCS.ndim < 5:
+        pool = (avg_pool1d, avg_pool2d)[x_BCS.ndim - 3]
+        return pool(x_BCS, 2 * reach + 1, stride=1, padding=reach, count_include_pad=False)
+
+    # torch pools volumes no farther than a side. A mean over a box is a mean along one axis of means over planes.
+    planes_BCDN = _local_mean(x_BCS.flatten(0, 1), reach).reshape(*x_BCS.shape[:3], -1)
+    mean_BCDN = avg_pool2d(planes_BCDN, (2 * reach + 1, 1), 1, (reach, 0), count_include_pad=False)
+    return mean_BCDN.view(x_BCS.shape)
 
 
 @attrs.frozen

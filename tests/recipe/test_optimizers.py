@@ -124,7 +124,8 @@ PROBLEMS = {
     "a rate beside a named optimizer": (
         ["phases.synthesize.critic_learning_rate=1e-3"],
         "phases.synthesize.critic_learning_rate",
-        "is not used beside critic_optimizer = 'critics', which takes its place; remove one of the two",
+        "is not used beside critic_optimizer = 'critics', which takes its place; remove one of the two, in a variant by"
+        " remove = ['phases.synthesize.critic_learning_rate']",
     ),
     "decay rates beside a named optimizer": (
         ["phases.synthesize.optimizer=critics", "phases.synthesize.betas=[0, 0.9]"],

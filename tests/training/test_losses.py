@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from pytest import approx
@@ -56,6 +57,19 @@ def test_band_l2_does_not_see_brightness():
     """A constant is equal to its local mean, so a reconstruction that is brighter throughout loses no detail."""
     each_B = BandL2(on=("adc",)).build()(images() + 0.3, images())
     assert each_B.tolist() == approx([0, 0, 0], abs=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(6,), (5, 7), (6, 4, 5)])
+@pytest.mark.parametrize("reach", [1, 9])
+def test_a_local_mean_is_of_the_pixels_there_are_in_every_dimension(shape, reach):
+    """Within a box that the image cuts off, which may be larger than the image."""
+    candidate = torch.rand(1, 2, *shape, dtype=torch.float64)
+    each_B = BandL2(on=("adc",), inner=0, beyond=reach).build()(candidate, torch.zeros_like(candidate))
+    x_CS, expected = candidate[0].numpy(), []
+    for place in np.ndindex(*shape):
+        box = tuple(slice(max(0, at - reach), at + reach + 1) for at in place)
+        expected += [(x[place] - x[box].mean()) ** 2 for x in x_CS]
+    assert each_B.item() == approx(np.mean(expected))
 
 
 @pytest.mark.parametrize(("inner", "beyond"), [(0, 1), (0, 3), (1, 2)])
