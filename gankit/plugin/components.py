@@ -224,7 +224,7 @@ PairedLoss = Callable[["Tensor", "Tensor"], "Tensor"]
 
 
 class Critic(Protocol):
-    """The critic of a term, as its loss sees it."""
+    """The critic of a term, as its loss sees it. Where the term is on labels too, no gradient leads to them."""
 
     def __call__(self, x: Tensor, /) -> Tensor:
         """Samples (B, ...) to unbounded scores: (B,), or (B, P) from a critic that scores each of P patches."""

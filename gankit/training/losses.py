@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
+from gankit._shapes import Shapes
 from gankit.networks.synthesizer import Networks, found
 from gankit.plugin.components import (
     AbstractAdversarialLoss,
@@ -31,17 +32,29 @@ QUESTION = ("critic", "reference", "candidate", "draws")
 
 @attrs.frozen
 class TermCritic:
-    """The critic of a term: one of the networks, at the places that the term is on."""
+    """The critic of a term: one of the networks, at the places that the term is on.
+
+    No gradient leads from its scores to labels, which say what a sample should be and are no part of it. So the slope
+    of a conditional critic is ``∇_x D(x, y)``, and no penalty flattens what it makes of the label y.
+    """
 
     networks: Networks
     name: str
-    places: tuple[str, ...]
+    shapes: Shapes
+    """The places that the term is on, with their shapes, in the order in which they are taken together."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.networks.run(self.name, x, self.places)
+        return self.networks.run(self.name, self._with_labels_held(x), tuple(self.shapes))
 
     def features(self, x: Tensor) -> tuple[Tensor, ...]:
-        return self.networks.features(self.name, x, self.places)
+        return self.networks.features(self.name, self._with_labels_held(x), tuple(self.shapes))
+
+    def _with_labels_held(self, x: Tensor) -> Tensor:
+        labels = self.networks.recipe.labels()
+        if labels.keys().isdisjoint(self.shapes):
+            return x
+        parts = zip(self.shapes, x.split([shape[0] for shape in self.shapes.values()], dim=1), strict=True)
+        return torch.cat([part.detach() if place in labels else part for place, part in parts], dim=1)
 
 
 @attrs.frozen

@@ -63,9 +63,9 @@ class PhaseStep:
             for term in spec.terms
             if isinstance(term, AbstractAdversarialLoss)
         ]
+        self._shapes = {term.name: recipe.shapes_in(spec, term.on) for term, _ in self.adversarial}
         self.augmentations = {
-            term.name: TermAugmentation(self.path(term), term, recipe.shapes_in(spec, term.on))
-            for term, _ in self.adversarial
+            term.name: TermAugmentation(self.path(term), term, self._shapes[term.name]) for term, _ in self.adversarial
         }
         self.losses = self._with_state()
         """``PHASE.TERM`` to the losses that have a state, ``PHASE.TERM.augment`` to adaptive probabilities."""
@@ -113,7 +113,7 @@ class PhaseStep:
 
     def _draws(self, term: AbstractAdversarialLoss, source: BatchSource) -> Mapping[str, Tensor]:
         """What the loss of a term declares, and its augmentations, for one question."""
-        sample = joined(self.recipe.shapes_in(self.spec, term.on))
+        sample = joined(self._shapes[term.name])
         declared = {**term.draws, **self.augmentations[term.name].draws}
         return {name: source.draw(name, draw, sample) for name, draw in declared.items()}
 
@@ -220,7 +220,7 @@ class PhaseStep:
             candidate = torch.cat([candidate, augmented(alongside, "alongside", draws)])
 
         # What it answers
-        critic = TermCritic(networks, term.critic, term.on)
+        critic = TermCritic(networks, term.critic, self._shapes[term.name])
         with blaming(self.path(term), term):
             objective = loss.critic(critic, reference, candidate, _own(draws, term))
         if augmented.strength:
@@ -239,8 +239,9 @@ class PhaseStep:
         draws, augmented = batch.draws[term.name], self.augmentations[term.name]
         reference = augmented(batch.sets[-1].references[term.name], "reference", draws)
         candidate = augmented(together(candidates, term.on), "candidate", draws)
+        critic = TermCritic(networks, term.critic, self._shapes[term.name])
         with blaming(self.path(term), term):
-            return loss.player(TermCritic(networks, term.critic, term.on), reference, candidate, _own(draws, term))
+            return loss.player(critic, reference, candidate, _own(draws, term))
 
     def paired_losses(
         self,

@@ -4,6 +4,7 @@ import itertools
 import subprocess
 import sys
 
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,7 @@ from pytest import approx
 from torch import nn
 from torch.nn.functional import leaky_relu, unfold
 
-from gankit import PluginError, RecipeError, train
+from gankit import Draws, PluginError, RecipeError, train
 from gankit.networks.synthesizer import apart, together
 from gankit.testing import check_network
 from gankit.training.resident import resident_cohort
@@ -392,6 +393,28 @@ def test_a_conditional_game_trains_the_embedding(trainer, critic):
     for name, each in embeddings.items():
         assert len(each) == 2
         assert (each != before[name]).flatten(1).any(dim=1).all()
+
+
+@pytest.mark.parametrize("on", [["adc", "cs"], ["cs", "adc"]])
+@pytest.mark.parametrize("critic", [{"use": "conv-critic"}, {"use": "residual-critic", "projection": True}])
+def test_a_penalty_sees_the_slope_by_images_and_not_by_the_label_beside_them(trainer, critic, on):
+    """R1 is the squared norm of ∇_x D(x, y): the derivative by the images for the labels that they have."""
+    term = {"use": "hinge", "on": on, "critic": "adc_critic", "against": "all", "penalty": 2.0}
+    trained = trainer(critic, **CONDITIONAL | {"phases.unsupervised.terms.wgan-gp-adc": term})
+    networks, (phase,) = trained.state.networks, trained.phases
+    drawn = phase.batch(trained.cohort, Draws(0)).sets[-1]
+    candidates = {place: each.detach() for place, each in phase.candidates(networks, drawn.inputs).items()}
+    reference = drawn.references["wgan-gp-adc"]
+
+    ((judged, loss),) = phase.adversarial
+    with_r1 = phase.critic_objective(networks, judged, loss, drawn, candidates)
+    without = phase.critic_objective(networks, judged, attrs.evolve(judged, penalty=0.0).build(), drawn, candidates)
+
+    image = slice(0, 1) if on[0] == "adc" else slice(2, 3)
+    real = reference.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(networks.run("adc_critic", real, tuple(on)).sum(), real)
+    expected = slope[:, image].square().flatten(1).sum(dim=1).mean()
+    assert (with_r1 - without).item() == approx(expected.item(), rel=1e-4)
 
 
 def test_samples_that_mix_are_refused_under_a_gradient_penalty(tiny_recipe):

@@ -70,15 +70,19 @@ def test_perceptual_moves_the_players(tiny_recipe, trainer):
     assert any(not torch.equal(a, b) for a, b in zip(*parameters, strict=True))
 
 
+CONDITIONAL = {
+    "synthesizer.cs": {"label": "cs", "classes": 2},
+    "synthesizer.adc.from": ["latent", "cs"],
+    "phases.unsupervised.pool": "cs",
+    f"{TERM}.on": ["adc", "cs"],
+}
+
+
 @pytest.mark.parametrize(
     "overrides",
     [
         perceptual("untrained", **UNTRAINED),
-        {
-            "recipe": "mpmri-conditional",
-            **perceptual("adc_critic"),
-            "phases.supervised.terms.likeness.on": ["adc", "cs"],
-        },
+        {**perceptual("adc_critic"), **CONDITIONAL, "phases.supervised.terms.likeness.on": ["adc", "cs"]},
     ],
     ids=["untrained", "a critic that reads a label too"],
 )
