@@ -190,7 +190,8 @@ def _check_phase_references(recipe: Recipe, phase: AbstractPhase, where: str) ->
             yield from _check_features(recipe, term.network, f"{here}.network")
     for key, optimizer in {"optimizer": phase.optimizer, "critic_optimizer": phase.critic_optimizer}.items():
         if optimizer is not None and optimizer not in recipe.optimizers:
-            yield Problem(f"{where}.{key}", _unknown("optimizer", optimizer, recipe.optimizers))
+            more = "" if nearest(optimizer, recipe.optimizers) else f"; add one as [optimizers.{optimizer}], with 'use'"
+            yield Problem(f"{where}.{key}", _unknown("optimizer", optimizer, recipe.optimizers) + more)
 
 
 def _check_own_places(recipe: Recipe, own: Shapes, counterparts: Mapping[str, str], where: str) -> Iterator[Problem]:
@@ -250,9 +251,13 @@ def _check_kind(recipe: Recipe, network: str, where: str, kind: str) -> Iterator
         fitting = [name for name, spec in recipe.networks.items() if spec.kind == kind]
         yield Problem(
             where,
-            f"needs a {kind}, but {network!r} is a {recipe.networks[network].kind};"
+            f"needs {_one(kind)}, but {network!r} is {_one(recipe.networks[network].kind)};"
             f" {kind}s here: {', '.join(fitting) or 'none'}",
         )
+
+
+def _one(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _check_adversarial(

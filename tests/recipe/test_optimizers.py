@@ -116,6 +116,11 @@ PROBLEMS = {
         "phases.synthesize.critic_optimizer",
         "no optimizer 'critcs'; did you mean 'critics'?; known: critics",
     ),
+    "a component in place of a name": (
+        ["phases.synthesize.critic_optimizer=adamw"],
+        "phases.synthesize.critic_optimizer",
+        "no optimizer 'adamw'; known: critics; add one as [optimizers.adamw], with 'use'",
+    ),
     "an optimizer that no phase names": (
         ["optimizers.spare.use=adam"],
         "optimizers.spare",
