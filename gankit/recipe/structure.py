@@ -30,6 +30,8 @@ from gankit.recipe.recipe import Edge, GivenLabel, GivenModality, GraphPlace, Ra
 Document = dict[str, Any]
 
 _USE_MISSING = "required: the component's name"
+_BY_NAME = ("networks", "optimizers", "phases", "terms")
+"""Tables of components whose names the recipe chooses."""
 
 
 def structure_recipe(document: Document, registry: Registry) -> tuple[Recipe | None, list[Problem]]:
@@ -137,15 +139,19 @@ def _by_name(converter: cattrs.Converter, base: type[Component]) -> Callable[[An
 
 
 def _with_nearest_beside(problem: Problem, document: Document) -> Problem:
-    """Where a component lacks ``use``, its name may be a misspelling of one in the same table; say so."""
+    """Where a component lacks ``use``, its name may be meant for one in the same table; say so."""
     if not problem.message.startswith(_USE_MISSING):
         return problem
     *parents, name, _ = problem.place.split(".")
+    if not parents or parents[-1] not in _BY_NAME:
+        return problem
     beside: Any = document
     for part in parents:
         beside = beside[part]
-    near = nearest(name, [other for other in beside if other != name])
-    return Problem(problem.place, f"{problem.message}; is {name!r} misspelt{near}") if near else problem
+    others = [other for other in beside if other != name]
+    near = nearest(name, others)
+    said = f"is {name!r} misspelt{near}" if near else f"{name!r} is new here, beside {', '.join(others)}"
+    return Problem(problem.place, f"{problem.message}; {said}") if others else problem
 
 
 # To the document ------------------------------------------------------------------------------------------

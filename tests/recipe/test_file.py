@@ -232,6 +232,17 @@ def test_a_misspelt_name_in_a_variant_names_the_nearest(variant):
     assert "did you mean 'wgan-gp-adc'?" in messages["phases.synthesize.terms.wgan-gp-acd.use"]
 
 
+def test_a_name_that_is_near_no_other_names_those_that_are_there(variant):
+    """As that of a term whose loss another layer has changed. A schedule has no name, so nothing is beside it."""
+    with pytest.raises(RecipeError) as caught:
+        variant(
+            'extends = "small.toml"', "phases.synthesize.terms.l1-t2w.weight=2", "optimizers.x={schedule={final=0.1}}"
+        )
+    messages = {problem.place: problem.message for problem in caught.value.problems}
+    assert "; 'l1-t2w' is new here, beside wgan-gp-adc (" in messages["phases.synthesize.terms.l1-t2w.use"]
+    assert not [place for place, message in messages.items() if "schedule" in place and "beside" in message]
+
+
 def test_two_terms_of_one_name_are_refused(faults):
     """Two terms with one loss on one place need names of their own."""
     term = '{ use = "wgan-gp", on = "adc", critic = "critic", against = "cs" }'
