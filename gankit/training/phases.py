@@ -202,6 +202,10 @@ class PhaseStep:
         with blaming(self.where, self.spec):
             return self.spec.candidates(networks, inputs)
 
+    def critic_of(self, networks: Networks, term: AbstractAdversarialLoss) -> TermCritic:
+        """The critic of a term, as its loss sees it."""
+        return TermCritic(networks, term.critic, self._shapes[term.name])
+
     def critic_objective(
         self,
         networks: Networks,
@@ -220,7 +224,7 @@ class PhaseStep:
             candidate = torch.cat([candidate, augmented(alongside, "alongside", draws)])
 
         # What it answers
-        critic = TermCritic(networks, term.critic, self._shapes[term.name])
+        critic = self.critic_of(networks, term)
         with blaming(self.path(term), term):
             objective = loss.critic(critic, reference, candidate, _own(draws, term))
         if augmented.strength:
@@ -239,7 +243,7 @@ class PhaseStep:
         draws, augmented = batch.draws[term.name], self.augmentations[term.name]
         reference = augmented(batch.sets[-1].references[term.name], "reference", draws)
         candidate = augmented(together(candidates, term.on), "candidate", draws)
-        critic = TermCritic(networks, term.critic, self._shapes[term.name])
+        critic = self.critic_of(networks, term)
         with blaming(self.path(term), term):
             return loss.player(critic, reference, candidate, _own(draws, term))
 

@@ -424,10 +424,14 @@ def test_samples_that_mix_are_refused_under_a_gradient_penalty(tiny_recipe):
         tiny_recipe("adc-only", **with_critic(critic))
 
 
-def test_groups_that_do_not_divide_the_batch_are_refused_before_training(tiny_recipe, tiny_cohort, tmp_path, plugins):
-    """One line says what to change."""
+@pytest.mark.parametrize("loss", [{"use": "gan"}, {"use": "relativistic", "penalty": 0}])
+def test_groups_that_do_not_divide_the_batch_are_refused_before_training(
+    tiny_recipe, tiny_cohort, tmp_path, plugins, loss
+):
+    """One line says what to change, also under a loss that always scores both sets in one call: no group has samples of
+    both."""
     critic = with_critic({"use": "residual-critic", "minibatch_std": 4})
-    loss = {"phases.unsupervised.terms.wgan-gp-adc.use": "gan", "training.batch": 6}
-    recipe = tiny_recipe("adc-only", **critic, **loss)
+    swapped = {f"phases.unsupervised.terms.wgan-gp-adc.{key}": value for key, value in loss.items()}
+    recipe = tiny_recipe("adc-only", **critic, **swapped, **{"training.batch": 6})
     with pytest.raises(PluginError, match=r"networks\.adc_critic: .* 6 samples cannot be divided into groups of 4"):
         train(recipe, tmp_path / "run", device="cpu", cohort=tiny_cohort, plugins=plugins, quiet=True)
