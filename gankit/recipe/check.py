@@ -46,7 +46,8 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         PluginError: a method of a component that is called for this returns something else than it promises, or fails.
     """
     # 1. Names: everything below needs names that exist.
-    problems = [*_check_names(recipe), *_check_modalities(recipe), *_check_references(recipe)]
+    names = [*_check_names(recipe), *_check_modalities(recipe), *_check_weights(recipe)]
+    problems = [*names, *_check_references(recipe)]
     if problems:
         return problems
 
@@ -150,6 +151,12 @@ def _check_graph(recipe: Recipe) -> Iterator[Problem]:
         yield from _check_kind(recipe, edge.network, f"{where}.network", _kind_between(recipe, edge.from_, (name,)))
     if not edges:
         yield Problem(GRAPH, "makes nothing; add a modality as { network = ..., from = ... }")
+
+
+def _check_weights(recipe: Recipe) -> Iterator[Problem]:
+    for name in recipe.weights:
+        if name not in recipe.networks:
+            yield Problem(f"weights.{name}", _unknown("network", name, recipe.networks))
 
 
 def _check_references(recipe: Recipe) -> Iterator[Problem]:

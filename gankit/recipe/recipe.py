@@ -7,6 +7,7 @@ random (``"latent"`` and images of noise), given (labels and modalities of real 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Literal
 
 import attrs
@@ -154,6 +155,11 @@ class Recipe:
     augmentation: Augmentation = option(Augmentation(), help="changes drawn anew for each real slice")
     training: Training = option(help="how long, how much at a time, and what is kept")
     optimizers: Mapping[str, AbstractOptimizer] = option({}, help="optimizers that phases name, by name; default: none")
+    weights: Mapping[str, Path] = option(
+        {},
+        help="network to the file that its first weights are read from: a checkpoint, a model, or the state_dict of the"
+        " network, .safetensors, relative to the working directory; default: weights are drawn",
+    )
     phases: tuple[AbstractPhase, ...] = option(help="what a training step does, in order")
 
     def labels(self) -> dict[str, GivenLabel]:

@@ -12,6 +12,7 @@ from torch.nn import Module
 
 from gankit._errors import CheckpointError, RunError
 from gankit.files.tensor_file import read_tensors, write_tensors
+from gankit.networks.first_weights import read_first_weights
 from gankit.networks.synthesizer import Networks, build_networks
 from gankit.processes.ranks import ALONE, Ranks
 from gankit.recipe.recipe import Recipe
@@ -44,6 +45,12 @@ class TrainingState:
         self.optimizers = Optimizers(recipe, self.networks, ranks)
         self.averages = average_of(self.networks)
         self.losses = {name: loss.to(device, dtype) for name, loss in losses.items()}
+
+    def read_first_weights(self) -> None:
+        """Begin with the weights in the files that the recipe names. Raises InputError: a file does not fit."""
+        read_first_weights(self.networks)
+        for name, average in self.averages.by_name.items():
+            average.load_state_dict(self.networks[name].state_dict())
 
     @torch.no_grad()
     def average(self) -> None:

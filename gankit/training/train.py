@@ -80,8 +80,8 @@ def train(
     Returns: how the run ended.
 
     Raises:
-        InputError: the directory has a run of another recipe or cohort, the device or engine cannot be used, or a
-            tracker cannot work here.
+        InputError: the directory has a run of another recipe or cohort, the device or engine cannot be used, a file of
+            ``[weights]`` does not fit, or a tracker cannot work here.
         CohortError: the cohort cannot be read, or does not fit the recipe.
         PluginError: a component breaks its contract, or fails on the first batch.
         CheckpointError: the directory has checkpoints or a model, but no checkpoint that verifies.
@@ -143,6 +143,8 @@ def _ready_trainer(
     for warning in range_warnings(recipe, cohort):
         progress.say(f"warning: {warning}")
     resume(run, trainer.state, progress)
+    if trainer.state.step == 0:
+        trainer.state.read_first_weights()
     if not ranks.same(trainer.state.step, device):
         raise InputError(
             f"{run.path}: here it is at step {trainer.state.step}, in another process at another; the run directory"

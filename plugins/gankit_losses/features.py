@@ -36,7 +36,8 @@ class Perceptual(AbstractFeatureLoss):
     ``mean over layers of |φ(x̂) - φ(x)|²``, a mean over channels and pixels of each layer, or of absolute differences.
     Features of candidates and their references to one unitless loss each, (B,). With a critic as the network and
     ``distance = "l1"`` it is the feature matching of pix2pixHD (Wang et al. 2018, arXiv:1711.11585, Eq. 4). A network
-    that nothing trains keeps its first, random weights, whose features still tell images apart.
+    that nothing trains keeps its first weights: those of a file, which ``[weights]`` names, or random ones, whose
+    features still tell images apart.
     """
 
     distance: Literal["l2", "l1"] = option("l2", help="squared or absolute differences of features")
