@@ -9,7 +9,6 @@ import click
 from gankit._errors import InputError
 from gankit._wording import worded
 from gankit.cli._group import plugins
-from gankit.run.targets import keep_what_is_real
 
 
 @click.command
@@ -39,12 +38,9 @@ def translate(model: Path, cohort: Path, out: Path, seed: int, device: str) -> N
     from gankit.run.model import load_model
     from gankit.run.translate import translate as run
 
-    if out.suffix != ".safetensors":
-        raise InputError(f"-o {out}: a cohort file ends in .safetensors")
     loaded, slices = load_model(model, choose_device(device), plugins()), read_cohort(cohort)
     if out.exists() and out.samefile(cohort):
         raise InputError(f"-o {out}: is COHORT itself, which stays as it is; name another file")
-    keep_what_is_real(out)
     made = run(loaded, slices, out, seed=seed)
     for warning in range_warnings(loaded.recipe, slices):
         click.echo(f"warning: {worded(warning)}", err=True)

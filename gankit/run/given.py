@@ -152,7 +152,7 @@ def in_short(given: Mapping[str, Any]) -> dict[str, str]:
 def _in_short(value: Any) -> str:
     if isinstance(value, Cohort):
         return value.digest(value.truth)
-    array = np.ascontiguousarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    array = np.ascontiguousarray(_array(value))
     content = f"{array.dtype} {array.shape}".encode() + array.tobytes()
     return str(value) if np.ndim(value) == 0 else hashlib.blake2b(content, digest_size=8).hexdigest()
 
@@ -171,6 +171,8 @@ def given_warnings(recipe: Recipe, given: Mapping[str, Any], count: int) -> Iter
 
 def _refuse_made(recipe: Recipe, given: Mapping[str, Any]) -> None:
     """Raise InputError where something is given at a place that is neither given nor random."""
+    if not isinstance(given, Mapping):
+        raise InputError(f"`given` must map place to what it has, as in {{'cs': 1}}, got {type(given).__name__}")
     accepted = (*recipe.given(), LATENT, *recipe.noise())
     for place in given:
         if isinstance(how := recipe.synthesizer.get(place), Edge):
@@ -178,7 +180,7 @@ def _refuse_made(recipe: Recipe, given: Mapping[str, Any]) -> None:
             raise InputError(f"`given` {place}: is made by network {how.network!r}; places that are given: {listed}")
         if place not in accepted:
             known = ", ".join(accepted)
-            raise InputError(f"`given` {place}: no such place{nearest(place, accepted)}; accepted: {known}")
+            raise InputError(f"`given` {place}: no such place{nearest(str(place), accepted)}; accepted: {known}")
 
 
 def fitted(recipe: Recipe, place: str, value: Any, count: int) -> Tensor:
@@ -188,7 +190,7 @@ def fitted(recipe: Recipe, place: str, value: Any, count: int) -> Tensor:
     """
     how, noise = recipe.synthesizer.get(place), {LATENT: (recipe.latent.dim,), **recipe.noise()}
     try:
-        array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+        array = _array(value)
         if isinstance(value, Cohort) and place not in noise:
             made = _cohort_values(recipe, value, place)
         elif isinstance(how, GivenLabel):
@@ -205,6 +207,12 @@ def fitted(recipe: Recipe, place: str, value: Any, count: int) -> Tensor:
             " one for all"
         )
     return torch.from_numpy(np.array(np.broadcast_to(made, (count, *made.shape[1:])), dtype=np.float32, order="C"))
+
+
+def _array(value: Any) -> np.ndarray:
+    if not isinstance(value, Tensor):
+        return np.asarray(value)
+    return (value.float() if value.dtype == torch.bfloat16 else value).detach().cpu().numpy()
 
 
 def _cohort_values(recipe: Recipe, cohort: Cohort, place: str) -> np.ndarray:
@@ -238,6 +246,8 @@ def _of_shape(values: np.ndarray, shape: Shape) -> np.ndarray:
 def _modality_values(values: np.ndarray, name: str, spec: ModalitySpec) -> np.ndarray:
     """Images in the modality's unit, or ground truth of a mask, as networks see them, (N, C, *S)."""
     channels, *sides = spec.shape
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"must be numbers, got {values.dtype}; read a file by numpy.load or gankit.read_cohort")
     if values.ndim == len(sides):
         values = values[None]
     if spec.mask is not None and values.ndim == len(spec.shape):

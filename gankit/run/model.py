@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gankit._errors import CheckpointError, InputError
+from gankit._errors import CheckpointError, CohortError, InputError
 from gankit._shapes import LATENT
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.cohort.dataset import SliceDataset, chosen_modalities
@@ -70,7 +70,7 @@ class Model:
         Raises:
             InputError: a place is missing, or something does not fit.
         """
-        if not isinstance(places, Mapping):
+        if not isinstance(places, Mapping) or not places:
             raise InputError(f"`places` must map place to tensor, as in {{'latent': latents}}, got {type(places)}")
         count = max(len(torch.atleast_1d(torch.as_tensor(value))) for value in places.values())
         fixed = given_places(self.recipe, places, count, 0, [], self._no_cohort)
@@ -83,7 +83,13 @@ class Model:
         raise InputError(f"`places` must have {' and '.join(self.recipe.given())}, which the graph reads")
 
     def _cohort(self) -> Cohort:
-        return self.real if self.real is not None else cohort_of(self.recipe.cohort)
+        if self.real is not None:
+            return self.real
+        try:
+            return cohort_of(self.recipe.cohort)
+        except CohortError as error:
+            given = " and ".join(self.recipe.given())
+            raise CohortError(f"{error}; or give {given} by `given`, which else come from that cohort") from error
 
     def _places(self, n: int, seed: int, given: Mapping[str, Any]) -> dict[str, Tensor]:
         """Everything that the graph starts from, for ``n`` samples."""

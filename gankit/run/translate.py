@@ -18,6 +18,7 @@ from gankit.processes.progress import progress
 from gankit.recipe.recipe import ModalitySpec, Recipe
 from gankit.run.given import place_values, random_places
 from gankit.run.model import CHUNK, Model, load_model
+from gankit.run.targets import keep_what_is_real
 
 
 def translate(
@@ -46,10 +47,20 @@ def translate(
         A made modality has the recipe's size and unit where no slice has it, else those of the slices that have it.
 
     Raises:
-        InputError: no slice lacks a modality that this model can make from the others.
+        InputError: no slice lacks a modality that this model can make from the others, or ``out`` is a file that is no
+            synthetic cohort.
         CohortError: a modality or label that slices have does not fit the recipe.
         RunError: the file cannot be written.
     """
+    # What is asked for
+    if not isinstance(cohort, Cohort):
+        raise InputError(f"`cohort` must be a gankit.Cohort, as read_cohort returns it, got {type(cohort).__name__}")
+    if out is not None:
+        if Path(out).suffix != ".safetensors":
+            raise InputError(f"`out` {out}: a cohort file ends in .safetensors")
+        keep_what_is_real(Path(out))
+
+    # What can be made of it
     loaded = model if isinstance(model, Model) else load_model(model, choose_device(device), plugins)
     there = _there(loaded.recipe, cohort)
     _require_fit(loaded.recipe, cohort, there)
@@ -60,6 +71,8 @@ def translate(
             whole[slices] = images
     if not made:
         raise InputError(_nothing(loaded.recipe, there))
+
+    # The cohort with it
     translated = attrs.evolve(
         cohort,
         modalities=_completed(cohort, made, loaded.recipe.modalities),
@@ -177,5 +190,5 @@ def _nothing(recipe: Recipe, there: Mapping[str, np.ndarray]) -> str:
     makes = [f"{' and '.join(made)} from {' and '.join(edge.from_)}" for edge, made in recipe.edges()]
     model = f"recipe {recipe.name!r} makes {', '.join(makes)}"
     if not lacking:
-        return f"`cohort`: every slice has {' and '.join(recipe.images())}, so there is nothing to make ({model})"
+        return f"`cohort`: every slice has {' and '.join(recipe.images())}, so there is no image to make ({model})"
     return f"`cohort`: {' and '.join(lacking)} cannot be made from what its slices have ({model})"

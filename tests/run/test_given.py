@@ -1,6 +1,7 @@
 """Places that are random or given: a recipe with noise, a grade and a lesion mask, trained, sampled and refused."""
 
 import re
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from gankit import Draws, GankitError, InputError, load_model, load_recipe, train, write_cohort
+from gankit import CohortError, Draws, GankitError, InputError, load_model, load_recipe, train, write_cohort
 from gankit.cli import main
 from gankit.run.export import synthetic_slices
 from gankit.run.given import labels_seen, read_given
@@ -199,7 +200,9 @@ REFUSED = {
         {"lesion": np.full((3, 16, 16), np.nan)},
         "`given` lesion: modalities.lesion: a mask must be",
     ),
-    "a mask in words": ({"lesion": np.full((3, 16, 16), "no")}, "`given` lesion: modalities.lesion: a mask must be"),
+    "a file instead of what is in it": ({"lesion": "masks.npy"}, "must be numbers, got <U9; read a file by numpy.load"),
+    "no mapping": (["lesion"], "`given` must map place to what it has, as in {'cs': 1}, got list"),
+    "a place without a name": ({1: 2}, "`given` 1: no such place"),
     "noise of another shape": (
         {"texture": np.zeros((3, 1, 16, 16))},
         "`given` texture: must have the shape 2 x 16 x 16 for each sample, got 3 x 1 x 16 x 16",
@@ -251,6 +254,23 @@ def test_a_cohort_gives_what_its_slices_have_in_the_units_of_the_recipe(model, g
     ):
         with pytest.raises(InputError, match=re.escape(message)):
             model.sample(count, given={"grade": cohort})
+
+
+def test_a_model_without_its_cohort_asks_for_what_came_from_there(model, graded):
+    """A colleague who has the model file alone gives everything; labels alone are drawn from the model file."""
+    alone = attrs.evolve(
+        model, recipe=attrs.evolve(model.recipe, cohort=attrs.evolve(model.recipe.cohort, path=Path("gone")))
+    )
+    assert alone.sample(2, given={"lesion": np.zeros((16, 16))})["t2w"].shape == (2, 1, 16, 16)
+    with pytest.raises(CohortError, match="gone: no such cohort file.*; or give grade and lesion by `given`"):
+        alone.sample(2, given={"grade": 2})
+
+
+def test_half_precision_is_taken(model):
+    """As of tensors that another network made."""
+    lesion = torch.ones(2, 16, 16)
+    one, other = (model.sample(2, given={"lesion": each})["t2w"] for each in (lesion, lesion.bfloat16()))
+    assert torch.equal(one, other)
 
 
 # What is said of it ---------------------------------------------------------------------------------------

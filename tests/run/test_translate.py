@@ -125,7 +125,7 @@ def test_a_latent_model_translates_what_its_graph_leads_to(trained, plugins, par
 
 def test_a_cohort_that_lacks_nothing_is_refused(model, tiny_cohort):
     """The message says what the model makes, and from what."""
-    with pytest.raises(InputError, match=r"every slice has adc and t2w, so .* makes t2w from adc and texture"):
+    with pytest.raises(InputError, match=r"every slice has adc and t2w, so .* image .* makes t2w from adc and texture"):
         translate(model, tiny_cohort)
 
 
@@ -205,4 +205,9 @@ def test_the_command_writes_over_nothing_but_what_is_synthetic(run, partial, tmp
         )
         assert "no such cohort file" in answer("missing.safetensors", out).output
         assert (tmp_path / out).read_bytes() == before
+    assert "-o pairs.npz: a cohort file ends in" in answer("partial.safetensors", "pairs.npz").output.replace(
+        f"{tmp_path}/", ""
+    )
+    with pytest.raises(InputError, match=r"`cohort` must be a gankit.Cohort, as read_cohort returns it, got str"):
+        translate(run, str(tmp_path / "partial.safetensors"))
     assert [answer("partial.safetensors", "pairs.safetensors").exit_code for _ in range(2)] == [0, 0]
