@@ -45,7 +45,9 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
     Raises:
         PluginError: a method of a component that is called for this returns something else than it promises, or fails.
     """
-    # 1. Names: everything below needs names that exist.
+    # 1. Names: everything below needs names that exist, and places with a shape.
+    if empty := [*_check_empty(recipe)]:
+        return [*_check_names(recipe), *empty]
     names = [*_check_names(recipe), *_check_modalities(recipe), *_check_weights(recipe)]
     problems = [*names, *_check_references(recipe)]
     if problems:
@@ -76,6 +78,14 @@ def recipe_warnings(recipe: Recipe) -> Iterator[str]:
                 f"phases.{phase.name} starts at step {phase.start}, but training ends at step {recipe.training.steps}"
                 " (training.steps), so this phase never runs"
             )
+    read = {place for edge, _ in recipe.edges() for place in edge.from_}
+    drawn_with = any(place in recipe.modalities for place in recipe.given())
+    for name in recipe.labels():
+        if name not in read and not drawn_with:
+            yield (
+                f"{GRAPH}.{name}: no network of the graph reads it, so samples are the same whatever it is; name it in"
+                " a 'from'"
+            )
 
 
 def _unknown(what: str, name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
@@ -98,6 +108,15 @@ def _check_names(recipe: Recipe) -> Iterator[Problem]:
             yield Problem(f"{section}.{reserved}", "is the name of a place of every graph; choose another")
     if not recipe.phases:
         yield Problem("phases", "a recipe needs at least one phase")
+
+
+def _check_empty(recipe: Recipe) -> Iterator[Problem]:
+    """Places whose shape has no number."""
+    shapes = {f"modalities.{name}.shape": modality.shape for name, modality in recipe.modalities.items()}
+    shapes |= {f"{GRAPH}.{name}.random": shape for name, shape in recipe.noise().items()}
+    for place, shape in shapes.items():
+        if not shape:
+            yield Problem(place, "must be channels and 1 to 3 spatial sizes, got []")
 
 
 def _check_modalities(recipe: Recipe) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ import attrs
 import pytest
 
 from gankit import AbstractTranslator, RecipeError, load_recipe
-from gankit.recipe.check import check_recipe
+from gankit.recipe.check import check_recipe, recipe_warnings
 from tests.recipe.texts import ADC_ONLY
 
 TWO = """
@@ -41,7 +41,28 @@ def test_two_modalities_check(written, plugins):
     assert list(load_recipe(written("two.toml", TWO), (), plugins).modalities) == ["adc", "t2w"]
 
 
+def test_a_label_that_only_critics_see_is_warned_of(written, plugins):
+    """What is made is then the same for each class. A network that reads the label, or real images beside it, do."""
+    written("small.toml", ADC_ONLY)
+    text = TWO.replace('on = "t2w"', 'on = ["t2w", "cs"]') + '[synthesizer.cs]\nlabel = "cs"\n'
+    said = "synthesizer.cs: no network of the graph reads it, so samples are the same whatever it is;"
+    (warning,) = recipe_warnings(load_recipe(written("two.toml", text), ["phases.synthesize.pool=cs"], plugins))
+    assert warning.startswith(said)
+    reads = ["phases.synthesize.pool=cs", "synthesizer.t2w.from=['adc', 'cs']"]
+    assert list(recipe_warnings(load_recipe(written("two.toml", text), reads, plugins))) == []
+
+
 GUARDS = {
+    "noise without a shape": (
+        ["synthesizer.grain={random=[]}", "synthesizer.t2w.from=['adc', 'grain']"],
+        "synthesizer.grain.random",
+        "must be channels and 1 to 3 spatial sizes, got []",
+    ),
+    "a modality without a shape": (
+        ["modalities.adc.shape=[]"],
+        "modalities.adc.shape",
+        "must be channels and 1 to 3 spatial sizes, got []",
+    ),
     "a circle in the graph": (["synthesizer.t2w.from=t2w"], "synthesizer", "look for a circle or a missing edge"),
     "a shift of modalities that differ in size": (
         ["augmentation.shift=1", "modalities.t2w.shape=[1,8,8]"],
