@@ -88,6 +88,7 @@ def given_places(
     _refuse_made(recipe, given)
     fixed = {place: fitted(recipe, place, value, count) for place, value in given.items()}
     classes = {place: fixed[place].argmax(dim=1).numpy() for place in recipe.labels() if place in fixed}
+    _refuse_unseen(recipe, classes, seen)
     open_places = [place for place in recipe.given() if place not in fixed]
     if not open_places:
         return fixed
@@ -181,6 +182,16 @@ def _refuse_made(recipe: Recipe, given: Mapping[str, Any]) -> None:
         if place not in accepted:
             known = ", ".join(accepted)
             raise InputError(f"`given` {place}: no such place{nearest(str(place), accepted)}; accepted: {known}")
+
+
+def _refuse_unseen(recipe: Recipe, classes: Mapping[str, np.ndarray], seen: Counts) -> None:
+    """Raise InputError where a class is given of which training saw no slice, as far as ``seen`` tells."""
+    labels = list(recipe.labels())
+    for place, class_N in classes.items() if seen else ():
+        known = {row[labels.index(place)] for row in seen}
+        if unseen := sorted(set(class_N.tolist()) - known):
+            listed = ", ".join(map(str, sorted(known)))
+            raise InputError(f"`given`: training saw no slice with {place} = {unseen[0]}; it saw {listed}")
 
 
 def fitted(recipe: Recipe, place: str, value: Any, count: int) -> Tensor:

@@ -191,6 +191,10 @@ REFUSED = {
     ),
     "a label in words": ({"grade": "high"}, "`given` grade: must be a whole number"),
     "a class of which training saw nothing": ({"grade": 1}, "`given`: training saw no slice with grade = 1"),
+    "such a class beside everything else": (
+        {"grade": [0, 1, 2], "lesion": np.zeros((16, 16))},
+        "`given`: training saw no slice with grade = 1; it saw 0, 2",
+    ),
     "too few labels": ({"grade": [0, 2]}, "`given` grade: has 2 entries, but 3 samples are asked for"),
     "a mask of another size": (
         {"lesion": np.zeros((3, 12, 12))},
