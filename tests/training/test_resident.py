@@ -85,7 +85,7 @@ def test_values_of_which_most_are_outside_the_range_are_refused(bound, tiny_coho
     if fits:
         assert bound(changes).images["adc"].shape == (24, 1, 16, 16)
         return
-    with pytest.raises(CohortError, match=r"modalities\.adc\.range: 54% of the cohort.s values are outside"):
+    with pytest.raises(CohortError, match=r"modalities\.adc\.range: 54% of the values are outside"):
         bound(changes)
 
 
