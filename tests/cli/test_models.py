@@ -91,6 +91,15 @@ def test_the_demonstration_model_is_of_the_shipped_recipe(plugins):
     assert to_document(recipe_of(plugins.models["mpmri-demo"], plugins), plugins.registry) == shipped
 
 
+def test_the_demonstration_model_encodes_its_training_slices_to_mean_0_and_variance_1(plugins):
+    """Its batch statistics are those of its averaged weights over the pool that it was trained on."""
+    model = load_model("mpmri-demo", "cpu", plugins)
+    slices = model.recipe.cohort.load().dataset("cs", model.recipe, units=True, modalities=["adc"])[:]
+    latents_NZ = model.encode({"adc": slices["adc"]})
+    assert latents_NZ.mean(dim=0).abs().max() < 1e-3
+    assert (latents_NZ.var(dim=0, correction=0) - 1).abs().max() < 1e-3
+
+
 def test_the_demonstration_model_makes_pairs_in_range(plugins):
     """ADC and T2w of slices with the label, none of them flat."""
     cohort = load_model("mpmri-demo", "cpu", plugins).cohort(4, seed=0)
