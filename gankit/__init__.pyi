@@ -20,6 +20,7 @@ from gankit._shapes import doublings as doublings
 from gankit._shapes import halvings as halvings
 from gankit._shapes import joined as joined
 from gankit._shapes import shape_text as shape_text
+from gankit._shapes import translation_problems as translation_problems
 from gankit.cohort.cohort import Cohort as Cohort
 from gankit.cohort.cohort import Modality as Modality
 from gankit.cohort.cohort import read_cohort as read_cohort

@@ -4,7 +4,9 @@ Dimension letters used throughout gankit: B batch, C channels, H W (D) space, S 
 Z latent, N slices of a cohort, K patients.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+from gankit._errors import Problem
 
 Shape = tuple[int, ...]
 """Channels, then the spatial sizes, (C, *S); (Z,) for the latent."""
@@ -63,3 +65,21 @@ def doublings(size: Shape, start: int, factor: int = 1) -> int | None:
 def halvings(side: int) -> int:
     """How many times a network halves a side, in pixels, to bring it under 8; at least once."""
     return max(1, side.bit_length() - 3)
+
+
+def translation_problems(source: Shapes, target: Shapes, depth: int) -> Iterator[Problem]:
+    """The problems of a network that keeps the spatial size and halves the sides ``depth`` times on its way.
+
+    Sides must be divisible by ``2^depth``. The problems are at the options ``use`` and ``depth``.
+    """
+    size, target_size = joined(source)[1:], joined(target)[1:]
+    if size != target_size:
+        sizes = f"{shape_text(size)} and its target {shape_text(target_size)}"
+        yield Problem("use", f"keeps the spatial size, but its source is {sizes}")
+    if not 1 <= len(size) <= 3:
+        yield Problem("use", f"translates images with 1 to 3 spatial dimensions, not {len(size)}")
+    elif any(side % 2**depth for side in size):
+        deepest = min((side & -side).bit_length() - 1 for side in size)
+        accepted = f"accepted depths: 1 to {deepest}" if deepest else "no depth fits an odd side"
+        needed = f"must be divisible by 2^{depth} = {2**depth}"
+        yield Problem("depth", f"the sides of {shape_text(size)} {needed}; {accepted}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from gankit import AbstractTranslator, Problem, Shapes, joined, option, shape_text
+from gankit import AbstractTranslator, Problem, Shapes, joined, option, shape_text, translation_problems
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -47,18 +47,9 @@ class ResNet(AbstractTranslator):
         return True
 
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
-        size, target_size = joined(source)[1:], joined(target)[1:]
-        if size != target_size:
-            sizes = f"{shape_text(size)} and its target {shape_text(target_size)}"
-            yield Problem("use", f"keeps the spatial size, but its source is {sizes}")
-        if not 1 <= len(size) <= 3:
-            yield Problem("use", f"translates images with 1 to 3 spatial dimensions, not {len(size)}")
-        elif any(side % 2**self.depth for side in size):
-            deepest = min((side & -side).bit_length() - 1 for side in size)
-            accepted = f"accepted depths: 1 to {deepest}" if deepest else "no depth fits an odd side"
-            needed = f"must be divisible by 2^{self.depth} = {2**self.depth}"
-            yield Problem("depth", f"the sides of {shape_text(size)} {needed}; {accepted}")
-        elif self.norm == "instance" and max(size) == 2**self.depth:
+        size, misfits = joined(source)[1:], [*translation_problems(source, target, self.depth)]
+        yield from misfits
+        if not misfits and self.norm == "instance" and max(size) == 2**self.depth:
             yield Problem("norm", "'instance' makes a map of one pixel zero; choose a smaller depth, or norm = 'pixel'")
         yield from self._check_residual(source, target)
 

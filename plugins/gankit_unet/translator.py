@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractTranslator, Problem, Shapes, joined, nearest, option, shape_text
+from gankit import AbstractTranslator, Problem, Shapes, joined, nearest, option, translation_problems
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -54,18 +54,9 @@ class UNet(AbstractTranslator):
         return True
 
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
-        size, target_size = joined(source)[1:], joined(target)[1:]
-        if size != target_size:
-            sizes = f"{shape_text(size)} and its target {shape_text(target_size)}"
-            yield Problem("use", f"keeps the spatial size, but its source is {sizes}")
-        if not 1 <= len(size) <= 3:
-            yield Problem("use", f"translates images with 1 to 3 spatial dimensions, not {len(size)}")
-        elif any(side % 2**self.depth for side in size):
-            deepest = min((side & -side).bit_length() - 1 for side in size)
-            accepted = f"accepted depths: 1 to {deepest}" if deepest else "no depth fits an odd side"
-            needed = f"must be divisible by 2^{self.depth} = {2**self.depth}"
-            yield Problem("depth", f"the sides of {shape_text(size)} {needed}; {accepted}")
-        elif self.attention not in (None, *self._sides(size)):
+        size, misfits = joined(source)[1:], [*translation_problems(source, target, self.depth)]
+        yield from misfits
+        if not misfits and self.attention not in (None, *self._sides(size)):
             accepted = ", ".join(map(str, self._sides(size)))
             yield Problem("attention", f"no map has a shortest side of {self.attention} pixels; accepted: {accepted}")
         yield from self._check_noise(source)
