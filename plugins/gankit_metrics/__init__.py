@@ -5,6 +5,7 @@ from gankit import Registry, hookimpl
 
 @hookimpl
 def register_components(registry: Registry) -> None:
+    registry.add("metric", "anatomy", "gankit_metrics.anatomy:Anatomy")
     registry.add("metric", "diversity", "gankit_metrics.features:Diversity")
     registry.add("metric", "frechet", "gankit_metrics.features:TaskFrechet")
     registry.add("metric", "gan-test", "gankit_metrics.classification:GanTest")

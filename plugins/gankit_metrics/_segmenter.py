@@ -1,0 +1,135 @@
+"""A segmentation network of the anatomy, and what real slices look like to it. Letters as in ``_training``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gankit import Cohort, Evaluation
+from gankit_metrics._descriptors import Described, described
+from gankit_metrics._plausible import Limits
+from gankit_metrics._structures import Structures
+from gankit_metrics._training import Schedule, applied, drawn, fit, weights, with_weights
+from gankit_metrics._unet import SmallUNet
+
+COPIES = 4
+"""How often each slice that limits are taken from is moved and looked at."""
+
+
+@attrs.frozen(eq=False)
+class Segmenter:
+    """Says what is where in a slice, and whether that is plausible."""
+
+    network: SmallUNet
+    """Slices (B, C, *S) to logits (B, K, *S) of the structures."""
+    structures: Structures
+    limits: Limits
+    """Of real train slices that the network was not trained on."""
+
+    def broken(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Cause to the slices (N,) of (N, C, *S) in [-1, 1] that are implausible by it."""
+        return self.limits.broken(_described(self.network, self.structures, images))
+
+
+def segmenter(
+    evaluation: Evaluation, structures: Structures, train: Cohort, width: int, schedule: Schedule
+) -> Segmenter:
+    """Train on the slices of every second patient, take limits from those of the other patients, and keep both."""
+    counts = [spec.shape[0] for spec in evaluation.modalities.values()]
+    modality_C = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
+    sides = next(iter(evaluation.modalities.values())).shape[1:]
+    build = partial(SmallUNet, sum(counts), len(structures.names), len(sides), width)
+
+    def make() -> dict[str, np.ndarray]:
+        generator = evaluation.draws("segmenter")
+        network = drawn(build, generator)
+        seen, held = (train.select(half_N) for half_N in halves(train, evaluation))
+        tensors = [torch.from_numpy(array) for array in (evaluation.stacked(seen), structures.shares(seen, sides))]
+        wanted_N = seen.labels[evaluation.label] == evaluation.value
+        groups = [group for group in (np.flatnonzero(wanted_N), np.flatnonzero(~wanted_N)) if len(group)]
+        fit(network, partial(_loss, network, modality_C, generator), tensors, groups, schedule, generator)
+        found = _described(network, structures, _moved(evaluation.stacked(held), generator))
+        kept = {f"network/{name}": array for name, array in weights(network).items()}
+        kept |= {f"held/{what}": values_N for what, values_N in found.items()}
+        return kept | {"wanted": np.tile(held.labels[evaluation.label] == evaluation.value, COPIES)}
+
+    depends = {"structures": attrs.asdict(structures), "width": width, "schedule": attrs.asdict(schedule)}
+    kept = evaluation.kept("segmenter", depends, make)
+    network = with_weights(build, _under("network/", kept))
+    return Segmenter(network, structures, Limits.of(_under("held/", kept), kept["wanted"]))
+
+
+def halves(train: Cohort, evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
+    """The slices (N,) of every second patient, and those of the others, each half with patients who have slices with
+    the wanted label and with patients who have none."""
+    wanted = set(train.patient[train.labels[evaluation.label] == evaluation.value].tolist())
+    patients = evaluation.draws("segmenter/halves").permutation(np.unique(train.patient)).tolist()
+    one_N = np.isin(train.patient, sorted(patients, key=wanted.__contains__)[::2])
+    return one_N, ~one_N
+
+
+def _loss(
+    network: nn.Module, modality_C: Tensor, generator: np.random.Generator, images: Tensor, shares: Tensor
+) -> Tensor:
+    """Cross-entropy, with half of the batch mixed.
+
+    A quarter mixes two slices, each modality in a proportion of its own, and has the mean of their shares in the mean
+    proportion (after mixup: Zhang et al. 2018). So the network is unsure where anatomies overlap, or modalities
+    disagree. A quarter has a box of another slice in another place (CutMix: Yun et al. 2019), so that it says what it
+    sees and not what mostly lies there.
+    """
+    quarter = len(images) // 4
+    part_QM = torch.from_numpy(generator.integers(3, size=(quarter, int(modality_C.max()) + 1)) / 2).float()
+    mixed = (
+        _between(images[:quarter], images[quarter : 2 * quarter], part_QM[:, modality_C]),
+        _between(shares[:quarter], shares[quarter : 2 * quarter], part_QM.mean(dim=1, keepdim=True)),
+    )
+    both = torch.cat([images, shares], dim=1)
+    cut = _with_box(both[quarter : 2 * quarter], both[len(both) - quarter :], generator)
+    cut_parts = cut.split([images.shape[1], shares.shape[1]], dim=1)
+    images, shares = (
+        torch.cat([a, b, whole[2 * quarter :]]) for a, b, whole in zip(mixed, cut_parts, (images, shares), strict=True)
+    )
+    return nn.functional.cross_entropy(network(images), shares)
+
+
+def _between(one: Tensor, other: Tensor, part_BC: Tensor) -> Tensor:
+    part = part_BC.reshape(*part_BC.shape, *[1] * (one.ndim - 2))
+    return part * one + (1 - part) * other
+
+
+def _with_box(inner: Tensor, outer: Tensor, generator: np.random.Generator) -> Tensor:
+    """The outer slices with a box of the inner ones, of half their sides. They are turned round and moved before."""
+    spatial = tuple(range(2, outer.ndim))
+    inner = inner.flip([axis for axis in spatial if generator.random() < 0.5])
+    inner = inner.roll([int(generator.integers(outer.shape[axis])) for axis in spatial], dims=spatial)
+    box = torch.zeros(outer.shape[2:], dtype=torch.bool)
+    corner = [int(generator.integers(side)) for side in box.shape]
+    box[tuple(slice(begin, begin + side // 2) for begin, side in zip(corner, box.shape, strict=True))] = True
+    return torch.where(box, inner, outer)
+
+
+def _moved(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Slices ``COPIES`` times, each mirrored or not along the last axis and moved by up to a pixel along each axis."""
+    axes = tuple(range(1, images.ndim - 1))
+    return np.stack(
+        [
+            np.roll(image[..., ::-1] if generator.random() < 0.5 else image, generator.integers(-1, 2, len(axes)), axes)
+            for _ in range(COPIES)
+            for image in images
+        ]
+    )
+
+
+def _described(network: nn.Module, structures: Structures, images: np.ndarray) -> Described:
+    share = applied(lambda chunk: network(chunk).softmax(dim=1), images)
+    return described(share, structures.names, structures.zones)
+
+
+def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

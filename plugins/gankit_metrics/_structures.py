@@ -1,0 +1,75 @@
+"""The structures that a segmentation can see: tissues that are large and lie where they lay in other slices.
+
+Letters: N slices, K structures, S space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+import numpy as np
+
+from gankit import Cohort, Evaluation, area_average
+from gankit_metrics._extra import extra
+from gankit_metrics._regions import tissue_fraction
+
+LARGE = 0.01
+"""Share of the picture that a structure has in the median slice with it."""
+AGREED = 0.6
+"""Share of the slices with a structure that have it at its most frequent pixel."""
+
+
+@attrs.frozen
+class Structures:
+    """The tissues that are told apart; all other tissues belong to them."""
+
+    names: tuple[str, ...]
+    values: tuple[int, ...]
+    """Their values in the ground truth ``tissue``."""
+    zones: tuple[int, ...]
+    """Which of them make up the gland."""
+
+    @classmethod
+    def of(cls, cohort: Cohort, gland: tuple[str, ...], sides: tuple[int, ...]) -> Structures:
+        """The parts of the gland, by name, and other tissues whose place slices agree on; all of them large.
+
+        So findings, whose place varies, and thin tissues are none.
+        """
+        found = [
+            (name, value)
+            for value, name in enumerate(cohort.tissues)
+            if _is_structure(tissue_fraction(cohort, np.array([value]), sides), 0 if name in gland else AGREED)
+        ]
+        names, values = [name for name, _ in found], [value for _, value in found]
+        return cls(tuple(names), tuple(values), tuple(k for k, name in enumerate(names) if name in gland))
+
+    def shares(self, cohort: Cohort, sides: tuple[int, ...]) -> np.ndarray:
+        """The share of each pixel that each structure has by the ground truth, (N, K, *sides) float32; their sum is 1.
+
+        A pixel of another tissue belongs to the nearest structure: a lesion to the zone in which it lies.
+        """
+        nearest = np.stack(list(self._nearest(cohort.truth["tissue"])))
+        masks = ((nearest == value).astype(np.float32)[:, None] for value in self.values)
+        return np.concatenate([area_average(mask, (1, *sides), "tissue") for mask in masks], axis=1)
+
+    def _nearest(self, tissue: np.ndarray) -> Iterator[np.ndarray]:
+        ndimage = extra("scipy.ndimage")
+        for values in tissue:
+            other = ~np.isin(values, self.values)
+            yield values[tuple(ndimage.distance_transform_edt(other, return_distances=False, return_indices=True))]
+
+
+def _is_structure(share: np.ndarray, agreed: float) -> bool:
+    """Whether a tissue of these shares (N, *S) is large, and slices agree on its place."""
+    area_N = share.reshape(len(share), -1).mean(axis=1)
+    has_N = area_N > 0
+    return bool(has_N.any() and np.median(area_N[has_N]) >= LARGE and share[has_N].mean(axis=0).max() >= agreed)
+
+
+def outlined(evaluation: Evaluation, gland: tuple[str, ...]) -> Cohort:
+    """The real train slices whose ground truth shows a part of the gland."""
+    real = evaluation.real
+    values = [value for value, name in enumerate(real.tissues) if name in gland]
+    shown_N = np.isin(real.truth["tissue"], values).reshape(len(real), -1).any(axis=1)
+    return real.select((real.split == "train") & shown_N)

@@ -1,0 +1,120 @@
+"""``anatomy``: the share of candidates whose anatomy is malformed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import attrs
+import numpy as np
+
+from gankit import AbstractMetric, Candidate, Cohort, Evaluation, Reading, option
+from gankit_metrics._plausible import CAUSES
+from gankit_metrics._sizes import unfit
+from gankit_metrics._structures import Structures, outlined
+from gankit_metrics.classification import NO_TEST, largest_test
+
+CLEAR = 8
+"""Slices with the wanted label that each half of the train patients must have: one to learn from, one for limits."""
+
+
+@attrs.frozen(kw_only=True)
+class Anatomy(AbstractMetric):
+    """The share of candidates whose anatomy is malformed: half a bladder, two glands or none, a gland in pieces, zones
+    out of place, smeared mixtures of several anatomies.
+
+    A network that was trained on the real train slices and their ground truth ``tissue`` segments the candidates.
+    A slice is malformed where its segmentation is implausible by one of five causes, each a reading:
+
+    - ``gland``: the size, the symmetry and the border of the gland, and its share outside its largest piece;
+    - ``area``: the size of each structure;
+    - ``place``: the middle of each structure from that of the gland, in radii of the gland;
+    - ``shape``: the symmetry and the border of each structure that is no zone of the gland;
+    - ``unsure``: the entropy of the segmentation, in the picture and in each structure.
+
+    Readings, all of the share of slices: ``malformed`` of candidates, ``malformed.{cause}``, and for comparison
+    ``real.malformed``, of real test slices with the wanted label. A good synthesizer is near ``real.malformed``, which
+    is about 2%, since limits are set so that 2% of real slices break them.
+
+    The network is trained on every second train patient; limits come from the others, with any label, mirrored and
+    moved by a pixel. A structure that 1% of these slices lack may be absent. Structures are the parts of the gland
+    that ``gland`` names, and the other tissues of which slices agree where they are: at some pixel, 60% of the slices
+    with the tissue have it. Both have 1% of the picture or more in the median slice. Pixels of other tissues, as of
+    lesions, nodules and thin tissues, belong to the nearest structure. Train slices without a part of the gland in the
+    ground truth are not used.
+    """
+
+    width: int = option(12, ge=1, help="channels of the segmentation network, a U-Net, at full size")
+    steps: int = option(500, ge=1, help="training steps of 32 slices")
+    learning_rate: float = option(4e-3, gt=0, help="largest step size of AdamW")
+    gland: tuple[str, ...] = option(
+        ("gland", "peripheral zone", "transition zone", "anterior stroma"),
+        help="tissues of the ground truth that make up the gland; those that a cohort lacks are ignored",
+    )
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
+        test = largest_test(evaluation)
+        if (why := self._obstacle(evaluation)) or test is None:
+            for name in ("malformed", *_NAMES.values(), "real.malformed"):
+                yield Reading(name=name, value=None, better="lower", note=why or NO_TEST["test"])
+            return
+        from gankit_metrics._segmenter import segmenter
+        from gankit_metrics._training import Schedule
+
+        train = outlined(evaluation, self.gland)
+        schedule = Schedule(steps=self.steps, batch=32, learning_rate=self.learning_rate, shift=1)
+        trained = segmenter(evaluation, self._structures(train, evaluation), train, self.width, schedule)
+        which, real, _ = test
+        broken = trained.broken(evaluation.stacked(candidate.cohort))
+        every = {"malformed": _any(broken)} | {_NAMES[cause]: broken[cause] for cause in CAUSES}
+        for name, broken_N in every.items():
+            yield _share(name, broken_N, candidate.cohort, "candidates", evaluation)
+        broken_M = _any(trained.broken(evaluation.stacked(real)))
+        yield _share("real.malformed", broken_M, real, f"real {which} slices with the label", evaluation)
+
+    def _structures(self, train: Cohort, evaluation: Evaluation) -> Structures:
+        return Structures.of(train, self.gland, next(iter(evaluation.modalities.values())).shape[1:])
+
+    def _obstacle(self, evaluation: Evaluation) -> str:
+        """Why anatomy cannot be judged; empty where it can."""
+        real = evaluation.real
+        if "tissue" not in real.truth:
+            return "the real cohort has no ground truth 'tissue'"
+        if not set(self.gland) & set(real.tissues):
+            known = ", ".join(real.tissues) or "no names"
+            return f"the ground truth 'tissue' names no part of the gland; it has {known}; name some in `gland`"
+        if why := unfit(evaluation, multiple=4):
+            return why
+        from gankit_metrics._segmenter import halves
+
+        train = outlined(evaluation, self.gland)
+        wanted_N = train.labels[evaluation.label] == evaluation.value
+        found = min(int(wanted_N[half_N].sum()) for half_N in halves(train, evaluation))
+        if found < CLEAR:
+            return f"needs {CLEAR} outlined train slices with the label in each half of the patients, found {found}"
+        if not self._structures(train, evaluation).zones:
+            return "no part of the gland has 1% of the picture in the train slices"
+        return ""
+
+
+_NAMES = {cause: f"malformed.{cause}" for cause in CAUSES}
+
+
+def _any(broken: dict[str, np.ndarray]) -> np.ndarray:
+    """Slices (N,) that are implausible by one cause or more."""
+    found_N: np.ndarray = np.any(list(broken.values()), axis=0)
+    return found_N
+
+
+def _share(name: str, broken_N: np.ndarray, cohort: Cohort, of: str, evaluation: Evaluation) -> Reading:
+    return Reading(
+        name=name,
+        value=float(broken_N.mean()),
+        interval=evaluation.interval(partial(_mean, broken_N), cohort),
+        better="lower",
+        note=f"{len(cohort)} {of}",
+    )
+
+
+def _mean(broken_N: np.ndarray, chosen: np.ndarray) -> float:
+    return float(broken_N[chosen].mean())
