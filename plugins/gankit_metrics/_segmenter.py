@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gankit import Cohort, Evaluation
 from gankit_metrics._descriptors import Described, described
 from gankit_metrics._plausible import Limits
-from gankit_metrics._structures import Structures
+from gankit_metrics._structures import Structures, halves
 from gankit_metrics._training import Schedule, applied, drawn, fit, weights, with_weights
 from gankit_metrics._unet import SmallUNet
 
@@ -62,15 +62,6 @@ def segmenter(
     kept = evaluation.kept("segmenter", depends, make)
     network = with_weights(build, _under("network/", kept))
     return Segmenter(network, structures, Limits.of(_under("held/", kept), kept["wanted"]))
-
-
-def halves(train: Cohort, evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
-    """The slices (N,) of every second patient, and those of the others, each half with patients who have slices with
-    the wanted label and with patients who have none."""
-    wanted = set(train.patient[train.labels[evaluation.label] == evaluation.value].tolist())
-    patients = evaluation.draws("segmenter/halves").permutation(np.unique(train.patient)).tolist()
-    one_N = np.isin(train.patient, sorted(patients, key=wanted.__contains__)[::2])
-    return one_N, ~one_N
 
 
 def _loss(

@@ -73,3 +73,12 @@ def outlined(evaluation: Evaluation, gland: tuple[str, ...]) -> Cohort:
     values = [value for value, name in enumerate(real.tissues) if name in gland]
     shown_N = np.isin(real.truth["tissue"], values).reshape(len(real), -1).any(axis=1)
     return real.select((real.split == "train") & shown_N)
+
+
+def halves(train: Cohort, evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
+    """The slices (N,) of every second patient, and those of the others, each half with patients who have slices with
+    the wanted label and with patients who have none."""
+    wanted = set(train.patient[train.labels[evaluation.label] == evaluation.value].tolist())
+    patients = evaluation.draws("segmenter/halves").permutation(np.unique(train.patient)).tolist()
+    one_N = np.isin(train.patient, sorted(patients, key=wanted.__contains__)[::2])
+    return one_N, ~one_N

@@ -8,10 +8,10 @@ from functools import partial
 import attrs
 import numpy as np
 
-from gankit import AbstractMetric, Candidate, Cohort, Evaluation, Reading, option
+from gankit import AbstractMetric, Candidate, Cohort, Evaluation, InputError, Reading, option
 from gankit_metrics._plausible import CAUSES
 from gankit_metrics._sizes import unfit
-from gankit_metrics._structures import Structures, outlined
+from gankit_metrics._structures import Structures, halves, outlined
 from gankit_metrics.classification import NO_TEST, largest_test
 
 CLEAR = 8
@@ -53,48 +53,51 @@ class Anatomy(AbstractMetric):
     )
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
-        test = largest_test(evaluation)
-        if (why := self._obstacle(evaluation)) or test is None:
+        try:
+            train, structures, (which, real) = self._real_side(evaluation)
+        except InputError as error:
             for name in ("malformed", *_NAMES.values(), "real.malformed"):
-                yield Reading(name=name, value=None, better="lower", note=why or NO_TEST["test"])
+                yield Reading(name=name, value=None, better="lower", note=str(error))
             return
         from gankit_metrics._segmenter import segmenter
         from gankit_metrics._training import Schedule
 
-        train = outlined(evaluation, self.gland)
         schedule = Schedule(steps=self.steps, batch=32, learning_rate=self.learning_rate, shift=1)
-        trained = segmenter(evaluation, self._structures(train, evaluation), train, self.width, schedule)
-        which, real, _ = test
+        trained = segmenter(evaluation, structures, train, self.width, schedule)
         broken = trained.broken(evaluation.stacked(candidate.cohort))
-        every = {"malformed": _any(broken)} | {_NAMES[cause]: broken[cause] for cause in CAUSES}
+        every = {"malformed": _any(broken)} | {_NAMES[cause]: broken_N for cause, broken_N in broken.items()}
         for name, broken_N in every.items():
             yield _share(name, broken_N, candidate.cohort, "candidates", evaluation)
         broken_M = _any(trained.broken(evaluation.stacked(real)))
         yield _share("real.malformed", broken_M, real, f"real {which} slices with the label", evaluation)
 
-    def _structures(self, train: Cohort, evaluation: Evaluation) -> Structures:
-        return Structures.of(train, self.gland, next(iter(evaluation.modalities.values())).shape[1:])
+    def _real_side(self, evaluation: Evaluation) -> tuple[Cohort, Structures, tuple[str, Cohort]]:
+        """The train slices, their structures, and the test slices with the wanted label after the name of the test.
 
-    def _obstacle(self, evaluation: Evaluation) -> str:
-        """Why anatomy cannot be judged; empty where it can."""
+        Raises:
+            InputError: anatomy cannot be judged.
+        """
         real = evaluation.real
         if "tissue" not in real.truth:
-            return "the real cohort has no ground truth 'tissue'"
+            raise InputError("the real cohort has no ground truth 'tissue'")
         if not set(self.gland) & set(real.tissues):
             known = ", ".join(real.tissues) or "no names"
-            return f"the ground truth 'tissue' names no part of the gland; it has {known}; name some in `gland`"
+            raise InputError(f"the ground truth 'tissue' has no part of the gland but {known}; name some in `gland`")
         if why := unfit(evaluation, multiple=4):
-            return why
-        from gankit_metrics._segmenter import halves
-
+            raise InputError(why)
+        if (test := largest_test(evaluation)) is None:
+            raise InputError(NO_TEST["test"])
         train = outlined(evaluation, self.gland)
         wanted_N = train.labels[evaluation.label] == evaluation.value
         found = min(int(wanted_N[half_N].sum()) for half_N in halves(train, evaluation))
         if found < CLEAR:
-            return f"needs {CLEAR} outlined train slices with the label in each half of the patients, found {found}"
-        if not self._structures(train, evaluation).zones:
-            return "no part of the gland has 1% of the picture in the train slices"
-        return ""
+            raise InputError(
+                f"needs {CLEAR} outlined train slices with the label in each half of patients, found {found}"
+            )
+        structures = Structures.of(train, self.gland, next(iter(evaluation.modalities.values())).shape[1:])
+        if not structures.zones:
+            raise InputError("no part of the gland has 1% of the picture in the train slices")
+        return train, structures, test[:2]
 
 
 _NAMES = {cause: f"malformed.{cause}" for cause in CAUSES}

@@ -9,6 +9,7 @@ from torch import nn
 from gankit_metrics._classifier import Convolutional, TwoLayer, classifier
 from gankit_metrics._training import Schedule, applied, drawn, fit, weights, with_weights
 from gankit_metrics._unet import SmallUNet
+from gankit_metrics.anatomy import Anatomy
 from gankit_metrics.classification import GanTest
 from gankit_metrics.consistency import PairConsistency
 from gankit_metrics.oracle import Oracle
@@ -111,7 +112,7 @@ def test_the_unet_keeps_the_size(sides):
     assert network(torch.zeros(2, 2, *sides)).shape == (2, 3, *sides)
 
 
-@pytest.mark.parametrize("metric", [GanTest(), Oracle(), PairConsistency()])
+@pytest.mark.parametrize("metric", [Anatomy(), GanTest(), Oracle(), PairConsistency()])
 def test_slices_of_sides_that_a_network_cannot_take_have_no_readings(metric, evaluation, candidate):
     """Six pixels: every reading says what is needed, none is an exception."""
     shapes = {name: attrs.evolve(spec, shape=(1, 6, 6)) for name, spec in evaluation.modalities.items()}
