@@ -1,4 +1,4 @@
-"""The unsupervised step of ``mpmri`` as one would first write it: the baseline of ``test_step.py``.
+"""The unsupervised step of ``mpmri-paper`` as one would first write it: the baseline of ``test_step.py``.
 
 It does the same mathematics on the same batch, less cleverly: fakes keep their graph in critic steps; each critic is
 called three times (real, fake, penalty); the players' update makes its own fakes and computes gradients of the critics'

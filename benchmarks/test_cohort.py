@@ -114,7 +114,7 @@ def test_batches(benchmark, made, how, mirror):
     """Batches gathered from tensors on the device, against a DataLoader over the same tensors."""
     benchmark.group = f"batches: 32 of 64 pairs of 64 x 64{', mirrored' if mirror else ''}"
     device = choose_device("auto")
-    recipe = load_recipe("mpmri", {"augmentation.mirror": mirror})
+    recipe = load_recipe("mpmri-paper", {"augmentation.mirror": mirror})
     resident = resident_cohort(recipe, cohort_of(benchmark, made), device)
     batch, batches = (64, 32) if benchmark.enabled else (4, 2)
     if how == "resident":

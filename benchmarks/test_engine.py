@@ -1,6 +1,6 @@
 """Replayed training steps against eager ones, on a GPU.
 
-The claim is about a step of ``mpmri`` as shipped with its unsupervised phase alone: batch 64, 64 x 64, width 32. A step
+The claim is about a step of ``mpmri-paper`` as shipped with its unsupervised phase alone: batch 64, 64 x 64, width 32. A step
 draws the batch, runs the phase and updates the moving averages. On an H100 it is at least 3 times as fast replayed.
 """
 
@@ -36,7 +36,7 @@ def trainer() -> Callable[..., Trainer]:
     cohort = Phantom(train_cs=64, train_noncs=64, test_cs=4, test_noncs=4).load()
 
     def make(engine: str, precision: str = "float32") -> Trainer:
-        recipe = load_recipe("mpmri", {**UNSUPERVISED, "training.precision": precision})
+        recipe = load_recipe("mpmri-paper", {**UNSUPERVISED, "training.precision": precision})
         device = choose_device("cuda")
         made = Trainer(recipe, resident_cohort(recipe, cohort, device), device)
         if engine == "graph":

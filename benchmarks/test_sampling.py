@@ -12,8 +12,8 @@ from gankit.training.train import choose_device
 
 @pytest.fixture(scope="module")
 def model():
-    """The synthesizer of ``mpmri-quick``, untrained: weights do not change what sampling costs."""
-    recipe = load_recipe("mpmri-quick")
+    """The synthesizer of ``mpmri-paper-quick``, untrained: weights do not change what sampling costs."""
+    recipe = load_recipe("mpmri-paper-quick")
     networks = build_networks(recipe, recipe.synthesizer_networks())
     return Model(recipe, networks.requires_grad_(False).eval().to(choose_device("auto")), 0)
 
@@ -54,7 +54,7 @@ def test_all_three_make_the_same_pairs(model):
             torch.testing.assert_close(other[name], images, rtol=1e-4, atol=0.05)
 
 
-@pytest.mark.benchmark(group="sampling, mpmri-quick: 256 pairs of 32 x 32")
+@pytest.mark.benchmark(group="sampling, mpmri-paper-quick: 256 pairs of 32 x 32")
 @pytest.mark.parametrize("how", [one_by_one, all_with_gradients, gankit], ids=lambda how: how.__name__)
 def test_sampling(benchmark, model, how):
     """Sampling in chunks without graph, against one latent at a time and against one batch with gradients kept."""

@@ -1,6 +1,6 @@
 """The training step against a naive one, at identical mathematics.
 
-The claim is about the unsupervised step of ``mpmri`` as shipped: batch 64, 64 x 64, width 32. The test suite runs a
+The claim is about the unsupervised step of ``mpmri-paper`` as shipped: batch 64, 64 x 64, width 32. The test suite runs a
 smaller size and times nothing.
 
 The benchmark counts the step's arithmetic (convolutions and matrix products, with first and second derivatives) and
@@ -41,7 +41,7 @@ def cohort():
 
 def unsupervised(cohort, overrides, dtype=torch.float32):
     """The trainer, its unsupervised phase and one batch."""
-    recipe = load_recipe("mpmri", overrides)
+    recipe = load_recipe("mpmri-paper", overrides)
     device = choose_device("auto")
     trainer = Trainer(recipe, resident_cohort(recipe, cohort, device, dtype), device, dtype)
     (phase,) = [phase for phase in trainer.phases if phase.spec.name == "unsupervised"]

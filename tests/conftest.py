@@ -14,8 +14,10 @@ from gankit import Cohort, Modality, Plugins, Recipe, load_plugins, load_recipe,
 TINY = {
     "modalities.adc.shape": [1, 16, 16],
     "modalities.t2w.shape": [1, 16, 16],
+    "modalities.lesion.shape": [1, 16, 16],
     "latent.dim": 8,
     "networks.encoder.width": 4,
+    "networks.mask_decoder.width": 4,
     "networks.adc_decoder.width": 4,
     "networks.t2w_translator.width": 4,
     "networks.t2w_translator.depth": 2,
@@ -27,6 +29,7 @@ TINY = {
     "networks.pair_critic.width": 4,
     "networks.generator.width": 4,
     "networks.critic.width": 4,
+    "synthesizer.texture.random": [1, 16, 16],
     "training.steps": 4,
     "training.batch": 4,
     "training.log_every": 1,
@@ -39,7 +42,7 @@ TINY = {
     "phases.unsupervised.every": 1,
     "cohort.use": "file",
 }
-"""``mpmri``, and what it is compared with, with everything small and every phase due within two steps."""
+"""``mpmri-paper``, and what it is compared with, with everything small and every phase due within two steps."""
 
 
 @pytest.fixture(scope="session")
@@ -83,12 +86,12 @@ def tiny_cohort_file(tiny_cohort: Cohort, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def tiny_recipe(plugins: Plugins, tiny_cohort_file: Path) -> Callable[..., Recipe]:
-    """``tiny_recipe(**overrides)``: ``mpmri`` made tiny, on ``tiny_cohort_file``.
+    """``tiny_recipe(**overrides)``: ``mpmri-paper`` made tiny, on ``tiny_cohort_file``.
 
     Overrides are key paths, ``tiny_recipe(**{"training.steps": 2})``; ``recipe`` names another recipe to shrink.
     """
 
-    def tiny(recipe: str = "mpmri", **overrides: Any) -> Recipe:
+    def tiny(recipe: str = "mpmri-paper", **overrides: Any) -> Recipe:
         small = {path: value for path, value in TINY.items() if has(load_recipe(recipe, (), plugins), path)}
         return load_recipe(recipe, {**small, "cohort.path": str(tiny_cohort_file), **overrides}, plugins)
 
@@ -96,9 +99,14 @@ def tiny_recipe(plugins: Plugins, tiny_cohort_file: Path) -> Callable[..., Recip
 
 
 def has(recipe: Recipe, path: str) -> bool:
-    """Whether the recipe has the network, modality or phase that a key path leads to."""
+    """Whether the recipe has the network, modality, place or phase that a key path leads to."""
     section, name, *_ = path.split(".")
-    named = {"networks": recipe.networks, "modalities": recipe.modalities, "phases": [p.name for p in recipe.phases]}
+    named = {
+        "networks": recipe.networks,
+        "modalities": recipe.modalities,
+        "synthesizer": recipe.synthesizer,
+        "phases": [phase.name for phase in recipe.phases],
+    }
     return name in named.get(section, [name])
 
 
@@ -113,7 +121,7 @@ def measuring() -> Plugins:
 def trained(
     tiny_recipe: Callable, tiny_cohort: Cohort, plugins: Plugins, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A run of two steps of the tiny ``mpmri``, seed 0."""
+    """A run of two steps of the tiny ``mpmri-paper``, seed 0."""
     recipe = tiny_recipe(**{"training.steps": 2})
     return train(
         recipe, tmp_path_factory.mktemp("trained") / "run", cohort=tiny_cohort, plugins=plugins, quiet=True

@@ -55,7 +55,7 @@ def compare(
     """Train every RECIPE, judge what comes out, and test the differences.
 
     \b
-        gankit compare mpmri-quick mpmri-quick-no-auxiliary --seeds 3 --jobs 2
+        gankit compare mpmri-quick mpmri-no-auxiliary-quick --seeds 3 --jobs 2
         gankit compare adc-only --axis adc_decoder.factor=1,2,4,8,16 --dry-run
 
     Ctrl-C stops it; to go on, run the same command again. Writes report.html, and comparison.json, .md and .tex.

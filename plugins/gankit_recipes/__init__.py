@@ -1,4 +1,4 @@
-"""Recipes that put the field's parts together: translation, classes and masks in one model."""
+"""Recipes that put the field's parts together: translation, and classes that are asked for."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -73,16 +73,18 @@ def test_schema_is_a_json_schema(gankit):
 def test_graph_shows_places_shapes_and_phases(gankit):
     """The order in which networks run, and what each phase updates."""
     text = gankit("recipe", "graph", "mpmri")
-    assert "latent (128)  --  adc_decoder [stitch-decoder base 2]  ->  adc (1 x 64 x 64)" in text
-    assert "adc (1 x 64 x 64)  --  t2w_translator [unet]  ->  t2w (1 x 64 x 64)" in text
-    assert "phase supervised (from step 1500): updates encoder, adc_decoder, t2w_translator" in text
+    lesion, texture = "lesion (1 x 64 x 64)", "texture (1 x 64 x 64)"
+    assert f"{texture}  is random" in text
+    assert f"latent (128) + {lesion} + {texture}  --  adc_decoder [stitch-decoder base 2]  ->  adc (1 x 64 x 64)" in text
+    assert f"adc (1 x 64 x 64) + {lesion} + {texture}  --  t2w_translator [unet]  ->  t2w (1 x 64 x 64)" in text
+    assert "phase supervised (from step 1500): updates encoder, mask_decoder, adc_decoder, t2w_translator" in text
     assert "adc (1 x 64 x 64)  --  encoder [conv-encoder]  ->  latent (128)" in text
     assert "0.3 x jsd-auxiliary on adc against noncs" in text
 
 
 def test_graph_as_mermaid(gankit):
     """Every edge of the graph, to paste into a page."""
-    lines = [line.strip() for line in gankit("recipe", "graph", "mpmri", "--mermaid").splitlines()]
+    lines = [line.strip() for line in gankit("recipe", "graph", "mpmri-paper", "--mermaid").splitlines()]
     assert lines[0] == "flowchart LR"
     edges = ["latent --> adc_decoder", "adc_decoder --> adc", "adc --> t2w_translator", "t2w_translator --> t2w"]
     assert [line for line in lines if "-->" in line] == edges
@@ -106,7 +108,7 @@ def test_a_component_is_shown_with_its_options(gankit):
 def test_graph_shows_what_differs_from_the_defaults(gankit):
     """Schedules, options and both pools; one step is one step."""
     options = ("--set", "networks.adc_decoder.factor=4", "--set", "phases.unsupervised.stop=9000")
-    text = gankit("recipe", "graph", "mpmri-real-cs-critic", *options)
+    text = gankit("recipe", "graph", "mpmri", *options)
     assert "adc_decoder [stitch-decoder factor 4, base 2]" in text
     assert "phase unsupervised (every 2 steps, from step 1500" in text
     assert "until step 9000" in text

@@ -21,7 +21,7 @@ PAIR = {"adc": (1, 16, 16), "t2w": (2, 16, 16)}
 SCORE = {"score": ()}
 RECIPES = ["cogan", "cogan-wgan-gp", "costa", "supervised"]
 METHODS = ["cogan", "costa", "supervised"]
-QUICK = ["adc-only-quick", "cogan-quick", "costa-quick", "mpmri-quick-no-auxiliary", "supervised-quick"]
+QUICK = ["adc-only-quick", "cogan-quick", "costa-quick", "mpmri-no-auxiliary-quick", "supervised-quick"]
 
 
 @pytest.fixture(autouse=True)
@@ -307,11 +307,11 @@ def test_quick_recipes_have_one_budget(plugins, recipe):
 @pytest.mark.parametrize("size", ["", "-quick"])
 @pytest.mark.parametrize("method", METHODS)
 def test_synthesizers_have_the_size_of_ours(plugins, method, size):
-    """Parameters of the networks that sample, within 6% of mpmri's."""
-    method, mpmri = (load_recipe(f"{name}{size}", (), plugins) for name in (method, "mpmri"))
+    """Parameters of the networks that sample, within 6% of those that the paper describes."""
+    method, paper = (load_recipe(f"{name}{size}", (), plugins) for name in (method, "mpmri-paper"))
 
     def count(recipe):
         networks = build_networks(recipe, recipe.synthesizer_networks())
         return sum(parameter.numel() for parameter in networks.parameters())
 
-    assert count(method) == approx(count(mpmri), rel=0.06)
+    assert count(method) == approx(count(paper), rel=0.06)

@@ -4,13 +4,12 @@ import attrs
 import numpy as np
 import pytest
 
-from gankit import AbstractAdversarialLoss, load_model, load_recipe, train
+from gankit import AbstractAdversarialLoss, CohortError, load_model, load_recipe, train
 from gankit.testing import check_phase
 
 TINY = {
-    "mpmri-masks": {},
+    "mpmri": {},
     "mpmri-conditional": {
-        "networks.mask_decoder.width": 4,
         "networks.noncs_latent_critic.width": 4,
         "networks.cs_critic.width": 4,
         "networks.noncs_critic.width": 4,
@@ -23,14 +22,14 @@ TINY = {
 @pytest.fixture(params=TINY)
 def tiny(request, tiny_recipe):
     """Both recipes, small."""
-    return tiny_recipe(request.param, **{"modalities.lesion.shape": [1, 16, 16]}, **TINY[request.param])
+    return tiny_recipe(request.param, **TINY[request.param])
 
 
 @pytest.fixture
 def conditional(tiny_recipe):
     """The one that a label is given."""
     name = "mpmri-conditional"
-    return tiny_recipe(name, **{"modalities.lesion.shape": [1, 16, 16]}, **TINY[name])
+    return tiny_recipe(name, **TINY[name])
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +55,16 @@ def test_slices_come_with_masks_of_their_size(tiny, masked_cohort, tmp_path):
     assert set(cohort.modalities) == {"adc", "t2w"}
     assert cohort.truth["lesion"].shape == (3, 16, 16)
     assert set(np.unique(cohort.truth["lesion"])) <= {0, 1}
+
+
+def test_a_cohort_without_outlines_is_refused(tiny, tiny_cohort, tmp_path):
+    """One line says which key asks for what, what there is, and both ways on; nothing is trained."""
+    with pytest.raises(CohortError) as refused:
+        train(tiny, tmp_path / "run", device="cpu", cohort=tiny_cohort, quiet=True)
+    assert str(refused.value) == (
+        "modalities.lesion.mask: the cohort has no ground truth 'lesion'; it has none; give the import outlines"
+        " (--truth lesion=ARRAY, or --masks), or begin with a recipe that makes no mask (gankit recipe list)"
+    )
 
 
 def test_images_follow_from_the_label_that_is_given(conditional, masked_cohort, tmp_path):

@@ -7,7 +7,7 @@ from gankit import AbstractAdversarialLoss, load_model, train
 from gankit.testing import check_phase
 
 TINY = {
-    "pix2pix": {"synthesizer.texture.random": [1, 16, 16], "networks.pair_critic.layers": 1},
+    "pix2pix": {"networks.pair_critic.layers": 1},
     "cyclegan": {
         "networks.adc_translator.width": 4,
         "networks.adc_critic.layers": 1,

@@ -68,11 +68,11 @@ def test_another_adversarial_loss_keeps_its_critic_and_pool(written, plugins, us
     registry = Registry([*plugins.registry.entries(), RegisteredComponent("loss", "hinge", "theirs", Hinge)])
     term = f'{{ name = "wgan-gp-adc", use = "{use}" }}'
     phase = '[[phases]]\nname = "unsupervised"\n'
-    written("between.toml", f'extends = "mpmri"\n{phase}terms = [{{ name = "wgan-gp-adc", penalty = 5 }}]')
+    written("between.toml", f'extends = "mpmri-paper"\n{phase}terms = [{{ name = "wgan-gp-adc", penalty = 5 }}]')
     text = f'extends = "between.toml"\n{phase}terms = [{term}]'
     installed = attrs.evolve(plugins, registry=registry)
     overrides = {"phases.unsupervised.terms.wgan-gp-adc.weight": 3}
-    old = read_layers("mpmri", {}, plugins).document["phases"]["unsupervised"]["terms"]["wgan-gp-adc"]
+    old = read_layers("mpmri-paper", {}, plugins).document["phases"]["unsupervised"]["terms"]["wgan-gp-adc"]
     assert {"use", "critic", "against", "on"} < set(old)
     new = load_recipe(written("variant.toml", text), overrides, installed).phases[-1].terms[0]
     assert (new.name, registry.name_of(type(new)), new.weight) == ("wgan-gp-adc", use, 3)
@@ -188,16 +188,16 @@ def test_phases_and_terms_are_added_in_order(variant):
 
 
 def test_terms_and_phases_are_removed_by_name(plugins, written):
-    """``remove`` takes key paths; here the supervised part of mpmri is all that stays."""
+    """``remove`` takes key paths; here the paired losses of mpmri-paper stay, and its critics of images."""
     text = (
-        'extends = "mpmri"\nremove = ["phases.warm-up", "phases.supervised.terms.aae", "networks.latent_critic",'
+        'extends = "mpmri-paper"\nremove = ["phases.warm-up", "phases.supervised.terms.aae", "networks.latent_critic",'
         ' "phases.supervised.terms.aae-latent"]'
     )
     with pytest.raises(RecipeError, match=r"remove: nothing at 'phases\.supervised\.terms\.aae' to remove"):
         load_recipe(written("less.toml", text), (), plugins)
     recipe = load_recipe(written("less.toml", text.replace(' "phases.supervised.terms.aae",', "")), (), plugins)
     assert [phase.name for phase in recipe.phases] == ["supervised", "unsupervised"]
-    assert [term.name for term in recipe.phases[0].terms] == ["l2-adc", "l2-t2w", "band-l2-adc", "band-l2-t2w"]
+    assert [term.name for term in recipe.phases[0].terms] == ["l2-adc", "l2-t2w"]
 
 
 def test_what_is_removed_may_be_said_anew(variant):
