@@ -1,7 +1,8 @@
 """Replayed training steps against eager ones, on a GPU.
 
-The claim is about a step of ``mpmri-paper`` as shipped with its unsupervised phase alone: batch 64, 64 x 64, width 32. A step
-draws the batch, runs the phase and updates the moving averages. On an H100 it is at least 3 times as fast replayed.
+The claim is about a step of ``mpmri-paper`` as shipped with its unsupervised phase alone: batch 64, 64 x 64, width
+32. A step draws the batch, runs the phase and updates the moving averages. On an H100 it is at least 3 times as fast
+replayed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The training step against a naive one, at identical mathematics.
 
-The claim is about the unsupervised step of ``mpmri-paper`` as shipped: batch 64, 64 x 64, width 32. The test suite runs a
-smaller size and times nothing.
+The claim is about the unsupervised step of ``mpmri-paper`` as shipped: batch 64, 64 x 64, width 32. The test suite runs
+a smaller size and times nothing.
 
 The benchmark counts the step's arithmetic (convolutions and matrix products, with first and second derivatives) and
 compares its rate with the best rate that single convolutions of the step's sizes reach in the same run.

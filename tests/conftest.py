@@ -77,6 +77,15 @@ def tiny_cohort() -> Cohort:
 
 
 @pytest.fixture(scope="session")
+def masked_cohort(tiny_cohort: Cohort) -> Cohort:
+    """``tiny_cohort`` with the ground truth of its spots."""
+    y, x = np.mgrid[:16, :16] - 7.5
+    spot = np.hypot(y - 2, x - 2) < 2
+    lesion_N = (spot * tiny_cohort.labels["cs"][:, None, None]).astype(np.uint8)
+    return attrs.evolve(tiny_cohort, truth={"lesion": lesion_N})
+
+
+@pytest.fixture(scope="session")
 def tiny_cohort_file(tiny_cohort: Cohort, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``tiny_cohort`` as a file."""
     file = tmp_path_factory.mktemp("cohort") / "tiny.safetensors"

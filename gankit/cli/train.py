@@ -43,7 +43,7 @@ def train(
 
     \b
         gankit train mpmri-quick
-        gankit train mpmri --set cohort.use=file --set cohort.path=patients.safetensors -o runs/patients
+        gankit train mpmri-no-masks --set cohort.use=file --set cohort.path=patients.safetensors -o runs/patients
 
     To resume, run the same command again. Ctrl-C finishes the step and saves. The run directory gets
     recipe.lock.toml, metrics.jsonl, checkpoints/, samples/, model.safetensors and report.html.

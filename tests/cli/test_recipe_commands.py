@@ -73,10 +73,10 @@ def test_schema_is_a_json_schema(gankit):
 def test_graph_shows_places_shapes_and_phases(gankit):
     """The order in which networks run, and what each phase updates."""
     text = gankit("recipe", "graph", "mpmri")
-    lesion, texture = "lesion (1 x 64 x 64)", "texture (1 x 64 x 64)"
-    assert f"{texture}  is random" in text
-    assert f"latent (128) + {lesion} + {texture}  --  adc_decoder [stitch-decoder base 2]  ->  adc (1 x 64 x 64)" in text
-    assert f"adc (1 x 64 x 64) + {lesion} + {texture}  --  t2w_translator [unet]  ->  t2w (1 x 64 x 64)" in text
+    beside = "+ lesion (1 x 64 x 64) + texture (1 x 64 x 64)"
+    assert "texture (1 x 64 x 64)  is random" in text
+    assert f"latent (128) {beside}  --  adc_decoder [stitch-decoder base 2]  ->  adc (1 x 64 x 64)" in text
+    assert f"adc (1 x 64 x 64) {beside}  --  t2w_translator [unet]  ->  t2w (1 x 64 x 64)" in text
     assert "phase supervised (from step 1500): updates encoder, mask_decoder, adc_decoder, t2w_translator" in text
     assert "adc (1 x 64 x 64)  --  encoder [conv-encoder]  ->  latent (128)" in text
     assert "0.3 x jsd-auxiliary on adc against noncs" in text

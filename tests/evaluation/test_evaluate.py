@@ -14,7 +14,7 @@ def test_a_run_is_judged_beside_real_slices(judge, trained, tmp_path):
     assert read_evaluation(tmp_path / "out") == document
     run = document.row("run")
     assert {key: getattr(run, key) for key in ("kind", "recipe", "seed", "steps", "device", "slices")} == {
-        "kind": "model", "recipe": "mpmri", "seed": 0, "steps": 2, "device": "cpu", "slices": 12,
+        "kind": "model", "recipe": "mpmri-paper", "seed": 0, "steps": 2, "device": "cpu", "slices": 12,
     }  # fmt: skip
     assert run.wall_s > 0
     assert [len(row.sets) for row in document.rows] == [3, 1, 3]

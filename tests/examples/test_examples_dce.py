@@ -61,11 +61,11 @@ def test_the_quick_recipe_has_the_sizes_of_the_other_quick_one(plugins):
 
 
 @pytest.fixture(scope="module")
-def half(tiny_cohort):
-    """The tiny cohort with enhancement in every second slice."""
-    bright = tiny_cohort.modalities["adc"].values
+def half(masked_cohort):
+    """The tiny cohort with enhancement in every second slice, and outlines of its spots."""
+    bright = masked_cohort.modalities["adc"].values
     dce = Modality.of(1.5 - bright / 2000, present=np.arange(24) % 2 == 0)
-    return attrs.evolve(tiny_cohort, modalities={**tiny_cohort.modalities, "dce": dce})
+    return attrs.evolve(masked_cohort, modalities={**masked_cohort.modalities, "dce": dce})
 
 
 def changed(cohort: Cohort, name: str, index: int) -> Cohort:

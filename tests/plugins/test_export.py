@@ -107,7 +107,7 @@ def test_a_dicom_file_says_in_words_that_it_is_synthetic(folders, model):
     assert str(dataset.PatientName).startswith("SYNTHETIC^")
     for text in (dataset.ImageComments, dataset.DerivationDescription):
         assert text.startswith("SYNTHETIC image, no patient was scanned.")
-        assert f"model mpmri, 2 training steps, digest {model.digest}, seed 3, index 1" in text
+        assert f"model mpmri-paper, 2 training steps, digest {model.digest}, seed 3, index 1" in text
     assert "1e-6 mm2/s" in dataset.ImageComments
     assert dataset.BurnedInAnnotation == "NO"
     assert (dataset.BitsStored, dataset.PixelRepresentation) == (16, 0)
@@ -162,7 +162,7 @@ def test_a_png_is_16_bit_in_the_window_that_its_note_names(folders, model):
     note = json.loads((folder / "synthetic.json").read_text())
     assert note["synthetic"] is True
     assert note["statement"].startswith("SYNTHETIC image")
-    assert (note["recipe"], note["digest"], note["seed"], note["index"]) == ("mpmri", model.digest, 3, 1)
+    assert (note["recipe"], note["digest"], note["seed"], note["index"]) == ("mpmri-paper", model.digest, 3, 1)
     for name in ("adc", "t2w"):
         picture, said = Image.open(folder / f"{name}.png"), note["files"][f"{name}.png"]
         grey = np.array(picture)

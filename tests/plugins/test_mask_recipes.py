@@ -1,6 +1,5 @@
 """The recipes whose slices come with the mask of the lesion, at sizes that train in moments."""
 
-import attrs
 import numpy as np
 import pytest
 
@@ -30,16 +29,6 @@ def conditional(tiny_recipe):
     """The one that a label is given."""
     name = "mpmri-conditional"
     return tiny_recipe(name, **TINY[name])
-
-
-@pytest.fixture(scope="module")
-def masked_cohort(tiny_cohort):
-    """``tiny_cohort`` with the ground truth of its spots."""
-    y, x = np.mgrid[:16, :16] - 7.5
-    spot = np.hypot(y - 2, x - 2) < 2
-    return attrs.evolve(
-        tiny_cohort, truth={"lesion": (spot * tiny_cohort.labels["cs"][:, None, None]).astype(np.uint8)}
-    )
 
 
 def test_their_phases_keep_their_promises(tiny):

@@ -25,7 +25,7 @@ TERMS = {
     "unsupervised/wgan-gp-adc",
     "unsupervised/jsd-auxiliary-t2w",
 }
-"""Some of the curves of the tiny ``mpmri``."""
+"""Some of the curves of the tiny ``mpmri-paper``."""
 
 
 @pytest.fixture(autouse=True)

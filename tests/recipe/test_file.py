@@ -361,8 +361,8 @@ def test_an_empty_list_that_would_change_nothing_is_refused(plugins, tmp_path, l
 
 def test_a_shipped_recipe_is_named_by_its_plugin(plugins, tmp_path):
     """A problem in what is extended names the recipe, not where Python keeps it."""
-    (tmp_path / "variant.toml").write_text('extends = "mpmri"\nremove = ["pools.cs"]\n')
+    (tmp_path / "variant.toml").write_text('extends = "mpmri-paper"\nremove = ["pools.cs"]\n')
     with pytest.raises(RecipeError) as refused:
         load_recipe(tmp_path / "variant.toml", (), plugins)
-    assert "(from recipe mpmri (shipped by mri))" in str(refused.value)
+    assert "(from recipe mpmri-paper (shipped by mri))" in str(refused.value)
     assert "site-packages" not in str(refused.value)

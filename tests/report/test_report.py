@@ -251,10 +251,10 @@ def test_a_report_that_fails_leaves_the_training_done(tiny_recipe, tiny_cohort, 
 
 @pytest.fixture(scope="module")
 def comparison(tiny_recipe, tiny_cohort, plugins, tmp_path_factory):
-    """Two batches of the tiny ``mpmri`` and one recipe without encoder, judged by one metric."""
+    """Two batches of the tiny ``mpmri-paper`` and one recipe without encoder, judged by one metric."""
     folder = tmp_path_factory.mktemp("comparison")
     files = []
-    for name, source in (("pairs", "mpmri"), ("alone", "adc-only")):
+    for name, source in (("pairs", "mpmri-paper"), ("alone", "adc-only")):
         recipe = tiny_recipe(source, **{"name": name, "training.steps": 2})
         files.append(folder / f"{name}.toml")
         files[-1].write_text(tomli_w.dumps(to_document(recipe, plugins.registry)))

@@ -123,7 +123,7 @@ def test_a_model_file_holds_no_code(run):
     content = (run / "model.safetensors").read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     metadata = json.loads(header.pop("__metadata__")["gankit"])
-    assert metadata["recipe"]["name"] == "mpmri"
+    assert metadata["recipe"]["name"] == "mpmri-paper"
     assert len(content) == 8 + int.from_bytes(content[:8], "little") + max(
         t["data_offsets"][1] for t in header.values()
     )
@@ -151,7 +151,7 @@ def test_sample_writes_a_cohort_marked_synthetic(run, model, tmp_path):
     assert {name: modality.unit for name, modality in cohort.modalities.items()} == {"adc": "1e-6 mm2/s", "t2w": "1"}
     assert cohort.labels["cs"].tolist() == [1] * 5
     assert len(set(cohort.patient)) == 5
-    assert cohort.source == "synthetic: recipe 'mpmri', 2 steps, seed 3"
+    assert cohort.source == "synthetic: recipe 'mpmri-paper', 2 steps, seed 3"
     assert np.array_equal(cohort.modalities["adc"].values, model.sample(5, 3)["adc"].numpy())
 
 

@@ -33,7 +33,7 @@ def band_of(size: int, inner: int, beyond: int) -> Tensor:
 
 
 class Reference:
-    """The eight networks of ``mpmri`` and the three phases that train them."""
+    """The eight networks of ``mpmri-paper`` and the three phases that train them."""
 
     def __init__(self, recipe: Recipe, networks: Networks):
         self.networks = {name: copy.deepcopy(networks[name]) for name in recipe.networks}
@@ -67,8 +67,8 @@ class Reference:
         self._minimise("supervised", self.eq_1("supervised", batch) + weight["aae-latent"] * self.eq_2(batch))
 
     def eq_1(self, phase: str, batch: Batch) -> Tensor:
-        """E ||a - â||² + ||t - t̂||², norms as means over pixels, each expectation over the pairs that have both; and
-        the same of the bands B(a) and B(t), which is ours."""
+        """E ||a - â||² + ||t - t̂||², norms as means over pixels, each expectation over the pairs that have both; and,
+        where the recipe has these terms of ours, the same of the bands B(a) and B(t)."""
         weight, spec = self._weights(phase), {term.name: term for term in self.phases[phase].terms}
         a, t = (batch.sets[0].inputs.references[m] for m in ("adc", "t2w"))
         a_hat, t_hat = self._reconstruct(a)
@@ -77,11 +77,11 @@ class Reference:
         t2w = [x - y for x, y, present in zip(t, t_hat, has_t2w, strict=True) if present]
         total = torch.zeros((), dtype=a.dtype)
         for name, differences in (("adc", adc), ("t2w", t2w)):
-            band = band_of(a.shape[-1], spec[f"band-l2-{name}"].inner, spec[f"band-l2-{name}"].beyond)
             for difference in differences:
-                mean_square = (difference**2).sum() / difference.numel()
-                band_square = ((band @ difference.flatten()) ** 2).sum() / difference.numel()
-                each = weight[f"l2-{name}"] * mean_square + weight[f"band-l2-{name}"] * band_square
+                each = weight[f"l2-{name}"] * (difference**2).sum() / difference.numel()
+                if term := spec.get(f"band-l2-{name}"):
+                    band = band_of(a.shape[-1], term.inner, term.beyond)
+                    each = each + term.weight * ((band @ difference.flatten()) ** 2).sum() / difference.numel()
                 total = total + each / len(differences)
         return total
 

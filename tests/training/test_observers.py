@@ -89,7 +89,7 @@ def test_an_observer_knows_the_run(run, watched):
     news = []
     result = run(watched(watcher=noting(news)), **{"training.seed": 7})
     seen, directory = news[0][1], RunDirectory(result.path)
-    assert (seen.path, seen.step, seen.seed, seen.recipe.name) == (result.path, 0, 7, "mpmri")
+    assert (seen.path, seen.step, seen.seed, seen.recipe.name) == (result.path, 0, 7, "mpmri-paper")
     assert seen.document == directory.locked_recipe()
     assert seen.provenance == directory.provenance()
     with pytest.raises(attrs.exceptions.FrozenInstanceError):

@@ -20,7 +20,7 @@ OWN = [f"phases.{phase}.{key}" for phase in ("warm-up", "supervised", "unsupervi
 
 @pytest.fixture
 def recipe(tiny_recipe, plugins):
-    """``recipe(optimizers, names, **overrides)``: the tiny ``mpmri`` in which phases name optimizers.
+    """``recipe(optimizers, names, **overrides)``: the tiny ``mpmri-paper`` in which phases name optimizers.
 
     ``names`` maps ``PHASE.optimizer`` or ``PHASE.critic_optimizer`` to a name.
     """
@@ -40,11 +40,11 @@ def replaced_by(path):
 
 
 def has_own(plugins, path):
-    """Whether the file of ``mpmri`` gives this key."""
+    """Whether the file of ``mpmri-paper`` gives this key."""
     from gankit.recipe.file import read_layers
 
     _, phase, key = path.split(".")
-    return key in read_layers("mpmri", (), plugins).document["phases"][phase]
+    return key in read_layers("mpmri-paper", (), plugins).document["phases"][phase]
 
 
 EVERY_STEP = {"phases.warm-up.stop": 9, "phases.supervised.start": 0, "phases.unsupervised.start": 0}

@@ -14,6 +14,11 @@ ALL_PHASES_EVERY_ROUND = {
     "phases.unsupervised.start": 0,
 }
 ALONGSIDE = {f"phases.unsupervised.terms.jsd-auxiliary-{m}.alongside": "cs" for m in ("adc", "t2w")}
+BANDS = {
+    f"phases.{phase}.terms.band-l2-{m}": {"use": "band-l2", "on": m, "weight": 100, "beyond": 6}
+    for phase in ("warm-up", "supervised")
+    for m in ("adc", "t2w")
+}
 ROUNDS = 3
 
 
@@ -42,7 +47,7 @@ def agree(recipe, trainer):
     return max(differences)
 
 
-@pytest.mark.parametrize("extension", [{}, ALONGSIDE], ids=["paper", "alongside"])
+@pytest.mark.parametrize("extension", [{}, BANDS, ALONGSIDE], ids=["paper", "bands", "alongside"])
 def test_training_equals_the_equations(tiny_recipe, trainer, extension):
     """Three rounds of all phases end at the parameters that a literal float64 reading of Eqs. 1 to 10 ends at."""
     recipe = tiny_recipe(**ALL_PHASES_EVERY_ROUND, **extension)
@@ -51,7 +56,7 @@ def test_training_equals_the_equations(tiny_recipe, trainer, extension):
 
 def test_training_equals_the_equations_on_partly_paired_slices(tiny_recipe, trainer, partly_paired):
     """A slice without T2w takes part in the ADC terms alone, and the T2w means are over the slices that have it."""
-    recipe = tiny_recipe(**ALL_PHASES_EVERY_ROUND)
+    recipe = tiny_recipe(**ALL_PHASES_EVERY_ROUND, **BANDS)
     trained = trainer(recipe, partly_paired, torch.float64)
     batch = trained.phases[0].batch(trained.cohort, Draws(recipe.training.seed, 0))
     assert 0 < batch.sets[0].inputs.presence["t2w"].sum() < recipe.training.batch
