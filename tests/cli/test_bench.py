@@ -53,13 +53,13 @@ def clock(monkeypatch):
 
 def test_a_slot_is_measured_with_the_recipes_own_and_every_component_of_the_kind():
     """A line each: parameters, GFLOP, two times and a peak; the recipe's own configuration first."""
-    result = gankit("--recipe", "mpmri-quick", "--slot", "t2w_translator", *SMALL)
+    result = gankit("--recipe", "mpmri-paper-quick", "--slot", "t2w_translator", *SMALL)
     assert result.exit_code == 0, result.output
     head, blank, columns, own, default, *_ = result.output.split("\n")[3:]
     assert "live tensors" in head
     assert not blank
     assert re.split("  +", columns) == ["component", "parameters", "GFLOP", "ms forward", "ms both", "peak MB"]
-    assert own.startswith("unet, as in mpmri-quick  ")
+    assert own.startswith("unet, as in mpmri-paper-quick  ")
     for line in own, default:
         numbers = [float(number.replace(",", "")) for number in line.split()[-5:]]
         assert min(numbers) > 0
@@ -68,7 +68,7 @@ def test_a_slot_is_measured_with_the_recipes_own_and_every_component_of_the_kind
 
 def test_what_does_not_fit_the_slot_is_named_with_the_reason():
     """A critic of latents cannot score images."""
-    result = gankit("--recipe", "mpmri-quick", "--slot", "adc_critic", *SMALL)
+    result = gankit("--recipe", "mpmri-paper-quick", "--slot", "adc_critic", *SMALL)
     assert result.exit_code == 0, result.output
     left_out = "mlp-critic: left out; scores latents (Z), not 1 x 16 x 16; images need another critic"
     assert left_out in result.output.splitlines()
