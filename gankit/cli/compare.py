@@ -42,6 +42,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="training.seed of each method's first training; the others count up from it.",
 )
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="comparison.json of an earlier comparison, or its folder: its methods join tables and tests without being"
+    " trained or judged again. May be given many times.",
+)
 @judging_options
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes at a time.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan and stop.")
@@ -67,8 +75,8 @@ def compare(
 
     plan = plan_comparison(recipes, out, plugins=plugins(), **planned)
     if dry_run:
-        if plan.judging.cohort or plan.judging.fresh or plan.judging.label:
-            Comparison.of(plan, plugins())  # so that cohorts and labels which the user names are checked now
+        if plan.judging.cohort or plan.judging.fresh or plan.judging.label or plan.beside:
+            Comparison.of(plan, plugins())  # so that what the user names is checked now
         click.echo("\n".join(_planned(plan)))
         return
     try:
@@ -91,6 +99,9 @@ def _planned(plan: Plan) -> list[str]:
         standing = plan.standing(run)
         word = "trained" if standing.trained else f"to train from step {standing.steps}"
         lines.append(f"{run.name}: {word}, {standing.wanted} steps")
+    for earlier in plan.beside:
+        names = ", ".join(method.name for method in earlier.result.methods)
+        lines.append(f"beside, from {earlier.file}: {names}")
     sets = plan.judging.sample_sets
     rows = len(plan.runs)
     counted = [

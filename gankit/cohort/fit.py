@@ -73,7 +73,7 @@ def modality_of(cohort: Cohort, name: str, spec: ModalitySpec) -> Modality:
         known = ", ".join(cohort.truth) or "none"
         raise CohortError(
             f"modalities.{name}.mask: the cohort has no ground truth {spec.mask!r}{nearest(spec.mask, cohort.truth)};"
-            f" it has {known}; give the import outlines (--truth {spec.mask}=ARRAY, or --masks), or begin with a recipe"
+            f" it has {known}; import outlines with the slices (gankit import), or begin with a recipe"
             " that makes no mask (gankit recipe list)"
         )
     values = mask_values(cohort.truth[spec.mask], spec.shape[0], f"modalities.{name}")

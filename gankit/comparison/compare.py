@@ -26,12 +26,13 @@ import attrs
 from gankit._errors import InputError, RunError
 from gankit.comparison.axes import methods_of, slug
 from gankit.comparison.comparison import Comparison, compared
+from gankit.comparison.earlier import read_earlier
 from gankit.comparison.plan import Plan, PlannedRun, planned_run
 from gankit.evaluation.judging import EVERYTHING, Judging
 from gankit.evaluation.metrics import chosen_metrics
 from gankit.evaluation.result_files import COMPARISON, write_result
 from gankit.evaluation.results import ComparisonResult, FailedTraining
-from gankit.evaluation.rows import judge_in, judged_rows, lacking, say_without_reading, settings_of
+from gankit.evaluation.rows import judge_in, judged_rows, lacking, say_without_reading
 from gankit.evaluation.statistics import require_scipy
 from gankit.evaluation.tables import comparison_tables
 from gankit.files.atomic import write_text
@@ -62,6 +63,7 @@ def compare(
     steps: int | None = None,
     seeds: int = 1,
     first_seed: int = 0,
+    beside: str | Path | Sequence[str | Path] = (),
     jobs: int = 1,
     plugins: Plugins | None = None,
     quiet: bool = False,
@@ -79,6 +81,8 @@ def compare(
         seeds: trainings of each method, with ``training.seed`` first_seed, first_seed + 1, ...
         first_seed: ``training.seed`` of each method's first training, >= 0. Choose it so that no seed is one that the
             recipes were tuned on.
+        beside: comparisons that were made before, folders or files comparison.json. Their methods join tables and
+            tests with the readings that they have; they must have been judged in the same way, against the same slices.
         jobs: number of processes at a time, >= 1.
         plugins: what is installed; default: load it.
         quiet: print nothing.
@@ -102,6 +106,7 @@ def compare(
         steps=steps,
         seeds=seeds,
         first_seed=first_seed,
+        beside=beside,
         plugins=plugins,
     )
     return carry_out(plan, jobs=jobs, plugins=plugins, quiet=quiet)
@@ -117,6 +122,7 @@ def plan_comparison(
     steps: int | None = None,
     seeds: int = 1,
     first_seed: int = 0,
+    beside: str | Path | Sequence[str | Path] = (),
     plugins: Plugins,
 ) -> Plan:
     """The plan of a comparison. Nothing is computed or written. For the arguments see ``compare``.
@@ -130,7 +136,7 @@ def plan_comparison(
     if steps is not None:
         _require_whole("steps", steps, 1)
     metrics = chosen_metrics(judging, plugins)
-    if seeds > 1 or judging.sample_sets.count > 1:
+    if seeds > 1 or judging.sample_sets.count > 1 or beside:
         require_scipy()
     methods = methods_of(list(map(str, recipes)), overrides, axes, steps, plugins)
     runs = tuple(
@@ -138,7 +144,8 @@ def plan_comparison(
         for method in methods
         for number in range(first_seed, first_seed + seeds)
     )
-    plan = Plan(folder=given_path("out", out), runs=runs, judging=judging, metrics=metrics)
+    earlier = read_earlier(beside, [method.name for method in methods])
+    plan = Plan(folder=given_path("out", out), runs=runs, judging=judging, metrics=metrics, beside=earlier)
     plan.refuse_other(plugins)
     for run in plan.runs:
         plan.standing(run)  # raises where a run does not belong to this comparison
@@ -164,12 +171,12 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
 
     For errors see ``compare``.
     """
-    for warning in plan.warnings():
-        say(f"warning: {warning}", quiet)
     with _held(plan.folder), watched(not quiet):
         # The real side; from here on what is compared may not change
         say("loading the real cohort", quiet)
         comparison = Comparison.of(plan, plugins)
+        for warning in comparison.warnings():
+            say(f"warning: {warning}", quiet)
         plan.write(plugins)
 
         # Training
@@ -183,16 +190,18 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
         lacking_sets = sum(lacking(subject, judge) for subject in subjects)
         if (workers := min(jobs, lacking_sets)) > 1:
             _measure(plan, workers, lacking_sets * len(plan.metrics), quiet)
-        rows = judged_rows(subjects, judge, quiet)
+        judged = judged_rows(subjects, judge, quiet)
 
-    # Tables and report
+    # Tables and report, with the rows of earlier comparisons before those of real slices
+    trained = [row for row in judged if row.kind == "model"]
+    rows = (*trained, *(row for each in plan.beside for row in each.rows), *judged[len(trained) :])
     say_without_reading(rows, plan.headline, quiet)
     result = ComparisonResult(
-        settings=settings_of(comparison.evaluation, plan.judging.sample_sets, plan.metrics, plugins),
+        settings=comparison.settings,
         rows=rows,
         **compared(plan, rows),
         failed=tuple(FailedTraining(name=name, reason=reason) for name, reason in failed.items()),
-        warnings=tuple(plan.warnings()),
+        warnings=tuple(comparison.warnings()),
     )
     _write(plan.folder, result)
     report_if_possible(plan.folder, partial(say, quiet=quiet), plugins=plugins)

@@ -27,7 +27,8 @@ from gankit.evaluation.real_side import (
     trains_on_tests,
     wanted_of,
 )
-from gankit.evaluation.results import MethodResult, Row
+from gankit.evaluation.results import MethodResult, Row, Settings
+from gankit.evaluation.rows import settings_of
 from gankit.evaluation.subjects import REAL, Subject, model_subject, references
 from gankit.evaluation.summary import headline, over_trainings
 from gankit.plugin.plugins import Plugins
@@ -48,6 +49,8 @@ class Comparison:
 
     plan: Plan
     evaluation: Evaluation
+    settings: Settings
+    """How slices are judged."""
     notes: Mapping[str, str]
     """Name of a run to a caution about its training slices, for the runs whose slices had to be looked at."""
     own: Cohort | None
@@ -59,7 +62,8 @@ class Comparison:
 
         Raises:
             InputError: recipes differ in cohort, in label, or in size, unit or range of a common modality; have no
-                common modality; or make slices of another label than asked for.
+                common modality; or make slices of another label than asked for. Or a comparison that is to stand
+                beside was judged otherwise.
             CohortError: a cohort cannot be read or does not fit, or a run was trained on test slices.
         """
         # What do the recipes have in common?
@@ -80,8 +84,15 @@ class Comparison:
             replicates=judging.replicates,
             cache=plan.folder / "cache",
         )
+        settings = settings_of(evaluation, judging.sample_sets, plan.metrics, plugins)
+        for earlier in plan.beside:
+            earlier.refuse_other(settings)
         own = real if plan.judging.cohort is None else None
-        return cls(plan, evaluation, _notes(plan, evaluation), own)
+        return cls(plan, evaluation, settings, _notes(plan, evaluation), own)
+
+    def warnings(self) -> list[str]:
+        """Those of the plan, and what the comparisons beside it have in another way."""
+        return [*self.plan.warnings(), *(text for each in self.plan.beside for text in each.warnings(self.settings))]
 
     def subjects(self, plugins: Plugins) -> list[Subject]:
         """The subjects to judge: the trained runs, then real slices."""
@@ -181,14 +192,13 @@ def _wanted(plan: Plan) -> Wanted | None:
 
 
 def compared(plan: Plan, rows: Sequence[Row]) -> dict[str, Any]:
-    """The parts of a ``ComparisonResult`` that follow from its rows."""
-    by_seed = plan.seeds > 1
+    """The parts of a ``ComparisonResult`` that follow from its rows, those of the comparisons beside it included."""
     by_name = {row.name: row for row in rows}
-    trained = {
-        name: [by_name[run.name] for run in plan.runs if run.method == name and run.name in by_name]
-        for name in plan.methods
-    }
-    methods = tuple(_method(name, own, by_seed) for name, own in trained.items() if own)
+    named = {name: [run.name for run in plan.runs if run.method == name] for name in plan.methods}
+    named |= {method.name: list(method.rows) for each in plan.beside for method in each.result.methods}
+    judged = {method: [by_name[name] for name in names if name in by_name] for method, names in named.items()}
+    by_seed = any(len(names) > 1 for names in named.values())
+    methods = tuple(_method(name, own, by_seed) for name, own in judged.items() if own)
     real = {summary.id: summary.mean for summary in by_name[REAL].summary} if REAL in by_name else {}
     shown = headline(rows, plan.headline)
     unit: Literal["training seed", "sample set"] = "training seed" if by_seed else "sample set"

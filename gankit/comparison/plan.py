@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from gankit._errors import InputError
+from gankit.comparison.earlier import Earlier
 from gankit.evaluation.judging import Judging
 from gankit.evaluation.metrics import headline_patterns
 from gankit.files.atomic import write_text
@@ -68,6 +69,9 @@ class Plan:
     judging: Judging
     metrics: Mapping[str, AbstractMetric]
     """The metrics that ``judging`` asks for, by name, with their options."""
+    beside: tuple[Earlier, ...] = ()
+    """Comparisons whose methods join this one's in the result. plan.json leaves them out, since nothing that is trained
+    or measured here depends on them."""
 
     @property
     def methods(self) -> list[str]:

@@ -14,6 +14,7 @@ from gankit.cli import main
 from gankit.comparison.axes import methods_of, slug
 from gankit.comparison.compare import by_round, carry_out, failures, plan_comparison
 from gankit.comparison.comparison import common_modalities
+from gankit.comparison.earlier import read_earlier
 from gankit.evaluation.statistics import holm, welch
 from gankit.processes.jobs import Ended
 from gankit.recipe.structure import to_document
@@ -350,6 +351,116 @@ def test_rows_say_where_a_training_cohort_was_not_looked_at(
     train(run.recipe, planned.run_directory(run).path, cohort=tiny_cohort, plugins=plugins, quiet=True)
     document = carry_out(planned, plugins=measuring, quiet=True)
     assert document.rows[0].note.startswith("its training cohort is not at hand")
+
+
+# Beside earlier comparisons -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def earlier(done, tmp_path):
+    """``earlier(**options)``: a comparison of "dark" alone, whose runs are gone."""
+
+    def make(**options):
+        done(DARK, **options)
+        shutil.copy(tmp_path / "out/comparison.json", tmp_path / "earlier.json")
+        shutil.move(tmp_path / "out", tmp_path / "gone")
+        shutil.copytree(tmp_path / "gone/runs", tmp_path / "out/runs")
+        shutil.rmtree(tmp_path / "gone")
+        for run in (tmp_path / "out/runs").glob("dark-*"):
+            shutil.rmtree(run)
+        return tmp_path / "earlier.json"
+
+    return make
+
+
+def together(recipes, measuring, tmp_path, **options):
+    plan = planned_comparison(recipes / "bright.toml", tmp_path / "out", plugins=measuring, **{**SMALL, **options})
+    return carry_out(plan, plugins=measuring, quiet=True)
+
+
+def test_methods_of_an_earlier_comparison_are_compared_as_if_they_were_trained_here(
+    earlier, done, recipes, runs, measuring, tmp_path
+):
+    """Summaries and tests are those of one comparison of both; nothing of the earlier one is measured again."""
+    file = earlier(seeds=2)
+    MEASURED.clear()
+    beside = together(recipes, measuring, tmp_path, seeds=2, beside=[file])
+    assert not [name for name, _ in MEASURED if "dark" in name]
+    assert "dark" in (tmp_path / "out/report.html").read_text()
+    shutil.rmtree(tmp_path / "out")
+    shutil.copytree(runs, tmp_path / "out/runs")
+    whole = done(seeds=2)
+    assert (beside.tests, beside.note) == (whole.tests, whole.note)
+    assert [each.summary for each in beside.methods] == [each.summary for each in whole.methods]
+    assert [row.name for row in beside.rows] == [row.name for row in whole.rows]
+
+
+def test_rows_say_which_earlier_comparison_they_are_from(earlier, recipes, measuring, tmp_path):
+    """Also where that one had them from another."""
+    first = together(recipes, measuring, tmp_path, beside=earlier())
+    row = first.row("dark-seed0")
+    assert row.path is None
+    assert row.note.startswith(f"judged in {tmp_path / 'earlier.json'} (")
+    assert not first.row("bright-seed0").note
+    second = read_earlier(tmp_path / "out", ["other"])
+    assert row.note in second[0].rows[1].note
+
+
+def test_metrics_that_one_side_lacks_stay_empty_and_are_warned_of(earlier, recipes, measuring, tmp_path):
+    """The readings of both sides are tested."""
+    both = together(recipes, measuring, tmp_path, metrics=("brightness", "high-frequency"), beside=earlier())
+    name = tmp_path / "earlier.json"
+    assert f"rows of {name} have nothing of high-frequency" in both.warnings
+    tests = {test.id: test for test in both.tests}
+    assert tests["brightness.mean"].p is not None
+    assert tests["high-frequency.adc.energy"].note == "not measured for both"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sets": 3}, "`sets` 2 there, 3 here; give `sets` 2"),
+        ({"per_set": 11}, "`per_set` 10 there, 11 here; give `per_set` 10"),
+        ({"seed": 1}, "`seed` 0 there, 1 here; give `seed` 0"),
+    ],
+)
+def test_an_earlier_comparison_that_was_judged_otherwise_is_refused(
+    earlier, recipes, measuring, tmp_path, options, message
+):
+    """With both values and what to do, before anything is trained."""
+    file = earlier()
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(InputError, match=re.escape(f"`beside` {file}: {message}")):
+        together(recipes, measuring, tmp_path, beside=[file], **options)
+    assert not (tmp_path / "out/runs").exists()
+
+
+def test_an_earlier_comparison_against_other_real_slices_is_refused(earlier, recipes, measuring, tiny_cohort, tmp_path):
+    """Equal numbers of slices do not make them the same."""
+    real = attrs.evolve(tiny_cohort, patient=np.char.add(tiny_cohort.patient, "x"))
+    write_cohort(real, tmp_path / "real.safetensors")
+    with pytest.raises(InputError, match="earlier.json: real slices 24 of .* there, 24 of .* here; only methods that"):
+        together(recipes, measuring, tmp_path, beside=earlier(), cohort=tmp_path / "real.safetensors")
+
+
+def test_a_method_that_both_comparisons_have_is_refused(earlier, recipes, measuring, tmp_path):
+    """It cannot be said which is meant."""
+    file = earlier()
+    with pytest.raises(InputError, match="has a method 'dark', as this comparison has; give the recipe another `name`"):
+        planned_comparison(recipes / "dark.toml", tmp_path / "new", plugins=measuring, **SMALL, beside=[file])
+    with pytest.raises(InputError, match="has a method 'dark', as .*earlier.json has"):
+        read_earlier([file, file], [])
+
+
+def test_only_comparisons_can_stand_beside(tmp_path):
+    """Other files, and other types, are named."""
+    (tmp_path / "evaluation.json").write_text('{"format": "gankit-evaluation-1"}')
+    with pytest.raises(InputError, match="accepted: 'gankit-comparison-1'"):
+        read_earlier(tmp_path / "evaluation.json", [])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_earlier([tmp_path / "none.json"], [])
+    with pytest.raises(InputError, match="`beside` must be"):
+        read_earlier(5, [])
 
 
 # The command ----------------------------------------------------------------------------------------------
