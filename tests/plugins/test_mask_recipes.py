@@ -51,8 +51,8 @@ def test_a_cohort_without_outlines_is_refused(tiny, tiny_cohort, tmp_path):
     with pytest.raises(CohortError) as refused:
         train(tiny, tmp_path / "run", device="cpu", cohort=tiny_cohort, quiet=True)
     assert str(refused.value) == (
-        "modalities.lesion.mask: the cohort has no ground truth 'lesion'; it has none; import outlines"
-        " (--truth lesion=ARRAY, or --masks), or begin with a recipe that makes no mask (gankit recipe list)"
+        "modalities.lesion.mask: the cohort has no ground truth 'lesion'; it has none; import outlines with the slices"
+        " (gankit import), or begin with a recipe that makes no mask (gankit recipe list)"
     )
 
 
