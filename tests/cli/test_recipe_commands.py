@@ -107,7 +107,8 @@ def test_a_component_is_shown_with_its_options(gankit):
 
 def test_graph_shows_what_differs_from_the_defaults(gankit):
     """Schedules, options and both pools; one step is one step."""
-    options = ("--set", "networks.adc_decoder.factor=4", "--set", "phases.unsupervised.stop=9000")
+    settings = ("networks.adc_decoder.factor=4", "phases.unsupervised.every=2", "phases.unsupervised.stop=9000")
+    options = [word for setting in settings for word in ("--set", setting)]
     text = gankit("recipe", "graph", "mpmri", *options)
     assert "adc_decoder [stitch-decoder factor 4, base 2]" in text
     assert "phase unsupervised (every 2 steps, from step 1500" in text

@@ -22,8 +22,11 @@ training = { steps = 150, batch = 32, ema = 0.9 }
 
 [[phases]]
 use = "synthesize"
-learning_rate = 2e-3
+critic_steps = 2
+learning_rate = 1e-3
+betas = [0.0, 0.9]
 critic_learning_rate = 2e-3
+critic_betas = [0.0, 0.9]
 terms = [{ use = "gan", name = "game", penalty = 1.0, on = "adc", critic = "critic", against = "all" }]
 """
 

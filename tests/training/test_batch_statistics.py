@@ -79,7 +79,7 @@ def test_encodings_of_the_training_pool_have_mean_0_and_variance_1(
     z_NZ = load_model(run.path, plugins=plugins).encode({"adc": torch.from_numpy(adc_NCHW)})
     assert len(z_NZ) == 9
     torch.testing.assert_close(z_NZ.mean(0), torch.zeros(8), rtol=0, atol=1e-4)
-    torch.testing.assert_close(z_NZ.var(0, correction=0), torch.ones(8), rtol=0, atol=2e-3)
+    torch.testing.assert_close(z_NZ.var(0, correction=0), torch.ones(8), rtol=0, atol=5e-3)  # eps of batch norm
 
 
 @pytest.mark.parametrize(("name", "counted"), [("adc", 6), ("t2w", 9)])
