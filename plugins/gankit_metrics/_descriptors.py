@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from gankit_metrics._extra import extra
+from gankit_metrics._structures import LARGE
 
 Described = dict[str, np.ndarray]
-"""``{cause}/{what}`` to its value in each slice, (N,); NaN where the slice lacks the structure."""
-FEWEST = 4
-"""Pixels that make a structure."""
+"""``{cause}/{what}`` to its value in each slice, (N,); NaN where the structure is too small to tell."""
 
 
 def described(share: np.ndarray, names: Sequence[str], zones: Sequence[int]) -> Described:
@@ -26,7 +25,7 @@ def described(share: np.ndarray, names: Sequence[str], zones: Sequence[int]) -> 
     Returns: by cause,
 
         - ``gland``: its size and shape, and ``pieces``, its share outside its largest connected piece;
-        - ``area``: the size of each structure, the root of its share of the picture;
+        - ``area``: the size of each structure, the root of its share of the picture, 0 where it is absent;
         - ``place``: the middle of each structure from that of the gland, along each axis, in radii of the gland;
         - ``shape``: of each structure that is no zone, ``mirror``, its share without a counterpart on the other side of
           its middle along the last axis, and ``border``, its border relative to that of a box of its size;
@@ -48,7 +47,7 @@ def described(share: np.ndarray, names: Sequence[str], zones: Sequence[int]) -> 
 
 
 def _size(mask: np.ndarray) -> np.ndarray:
-    return np.sqrt(_area(mask) / mask[0].size)
+    return np.sqrt(_total(mask) / mask[0].size)
 
 
 def _shape(mask: np.ndarray) -> Described:
@@ -71,9 +70,9 @@ def _mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _area(mask: np.ndarray) -> np.ndarray:
-    """Pixels of each mask, (N,); NaN where they are too few for a structure."""
+    """Pixels of each mask, (N,); NaN where they are too few to tell more than the size."""
     pixels_N = _total(mask)
-    return np.where(pixels_N < FEWEST, np.nan, pixels_N)
+    return np.where(pixels_N < LARGE * mask[0].size, np.nan, pixels_N)
 
 
 def _total(values: np.ndarray) -> np.ndarray:
@@ -82,7 +81,7 @@ def _total(values: np.ndarray) -> np.ndarray:
 
 
 def _middle(mask: np.ndarray) -> np.ndarray:
-    """Mean index of the pixels of each mask along each axis, (axes, N); NaN where it is no structure."""
+    """Mean index of the pixels of each mask along each axis, (axes, N); NaN where it is too small."""
     area_N = _area(mask)
     index = np.indices(mask.shape[1:])
     return np.stack([_total(mask * along) / area_N for along in index])

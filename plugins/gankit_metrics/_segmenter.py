@@ -1,9 +1,10 @@
-"""A segmentation network of the anatomy, and what real slices look like to it. Letters as in ``_training``."""
+"""Segmentation networks of the anatomy, and what real slices look like to it. Letters as in ``_training``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import permutations
 
 import attrs
 import numpy as np
@@ -25,21 +26,21 @@ COPIES = 4
 class Segmenter:
     """Says what is where in a slice, and whether that is plausible."""
 
-    network: SmallUNet
+    networks: tuple[SmallUNet, ...]
     """Slices (B, C, *S) to logits (B, K, *S) of the structures."""
     structures: Structures
     limits: Limits
-    """Of real train slices that the network was not trained on."""
+    """Of real train slices, each seen by the network that was not trained on it."""
 
     def broken(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Cause to the slices (N,) of (N, C, *S) in [-1, 1] that are implausible by it."""
-        return self.limits.broken(_described(self.network, self.structures, images))
+        return self.limits.broken(*(_described(network, self.structures, images) for network in self.networks))
 
 
 def segmenter(
     evaluation: Evaluation, structures: Structures, train: Cohort, width: int, schedule: Schedule
 ) -> Segmenter:
-    """Train on the slices of every second patient, take limits from those of the other patients, and keep both."""
+    """Train a network on each half of the patients, take limits from what it makes of the other half, and keep all."""
     counts = [spec.shape[0] for spec in evaluation.modalities.values()]
     modality_C = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
     sides = next(iter(evaluation.modalities.values())).shape[1:]
@@ -47,21 +48,25 @@ def segmenter(
 
     def make() -> dict[str, np.ndarray]:
         generator = evaluation.draws("segmenter")
-        network = drawn(build, generator)
-        seen, held = (train.select(half_N) for half_N in halves(train, evaluation))
-        tensors = [torch.from_numpy(array) for array in (evaluation.stacked(seen), structures.shares(seen, sides))]
-        wanted_N = seen.labels[evaluation.label] == evaluation.value
-        groups = [group for group in (np.flatnonzero(wanted_N), np.flatnonzero(~wanted_N)) if len(group)]
-        fit(network, partial(_loss, network, modality_C, generator), tensors, groups, schedule, generator)
-        found = _described(network, structures, _moved(evaluation.stacked(held), generator))
-        kept = {f"network/{name}": array for name, array in weights(network).items()}
-        kept |= {f"held/{what}": values_N for what, values_N in found.items()}
-        return kept | {"wanted": np.tile(held.labels[evaluation.label] == evaluation.value, COPIES)}
+        kept: dict[str, np.ndarray] = {}
+        views, wanted = [], []
+        parts = [train.select(half_N) for half_N in halves(train, evaluation)]
+        for number, (seen, held) in enumerate(permutations(parts)):
+            network = drawn(build, generator)
+            tensors = [torch.from_numpy(array) for array in (evaluation.stacked(seen), structures.shares(seen, sides))]
+            wanted_N = seen.labels[evaluation.label] == evaluation.value
+            groups = [group for group in (np.flatnonzero(wanted_N), np.flatnonzero(~wanted_N)) if len(group)]
+            fit(network, partial(_loss, network, modality_C, generator), tensors, groups, schedule, generator)
+            kept |= {f"network {number}/{name}": array for name, array in weights(network).items()}
+            views.append(_described(network, structures, _moved(evaluation.stacked(held), generator)))
+            wanted.append(np.tile(held.labels[evaluation.label] == evaluation.value, COPIES))
+        kept |= {f"held/{what}": np.concatenate([view[what] for view in views]) for what in views[0]}
+        return kept | {"wanted": np.concatenate(wanted)}
 
     depends = {"structures": attrs.asdict(structures), "width": width, "schedule": attrs.asdict(schedule)}
     kept = evaluation.kept("segmenter", depends, make)
-    network = with_weights(build, _under("network/", kept))
-    return Segmenter(network, structures, Limits.of(_under("held/", kept), kept["wanted"]))
+    networks = tuple(with_weights(build, _under(f"network {number}/", kept)) for number in range(2))
+    return Segmenter(networks, structures, Limits.of(_under("held/", kept), kept["wanted"]))
 
 
 def _loss(
@@ -74,6 +79,8 @@ def _loss(
     disagree. A quarter has a box of another slice in another place (CutMix: Yun et al. 2019), so that it says what it
     sees and not what mostly lies there.
     """
+    order = torch.from_numpy(generator.permutation(len(images)))  # a batch has one label after the other
+    images, shares = images[order], shares[order]
     quarter = len(images) // 4
     part_QM = torch.from_numpy(generator.integers(3, size=(quarter, int(modality_C.max()) + 1)) / 2).float()
     mixed = (

@@ -15,7 +15,7 @@ from gankit_metrics._extra import extra
 from gankit_metrics._regions import tissue_fraction
 
 LARGE = 0.01
-"""Share of the picture that a structure has in the median slice with it."""
+"""Share of the picture that a structure has in the median slice with it, and where more than its size is judged."""
 AGREED = 0.6
 """Share of the slices with a structure that have it at its most frequent pixel."""
 
