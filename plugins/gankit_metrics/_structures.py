@@ -68,11 +68,20 @@ def _is_structure(share: np.ndarray, agreed: float) -> bool:
 
 
 def outlined(evaluation: Evaluation, gland: tuple[str, ...]) -> Cohort:
-    """The real train slices whose ground truth shows a part of the gland."""
+    """The real train slices whose ground truth shows a part of the gland.
+
+    Where two parts are never in one slice, as the whole gland in some and its zones in others, all count as one.
+    """
     real = evaluation.real
-    values = [value for value, name in enumerate(real.tissues) if name in gland]
-    shown_N = np.isin(real.truth["tissue"], values).reshape(len(real), -1).any(axis=1)
-    return real.select((real.split == "train") & shown_N)
+    tissue = real.truth["tissue"].reshape(len(real), -1)
+    values = [real.tissues.index(name) for name in gland if name in real.tissues]
+    shown_NP = np.stack([(tissue == value).any(axis=1) for value in values], axis=1)
+    train = real.select((real.split == "train") & shown_NP.any(axis=1))
+    shown_NP = shown_NP[:, shown_NP.any(axis=0)]
+    if (shown_NP.astype(int).T @ shown_NP).all():
+        return train
+    whole = np.where(np.isin(train.truth["tissue"], values), values[0], train.truth["tissue"])
+    return attrs.evolve(train, truth=dict(train.truth) | {"tissue": whole.astype(train.truth["tissue"].dtype)})
 
 
 def halves(train: Cohort, evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:

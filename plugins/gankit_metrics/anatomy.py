@@ -44,6 +44,7 @@ class Anatomy(AbstractMetric):
     other tissues of which slices agree where they are: at some pixel, 60% of the slices with the tissue have it. Both
     have 1% of the picture or more in the median slice. Pixels of other tissues, as of lesions, nodules and thin
     tissues, belong to the nearest structure. Train slices without a part of the gland in the ground truth are not used.
+    Where some outline the whole gland and others its zones, the zones count as gland.
     """
 
     width: int = option(12, ge=1, help="channels of the segmentation network, a U-Net, at full size")

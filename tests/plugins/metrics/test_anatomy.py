@@ -245,6 +245,18 @@ def test_outlines_of_the_gland_alone_are_enough(candidate, evaluation):
     assert all(reading.value is not None for reading in readings.values())
 
 
+def test_zones_count_as_gland_where_other_slices_show_the_whole(evaluation):
+    """Half of the slices have zones in the ground truth, and half the gland."""
+    real, names = evaluation.real, (*evaluation.real.tissues, "gland")
+    parts = [names.index(name) for name in ("peripheral zone", "transition zone", "anterior stroma")]
+    tissue = real.truth["tissue"].copy()
+    tissue[::2][np.isin(tissue[::2], parts)] = names.index("gland")
+    mixed = attrs.evolve(evaluation, real=attrs.evolve(real, truth={"tissue": tissue}, tissues=names))
+    structures = Structures.of(outlined(mixed, GLAND), GLAND, SIDES)
+    assert [structures.names[zone] for zone in structures.zones] == ["gland"]
+    assert not np.isin(outlined(mixed, GLAND).truth["tissue"], parts).any()
+
+
 def test_slices_of_both_labels_are_also_seen_as_they_are():
     """Those of a batch that are mixed are drawn, since a batch has one label after the other."""
     images = torch.cat([torch.ones(16, 1, 8, 8), -torch.ones(16, 1, 8, 8)])
