@@ -49,13 +49,10 @@ class Earlier:
     def warnings(self, settings: Settings) -> Iterator[str]:
         """A sentence for each metric that one side lacks, and for each distribution that has another version."""
         there = self.result.settings
-        for lacking, having, where in (
-            (there.metrics, settings.metrics, f"rows of {self.file} have"),
-            (settings.metrics, there.metrics, f"only rows of {self.file} have"),
-        ):
-            if missing := [name for name in having if name not in lacking]:
-                word = "nothing of" if lacking is there.metrics else "readings of"
-                yield f"{where} {word} {', '.join(missing)}"
+        if missing := [name for name in settings.metrics if name not in there.metrics]:
+            yield f"rows of {self.file} have nothing of {', '.join(missing)}"
+        if alone := [name for name in there.metrics if name not in settings.metrics]:
+            yield f"only rows of {self.file} have readings of {', '.join(alone)}"
         both = [name for name in there.versions if name in settings.versions]
         if other := [name for name in both if there.versions[name] != settings.versions[name]]:
             listed = ", ".join(f"{name} {there.versions[name]}, here {settings.versions[name]}" for name in other)
