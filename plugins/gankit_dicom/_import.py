@@ -60,6 +60,7 @@ def imported(
 def _imported(request: Request, quiet: bool) -> Imported:
     from gankit_dicom._assemble import assemble
     from gankit_dicom._inputs import find
+    from gankit_dicom._log import counted_warnings
     from gankit_dicom._report import report_html
     from gankit_dicom._run import forget_parts, mapper, run_studies
 
@@ -75,14 +76,16 @@ def _imported(request: Request, quiet: bool) -> Imported:
         source = f"{request.kind} of {people} patients, import protocol {request.protocol_name}"
         cohort = assemble(parts, inputs.patients, inputs.split, request.test_fraction, request.options.seed, source)
 
+    warnings = [*inputs.warnings, *counted_warnings(part.record for part in parts)]
+
     # What is kept: the cohort and its report, which is there for what was refused as well.
     if request.kept:
         if cohort is not None:
             write_cohort(cohort, request.out)
-        write_bytes(request.report, report_html(request, inputs, parts, cohort).encode())
+        write_bytes(request.report, report_html(request, inputs, parts, cohort, warnings).encode())
         forget_parts(request.beside(".parts"))
-    for note in inputs.notes:
-        say(f"warning: {note}", quiet)
+    for sentence in warnings:
+        say(f"warning: {sentence}", quiet)
     if cohort is None:
         why = f"{request.report} says why" if request.kept else "with `out` a report says why"
         raise CohortError(f"{request.folder}: nothing could be imported; {why} of each file and series")

@@ -89,7 +89,8 @@ class Inputs:
     tasks: list[StudyTask] = attrs.field(factory=list)
     refused_masks: list[tuple[MaskFile, str]] = attrs.field(factory=list)
     split: Mapping[str, str] = attrs.field(factory=dict)
-    notes: list[str] = attrs.field(factory=list)
+    warnings: list[str] = attrs.field(factory=list)
+    """About the import as a whole, for the report and the terminal."""
 
 
 @attrs.frozen
@@ -120,13 +121,13 @@ def find(request: Request, mapped: Mapper) -> Inputs:
 
     # Tables of splits and labels; one that is not given says nothing.
     no_split: dict[str, str] = {}
-    inputs.split = _table(request.split, "split", read_split, no_split, inputs.notes)
+    inputs.split = _table(request.split, "split", read_split, no_split, inputs.warnings)
     no_findings: tuple[dict[str, tuple[Finding, ...]], int] = {}, 0
-    findings, bad_rows = _table(request.findings, "findings", read_findings, no_findings, inputs.notes)
+    findings, bad_rows = _table(request.findings, "findings", read_findings, no_findings, inputs.warnings)
     if bad_rows:
-        inputs.notes.append(f"Table of findings: {bad_rows} rows without a position were left out.")
+        inputs.warnings.append(f"Table of findings: {bad_rows} rows without a position were left out.")
     no_cases: dict[tuple[str, str], bool] = {}
-    cases = _table(request.marksheet, "marksheet", read_marksheet, no_cases, inputs.notes)
+    cases = _table(request.marksheet, "marksheet", read_marksheet, no_cases, inputs.warnings)
 
     # Every study with its own part of all that.
     masks = _masks(request, studies, inputs)
@@ -165,8 +166,8 @@ def _volumes(request: Request, files: list[Path], protocol: Protocol) -> tuple[l
     return studies, [RefusedFile(number, why) for number, why in refused]
 
 
-def _table(file: Path | None, what: str, read: Callable[[Path], Table], without: Table, notes: list[str]) -> Table:
-    """A table, or nothing with a note where it cannot be read; a split that cannot be read stops the import."""
+def _table(file: Path | None, what: str, read: Callable[[Path], Table], without: Table, warnings: list[str]) -> Table:
+    """A table, or nothing with a warning where it cannot be read; a split that cannot be read stops the import."""
     if file is None:
         return without
     try:
@@ -174,7 +175,7 @@ def _table(file: Path | None, what: str, read: Callable[[Path], Table], without:
     except Refused as why:
         if what == "split":
             raise InputError(f"`split` {file}: {why}") from why
-        notes.append(f"Table of the {what}: not used, {why}.")
+        warnings.append(f"Table of the {what}: not used, {why}.")
         return without
 
 

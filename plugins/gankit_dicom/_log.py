@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -33,6 +35,7 @@ class Log:
     rows: dict[int, Row] = attrs.field(factory=dict)
     masks: dict[int, Row] = attrs.field(factory=dict)
     notes: list[str] = attrs.field(factory=list)
+    warnings: list[str] = attrs.field(factory=list)
 
     def use(self, number: int, modality: str, why: str = "") -> None:
         self.rows[number].used = NAMES[modality]
@@ -43,7 +46,13 @@ class Log:
         self.rows[number].refusals.append(f"not {NAMES[modality]}: {why}")
 
     def note(self, sentence: str) -> None:
+        """A sentence for the report alone."""
         self.notes.append(sentence)
+
+    def warn(self, sentence: str) -> None:
+        """A sentence for the report and the terminal, where equal ones of several studies are one line with a count;
+        so it has no number of the study in it."""
+        self.warnings.append(sentence)
 
     def table(self) -> dict[str, Any]:
         """Plain values for the report."""
@@ -51,4 +60,11 @@ class Log:
             "series": [row.table() for row in self.rows.values()],
             "masks": [row.table() for row in self.masks.values()],
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
         }
+
+
+def counted_warnings(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Each warning of some studies' records with how many have it, as in "3 studies: SENTENCE", the commonest first."""
+    counts = Counter(sentence for record in records for sentence in dict.fromkeys(record["warnings"]))
+    return [f"{count} {'study' if count == 1 else 'studies'}: {text}" for text, count in counts.most_common()]

@@ -15,7 +15,7 @@ import numpy as np
 
 from gankit import write_bytes
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same input would give other slices."""
 
 

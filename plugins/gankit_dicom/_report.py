@@ -21,7 +21,9 @@ MAX_PICTURES = 60
 """Sheets inside the report; the others are in their folder."""
 
 
-def report_html(request: Request, inputs: Inputs, parts: Sequence[Part], cohort: Cohort | None) -> str:
+def report_html(
+    request: Request, inputs: Inputs, parts: Sequence[Part], cohort: Cohort | None, warnings: Sequence[str]
+) -> str:
     """The report as one HTML document without links to anything outside."""
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         TEMPLATE.read_text(encoding="utf-8")
@@ -40,7 +42,7 @@ def report_html(request: Request, inputs: Inputs, parts: Sequence[Part], cohort:
         files=inputs.files,
         refused_files=summary(inputs.refused_files),
         refused_masks=[(mask.number, why) for mask, why in inputs.refused_masks],
-        notes=inputs.notes,
+        warnings=warnings,
         studies=studies,
         totals=_totals(parts, cohort),
         locator=_locator([part.record["locator"] for part in parts if "locator" in part.record]),

@@ -192,7 +192,7 @@ def _labels(task: StudyTask, t2w: sitk.Image, lesion: Mask | None, log: Log) -> 
         label_Z, source = from_lesion(lesion.where("cs")), "lesion mask"
         said = [finding.cs for finding in task.findings] or [task.case]
         if True in said and not label_Z.any():
-            log.note("The lesion mask is empty, but a table says clinically significant cancer: labels are unknown.")
+            log.warn("The lesion mask is empty, but a table says clinically significant cancer: labels are unknown.")
             label_Z, source = np.full(slices, UNKNOWN, dtype=np.int8), "contradictory"
     elif task.findings:
         label_Z, source = from_findings(task.findings, t2w), "findings"
@@ -297,6 +297,6 @@ def _visible(label_Z: np.ndarray, lesion: Mask | None, t2w: sitk.Image, crop: Cr
         return cs
     hidden = (cs == YES) & ~shows(lesion.where("cs"), crop, t2w)
     if hidden.any():
-        log.note(f"{int(hidden.sum())} slices have their lesion outside of the crop: their labels are unknown.")
+        log.warn("Slices have their lesion outside of the crop: their labels are unknown.")
         cs[hidden] = UNKNOWN
     return cs

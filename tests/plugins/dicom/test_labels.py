@@ -106,7 +106,7 @@ def test_an_empty_lesion_mask_against_a_finding_makes_the_labels_unknown(parts, 
     (part,) = parts(tmp_path / "scans", masks=tmp_path / "masks", findings=tmp_path / "f.csv")
     assert set(part.cs.tolist()) == {-1}
     assert part.record["crop"]["by"] == "finding"
-    assert "labels are unknown" in part.record["notes"][0]
+    assert "labels are unknown" in part.record["warnings"][0]
 
 
 @pytest.mark.parametrize(
