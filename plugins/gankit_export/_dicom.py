@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from importlib.metadata import version
 from typing import Any
 
@@ -12,6 +13,8 @@ from gankit import InputError, SyntheticSlice
 from gankit_export._planes import NOTE, Plane, note, planes
 
 WHITE = 2**16 - 1
+DIFFUSION_UNIT = re.compile(r"(?:(?P<times>\d\S*) )?mm2/s")
+"""A unit of diffusion coefficients, as in ``1e-6 mm2/s``."""
 
 
 def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
@@ -19,7 +22,8 @@ def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
     reference, since the modalities are registered.
 
     Stored values are unsigned 16 bit over the modality's range: value = RescaleSlope * stored + RescaleIntercept in
-    the modality's unit. UIDs follow from the model's digest, the seed, the index, the size of a pixel and what
+    the modality's unit. A diffusion coefficient has a Real World Value Mapping to mm2/s beside it (PS3.3 C.7.6.16.2.11),
+    for the rescale of an MR image names no unit. UIDs follow from the model's digest, the seed, the index, the size of a pixel and what
     was given; there is no date and no time. A modality that no network made is not called synthetic.
 
     Raises:
@@ -89,6 +93,7 @@ def _place(dataset: Any, plane: Plane, number: int, synthetic: SyntheticSlice) -
     dataset.SeriesInstanceUID = _uid(synthetic, f"series {plane.name}")
     dataset.FrameOfReferenceUID = _uid(synthetic, "frame of reference")
     dataset.PositionReferenceIndicator = dataset.PatientPosition = ""
+    dataset.Laterality = ""  # no part of a body that may be one of two
     dataset.SeriesNumber = number
     dataset.InstanceNumber = 1
     dataset.PixelSpacing = [_decimal(size) for size in plane.known_spacing_mm()]
@@ -111,7 +116,36 @@ def _set_pixels(dataset: Any, plane: Plane, synthetic: SyntheticSlice) -> None:
     dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType = slope, intercept, "US"
     black, white = synthetic.window(plane.modality)
     dataset.WindowCenter, dataset.WindowWidth = _decimal((black + white) / 2), _decimal(white - black)
+    if diffusion := DIFFUSION_UNIT.fullmatch(plane.unit):
+        times = float(diffusion["times"] or 1)
+        dataset.RealWorldValueMappingSequence = [_diffusion_mapping(slope * times, intercept * times)]
     dataset.PixelData = stored.tobytes()
+
+
+def _diffusion_mapping(slope: float, intercept: float) -> Any:
+    """Every stored value in mm2/s (PS3.16 CID 7277)."""
+    from pydicom.dataset import Dataset
+
+    mapping = Dataset()
+    mapping.add_new("RealWorldValueFirstValueMapped", "US", 0)
+    mapping.add_new("RealWorldValueLastValueMapped", "US", WHITE)
+    mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = slope, intercept
+    mapping.LUTExplanation, mapping.LUTLabel = "Apparent Diffusion Coefficient", "ADC_MM2_S"
+    mapping.MeasurementUnitsCodeSequence = [_code("mm2/s", "UCUM", "mm2/s")]
+    quantity = Dataset()
+    quantity.ValueType = "CODE"
+    quantity.ConceptNameCodeSequence = [_code("246205007", "SCT", "Quantity")]
+    quantity.ConceptCodeSequence = [_code("113041", "DCM", "Apparent Diffusion Coefficient")]
+    mapping.QuantityDefinitionSequence = [quantity]
+    return mapping
+
+
+def _code(value: str, scheme: str, meaning: str) -> Any:
+    from pydicom.dataset import Dataset
+
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code
 
 
 def _decimal(value: float) -> float:

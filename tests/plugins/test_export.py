@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import subprocess
 import sys
 
 import attrs
@@ -129,6 +131,56 @@ def test_a_dicom_file_is_a_legal_mr_image(folders):
     dataset = pydicom.dcmread(folders / "dicom/synthetic-000000/t2w.dcm")
     assert [name for name in MR_TYPE_1.split() if name not in dataset or dataset[name].is_empty] == []
     assert [name for name in MR_TYPE_2.split() if name not in dataset] == []
+
+
+TOO_NEW = "(0x0008,0x001c)"
+"""SyntheticData, of 2023, which older verifiers do not know."""
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="needs dciodvfy of dicom3tools")
+def test_a_verifier_finds_no_error_in_a_dicom_file(folders):
+    """Clunie's dciodvfy, which knows every attribute of the MR Image IOD, and dcentvfy, which compares the files."""
+    files = sorted((folders / "dicom").rglob("*.dcm"))
+    for file in files:
+        said = subprocess.run(["dciodvfy", file], capture_output=True, text=True)
+        lines = (said.stdout + said.stderr).splitlines()
+        assert "MRImage" in lines
+        assert [line for line in lines if line.startswith("Error") and TOO_NEW not in line] == []
+    said = subprocess.run(["dcentvfy", *files], capture_output=True, text=True)
+    assert "Error" not in said.stdout + said.stderr
+
+
+@pytest.mark.parametrize(
+    ("unit", "times"), [("1e-6 mm2/s", 1e-6), ("1e-3 mm2/s", 1e-3), ("mm2/s", 1), ("1", None), ("ms", None)]
+)
+def test_a_diffusion_coefficient_is_mapped_to_real_world_values(model, plugins, unit, times):
+    """In mm2/s, coded by UCUM, whatever power of ten the modality's unit has; other units have no mapping."""
+    (synthetic,) = synthetic_slices(model, 1, 0, None, print)
+    modalities = {name: attrs.evolve(spec, unit=unit) for name, spec in model.recipe.modalities.items()}
+    content = find_format("dicom", plugins)(attrs.evolve(synthetic, modalities=modalities))["adc.dcm"]
+    dataset = pydicom.dcmread(io.BytesIO(content))
+    if times is None:
+        assert "RealWorldValueMappingSequence" not in dataset
+        return
+    (mapping,) = dataset.RealWorldValueMappingSequence
+    (code,) = mapping.MeasurementUnitsCodeSequence
+    assert (code.CodeValue, code.CodingSchemeDesignator) == ("mm2/s", "UCUM")
+    assert (mapping.RealWorldValueFirstValueMapped, mapping.RealWorldValueLastValueMapped) == (0, 65535)
+    real = dataset.pixel_array * mapping.RealWorldValueSlope + mapping.RealWorldValueIntercept
+    rescaled = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
+    np.testing.assert_allclose(real, rescaled * times, rtol=1e-6)
+
+
+def test_what_is_exported_as_dicom_is_imported_with_its_values(folders, model):
+    """One image of an import is what the model made, to half a step of 16 bit."""
+    from gankit_dicom._headers import read_header
+    from gankit_dicom._pixels import read_pixels
+
+    images = model.sample(2, 3)
+    for name, high in (("adc", 3000), ("t2w", 700)):
+        header = read_header(folders / f"dicom/synthetic-000001/{name}.dcm")
+        assert header.spacing_mm == (0.5, 0.5)
+        np.testing.assert_allclose(read_pixels(header), images[name][1, 0].numpy(), atol=0.51 * high / 65535)
 
 
 def test_the_modalities_of_a_slice_are_one_study(folders):
