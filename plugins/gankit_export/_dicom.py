@@ -22,9 +22,10 @@ def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
     reference, since the modalities are registered.
 
     Stored values are unsigned 16 bit over the modality's range: value = RescaleSlope * stored + RescaleIntercept in
-    the modality's unit. A diffusion coefficient has a Real World Value Mapping to mm2/s beside it (PS3.3 C.7.6.16.2.11),
-    for the rescale of an MR image names no unit. UIDs follow from the model's digest, the seed, the index, the size of a pixel and what
-    was given; there is no date and no time. A modality that no network made is not called synthetic.
+    the modality's unit. A diffusion coefficient has a Real World Value Mapping to mm2/s beside it
+    (PS3.3 C.7.6.16.2.11), for the rescale of an MR image names no unit. UIDs follow from the model's digest, the seed,
+    the index, the size of a pixel and what was given; there is no date and no time. A modality that no network made is
+    not called synthetic.
 
     Raises:
         InputError: pydicom is missing, or the size of a pixel is not known.
