@@ -24,7 +24,8 @@ class Series:
     headers: tuple[Header, ...]
     problem: str = ""
     """Why it cannot be used whatever it is."""
-    note: str = ""
+    notes: tuple[str, ...] = ()
+    """What was left out or read otherwise than its headers say, for the report."""
 
     @property
     def first(self) -> Header:
@@ -156,7 +157,7 @@ def _series(number: int, headers: list[Header]) -> Series:
         return Series(number, kept)
     if any(not _identical(images) for images in by_instance.values()):
         return Series(number, kept, problem="two different files claim to be one image")
-    return Series(number, kept, note=f"{copies} exact copies of its files left out")
+    return Series(number, kept, notes=(f"{copies} exact copies of its files left out",))
 
 
 def _identical(headers: Sequence[Header]) -> bool:

@@ -44,9 +44,9 @@ class AbstractSource(ABC):
         """Equal for sources on one grid, as far as is known without reading them."""
 
     @property
-    def note(self) -> str:
+    def notes(self) -> tuple[str, ...]:
         """What the report should say of it whatever becomes of it."""
-        return ""
+        return ()
 
     @property
     @abstractmethod
@@ -107,8 +107,8 @@ class SeriesSource(AbstractSource):
         return self.series.first.frame
 
     @property
-    def note(self) -> str:
-        return self.series.note
+    def notes(self) -> tuple[str, ...]:
+        return self.series.notes
 
     @property
     def place(self) -> tuple[object, ...]:

@@ -82,9 +82,7 @@ def study_part(task: StudyTask) -> Part:
     """Slices and record of a study; a refused study has a record alone."""
     log = Log()
     for source in task.sources:
-        log.rows[source.number] = Row(
-            source.number, source.looks, source.grid, notes=[source.note] if source.note else []
-        )
+        log.rows[source.number] = Row(source.number, source.looks, source.grid, notes=list(source.notes))
     record: dict[str, Any] = {"study": task.number, "patient": task.alias, "slices": 0, "why": ""}
     try:
         part = _imported(task, log, record)
