@@ -48,6 +48,7 @@ from gankit.evaluation.results import MethodSummary as MethodSummary
 from gankit.evaluation.results import Reading as Reading
 from gankit.evaluation.results import Row as Row
 from gankit.evaluation.results import Summary as Summary
+from gankit.files.array_files import read_npz as read_npz
 from gankit.files.atomic import write_bytes as write_bytes
 from gankit.files.toml_types import structure_table as structure_table
 from gankit.networks.augmentations import Augmentations as Augmentations

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -29,6 +28,7 @@ from gankit.cohort.fit import (
     require_fit,
     require_place,
 )
+from gankit.files.array_files import begins_npy, read_npy, read_npz
 from gankit.recipe.recipe import Edge, GivenLabel, ModalitySpec, Recipe
 
 Counts = list[list[int]]
@@ -139,9 +139,8 @@ def _read_file(place: str, path: Path) -> np.ndarray | Cohort:
 
 def _read_arrays(place: str, path: Path) -> dict[str, np.ndarray]:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        return {place: loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
-    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        return {place: read_npy(path)} if begins_npy(path) else read_npz(path)
+    except (ValueError, OSError) as error:
         raise InputError(f"`given` {place}={path}: cannot be read as .npy, .npz or a cohort ({error})") from error
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from gankit import write_bytes
+from gankit import read_npz, write_bytes
 
 FORMAT = 2
 """Raised when the same input would give other slices."""
@@ -61,9 +60,8 @@ def write_part(part: Part, file: Path) -> None:
 def read_part(file: Path) -> Part | None:
     """A kept part; None if there is none or it cannot be read."""
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        arrays = read_npz(file)
+    except ValueError:
         return None
 
     def named(prefix: str) -> dict[str, np.ndarray]:

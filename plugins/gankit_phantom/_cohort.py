@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
-from gankit import Cohort, CohortError, Draws, Modality
+from gankit import Cohort, CohortError, Draws, Modality, read_npz
 from gankit_phantom._draw import TISSUES, Anatomy, SliceCounts, draw_phantom, phantom_plan
 from gankit_phantom._plan import map_classes
 
@@ -130,9 +129,8 @@ def read_anatomy(path: Path) -> Anatomy:
     if not path.is_file():
         raise CohortError(f"cohort.anatomy: {path}: no such file")
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files if name in ANATOMY_ARRAYS}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        arrays = read_npz(path, ANATOMY_ARRAYS)
+    except ValueError as error:
         raise CohortError(f"cohort.anatomy: {path}: not a readable .npz file of plain arrays ({error})") from error
     if missing := sorted(set(ANATOMY_ARRAYS) - set(arrays)):
         wanted = ", ".join(f"{name} {shape}" for name, shape in ANATOMY_ARRAYS.items())
