@@ -57,7 +57,7 @@ def _the_only_reading(shape: tuple[int, ...]) -> str:
         readings.append("first")
     if axes == 4 and shape[1] > FEW:
         readings.append("none")
-    if axes in (3, 4, 5) and shape[-1] <= FEW:
+    if axes in (3, 4, 5) and (shape[-1] <= FEW or (len(readings) > 1 and shape[-1] < min(shape[1:-1]))):
         readings.append("last")
     if len(readings) > 1:
         said = " or ".join(f"{_as_read(shape, reading)} ({reading!r})" for reading in readings)
@@ -70,4 +70,5 @@ def _as_read(shape: tuple[int, ...], channels: str) -> str:
     if channels == "none":
         return f"{shape_text(shape[1:])} without channels"
     count, sides = (shape[1], shape[2:]) if channels == "first" else (shape[-1], shape[1:-1])
-    return f"{count} channel{'s' if count != 1 else ''} of {shape_text(sides)}"
+    layout = ", channel-last" if channels == "last" else ""
+    return f"{count} channel{'s' if count != 1 else ''} of {shape_text(sides)}{layout}"

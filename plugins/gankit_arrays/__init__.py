@@ -55,8 +55,9 @@ def import_arrays(
     Args:
         file: the .npz; arrays of Python objects are refused.
         modality: name to array: signals (N, L), images (N, H, W) or volumes (N, D, H, W), with channels or without.
-        patient: array of patient ids (N,).
-        label: name to array (N,): 1 or true yes, 0 or false no, or the number of a class up to 127; negative unknown.
+        patient: array of patient ids (N,), texts or numbers; 1.0 is read as 1, and no slice may be without one.
+        label: name to array (N,): 1 or true yes, 0 or false no, or the number of a class up to 127; negative or NaN
+            unknown.
         truth: name to array (N, *S) of ground truth, 0 or the number of a structure up to 255, as masks of lesions.
         unit: modality to the unit of its values, which are not converted; default: 1e-6 mm2/s for adc, 1 (arbitrary)
             for others.
@@ -69,7 +70,7 @@ def import_arrays(
         seed: of the split that is drawn.
         out: cohort file to write, ending with .safetensors; default: none.
 
-    Returns: the cohort. Ids of patients are as they are in the file.
+    Returns: the cohort. Ids of patients are as they are in the file, without blanks around them.
 
     Raises:
         InputError: a parameter cannot be used.

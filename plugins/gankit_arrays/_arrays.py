@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
 import numpy as np
 
-from gankit import Cohort, CohortError, InputError, Modality, nearest, split_patients
+from gankit import Cohort, CohortError, InputError, Modality, nearest, read_npz, split_patients
 
 DEFAULT_UNITS = {"adc": "1e-6 mm2/s"}
 UNKNOWN = -1
@@ -58,7 +56,7 @@ def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Co
     """
     stored = _Stored(file, _load(file))
     patient_N = _patients(stored, names.patient)
-    modalities = {name: _modality(stored, names, name) for name in names.modality}
+    modalities = {name: _modality(stored, names, name, len(patient_N)) for name in names.modality}
     labels = {name: _label(stored, f"{name}={array}", array) for name, array in names.label.items()}
     spacing_N = None
     if names.spacing is not None:
@@ -75,6 +73,10 @@ def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Co
         )
     except CohortError as error:
         raise CohortError(f"{file}: {error}") from error
+
+
+MISSING = ("", "nan", "none", "nat", "null", "<na>", "n/a", "inf", "-inf")
+"""Texts of an id that is not there, as pandas and Python write it, in small letters."""
 
 
 # The file -------------------------------------------------------------------------------------------------
@@ -95,14 +97,16 @@ class _Stored:
         return self.arrays[array]
 
     def texts(self, parameter: str, array: str, what: str) -> np.ndarray:
-        """(N,) as text."""
+        """(N,) as text without blanks around it."""
         values = self.take(parameter, array)
+        where = self._where(parameter, array)
         if values.ndim != 1:
-            raise CohortError(f"{self._where(parameter, array)}: needs one {what} a slice, got shape {values.shape}")
+            raise CohortError(f"{where}: needs one {what} a slice, got shape {values.shape}")
+        if values.dtype.kind not in "USbiuf":
+            raise CohortError(f"{where}: needs texts or numbers, got {values.dtype}; convert them by astype(str)")
         try:
-            return values.astype(str)
+            return np.char.strip(_whole(values, where).astype(str))
         except UnicodeDecodeError as error:
-            where = self._where(parameter, array)
             raise CohortError(f"{where}: bytes that are not ASCII; store the {what}s as text") from error
 
     def numbers(self, parameter: str, array: str, said: str = "") -> np.ndarray:
@@ -111,7 +115,7 @@ class _Stored:
         if values.dtype.kind not in "biuf" or values.ndim != 1:
             raise CohortError(
                 f"{self._where(parameter, said or array)}: needs one number a slice,"
-                f" got {values.dtype} of shape {values.shape}"
+                f" got {values.dtype} of shape {values.shape}{_examples(values)}"
             )
         return values
 
@@ -123,41 +127,65 @@ def _load(file: Path) -> dict[str, np.ndarray]:
     if not file.is_file():
         raise CohortError(f"{file}: no such file")
     try:
-        stored = np.load(file, allow_pickle=False)
-        if isinstance(stored, np.ndarray):
-            raise ValueError("it is one array without a name, as in .npy")
-        with stored:
-            return {name: _plain(name, stored) for name in stored.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise CohortError(f"{file}: not a readable .npz file of plain arrays ({error})") from error
-
-
-def _plain(name: str, stored: Mapping[str, np.ndarray]) -> np.ndarray:
-    try:
-        return stored[name]
+        return read_npz(file)
     except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
-        raise ValueError(
-            f"array {name!r} holds Python objects, which may run code when read; store numbers, or text as"
-            f" {name}.astype(str)"
-        ) from error
+        raise CohortError(f"{file}: not a readable .npz file of plain arrays ({error})") from error
 
 
 # Its arrays -----------------------------------------------------------------------------------------------
 
 
 def _patients(stored: _Stored, array: str) -> np.ndarray:
-    return stored.texts("patient", array, "id")
+    """(N,) ids. Raises CohortError: a slice has none."""
+    patient_N = stored.texts("patient", array, "id")
+    absent_N = np.isin(np.char.lower(patient_N), MISSING)
+    if count := int(absent_N.sum()):
+        slices = "1 slice" if count == 1 else f"{count} slices"
+        raise CohortError(
+            f"{stored.file}: `patient` {array}: patient id {str(patient_N[absent_N][0])!r} in {slices}, the first is"
+            f" slice {np.flatnonzero(absent_N)[0]}; give each slice the id of its patient, or leave the slices out"
+        )
+    return patient_N
 
 
-def _modality(stored: _Stored, names: Names, name: str) -> Modality:
+def _whole(values: np.ndarray, where: str) -> np.ndarray:
+    """Whole numbers that are stored as floating point, as 1.0, as integers where they are texts; else the values.
+
+    Raises:
+        CohortError: they are so large that neighbouring numbers are stored as one.
+    """
+    if values.dtype.kind != "f":
+        return values
+    known = values[np.isfinite(values)]
+    if (largest := 2 ** (np.finfo(values.dtype).nmant + 1)) <= np.abs(known).max(initial=0):
+        raise CohortError(
+            f"{where}: has numbers from {largest} on, which {values.dtype} does not keep apart; store texts or integers"
+        )
+    return np.array([f"{value:.0f}" if value.is_integer() else str(value) for value in values.tolist()], dtype=str)
+
+
+def _examples(values: np.ndarray) -> str:
+    """The end of a message about texts where there should be numbers: those that are there."""
+    if values.dtype.kind not in "US" or values.ndim != 1:
+        return ""
+    found = ", ".join(repr(str(text)) for text in np.unique(values)[:3])
+    return f" ({found}); store numbers, as by (texts == {str(values[0])!r}).astype(int)" if len(values) else ""
+
+
+def _modality(stored: _Stored, names: Names, name: str, count: int) -> Modality:
+    """A modality of ``count`` slices."""
     array = names.modality[name]
     where = f"{stored.file}: `modality` {name}={array}"
     values = stored.take("modality", array)
     if values.ndim < 2 or values.dtype.kind not in "biuf":
         raise CohortError(
             f"{where}: needs numbers of shape (slices, *space), got {values.dtype} of shape {values.shape}"
+        )
+    if len(values) != count and count in values.shape[1:]:
+        axis = values.shape.index(count) - values.ndim
+        raise CohortError(
+            f"{where}: shape {values.shape} has its {count} slices along axis {axis}; slices come first, as by"
+            f" numpy.moveaxis({array}, {axis}, 0)"
         )
     present_N = _presence(stored, names, name, values)
     if len(present_N) != len(values):
@@ -179,15 +207,19 @@ def _presence(stored: _Stored, names: Names, name: str, values: np.ndarray) -> n
     if name not in names.present:
         return ~np.isnan(values).all(axis=tuple(range(1, values.ndim)))
     array = names.present[name]
-    return stored.numbers("present", array, f"{name}={array}").astype(bool)
+    given_N = stored.numbers("present", array, f"{name}={array}")
+    if count := int(np.isnan(given_N).sum()):
+        raise CohortError(f"{stored.file}: `present` {name}={array}: is NaN in {count} slices; store 1 or 0")
+    return given_N.astype(bool)
 
 
 def _label(stored: _Stored, said: str, array: str) -> np.ndarray:
-    signed = stored.numbers("label", array, said).astype(np.float64)
-    if wrong := sorted(set(np.unique(signed[~(signed < 0)]).tolist()) - set(range(128))):
+    given = stored.numbers("label", array, said).astype(np.float64)
+    signed = np.where(np.isnan(given), UNKNOWN, given)
+    if wrong := sorted(set(np.unique(signed[signed >= 0]).tolist()) - set(range(128))):
         raise CohortError(
             f"{stored.file}: `label` {said}: has values {wrong[:5]}; accepted: 1 yes, 0 no, or the number of a class up"
-            " to 127; negative unknown"
+            " to 127; negative or NaN unknown"
         )
     return np.where(signed < 0, UNKNOWN, signed).astype(np.int8)
 

@@ -45,7 +45,8 @@ _EXAMPLES = {
 @click.option("--present", multiple=True, callback=_pairs, metavar="NAME=ARRAY",
               help="Which slices have a modality.  [default: those not wholly NaN]")  # fmt: skip
 @click.option("--label", multiple=True, callback=_pairs, metavar="NAME=ARRAY",
-              help="A label: 1 or true yes, 0 or false no, or the number of a class; negative unknown.")  # fmt: skip
+              help="A label: 1 or true yes, 0 or false no, or the number of a class; negative or"
+              " NaN unknown.")  # fmt: skip
 @click.option("--truth", multiple=True, callback=_pairs, metavar="NAME=ARRAY",
               help="Ground truth (slices, *space): 0, or the number of a structure, as masks of lesions.")  # fmt: skip
 @click.option("--patient", required=True, metavar="ARRAY", help="Patient id of each slice.")

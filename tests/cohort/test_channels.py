@@ -32,9 +32,11 @@ AMBIGUOUS = {
     (5, 16, 20, 24): ("16 channels of 20 x 24 ('first')", "16 x 20 x 24 without channels ('none')"),
     (5, 4, 20, 24): ("4 channels of 20 x 24 ('first')", "4 x 20 x 24 without channels ('none')"),
     (5, 2, 100): ("2 x 100 without channels ('none')", "2 channels of 100 ('first')"),
-    (5, 100, 3): ("100 x 3 without channels ('none')", "3 channels of 100 ('last')"),
-    (5, 20, 24, 3): ("20 channels of 24 x 3 ('first')", "3 channels of 20 x 24 ('last')"),
-    (5, 8, 20, 24, 1): ("8 channels of 20 x 24 x 1 ('first')", "1 channel of 8 x 20 x 24 ('last')"),
+    (5, 100, 3): ("100 x 3 without channels ('none')", "3 channels of 100, channel-last ('last')"),
+    (5, 20, 24, 3): ("20 channels of 24 x 3 ('first')", "3 channels of 20 x 24, channel-last ('last')"),
+    (5, 20, 24, 1): ("20 channels of 24 x 1 ('first')", "1 channel of 20 x 24, channel-last ('last')"),
+    (5, 20, 24, 4): ("20 x 24 x 4 without channels ('none')", "4 channels of 20 x 24, channel-last ('last')"),
+    (5, 8, 20, 24, 1): ("8 channels of 20 x 24 x 1 ('first')", "1 channel of 8 x 20 x 24, channel-last ('last')"),
 }
 
 

@@ -79,6 +79,56 @@ def test_a_negative_label_is_unknown(imported):
     assert cohort.labels["yes"][:2].tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8"])
+def test_a_label_that_is_nan_is_unknown(imported, kind):
+    """As pandas stores what is missing; the others keep their values."""
+    _, output, cohort = imported("--label", "cs=is_cs", is_cs=np.where(np.arange(COUNT) < 3, np.nan, 1).astype(kind))
+    assert cohort.labels["cs"].tolist() == [-1] * 3 + [1] * (COUNT - 3)
+    assert "unknown" in output
+
+
+@pytest.mark.parametrize("given", [np.repeat(np.arange(20.0), 2), np.repeat(np.arange(20, dtype="f2"), 2)])
+def test_whole_numbers_in_floating_point_are_ids_without_a_point(imported, given):
+    """Pandas makes floating point of a column in which an id was missing."""
+    assert imported(patient_id=given)[2].patient[:3].tolist() == ["0", "0", "1"]
+
+
+def test_blanks_around_an_id_do_not_make_another_patient(imported):
+    """Nor around the words of a split."""
+    padded = np.where(np.arange(COUNT) % 2, "P1 ", " P1")
+    _, _, cohort = imported(
+        "--split", "fold", patient_id=padded, fold=np.where(np.arange(COUNT) % 2, "train ", "train")
+    )
+    assert set(cohort.patient) == {"P1"}
+    assert set(cohort.split) == {"train"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        (np.where(np.arange(COUNT) == 5, np.nan, np.arange(COUNT)), "'nan' in 1 slice, the first is slice 5"),
+        (np.where(np.arange(COUNT) < 2, np.inf, np.arange(COUNT)), "'inf' in 2 slices, the first is slice 0"),
+        *[
+            (np.where(np.arange(COUNT) > 36, missing, "P1"), f"{missing.strip()!r} in 3 slices, the first is slice 37")
+            for missing in ("", "  ", "nan", "NaN", "None", "<NA>", "NaT")
+        ],
+        (np.array([b"P1"] * (COUNT - 1) + [b""]), "'' in 1 slice, the first is slice 39"),
+    ],
+)
+def test_a_slice_without_a_patient_is_refused(refused, ids, found):
+    """All such slices would be one patient, who is none."""
+    assert f"--patient patient_id: patient id {found}; give each slice the id of its patient" in refused(patient_id=ids)
+
+
+def test_small_numbers_and_channels_first_are_read(imported):
+    """Bytes, half precision, and one channel before space."""
+    adc = ARRAYS["adc_map"].astype("f2")
+    _, _, cohort = imported(adc_map=adc[:, None], t2=(np.arange(COUNT * 64) % 256).astype("u1").reshape(COUNT, 8, 8))
+    assert cohort.modalities["adc"].values.shape == (COUNT, 1, 8, 8)
+    np.testing.assert_array_equal(cohort.modalities["adc"].values[:, 0], adc)
+    assert cohort.modalities["t2w"].values[0, 0, 0, :3].tolist() == [0, 1, 2]
+
+
 def test_classes_and_ground_truth_are_kept_as_they_are(imported):
     """Grades from 0 to 4, which are counted by their numbers, and masks of two structures."""
     grade_N, mask_NHW = np.arange(COUNT) // 2 % 5, np.arange(COUNT * 64).reshape(COUNT, 8, 8) % 3
@@ -151,8 +201,20 @@ REFUSED = {
     "a class too high": (["--label", "cs=is_cs"], {"is_cs": np.full(COUNT, 128)}, "has values [128.0]; accepted:"),
     "truth in words": (["--truth", "lesion=fold"], {}, "--truth lesion=fold: needs numbers of shape (slices, *space)"),
     "truth of a half": (["--truth", "lesion=t2"], {}, "or the number of a structure up to 255"),
-    "labels that are NaN": (["--label", "cs=is_cs"], {"is_cs": np.full(COUNT, np.nan)}, "accepted: 1 yes, 0 no"),
-    "labels that are text": (["--label", "cs=fold"], {}, "needs one number a slice"),
+    "a label without end": (["--label", "cs=is_cs"], {"is_cs": np.full(COUNT, np.inf)}, "has values [inf]; accepted:"),
+    "labels that are text": (["--label", "cs=fold"], {}, "needs one number a slice, got <U5 of shape (40,) ('test',"
+                             " 'train'); store numbers, as by (texts == 'train').astype(int)"),
+    "complex labels": (["--label", "cs=is_cs"], {"is_cs": np.zeros(COUNT, complex)}, "got complex128 of shape (40,)"),
+    "presence that is NaN": (["--present", "t2w=has_t2"], {"has_t2": np.where(np.arange(COUNT) < 3, np.nan, 1)},
+                             "--present t2w=has_t2: is NaN in 3 slices; store 1 or 0"),
+    "dates as patients": ([], {"patient_id": np.zeros(COUNT, "datetime64[D]")}, "needs texts or numbers, got datetime"),
+    "patients that float32 does not keep apart": ([], {"patient_id": np.arange(COUNT, dtype="f4") + 2**24},
+                                                  "numbers from 16777216 on, which float32 does not keep apart"),
+    "slices that come last": ([], {"adc_map": np.zeros((8, 9, COUNT))}, "shape (8, 9, 40) has its 40 slices along axis"
+                              " -1; slices come first, as by numpy.moveaxis(adc_map, -1, 0)"),
+    "slices in the middle": ([], {"adc_map": np.zeros((8, COUNT, 9))}, "its 40 slices along axis -2"),
+    "one channel that is last": ([], {"adc_map": np.zeros((COUNT, 8, 8, 1))}, "1 channel of 8 x 8, channel-last"),
+    "three channels that are last": ([], {"adc_map": np.zeros((COUNT, 8, 8, 3))}, "3 channels of 8 x 8, channel-last"),
     "labels with two axes": (["--label", "cs=is_cs"], {"is_cs": np.zeros((COUNT, 2))}, "needs one number a slice"),
     "too few labels": (["--label", "cs=is_cs"], {"is_cs": np.zeros(3)}, "has 3 slices, but there are 40 patient ids"),
     "too few images": ([], {"adc_map": np.zeros((3, 8, 8))}, "modality 'adc' has 3 slices, but there are 40 patient"),
