@@ -24,6 +24,8 @@ TAGS = (
 )  # fmt: skip
 B_VALUE_TAGS = ((0x0018, 0x9087), (0x0019, 0x100C), (0x0043, 0x1039), (0x2001, 0x1003))
 """Standard, Siemens, GE (its first number, modulo 1e9), Philips."""
+SKEW_TOLERANCE = 3e-3
+"""Of lengths and scalar product of direction cosines, which are often rounded to three decimals."""
 ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"7z\xbc\xaf": "a 7z archive"}
 
 
@@ -170,7 +172,7 @@ def _refuse_skewed(orientation: tuple[float, ...]) -> None:
     row, column = orientation[:3], orientation[3:]
     lengths = math.hypot(*row), math.hypot(*column)
     across = sum(a * b for a, b in zip(row, column, strict=True))
-    if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(across)) > 1e-3:
+    if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(across)) > SKEW_TOLERANCE:
         raise Refused("rows and columns are not at right angles")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from gankit_dicom._headers import Header
 from gankit_dicom._refused import Refused
+from gankit_dicom._stacking import by_place, read_otherwise
 from gankit_dicom._volume import Volume, stack
 
 PLANES = ("sagittal", "coronal", "axial")
@@ -40,7 +41,7 @@ class Series:
     @property
     def places(self) -> int:
         """How many places in space its images show."""
-        return len({_place(header) for header in self.headers})
+        return len(by_place(self.headers))
 
     @property
     def grid(self) -> str:
@@ -82,15 +83,13 @@ class Series:
 
 def _rounds(headers: Sequence[Header]) -> list[list[Header]]:
     """The n-th image at each place, in order of time, for each n."""
-    by_place: dict[tuple[float, ...], list[Header]] = defaultdict(list)
-    for header in headers:
-        by_place[_place(header)].append(header)
-    counts = {len(images) for images in by_place.values()}
+    places = by_place(headers)
+    counts = {len(images) for images in places}
     if len(counts) != 1:
         raise Refused("places are shown unequally often: phases are incomplete")
     if any(_time(header) is None for header in headers):
         raise Refused("phases without a time")
-    ordered = [sorted(images, key=lambda header: (_time(header), header.image_number)) for images in by_place.values()]
+    ordered = [sorted(images, key=lambda header: (_time(header), header.image_number)) for images in places]
     return [list(images) for images in zip(*ordered, strict=True)]
 
 
@@ -113,10 +112,6 @@ def _seconds(text: str | None) -> float:
 
 def _time(header: Header) -> float | None:
     return header.trigger_s if header.trigger_s else header.time_s
-
-
-def _place(header: Header) -> tuple[float, ...]:
-    return tuple(round(value, 1) for value in header.position_mm)
 
 
 def _plane(header: Header) -> str:
@@ -153,11 +148,12 @@ def _series(number: int, headers: list[Header]) -> Series:
         by_instance[header.instance].append(header)
     copies = sum(len(images) - 1 for images in by_instance.values())
     kept = tuple(images[0] for images in by_instance.values())
+    notes = read_otherwise(kept)
     if not copies:
-        return Series(number, kept)
+        return Series(number, kept, notes=notes)
     if any(not _identical(images) for images in by_instance.values()):
         return Series(number, kept, problem="two different files claim to be one image")
-    return Series(number, kept, notes=(f"{copies} exact copies of its files left out",))
+    return Series(number, kept, notes=(f"{copies} exact copies of its files left out", *notes))
 
 
 def _identical(headers: Sequence[Header]) -> bool:

@@ -14,12 +14,10 @@ from gankit_dicom._headers import Header
 from gankit_dicom._modes import silent_itk
 from gankit_dicom._pixels import read_pixels
 from gankit_dicom._refused import Refused
+from gankit_dicom._stacking import COSINE_TOLERANCE, stacking
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
-
-GAP_TOLERANCE = 0.05
-"""Part of a slice gap by which gaps may differ, and by which images may drift in the plane."""
 
 CORNERS = np.array([[corner >> axis & 1 for axis in range(3)] for corner in range(8)])
 """(8, 3): 0 where a corner is at the lower end of an axis, 1 at the upper end."""
@@ -64,14 +62,14 @@ def stack(headers: Sequence[Header]) -> Volume:
     import SimpleITK as sitk
 
     _refuse_mixed(headers)
-    normal, order, gap_mm = _stacking(headers)
-    images = np.stack([read_pixels(headers[index]) for index in order])
+    grid = stacking(headers)
+    images = np.stack([read_pixels(headers[index]) for index in grid.order])
     _refuse_blank(images)
-    first = headers[order[0]]
+    first = headers[0]
     image = sitk.GetImageFromArray(images)
-    image.SetSpacing((first.spacing_mm[1], first.spacing_mm[0], gap_mm))
-    image.SetOrigin(first.position_mm)
-    image.SetDirection(np.stack([first.orientation[:3], first.orientation[3:], normal], axis=1).ravel().tolist())
+    image.SetSpacing((first.spacing_mm[1], first.spacing_mm[0], grid.gap_mm))
+    image.SetOrigin(grid.origin_mm.tolist())
+    image.SetDirection(grid.axes.ravel().tolist())
     return Volume(image=sitk.DICOMOrient(image, "LPS"), frame=first.frame)
 
 
@@ -82,54 +80,10 @@ def _refuse_mixed(headers: Sequence[Header]) -> None:
             raise Refused("images of several sizes")
         if not np.allclose(header.spacing_mm, first.spacing_mm, rtol=1e-3):
             raise Refused("images of several pixel spacings")
-        if not np.allclose(header.orientation, first.orientation, atol=2e-3):
+        if not np.allclose(header.orientation, first.orientation, rtol=0, atol=COSINE_TOLERANCE):
             raise Refused("images of several orientations, as in a localizer")
         if header.frame != first.frame:
             raise Refused("images of several frames of reference")
-        if not np.allclose([header.slope, header.intercept], [first.slope, first.intercept]):
-            raise Refused("images of several rescale slopes or intercepts")
-
-
-def _stacking(headers: Sequence[Header]) -> tuple[np.ndarray, list[int], float]:
-    """Unit normal, order along it, and the regular gap in mm."""
-    # 1. The order of slices along their normal.
-    first = headers[0]
-    normal = np.cross(first.orientation[:3], first.orientation[3:])
-    positions = np.array([header.position_mm for header in headers])
-    along = positions @ normal
-    order = np.argsort(along, kind="stable")
-    if len(headers) < 3:
-        raise Refused(f"{len(headers)} slices; a volume needs 3 or more")
-
-    # 2. Slices at equal distances, none twice and none missing.
-    gaps = np.diff(along[order])
-    gap_mm = float(np.median(gaps))
-    if (gaps < 0.01).any():
-        raise Refused(f"{int((gaps < 0.01).sum()) + 1} images at one place")
-    _refuse_uneven(gaps, gap_mm)
-
-    # 3. Slices above each other, at the distance that the header gives.
-    across = positions - along[:, None] * normal
-    if np.abs(across - across.mean(axis=0)).max() > max(GAP_TOLERANCE * gap_mm, 0.05):
-        raise Refused("slices are shifted against each other in their plane")
-    said = [abs(header.gap_mm) for header in headers if header.gap_mm]
-    if said and max(abs(value - gap_mm) for value in said) > 0.1 * gap_mm:
-        wrong = max(said, key=lambda value: abs(value - gap_mm))
-        raise Refused(f"positions are {gap_mm:.2f} mm apart, but the header says {wrong:.2f} mm")
-    if not 0.3 <= gap_mm <= 15:
-        raise Refused(f"slices {gap_mm:.2f} mm apart; accepted: 0.3 to 15 mm")
-    return normal, order.tolist(), gap_mm
-
-
-def _refuse_uneven(gaps: np.ndarray, gap_mm: float) -> None:
-    steps = gaps / gap_mm
-    if np.abs(steps - 1).max() <= GAP_TOLERANCE:
-        return
-    whole = np.rint(steps)
-    if np.abs(steps - whole).max() <= 2 * GAP_TOLERANCE and (whole >= 1).all():
-        missing = int((whole - 1).sum())
-        raise Refused(f"{missing} slice{'s' if missing > 1 else ''} missing inside the stack")
-    raise Refused(f"slices are unevenly spaced, {gaps.min():.2f} to {gaps.max():.2f} mm apart")
 
 
 def _refuse_blank(images: np.ndarray) -> None:
