@@ -17,7 +17,7 @@ import numpy as np
 
 from gankit._errors import CohortError
 from gankit.cohort.channels import channels_first
-from gankit.files.atomic import write_bytes
+from gankit.files.atomic import write_filled
 from gankit.processes.progress import progress
 
 if TYPE_CHECKING:
@@ -279,8 +279,6 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    from safetensors.numpy import save
-
     # The arrays
     patients, index_N = np.unique(cohort.patient, return_inverse=True)
     arrays: dict[str, np.ndarray] = {
@@ -306,7 +304,19 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
         "synthetic": cohort.synthetic,
         "source": cohort.source,
     }
-    write_bytes(Path(path), save(arrays, metadata={"gankit": json.dumps(header, sort_keys=True)}))
+    metadata = {"gankit": json.dumps(header, sort_keys=True)}
+    write_filled(Path(path), lambda file: _save(arrays, metadata, file))
+
+
+def _save(arrays: dict[str, np.ndarray], metadata: dict[str, str], file: Path) -> None:
+    """Save arrays without a copy of them in memory. Raises OSError."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    try:
+        save_file(arrays, file, metadata=metadata)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 def read_cohort(path: str | Path) -> Cohort:

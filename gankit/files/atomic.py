@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from gankit._errors import RunError
@@ -14,19 +15,28 @@ PART = ".part"
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that ``path`` holds either the old bytes or the new ones, never a part, even after a power cut.
 
-    The folder is made where there is none. The bytes go to a hidden file beside ``path``, which is synced to disk and
-    then renamed.
+    The folder is made where there is none.
 
     Raises:
         RunError: the folder cannot be written or the disk is full; what was there before is untouched.
+    """
+    write_filled(path, lambda file: file.write_bytes(content))
+
+
+def write_filled(path: Path, fill: Callable[[Path], object]) -> None:
+    """``write_bytes`` for a file that ``fill`` writes: a hidden one beside ``path``, which is then synced to disk and
+    renamed.
+
+    Raises:
+        RunError: ``fill`` raised an OSError, or as for ``write_bytes``.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
+            os.close(handle)
+            fill(Path(temporary))
+            with Path(temporary).open("rb+") as file:
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o666 & ~_umask())
             Path(temporary).replace(path)

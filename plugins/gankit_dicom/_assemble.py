@@ -8,36 +8,42 @@ import numpy as np
 
 from gankit import Cohort, InputError, Modality, split_patients
 from gankit_dicom._options import MODALITIES, UNITS
-from gankit_dicom._part import Part
+from gankit_dicom._part import Kept
 from gankit_dicom._study import TISSUES
+
+TRUTH = ("tissue", "lesion")
 
 
 def assemble(
-    parts: Sequence[Part],
+    parts: Sequence[Kept],
     patients: Sequence[str],
     given: Mapping[str, str],
     test_fraction: float,
     seed: int,
     source: str,
+    size: int,
 ) -> Cohort:
-    """The cohort of all parts that have slices.
+    """The cohort of all parts that have slices, of which one is in memory at a time.
 
     Args:
         patients: the real id of each part's patient, by which the split is drawn, so that it does not depend on
             the salt.
         given: "train" or "test" by real id; patients that it lacks are refused.
+        size: pixels along a side.
     """
     kept = [(part, patient) for part, patient in zip(parts, patients, strict=True) if len(part)]
     counts = [len(part) for part, _ in kept]
     real_N = np.repeat([patient for _, patient in kept], counts)
-    cs = np.concatenate([part.cs for part, _ in kept])
+    slices = _Slices(sum(counts), size)
+    for part, _ in kept:
+        slices.add(part)
     return Cohort(
-        modalities=_modalities([part for part, _ in kept]),
-        labels={"cs": cs},
+        modalities=slices.modalities(),
+        labels={"cs": slices.cs_N},
         patient=np.repeat([part.record["patient"] for part, _ in kept], counts),
-        split=_given_split(real_N, given) if given else split_patients(real_N, cs, test_fraction, seed),
-        spacing_mm=np.repeat([part.spacing_mm for part, _ in kept], counts).astype(np.float32),
-        truth=_truth([part for part, _ in kept]),
+        split=_given_split(real_N, given) if given else split_patients(real_N, slices.cs_N, test_fraction, seed),
+        spacing_mm=slices.spacing_N,
+        truth={name: values for name, values in slices.truth.items() if name in slices.found},
         tissues=TISSUES,
         source=source,
     )
@@ -49,22 +55,36 @@ def _given_split(real_N: np.ndarray, given: Mapping[str, str]) -> np.ndarray:
     return np.array([given[patient] for patient in real_N])
 
 
-def _modalities(parts: Sequence[Part]) -> dict[str, Modality]:
-    modalities = {}
-    for name in MODALITIES:
-        if not any(name in part.modalities for part in parts):
-            continue
-        images = [part.modalities.get(name, np.zeros_like(part.modalities["t2w"])) for part in parts]
-        present = [part.present.get(name, np.zeros(len(part), dtype=bool)) for part in parts]
-        modalities[name] = Modality.of(np.concatenate(images), UNITS[name], np.concatenate(present))
-    return modalities
+class _Slices:
+    """Arrays of all slices, filled from one part after the other. What no part has is never touched: no memory."""
 
+    def __init__(self, count: int, size: int) -> None:
+        self.filled = 0
+        self.found: set[str] = set()
+        self.values = {name: np.zeros((count, 1, size, size), dtype=np.float32) for name in MODALITIES}
+        self.present = {name: np.zeros(count, dtype=bool) for name in MODALITIES}
+        self.truth = {name: np.zeros((count, size, size), dtype=np.uint8) for name in TRUTH}
+        self.cs_N = np.zeros(count, dtype=np.int8)
+        self.spacing_N = np.zeros(count, dtype=np.float32)
 
-def _truth(parts: Sequence[Part]) -> dict[str, np.ndarray]:
-    truth = {}
-    for name in ("tissue", "lesion"):
-        if any(getattr(part, name) is not None for part in parts):
-            blank = [np.zeros(part.modalities["t2w"].shape, dtype=np.uint8) for part in parts]
-            given = [getattr(part, name) for part in parts]
-            truth[name] = np.concatenate([b if g is None else g for b, g in zip(blank, given, strict=True)])
-    return truth
+    def add(self, kept: Kept) -> None:
+        part = kept.read()
+        place = slice(self.filled, self.filled + len(part))
+        for name, images in part.modalities.items():
+            self.values[name][place, 0] = images
+            self.present[name][place] = part.present[name]
+            self.found.add(name)
+        for name in TRUTH:
+            if (outlines := getattr(part, name)) is not None:
+                self.truth[name][place] = outlines
+                self.found.add(name)
+        self.cs_N[place] = part.cs
+        self.spacing_N[place] = part.spacing_mm
+        self.filled += len(part)
+
+    def modalities(self) -> dict[str, Modality]:
+        return {
+            name: Modality.of(self.values[name], UNITS[name], self.present[name], channels="first")
+            for name in MODALITIES
+            if name in self.found
+        }

@@ -15,7 +15,7 @@ from gankit_dicom._options import Options
 
 if TYPE_CHECKING:
     from gankit_dicom._inputs import Request
-    from gankit_dicom._part import Part
+    from gankit_dicom._part import Kept
 
 PACKAGES = ("pydicom", "SimpleITK", "scipy")
 OF_OPTIONS = tuple(field.name for field in attrs.fields(Options))
@@ -27,7 +27,7 @@ class Imported:
 
     request: Request
     cohort: Cohort
-    parts: list[Part]
+    parts: list[Kept]
 
 
 def imported(
@@ -74,7 +74,8 @@ def _imported(request: Request, quiet: bool) -> Imported:
     if used := [part for part in parts if len(part)]:
         people = len({part.record["patient"] for part in used})
         source = f"{request.kind} of {people} patients, import protocol {request.protocol_name}"
-        cohort = assemble(parts, inputs.patients, inputs.split, request.test_fraction, request.options.seed, source)
+        seed, size = request.options.seed, request.options.size
+        cohort = assemble(parts, inputs.patients, inputs.split, request.test_fraction, seed, source, size)
 
     warnings = [*inputs.warnings, *counted_warnings(part.record for part in parts)]
 

@@ -37,6 +37,23 @@ class Part:
         return len(self.cs)
 
 
+@attrs.frozen(eq=False)
+class Kept:
+    """A part whose slices are in its file; in memory is the record alone."""
+
+    file: Path
+    record: dict[str, Any]
+
+    def __len__(self) -> int:
+        return int(self.record["slices"])
+
+    def read(self) -> Part:
+        """The part with its slices."""
+        part = read_part(self.file)
+        assert part is not None, "a part that was just written does not read"
+        return part
+
+
 def key_of(files: Iterable[Path], words: str) -> str:
     """Hash of the bytes of some files and of everything else that a part depends on."""
     digest = hashlib.blake2b(f"{FORMAT}\n{words}".encode(), digest_size=16)

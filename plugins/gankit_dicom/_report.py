@@ -13,7 +13,7 @@ from jinja2 import Environment
 from gankit import Cohort
 from gankit_dicom._inputs import Inputs, Request
 from gankit_dicom._options import ZEROS
-from gankit_dicom._part import Part
+from gankit_dicom._part import Kept
 from gankit_dicom._scan import summary
 
 TEMPLATE = Path(__file__).parent / "report.html"
@@ -22,7 +22,7 @@ MAX_PICTURES = 60
 
 
 def report_html(
-    request: Request, inputs: Inputs, parts: Sequence[Part], cohort: Cohort | None, warnings: Sequence[str]
+    request: Request, inputs: Inputs, parts: Sequence[Kept], cohort: Cohort | None, warnings: Sequence[str]
 ) -> str:
     """The report as one HTML document without links to anything outside."""
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
@@ -54,7 +54,7 @@ def _data_uri(file: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode()
 
 
-def _totals(parts: Sequence[Part], cohort: Cohort | None) -> dict[str, int]:
+def _totals(parts: Sequence[Kept], cohort: Cohort | None) -> dict[str, int]:
     used = sum(len(part) > 0 for part in parts)
     return {
         "studies": len(parts),

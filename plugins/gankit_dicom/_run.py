@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gankit import CohortError, progress, say
-from gankit_dicom._part import Part, read_part
+from gankit_dicom._part import Kept, read_part
 from gankit_dicom._study import StudyTask, import_study
 
 Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
@@ -76,15 +76,15 @@ def _exit_after_parent() -> None:
     os._exit(1)
 
 
-def run_studies(tasks: Sequence[StudyTask], mapped: Mapper, quiet: bool = False) -> list[Part]:
-    """Parts of all studies, in order; those that an earlier run kept are taken over."""
-    parts: list[Part] = []
+def run_studies(tasks: Sequence[StudyTask], mapped: Mapper, quiet: bool = False) -> list[Kept]:
+    """What all studies gave, in order; parts that an earlier run kept are taken over."""
+    parts: list[Kept] = []
     kept = 0
     done = progress(mapped(import_study, tasks), "importing studies", len(tasks))
     for task, (name, was_there) in zip(tasks, done, strict=True):
         part = read_part(task.parts / name)
         assert part is not None, "a part that was just written does not read"
-        parts.append(part)
+        parts.append(Kept(task.parts / name, part.record))
         kept += was_there
     if kept:
         say(f"{kept} studies were imported by an earlier run", quiet)

@@ -1,5 +1,8 @@
 """Cohorts: what they hold together, and the file that keeps all of it."""
 
+import subprocess
+import sys
+
 import attrs
 import numpy as np
 import pytest
@@ -51,6 +54,27 @@ def test_the_same_content_makes_the_same_bytes(full, tmp_path):
         write_cohort(full, tmp_path / name)
     write_cohort(read_cohort(tmp_path / "one"), tmp_path / "three")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes() == (tmp_path / "three").read_bytes()
+
+
+def test_a_full_disk_leaves_the_file_that_was_there(full, tmp_path):
+    """The kernel refuses bytes beyond 1 KiB: one line says it, and no part of a file stays."""
+    for name in ("old", "file"):
+        write_cohort(full, tmp_path / name)
+    program = """
+import resource, signal, sys
+from gankit import RunError, read_cohort, write_cohort
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+try:
+    write_cohort(read_cohort(sys.argv[1]), sys.argv[2])
+except RunError as error:
+    print(error)
+"""
+    words = [sys.executable, "-c", program, tmp_path / "old", tmp_path / "file"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "file: cannot be written: " in done.stdout
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "old"]
+    assert (tmp_path / "file").read_bytes() == (tmp_path / "old").read_bytes()
 
 
 def test_a_file_cut_short_anywhere_is_refused(full, tmp_path):

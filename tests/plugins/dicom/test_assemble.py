@@ -1,0 +1,58 @@
+"""Parts of many studies become one cohort, one part in memory at a time."""
+
+import tracemalloc
+
+import numpy as np
+
+from gankit_dicom._assemble import assemble
+from gankit_dicom._part import Kept, Part, read_part, write_part
+
+SIZE, SLICES = 32, 20
+
+
+def kept(folder, number, names, outlined=False):
+    """A part in its file: its images are filled with its number."""
+    images = np.full((SLICES, SIZE, SIZE), number, dtype=np.float32)
+    part = Part(
+        record={"patient": f"p{number}", "slices": SLICES if names else 0},
+        modalities=dict.fromkeys(names, images),
+        present=dict.fromkeys(names, np.arange(SLICES) > 0),
+        cs=np.full(SLICES if names else 0, number % 2, dtype=np.int8),
+        tissue=np.ones((SLICES, SIZE, SIZE), dtype=np.uint8) if outlined else None,
+        spacing_mm=float(number),
+    )
+    write_part(part, folder / f"{number}.npz")
+    return Kept(folder / f"{number}.npz", part.record)
+
+
+def assembled(parts):
+    return assemble(parts, [part.record["patient"] for part in parts], {}, 0.2, 0, "made up", SIZE)
+
+
+def test_each_part_has_its_place_and_what_it_lacks_is_zero_and_absent(tmp_path):
+    """In the order of studies; a refused study has no place, and a modality of no study is none of the cohort's."""
+    parts = [kept(tmp_path, 1, ("t2w",), outlined=True), kept(tmp_path, 2, ()), kept(tmp_path, 3, ("t2w", "dce"))]
+    cohort = assembled(parts)
+    assert list(cohort.modalities) == ["t2w", "dce"]
+    assert cohort.patient.tolist() == ["p1"] * SLICES + ["p3"] * SLICES
+    assert np.unique(cohort.modalities["t2w"].values[:SLICES]) == 1
+    assert np.unique(cohort.modalities["dce"].values[:SLICES]) == 0
+    assert not cohort.modalities["dce"].present[: SLICES + 1].any()
+    assert cohort.modalities["dce"].present[SLICES + 1 :].all()
+    assert cohort.truth.keys() == {"tissue"}
+    assert [cohort.truth["tissue"][place].max() for place in (0, SLICES)] == [1, 0]
+    assert cohort.spacing_mm[[0, SLICES]].tolist() == [1, 3]
+    assert cohort.labels["cs"].tolist() == [1] * 2 * SLICES
+
+
+def test_memory_holds_the_cohort_and_one_part(tmp_path):
+    """So it does not grow with the number of studies beyond what the cohort itself takes."""
+    parts = [kept(tmp_path, number, ("t2w", "adc", "dce")) for number in range(30)]
+    one = sum(images.nbytes for images in read_part(parts[0].file).modalities.values())
+    tracemalloc.start()
+    cohort = assembled(parts)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    blank = 2 * SIZE * SIZE * SLICES * len(parts)  # outlines that no study has: asked for, never touched
+    whole = sum(modality.values.nbytes for modality in cohort.modalities.values())
+    assert peak < whole + blank + 4 * one
