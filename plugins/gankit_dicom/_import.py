@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gankit_dicom._inputs import Request
     from gankit_dicom._part import Kept
 
-PACKAGES = ("pydicom", "SimpleITK", "scipy")
+PACKAGES = ("nibabel", "pydicom", "SimpleITK", "scipy")
 OF_OPTIONS = tuple(field.name for field in attrs.fields(Options))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -37,10 +37,12 @@ class Log:
     notes: list[str] = attrs.field(factory=list)
     warnings: list[str] = attrs.field(factory=list)
 
-    def use(self, number: int, modality: str, why: str = "") -> None:
+    def use(self, number: int, modality: str, why: str = "", warnings: Sequence[str] = ()) -> None:
+        """A modality is taken from it; ``warnings`` are what was odd in its files."""
         self.rows[number].used = NAMES[modality]
         if why:
             self.rows[number].notes.append(why)
+        self.warnings += [sentence for sentence in warnings if sentence not in self.warnings]
 
     def refuse(self, number: int, modality: str, why: str) -> None:
         self.rows[number].refusals.append(f"not {NAMES[modality]}: {why}")

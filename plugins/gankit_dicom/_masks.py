@@ -11,13 +11,13 @@ import numpy as np
 import SimpleITK as sitk
 
 from gankit import progress
+from gankit_dicom._files import ENDINGS, file_place, read_volume
 from gankit_dicom._geometry import on_grid_of
 from gankit_dicom._protocol import MaskRule
 from gankit_dicom._refused import Refused
 from gankit_dicom._sources import AbstractSource
-from gankit_dicom._volume import file_corners, read_volume, same_grid
+from gankit_dicom._volume import same_grid
 
-ENDINGS = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd")
 SAME_PLACE_MM = 0.5
 
 
@@ -94,7 +94,7 @@ def assign(
 
 
 def _by_place(file: Path, grids: Sequence[tuple[int, np.ndarray]]) -> list[int]:
-    place = file_corners(file)
+    place = file_place(file).corners()
     found = sorted({number for number, other in grids if _same_place(place, other)})
     if not found:
         raise Refused("no patient's id in its name, and no series on its grid")

@@ -79,7 +79,7 @@ def _first(
             log.refuse(source.number, modality, str(why))
         else:
             chosen = source
-            log.use(source.number, modality)
+            log.use(source.number, modality, warnings=volume.notes)
     return volume
 
 
@@ -131,7 +131,7 @@ def _computed(
             log.refuse(number, "dwi", str(why))
         return None, ""
     for number in sorted({used[b] for b in chosen}):
-        log.use(number, "dwi", "no ADC map: computed from it")
+        log.use(number, "dwi", "no ADC map: computed from it", adc.notes)
     return adc, "computed from b " + ", ".join(f"{b:g}" for b in chosen)
 
 
@@ -157,6 +157,6 @@ def _dynamic(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol,
                 log.refuse(number, "dce", str(why))
             continue
         for number in used:
-            log.use(number, "dce")
+            log.use(number, "dce", warnings=found.pre.notes)
         return found
     return None

@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from gankit import InputError
-from gankit_dicom._masks import ENDINGS
+from gankit_dicom._files import ending
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._sources import FileSource
 
@@ -58,11 +58,11 @@ def _read(
     studies: dict[tuple[str, str], list[FileSource]] = defaultdict(list)
     refused = []
     for number, file in enumerate(files, start=1):
-        if not (ending := next((end for end in reversed(ENDINGS) if file.name.lower().endswith(end)), None)):
+        if not ending(file):
             refused.append((number, "not a NIfTI, MetaImage or NRRD file"))
             continue
         place = file if root in file.parents else file.absolute()
-        found = pattern.search(place.relative_to(root).as_posix()[: -len(ending)])
+        found = pattern.search(place.relative_to(root).as_posix()[: -len(ending(file))])
         if found is None:
             refused.append((number, "its name does not fit the pattern"))
             continue

@@ -9,10 +9,11 @@ from pathlib import Path
 import attrs
 import numpy as np
 
+from gankit_dicom._files import file_place, files_of, read_volume
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import Series
-from gankit_dicom._volume import Volume, file_corners, read_volume, stack_corners
+from gankit_dicom._volume import Volume, stack_corners
 
 LOOKS = {"ADC": "ADC map", "FA": "anisotropy map", "TRACEW": "trace-weighted", "DIFFUSION": "diffusion"}
 SEQUENCES = {"SE": "spin echo", "GR": "gradient echo", "EP": "echo planar"}
@@ -157,7 +158,12 @@ class FileSource(AbstractSource):
 
     @property
     def grid(self) -> str:
-        return ""
+        try:
+            place = file_place(self.file)
+        except Refused:  # whoever reads it says why
+            return ""
+        columns, rows, slices = place.size
+        return f"{columns} x {rows} x {slices}, {place.spacing_mm[0]:.3g} mm" + (place.plane and f", {place.plane}")
 
     @property
     def frame(self) -> str:
@@ -169,20 +175,25 @@ class FileSource(AbstractSource):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        raw = self.file.with_suffix(".raw")
-        return (self.file, raw) if self.file.suffix.lower() == ".mhd" and raw.is_file() else (self.file,)
+        return files_of(self.file)
 
     def against(self, modality: str, protocol: Protocol) -> str | None:
-        return None if self.role == modality else "named as something else"
+        if self.role != modality:
+            return "named as something else"
+        try:
+            plane, wanted = file_place(self.file).plane, getattr(protocol, modality).plane
+        except Refused as why:
+            return str(why)
+        return f"{plane}, not {wanted}" if plane and plane != wanted else None
 
     def rank(self, modality: str, protocol: Protocol) -> tuple[float, ...]:
         return (len(self.name), self.number)
 
     def corners(self) -> np.ndarray:
-        return file_corners(self.file)
+        return file_place(self.file).corners()
 
     def volume(self) -> Volume:
-        return read_volume(self.file)
+        return read_volume(self.file, holes=self.role == "adc")
 
     def diffusion(self) -> dict[float, Volume]:
         named = re.search(r"b(\d+)", self.name)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
 from gankit_dicom._headers import Header
-from gankit_dicom._modes import silent_itk
 from gankit_dicom._pixels import read_pixels
 from gankit_dicom._refused import Refused
 from gankit_dicom._stacking import COSINE_TOLERANCE, stacking
@@ -31,6 +29,8 @@ class Volume:
     """float32; axes as close as they can be to left, posterior, superior."""
     frame: str
     """Frame of reference; empty where the file has none."""
+    notes: tuple[str, ...] = ()
+    """Warnings of how it was read, without a number of its study."""
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -96,32 +96,6 @@ def _refuse_blank(images: np.ndarray) -> None:
         raise Refused("two slices have the same pixels")
 
 
-def read_volume(file: Path) -> Volume:
-    """A volume of a NIfTI, MetaImage or other file that SimpleITK reads.
-
-    Raises:
-        Refused: unreadable, not 3-D, not scalar, not finite, or of absurd spacing.
-    """
-    import SimpleITK as sitk
-
-    try:
-        with silent_itk():
-            image = sitk.ReadImage(str(file))
-    except RuntimeError as error:
-        raise Refused("cannot be read: damaged, cut short or of an unknown kind") from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise Refused("not one scalar volume of 3 axes")
-    if not all(0.05 <= size <= 15 for size in image.GetSpacing()):
-        raise Refused("absurd spacing; accepted: 0.05 to 15 mm")
-    if not np.isfinite([*image.GetOrigin(), *image.GetDirection()]).all():
-        raise Refused("its place in space is not finite")
-    image = sitk.DICOMOrient(sitk.Cast(image, sitk.sitkFloat32), "LPS")
-    values = sitk.GetArrayViewFromImage(image)
-    if not np.isfinite(values).all():
-        raise Refused("it has NaN or infinite values")
-    return Volume(image=image, frame="")
-
-
 def same_grid(one: sitk.Image, other: sitk.Image, tolerance_mm: float = 0.5) -> bool:
     """Whether two images have the same pixels at the same places: all eight corners within the tolerance."""
     if one.GetSize() != other.GetSize():
@@ -133,31 +107,6 @@ def corners(image: sitk.Image) -> np.ndarray:
     """Centres of the eight corner voxels in mm, (8, 3)."""
     places = CORNERS * (np.array(image.GetSize()) - 1)
     return np.array([image.TransformIndexToPhysicalPoint(place) for place in places.tolist()])
-
-
-def file_corners(file: Path) -> np.ndarray:
-    """``corners`` of a file, read from its header alone.
-
-    Raises:
-        Refused: unreadable or not 3-D.
-    """
-    import SimpleITK as sitk
-
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(file))
-    try:
-        with silent_itk():
-            reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise Refused("cannot be read: damaged, cut short or of an unknown kind") from error
-    if reader.GetDimension() != 3:
-        raise Refused("not one volume of 3 axes")
-
-    # From the first voxel to the last along each axis; a corner is at the start or the end of each.
-    axes = (
-        np.array(reader.GetDirection()).reshape(3, 3) * np.array(reader.GetSpacing()) * (np.array(reader.GetSize()) - 1)
-    )
-    return np.array(reader.GetOrigin()) + CORNERS @ axes.T
 
 
 def stack_corners(headers: Sequence[Header]) -> np.ndarray:

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from pydicom import config
 
 from gankit_dicom import _study
+from gankit_dicom._files import file_place, read_volume
 from gankit_dicom._headers import read_header
 from gankit_dicom._inputs import Request, find
 from gankit_dicom._modes import lenient_pydicom, silent_itk, single_threaded_itk
@@ -17,7 +18,6 @@ from gankit_dicom._options import Options
 from gankit_dicom._pixels import read_pixels
 from gankit_dicom._refused import Refused
 from gankit_dicom._study import import_study
-from gankit_dicom._volume import file_corners, read_volume
 from tests.plugins.dicom.scans import T2W, write_t2w, write_volume
 
 
@@ -59,10 +59,10 @@ def test_reading_a_volume_leaves_the_modes(tmp_path):
     """All of it, or its place in space alone."""
     write_volume(tmp_path / "t2w.mha", np.ones((10, 72, 72)))
     assert read_volume(tmp_path / "t2w.mha").array.shape == (10, 72, 72)
-    np.testing.assert_allclose(file_corners(tmp_path / "t2w.mha")[0], T2W.places()[0, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(file_place(tmp_path / "t2w.mha").corners()[0], T2W.places()[0, 0, 0], atol=1e-3)
 
 
-@pytest.mark.parametrize("read", [read_header, read_volume, file_corners])
+@pytest.mark.parametrize("read", [read_header, read_volume, file_place])
 def test_a_refused_file_leaves_the_modes(read, tmp_path):
     """A file of DICOM without its header, and no volume either."""
     (tmp_path / "damaged").write_bytes(bytes(128) + b"DICM" + b"\x08\x00\x05\x00CS\xff\xff" * 3)
