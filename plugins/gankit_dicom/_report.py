@@ -1,57 +1,124 @@
-"""The import report: one HTML file that holds everything, and names nobody."""
+"""The import report: one HTML page, which names nobody, with what needs a look first."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from jinja2 import Environment
 
 from gankit import Cohort
 from gankit_dicom._inputs import Inputs, Request
+from gankit_dicom._log import counted_warnings
 from gankit_dicom._options import ZEROS
 from gankit_dicom._part import Kept
 from gankit_dicom._scan import summary
 
 TEMPLATE = Path(__file__).parent / "report.html"
-MAX_PICTURES = 60
-"""Sheets inside the report; the others are in their folder."""
+INSIDE = 20
+"""A report of at most so many studies with a sheet holds the sheets, so that it can be sent alone. A larger one shows
+them from their folder beside it."""
 
 
 def report_html(
     request: Request, inputs: Inputs, parts: Sequence[Kept], cohort: Cohort | None, warnings: Sequence[str]
 ) -> str:
-    """The report as one HTML document without links to anything outside."""
+    """The report as one HTML page that links to nothing, but for the sheets of more than ``INSIDE`` studies."""
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
         TEMPLATE.read_text(encoding="utf-8")
     )
-    pictures = 0
-    studies = []
-    for part in parts:
-        record = dict(part.record)
-        if "sheet" in record and pictures < MAX_PICTURES:
-            record["picture"] = _data_uri(request.beside(".sheets") / record["sheet"])
-            pictures += 1
-        studies.append(record)
+    records = [part.record for part in parts]
+    said = set(counted_warnings(records))
+    inside = sum("sheet" in record for record in records) <= INSIDE
     return template.render(
         request=request,
         zeros=ZEROS,
         files=inputs.files,
         refused_files=summary(inputs.refused_files),
         refused_masks=[(mask.number, why) for mask, why in inputs.refused_masks],
-        warnings=warnings,
-        studies=studies,
+        warnings=[sentence for sentence in warnings if sentence not in said],
+        problems=problems(records),
+        studies=[_shown(record, request, inside) for record in sorted(records, key=_urgency)],
+        inside=inside,
+        sheets=request.beside(".sheets").name,
         totals=_totals(parts, cohort),
-        locator=_locator([part.record["locator"] for part in parts if "locator" in part.record]),
+        locator=_locator([record["locator"] for record in records if "locator" in record]),
         splits=_splits(cohort),
     )
 
 
+def problems(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[int]]]:
+    """What studies were refused for, their warnings, and that labels are unknown: each sentence with the numbers of its
+    studies; refusals first, then the commonest first."""
+    by_sentence: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for record in records:
+        if record["why"]:
+            by_sentence[0, f"Refused: {record['why']}."].append(record["study"])
+        for sentence in dict.fromkeys(record["warnings"]):
+            by_sentence[1, sentence].append(record["study"])
+        if _unlabelled(record):
+            by_sentence[2, "Every slice's label is unknown."].append(record["study"])
+    ordered = sorted(by_sentence.items(), key=lambda item: (item[0][0], -len(item[1])))
+    return [(sentence, numbers) for (_, sentence), numbers in ordered]
+
+
+def _urgency(record: Mapping[str, Any]) -> tuple[int, int]:
+    """Sorts refused studies first, then those with warnings, then those without labels."""
+    worst = (record["why"], record["warnings"], _unlabelled(record), True)
+    return next(place for place, found in enumerate(worst) if found), record["study"]
+
+
+def _unlabelled(record: Mapping[str, Any]) -> bool:
+    return record["slices"] > 0 and record["labels"]["unknown"] == record["slices"]
+
+
+def _shown(record: Mapping[str, Any], request: Request, inside: bool) -> dict[str, Any]:
+    """A record with its picture, and with one row for series that differ in their number alone."""
+    shown = {**record, "series": _joined(record["series"]), "masks": _joined(record["masks"])}
+    if "sheet" in record:
+        file = request.beside(".sheets") / record["sheet"]
+        shown["picture"] = _data_uri(file) if inside else quote(f"{file.parent.name}/{file.name}")
+        shown["width"], shown["height"] = _png_size(file)
+    return shown
+
+
+def _joined(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with ``numbers``, as in "3, 9 to 48", and ``count``."""
+    by_content: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_content[repr({**row, "number": None})].append(row)
+    return [
+        {**alike[0], "numbers": _ranges([row["number"] for row in alike]), "count": len(alike)}
+        for alike in by_content.values()
+    ]
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers in words: "3, 9 to 48"."""
+    runs = [
+        [number for _, number in run]
+        for _, run in groupby(
+            enumerate(numbers), key=lambda place_and_number: place_and_number[1] - place_and_number[0]
+        )
+    ]
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
+
+
 def _data_uri(file: Path) -> str:
     return "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode()
+
+
+def _png_size(file: Path) -> tuple[int, int]:
+    """Width and height in pixels, from the first chunk (PNG specification, 11.2.2)."""
+    with file.open("rb") as opened:
+        header = opened.read(24)
+    return int.from_bytes(header[16:20]), int.from_bytes(header[20:24])
 
 
 def _totals(parts: Sequence[Kept], cohort: Cohort | None) -> dict[str, int]:
