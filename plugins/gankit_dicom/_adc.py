@@ -8,7 +8,7 @@ import numpy as np
 
 from gankit_dicom._protocol import AdcRule, DwiRule
 from gankit_dicom._refused import Refused
-from gankit_dicom._volume import Volume, same_grid
+from gankit_dicom._volume import Volume, middle, same_grid
 
 MAX_ADC = 4000.0
 """1e-6 mm2/s; free water at body temperature is near 3000."""
@@ -23,9 +23,9 @@ def checked_adc(volume: Volume, rule: AdcRule) -> Volume:
         Refused: its values are not an ADC's, or are in another unit.
     """
     values = volume.array * np.float32(rule.scale)
-    middle = _middle(values)
-    measured = middle[middle > 0]
-    if measured.size < 0.1 * middle.size:
+    central = middle(values)
+    measured = central[central > 0]
+    if measured.size < 0.1 * central.size:
         raise Refused("an ADC map that is zero in its middle")
     median = float(np.median(measured))
     if 0.3 <= median <= 4:
@@ -36,11 +36,6 @@ def checked_adc(volume: Volume, rule: AdcRule) -> Volume:
         low, high = rule.median
         raise Refused(f"its median is {median:.4g}; an ADC map has {low:.4g} to {high:.4g} 1e-6 mm2/s")
     return volume.like(np.clip(values, 0, None))
-
-
-def _middle(values_ZYX: np.ndarray) -> np.ndarray:
-    """The central half along each axis."""
-    return values_ZYX[tuple(slice(size // 4, size - size // 4) for size in values_ZYX.shape)]
 
 
 def computed_adc(by_b: Mapping[float, Volume], rule: DwiRule) -> tuple[Volume, tuple[float, ...]]:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
+from gankit_dicom._bvalues import b_value, has_direction, is_trace
+from gankit_dicom._clock import acquired_s
+from gankit_dicom._elements import finite, many
 from gankit_dicom._modes import lenient_pydicom
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-TAGS = (
-    "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID", "SeriesNumber",
-    "SeriesDescription", "ProtocolName", "SequenceName", "ImageType", "Modality", "ScanningSequence", "Rows",
-    "Columns", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "SpacingBetweenSlices", "EchoTime",
-    "RepetitionTime", "AcquisitionTime", "ContentTime", "TriggerTime", "InstanceNumber", "NumberOfFrames",
-    "SamplesPerPixel", "PhotometricInterpretation", "RescaleSlope", "RescaleIntercept", "DiffusionBValue",
-)  # fmt: skip
-B_VALUE_TAGS = ((0x0018, 0x9087), (0x0019, 0x100C), (0x0043, 0x1039), (0x2001, 0x1003))
-"""Standard, Siemens, GE (its first number, modulo 1e9), Philips."""
 SKEW_TOLERANCE = 3e-3
 """Of lengths and scalar product of direction cosines, which are often rounded to three decimals."""
 ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"7z\xbc\xaf": "a 7z archive"}
@@ -58,9 +51,18 @@ class Header:
     repetition_ms: float | None
     b_value: float | None
     """s/mm2."""
+    trace: bool
+    """Whether it is averaged over directions of diffusion."""
+    directed: bool
+    """Whether it is of one direction of diffusion."""
     time_s: float | None
     """Of acquisition, since midnight."""
     trigger_s: float | None
+    """After the first phase of its series, or after a heart beat."""
+    phase: int | None
+    """Which phase of a dynamic series it is of, from 1."""
+    phase_s: float | None
+    """Time from phase to phase."""
     slope: float
     intercept: float
 
@@ -77,8 +79,7 @@ def read_header(file: Path) -> Header:
     _refuse_foreign(file)
     with lenient_pydicom():
         try:
-            tags: list[Any] = [*TAGS, *B_VALUE_TAGS]
-            dataset = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags)
+            dataset = pydicom.dcmread(file, stop_before_pixels=True)
             return _header(file, dataset)
         except (Refused, MemoryError):
             raise
@@ -126,6 +127,7 @@ def _header(file: Path, dataset: Dataset) -> Header:
     if slope == 0:
         raise Refused("a rescale slope of 0")
     texts = (str(dataset.get(name, "")) for name in ("SeriesDescription", "ProtocolName", "SequenceName"))
+    types = tuple(str(word).upper() for word in many(dataset.get("ImageType")))
     return Header(
         file=file,
         patient=_text(dataset, "PatientID", "patient id"),
@@ -136,8 +138,8 @@ def _header(file: Path, dataset: Dataset) -> Header:
         series_number=int(_number(dataset, "SeriesNumber") or 0),
         image_number=int(_number(dataset, "InstanceNumber") or 0),
         text=" ".join(texts).lower(),
-        types=tuple(str(word).upper() for word in _many(dataset.get("ImageType"))),
-        sequence=tuple(str(word).upper() for word in _many(dataset.get("ScanningSequence"))),
+        types=types,
+        sequence=tuple(str(word).upper() for word in many(dataset.get("ScanningSequence"))),
         rows=rows,
         columns=columns,
         spacing_mm=(spacing[0], spacing[1]),
@@ -146,9 +148,13 @@ def _header(file: Path, dataset: Dataset) -> Header:
         gap_mm=_number(dataset, "SpacingBetweenSlices"),
         echo_ms=_number(dataset, "EchoTime"),
         repetition_ms=_number(dataset, "RepetitionTime"),
-        b_value=_b_value(dataset),
-        time_s=_clock(dataset, "AcquisitionTime") or _clock(dataset, "ContentTime"),
-        trigger_s=None if (trigger := _number(dataset, "TriggerTime")) is None else trigger / 1000,
+        b_value=b_value(dataset),
+        trace=is_trace(dataset, types),
+        directed=has_direction(dataset),
+        time_s=acquired_s(dataset),
+        trigger_s=_seconds(dataset, "TriggerTime"),
+        phase=_phase(dataset),
+        phase_s=_seconds(dataset, "TemporalResolution"),
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
     )
@@ -182,12 +188,6 @@ def _text(dataset: Dataset, name: str, what: str) -> str:
     return text
 
 
-def _many(value: Any) -> tuple[Any, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
 def _number(dataset: Dataset, name: str) -> float | None:
     value = dataset.get(name)
     if value is None or value == "":
@@ -202,7 +202,7 @@ def _whole(dataset: Dataset, name: str) -> int:
 
 
 def _numbers(dataset: Dataset, name: str, count: int) -> tuple[float, ...]:
-    values = _many(dataset.get(name))
+    values = many(dataset.get(name))
     if len(values) != count:
         raise Refused("no pixel spacing, position or orientation in its header")
     numbers = tuple(float(value) for value in values)
@@ -211,24 +211,12 @@ def _numbers(dataset: Dataset, name: str, count: int) -> tuple[float, ...]:
     return numbers
 
 
-def _b_value(dataset: Dataset) -> float | None:
-    for tag in B_VALUE_TAGS:
-        if tag in dataset and (number := _first_number(dataset[tag].value)) is not None:
-            return number % 1e9
-    named = re.search(r"(?:^|[_*])b(\d{1,4})(?:t|$|#)", str(dataset.get("SequenceName", "")))
-    return float(named[1]) if named else None
+def _seconds(dataset: Dataset, name: str) -> float | None:
+    """A time that the header gives in ms; None where it gives no number."""
+    milliseconds = finite(dataset.get(name))
+    return None if milliseconds is None else milliseconds / 1000
 
 
-def _first_number(value: Any) -> float | None:
-    if isinstance(value, bytes):
-        value = value.decode("ascii", "replace")
-    if isinstance(value, str):
-        found = re.match(r"\s*(\d+(?:\.\d*)?)", value)
-        return float(found[1]) if found else None
-    first = _many(value)[:1] if hasattr(value, "__len__") else (value,)
-    return float(first[0]) if first and first[0] is not None else None
-
-
-def _clock(dataset: Dataset, name: str) -> float | None:
-    found = re.fullmatch(r"(\d\d)(\d\d)(\d\d(?:\.\d*)?)", str(dataset.get(name, "")).strip())
-    return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3]) if found else None
+def _phase(dataset: Dataset) -> int | None:
+    position = finite(dataset.get("TemporalPositionIdentifier"))
+    return None if position is None else int(position)

@@ -47,6 +47,10 @@ class Log:
     def refuse(self, number: int, modality: str, why: str) -> None:
         self.rows[number].refusals.append(f"not {NAMES[modality]}: {why}")
 
+    def say(self, number: int, sentence: str) -> None:
+        """What the report says of a series whatever becomes of it."""
+        self.rows[number].notes.append(sentence)
+
     def note(self, sentence: str) -> None:
         """A sentence for the report alone."""
         self.notes.append(sentence)

@@ -10,7 +10,9 @@ import numpy as np
 
 from gankit_dicom._adc import checked_adc, computed_adc
 from gankit_dicom._dce import Enhancement, enhancement
+from gankit_dicom._diffusion import combine
 from gankit_dicom._log import Log
+from gankit_dicom._phases import timed
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._sources import AbstractSource
@@ -109,30 +111,32 @@ def _computed(
     sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log
 ) -> tuple[Volume | None, str]:
     """An ADC map computed from the diffusion series, and the b-values in words; None if it cannot be computed."""
-    # One volume for each b-value, from the first series that has it.
-    by_b: dict[float, Volume] = {}
-    used: dict[float, int] = {}
+    # Volumes by b-value, of series whose signals compare.
+    found = []
     for source in _candidates("dwi", sources, protocol, log):
         try:
             _refuse_other_frame(source, t2w)
-            found = source.diffusion()
+            weighted = source.diffusion()
         except Refused as why:
             log.refuse(source.number, "dwi", str(why))
-            continue
-        for b in found.keys() - by_b.keys():
-            by_b[b], used[b] = found[b], source.number
+        else:
+            found.append((source.number, source.echo_ms, weighted))
+            for sentence in weighted.notes:
+                log.say(source.number, sentence)
 
-    # The fit, and in the log the series that it used.
-    try:
-        adc, chosen = computed_adc(by_b, protocol.dwi)
-        adc = _overlapping(checked_adc(adc, attrs.evolve(protocol.adc, scale=1.0)), t2w)
-    except Refused as why:
-        for number in sorted(set(used.values())):
-            log.refuse(number, "dwi", str(why))
-        return None, ""
-    for number in sorted({used[b] for b in chosen}):
-        log.use(number, "dwi", "no ADC map: computed from it", adc.notes)
-    return adc, "computed from b " + ", ".join(f"{b:g}" for b in chosen)
+    # The fit of the first that has enough b-values, and in the log the series that it used.
+    for combination in combine(found):
+        try:
+            adc, chosen = computed_adc(combination.by_b, protocol.dwi)
+            adc = _overlapping(checked_adc(adc, attrs.evolve(protocol.adc, scale=1.0)), t2w)
+        except Refused as why:
+            for number in sorted(set(combination.numbers.values())):
+                log.refuse(number, "dwi", str(why))
+            continue
+        for number in sorted({combination.numbers[b] for b in chosen}):
+            log.use(number, "dwi", "no ADC map: computed from it", adc.notes)
+        return adc, "computed from b " + ", ".join(f"{b:g}" for b in chosen)
+    return None, ""
 
 
 def _dynamic(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log) -> Enhancement | None:
@@ -140,23 +144,26 @@ def _dynamic(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol,
     groups: dict[tuple[object, ...], list[AbstractSource]] = defaultdict(list)
     for source in _candidates("dce", sources, protocol, log):
         groups[source.place].append(source)
-    for group in sorted(groups.values(), key=len, reverse=True):
-        phases, used = [], []
+    for group in sorted(groups.values(), key=lambda group: -sum(source.phase_count for source in group)):
+        found, used = [], []
         for source in group:
             try:
                 _refuse_other_frame(source, t2w)
-                phases += source.phases(protocol.dce.time_in_text)
-                used.append(source.number)
+                found.append(source.phases(protocol.dce.time_in_text))
             except Refused as why:
                 log.refuse(source.number, "dce", str(why))
+            else:
+                used.append(source.number)
+                for sentence in found[-1].notes:
+                    log.say(source.number, sentence)
         try:
-            found = enhancement(phases, protocol.dce)
-            _overlapping(found.pre, t2w)
+            enhanced = enhancement(timed(found), protocol.dce)
+            _overlapping(enhanced.pre, t2w)
         except Refused as why:
             for number in used:
                 log.refuse(number, "dce", str(why))
             continue
         for number in used:
-            log.use(number, "dce", warnings=found.pre.notes)
-        return found
+            log.use(number, "dce", warnings=enhanced.pre.notes)
+        return enhanced
     return None

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Sequence
 import attrs
 import numpy as np
 
+from gankit_dicom._diffusion import Diffusion, diffusion
 from gankit_dicom._headers import Header
+from gankit_dicom._phases import Dynamic, Phase, rounds, times_of
 from gankit_dicom._refused import Refused
 from gankit_dicom._stacking import by_place, read_otherwise
 from gankit_dicom._volume import Volume, stack
@@ -60,47 +62,29 @@ class Series:
         """
         return stack(self.headers)
 
-    def diffusion(self) -> dict[float, Volume]:
-        """Its images by b-value in s/mm2.
+    def diffusion(self) -> Diffusion:
+        """Its images by b-value.
 
         Raises:
-            Refused: an image has no b-value, or those of one b-value are not one volume.
+            Refused: no image has a b-value, or those of none are one volume.
         """
-        if any(header.b_value is None for header in self.headers):
-            raise Refused("images without a b-value")
-        return {b: stack([header for header in self.headers if header.b_value == b]) for b in self.b_values}
+        return diffusion(self.headers)
 
-    def phases(self, time_in_text: str) -> list[tuple[float, Volume]]:
-        """Its images by time in s, in order of time; one phase where every place is shown once.
+    def phases(self, time_in_text: str) -> Dynamic:
+        """Its images by phase; one phase where every place is shown once.
+
+        Args:
+            time_in_text: a regular expression whose first group is a phase's time in s; may be empty.
 
         Raises:
-            Refused: times are missing, or a phase is not one volume.
+            Refused: nothing tells the phases apart, or a phase is not one volume.
         """
-        if self.places == len(self.headers):
-            return [(_phase_time(self.headers, time_in_text), stack(self.headers))]
-        return [(_phase_time(images, ""), stack(images)) for images in _rounds(self.headers)]
-
-
-def _rounds(headers: Sequence[Header]) -> list[list[Header]]:
-    """The n-th image at each place, in order of time, for each n."""
-    places = by_place(headers)
-    counts = {len(images) for images in places}
-    if len(counts) != 1:
-        raise Refused("places are shown unequally often: phases are incomplete")
-    if any(_time(header) is None for header in headers):
-        raise Refused("phases without a time")
-    ordered = [sorted(images, key=lambda header: (_time(header), header.image_number)) for images in places]
-    return [list(images) for images in zip(*ordered, strict=True)]
-
-
-def _phase_time(headers: Sequence[Header], time_in_text: str) -> float:
-    named = re.search(time_in_text, headers[0].text) if time_in_text else None
-    if named:
-        return _seconds(named[1])
-    times = [time for header in headers if (time := _time(header)) is not None]
-    if not times:
-        raise Refused("a phase without a time")
-    return float(np.median(times))
+        found, notes = rounds(by_place(self.headers))
+        times = times_of(found)
+        if len(found) == 1 and time_in_text and (named := re.search(time_in_text, self.first.text)):
+            times[0]["text"] = _seconds(named[1])
+        phases = (Phase(known, stack(images)) for known, images in zip(times, found, strict=True))
+        return Dynamic(tuple(phases), tuple(notes))
 
 
 def _seconds(text: str | None) -> float:
@@ -108,10 +92,6 @@ def _seconds(text: str | None) -> float:
         return float(text or "")
     except ValueError as error:
         raise Refused("what the protocol's time_in_text finds is no number of seconds") from error
-
-
-def _time(header: Header) -> float | None:
-    return header.trigger_s if header.trigger_s else header.time_s
 
 
 def _plane(header: Header) -> str:

@@ -9,7 +9,9 @@ from pathlib import Path
 import attrs
 import numpy as np
 
+from gankit_dicom._diffusion import Diffusion
 from gankit_dicom._files import file_place, files_of, read_volume
+from gankit_dicom._phases import Dynamic, Phase
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import Series
@@ -50,6 +52,16 @@ class AbstractSource(ABC):
         return ()
 
     @property
+    def echo_ms(self) -> float | None:
+        """Echo time; None where it is not known."""
+        return None
+
+    @property
+    def phase_count(self) -> int:
+        """How many phases it has if it is a dynamic series, as far as is known without reading it."""
+        return 1
+
+    @property
     @abstractmethod
     def files(self) -> tuple[Path, ...]:
         """What it is read from."""
@@ -71,12 +83,12 @@ class AbstractSource(ABC):
         """Read it as one volume. Raises Refused."""
 
     @abstractmethod
-    def diffusion(self) -> dict[float, Volume]:
-        """Read its volumes by b-value in s/mm2. Raises Refused."""
+    def diffusion(self) -> Diffusion:
+        """Read its volumes by b-value. Raises Refused."""
 
     @abstractmethod
-    def phases(self, time_in_text: str) -> list[tuple[float, Volume]]:
-        """Read its volumes with their times in s. Raises Refused."""
+    def phases(self, time_in_text: str) -> Dynamic:
+        """Read its volumes by phase. Raises Refused."""
 
 
 @attrs.frozen
@@ -112,6 +124,14 @@ class SeriesSource(AbstractSource):
         return self.series.notes
 
     @property
+    def echo_ms(self) -> float | None:
+        return self.series.first.echo_ms
+
+    @property
+    def phase_count(self) -> int:
+        return len(self.series.headers) // self.series.places
+
+    @property
     def place(self) -> tuple[object, ...]:
         first = self.series.first
         lowest = min(header.position_mm for header in self.series.headers)
@@ -133,10 +153,10 @@ class SeriesSource(AbstractSource):
     def volume(self) -> Volume:
         return self.series.volume()
 
-    def diffusion(self) -> dict[float, Volume]:
+    def diffusion(self) -> Diffusion:
         return self.series.diffusion()
 
-    def phases(self, time_in_text: str) -> list[tuple[float, Volume]]:
+    def phases(self, time_in_text: str) -> Dynamic:
         return self.series.phases(time_in_text)
 
 
@@ -195,14 +215,14 @@ class FileSource(AbstractSource):
     def volume(self) -> Volume:
         return read_volume(self.file, holes=self.role == "adc")
 
-    def diffusion(self) -> dict[float, Volume]:
+    def diffusion(self) -> Diffusion:
         named = re.search(r"b(\d+)", self.name)
         if not named:
             raise Refused("its name has no b-value, as in b800")
-        return {float(named[1]): self.volume()}
+        return Diffusion({float(named[1]): self.volume()})
 
-    def phases(self, time_in_text: str) -> list[tuple[float, Volume]]:
+    def phases(self, time_in_text: str) -> Dynamic:
         named = re.search(r"(\d+(?:\.\d+)?)s?$", self.name)
         if not named:
             raise Refused("its name does not end with a time in seconds, as in dce_12.5s")
-        return [(float(named[1]), self.volume())]
+        return Dynamic((Phase({"text": float(named[1])}, self.volume()),))

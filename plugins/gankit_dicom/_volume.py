@@ -96,6 +96,11 @@ def _refuse_blank(images: np.ndarray) -> None:
         raise Refused("two slices have the same pixels")
 
 
+def middle(values_ZYX: np.ndarray) -> np.ndarray:
+    """The central half of a volume's values along each axis."""
+    return values_ZYX[tuple(slice(size // 4, size - size // 4) for size in values_ZYX.shape)]
+
+
 def same_grid(one: sitk.Image, other: sitk.Image, tolerance_mm: float = 0.5) -> bool:
     """Whether two images have the same pixels at the same places: all eight corners within the tolerance."""
     if one.GetSize() != other.GetSize():
