@@ -11,6 +11,7 @@ import attrs
 from gankit_dicom._bvalues import b_value, has_direction, is_trace
 from gankit_dicom._clock import acquired_s
 from gankit_dicom._elements import finite, many
+from gankit_dicom._enhanced import frames
 from gankit_dicom._modes import lenient_pydicom
 from gankit_dicom._refused import Refused
 
@@ -24,14 +25,18 @@ ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"7z\
 
 @attrs.frozen
 class Header:
-    """What the header of one image says. Its texts stay in memory; an import writes none of them."""
+    """What the header of one image in space says: of a file, or of one frame of a file. Its texts stay in memory; an
+    import writes none of them."""
 
     file: Path
+    frame_number: int
+    """Which of the file's frames it is, from 0; 0 where the file is one image."""
     patient: str
     study: str
     series: str
     instance: str
     frame: str
+    """Of reference."""
     series_number: int
     image_number: int
     text: str
@@ -67,11 +72,11 @@ class Header:
     intercept: float
 
 
-def read_header(file: Path) -> Header:
-    """Read the header of one DICOM image.
+def read_headers(file: Path) -> tuple[Header, ...]:
+    """Read the headers of all images in one DICOM file: of one image, or of each frame of an enhanced file.
 
     Raises:
-        Refused: not a file of DICOM, not one MR image, damaged, or without a place in space.
+        Refused: not a file of DICOM, not MR images, damaged, or an image without a place in space.
     """
     import pydicom
     from pydicom.errors import InvalidDicomError
@@ -80,7 +85,8 @@ def read_header(file: Path) -> Header:
     with lenient_pydicom():
         try:
             dataset = pydicom.dcmread(file, stop_before_pixels=True)
-            return _header(file, dataset)
+            _refuse_other_kinds(dataset)
+            return tuple(_header(file, number, frame) for number, frame in enumerate(frames(dataset)))
         except (Refused, MemoryError):
             raise
         except InvalidDicomError as error:
@@ -106,9 +112,7 @@ def _refuse_foreign(file: Path) -> None:
         raise Refused("not a DICOM file")
 
 
-def _header(file: Path, dataset: Dataset) -> Header:
-    _refuse_other_kinds(dataset)
-
+def _header(file: Path, number: int, dataset: Dataset) -> Header:
     # The grid of pixels and its place in space.
     rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
     if not (16 <= rows <= 4096 and 16 <= columns <= 4096):
@@ -130,6 +134,7 @@ def _header(file: Path, dataset: Dataset) -> Header:
     types = tuple(str(word).upper() for word in many(dataset.get("ImageType")))
     return Header(
         file=file,
+        frame_number=number,
         patient=_text(dataset, "PatientID", "patient id"),
         study=_text(dataset, "StudyInstanceUID", "study"),
         series=_text(dataset, "SeriesInstanceUID", "series"),
@@ -161,13 +166,11 @@ def _header(file: Path, dataset: Dataset) -> Header:
 
 
 def _refuse_other_kinds(dataset: Dataset) -> None:
-    """What is not one greyscale MR image."""
+    """What has no greyscale MR images."""
     if dataset.get("Modality", "MR") != "MR":
         raise Refused("not a magnetic resonance image")
     if "Rows" not in dataset:
         raise Refused("DICOM without an image, perhaps cut short")
-    if (_number(dataset, "NumberOfFrames") or 1) > 1:
-        raise Refused("many frames in one file; export it as one image a file")
     if (_number(dataset, "SamplesPerPixel") or 1) != 1 or "MONOCHROME2" not in dataset.get(
         "PhotometricInterpretation", "MONOCHROME2"
     ):

@@ -1,43 +1,83 @@
-"""Pixels of one DICOM file, checked against its header."""
+"""Pixels of DICOM images, checked against their headers."""
 
 from __future__ import annotations
 
+import math
+import struct
+from collections import defaultdict
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+import attrs
 import numpy as np
 
 from gankit_dicom._headers import Header
-from gankit_dicom._modes import lenient_pydicom, silent_itk
+from gankit_dicom._jpeg import decoded
+from gankit_dicom._modes import lenient_pydicom
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
+    from pydicom.uid import UID
 
-UNCOMPRESSED = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"}
-
-BIG_ENDIAN = "1.2.840.10008.1.2.2"
+IMAGE_TAGS = (
+    "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored",
+    "HighBit", "PixelRepresentation", "PlanarConfiguration", "ExtendedOffsetTable", "ExtendedOffsetTableLengths",
+)  # fmt: skip
+KEYWORDS = {(0x7FE0, 0x08): "FloatPixelData", (0x7FE0, 0x09): "DoubleFloatPixelData", (0x7FE0, 0x10): "PixelData"}
+DEFAULTS = {"samples_per_pixel": 1, "photometric_interpretation": "MONOCHROME2", "pixel_representation": 0}
+"""What an image is that does not say it."""
 DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
-def read_pixels(header: Header) -> np.ndarray:
-    """Image (rows, columns) float32, rescaled as the header says.
+@attrs.frozen(eq=False)
+class _Pixels:
+    """The pixels of an open file, which stands at their first byte."""
+
+    file: BinaryIO
+    start: int
+    """Place of that byte."""
+    length: int
+    syntax: UID
+    options: dict[str, Any]
+    """How pydicom decodes them."""
+
+    @property
+    def compressed(self) -> bool:
+        return self.syntax.is_encapsulated
+
+
+def read_images(headers: Sequence[Header]) -> list[np.ndarray]:
+    """Images (rows, columns) float32, rescaled as their headers say. Frames of one file are decoded one by one.
 
     Raises:
         Refused: cut short, too long, undecodable, or values that the stored bits cannot hold.
     """
-    import pydicom
+    by_file: dict[Path, list[int]] = defaultdict(list)
+    for index, header in enumerate(headers):
+        by_file[header.file].append(index)
+    images: dict[int, np.ndarray] = {}
+    for file, indices in by_file.items():
+        read = _read(file, [headers[index] for index in indices])
+        images |= zip(indices, read, strict=True)
+    return [images[index] for index in range(len(headers))]
 
-    with lenient_pydicom():
+
+def _read(file: Path, headers: Sequence[Header]) -> list[np.ndarray]:
+    """Images of one file."""
+    with lenient_pydicom(), file.open("rb") as opened:
         try:
-            dataset = pydicom.dcmread(header.file)
-            _refuse_wrong_length(header.file, dataset)
-            _refuse_overflow(dataset)
-            stored = _stored(header.file, dataset)
+            pixels = _find(opened)
+            _refuse_wrong_length(pixels)
+            return [_rescaled(_stored(pixels, header.frame_number), header) for header in headers]
         except (Refused, MemoryError):
             raise
         except Exception as error:  # damaged bytes can raise anything from the depths of a decoder
             raise Refused("damaged: an image cannot be decoded") from error
+
+
+def _rescaled(stored: np.ndarray, header: Header) -> np.ndarray:
     if stored.shape != (header.rows, header.columns):
         raise Refused("an image's size differs from its header")
     image = stored.astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
@@ -46,60 +86,113 @@ def read_pixels(header: Header) -> np.ndarray:
     return image
 
 
-def _refuse_wrong_length(file: Path, dataset: Dataset) -> None:
-    if "PixelData" not in dataset:
+# Where the pixels are -------------------------------------------------------------------------------------
+
+
+def _find(opened: BinaryIO) -> _Pixels:
+    """Read a file up to the first byte of its pixels."""
+    import pydicom
+    from pydicom.pixels.utils import as_pixel_options
+
+    dataset = pydicom.dcmread(opened, stop_before_pixels=True, specific_tags=list(IMAGE_TAGS))
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax == DEFLATED:
+        opened.seek(0)
+        content = pydicom.dcmread(opened).PixelData
+        opened, keyword, vr, length = BytesIO(content), "PixelData", "OW", len(content)
+    else:
+        keyword, vr, length = _element(opened, "<" if syntax.is_little_endian else ">")
+    given = as_pixel_options(dataset, pixel_keyword=keyword, pixel_vr=vr, correct_unused_bits=False)
+    options = {"bits_stored": given["bits_allocated"], **DEFAULTS, **given}
+    pixels = _Pixels(opened, opened.tell(), length, syntax, options)
+    if pixels.compressed and (offsets := _offsets(pixels)):
+        options["extended_offsets"] = offsets
+    return pixels
+
+
+def _element(opened: BinaryIO, order: str) -> tuple[str, str, int]:
+    """Keyword, value representation and length of the element at which the file stands."""
+    start = opened.read(8)
+    if len(start) < 8 or (keyword := KEYWORDS.get(struct.unpack(f"{order}HH", start[:4]))) is None:
         raise Refused("an image without pixels, perhaps cut short")
-    if str(dataset.file_meta.TransferSyntaxUID) not in UNCOMPRESSED:
+    if start[4:6].isalpha():
+        return keyword, start[4:6].decode(), struct.unpack(f"{order}L", opened.read(4))[0]
+    return keyword, "OW", struct.unpack(f"{order}L", start[4:])[0]
+
+
+def _offsets(pixels: _Pixels) -> tuple[list[int], list[int]] | None:
+    """Where each compressed frame lies and how long it is, if no table says it and each is one fragment."""
+    from pydicom.encaps import parse_basic_offsets, parse_fragments
+
+    if "extended_offsets" in pixels.options or parse_basic_offsets(pixels.file):
+        pixels.file.seek(pixels.start)
+        return None
+    first = pixels.file.tell()
+    count, places = parse_fragments(pixels.file)
+    lengths = []
+    for place in places:
+        pixels.file.seek(place + 4)
+        lengths.append(struct.unpack("<L", pixels.file.read(4))[0])
+    pixels.file.seek(pixels.start)
+    return ([place - first for place in places], lengths) if count == pixels.options["number_of_frames"] else None
+
+
+def _refuse_wrong_length(pixels: _Pixels) -> None:
+    if pixels.compressed:
         return
-    _refuse_tail(file, dataset)
-    expected = int(dataset.Rows) * int(dataset.Columns) * int(dataset.BitsAllocated) // 8
-    if len(dataset.PixelData) < expected:
+    _refuse_tail(pixels)
+    options = pixels.options
+    bits = options["rows"] * options["columns"] * options["bits_allocated"] * options["number_of_frames"]
+    expected = math.ceil(bits / 8)
+    if pixels.length < expected or _size(pixels.file) < pixels.start + expected:
         raise Refused("cut short: an image has fewer pixels than its header says")
-    if len(dataset.PixelData) > expected + expected % 2:
+    if pixels.length > expected + expected % 2:
         raise Refused("an image has more pixels than its header says")
 
 
-def _refuse_tail(file: Path, dataset: Dataset) -> None:
+def _size(file: BinaryIO) -> int:
+    return file.seek(0, 2)
+
+
+def _refuse_tail(pixels: _Pixels) -> None:
     """Bytes after the pixels, other than padding, mean that bytes were put among them: every pixel would be shifted."""
-    raw = dataset.get_item("PixelData")
-    place, raw_length = getattr(raw, "value_tell", None), getattr(raw, "length", None)
-    if place is None or raw_length is None or str(dataset.file_meta.TransferSyntaxUID) == DEFLATED:
-        return
-    with file.open("rb") as opened:
-        opened.seek(place + raw_length)
-        tail = opened.read(4)
+    pixels.file.seek(pixels.start + pixels.length)
+    tail = pixels.file.read(4)
     if tail and tail not in (b"\xfc\xff\xfc\xff", b"\xff\xfc\xff\xfc"):
         raise Refused("more bytes than its header says follow an image's pixels")
 
 
-def _stored(file: Path, dataset: Dataset) -> np.ndarray:
+# Frames, decoded ------------------------------------------------------------------------------------------
+
+
+def _stored(pixels: _Pixels, number: int) -> np.ndarray:
+    """A frame as it is stored, (rows, columns)."""
+    from pydicom.pixels import get_decoder
+
+    pixels.file.seek(pixels.start)
     try:
-        return dataset.pixel_array
+        stored, _ = get_decoder(pixels.syntax).as_array(pixels.file, index=number, raw=True, **pixels.options)
     except (RuntimeError, NotImplementedError, ImportError):
-        if str(dataset.file_meta.TransferSyntaxUID) in UNCOMPRESSED:
+        if not pixels.compressed:
             raise
-        return _decoded_by_itk(file, dataset)
+        return _decoded_by_itk(pixels, number)
+    _refuse_overflow(stored, pixels)
+    return stored
 
 
-def _decoded_by_itk(file: Path, dataset: Dataset) -> np.ndarray:
-    """JPEG families, which pydicom decodes only with further packages."""
-    import SimpleITK as sitk
+def _decoded_by_itk(pixels: _Pixels, number: int) -> np.ndarray:
+    """A frame of the JPEG families, which pydicom decodes only with further packages."""
+    from pydicom.encaps import get_frame
 
-    with silent_itk():
-        rescaled = sitk.GetArrayFromImage(sitk.ReadImage(str(file)))[0].astype(np.float64)
-    slope, intercept = float(dataset.get("RescaleSlope") or 1), float(dataset.get("RescaleIntercept") or 0)
-    return np.rint((rescaled - intercept) / slope)
+    pixels.file.seek(pixels.start)
+    options = pixels.options
+    offsets, count = options.get("extended_offsets"), options["number_of_frames"]
+    encoded = get_frame(pixels.file, number, extended_offsets=offsets, number_of_frames=count)
+    return decoded(encoded, pixels.syntax, options)
 
 
-def _refuse_overflow(dataset: Dataset) -> None:
-    """pydicom clears the bits above those stored; bits set there mean bytes that are no pixels."""
-    allocated = int(dataset.BitsAllocated)
-    bits = int(dataset.get("BitsStored") or allocated)
-    syntax = str(dataset.file_meta.TransferSyntaxUID)
-    if syntax not in UNCOMPRESSED or int(dataset.get("PixelRepresentation") or 0) or allocated != 16 or bits >= 16:
-        return
-    stored = np.frombuffer(
-        dataset.PixelData[: len(dataset.PixelData) // 2 * 2], dtype=">u2" if syntax == BIG_ENDIAN else "<u2"
-    )
-    if (stored >> bits).any():
+def _refuse_overflow(stored: np.ndarray, pixels: _Pixels) -> None:
+    """Bits set above those stored mean bytes that are no pixels."""
+    bits = pixels.options["bits_stored"]
+    if not pixels.compressed and stored.dtype == np.uint16 and bits < 16 and (stored >> bits).any():
         raise Refused(f"an image has values that its {bits} stored bits cannot hold")

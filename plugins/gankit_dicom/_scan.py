@@ -10,9 +10,11 @@ from pathlib import Path
 import attrs
 
 from gankit import InputError, progress
-from gankit_dicom._headers import Header, read_header
+from gankit_dicom._headers import Header, read_headers
 from gankit_dicom._refused import Refused
 
+Read = tuple[Header, ...] | str
+"""Headers of a file's images, or why there are none."""
 CHUNK = 64
 """Files a worker reads at a time."""
 
@@ -39,30 +41,30 @@ def files_under(folder: Path) -> list[Path]:
     return files
 
 
-def read_headers(files: Sequence[Path]) -> list[Header | str]:
-    """A header, or why there is none, for each file."""
+def read_all_headers(files: Sequence[Path]) -> list[Read]:
+    """The headers of each file's images, or why there are none."""
     return [_read(file) for file in files]
 
 
-def _read(file: Path) -> Header | str:
+def _read(file: Path) -> Read:
     try:
-        return read_header(file)
+        return read_headers(file)
     except Refused as why:
         return str(why)
 
 
 def scan(
-    files: Sequence[Path],
-    run: Callable[[Callable[..., list[Header | str]], Iterable[Sequence[Path]]], Iterable[list[Header | str]]],
+    files: Sequence[Path], run: Callable[[Callable[..., list[Read]], Iterable[Sequence[Path]]], Iterable[list[Read]]]
 ) -> tuple[list[Header], list[RefusedFile]]:
     """Headers of all images among files; ``run`` maps a function over chunks, in order."""
-    headers, refused = [], []
-    results = chain.from_iterable(run(read_headers, _chunks(files)))
+    headers: list[Header] = []
+    refused = []
+    results = chain.from_iterable(run(read_all_headers, _chunks(files)))
     for number, result in enumerate(progress(results, "reading headers", len(files)), start=1):
         if isinstance(result, str):
             refused.append(RefusedFile(number, result))
         else:
-            headers.append(result)
+            headers += result
     return headers, refused
 
 

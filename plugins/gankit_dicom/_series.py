@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -123,9 +124,9 @@ def group(headers: Iterable[Header]) -> list[Study]:
 
 
 def _series(number: int, headers: list[Header]) -> Series:
-    by_instance: dict[str, list[Header]] = defaultdict(list)
-    for header in sorted(headers, key=lambda header: (header.image_number, header.file)):
-        by_instance[header.instance].append(header)
+    by_instance: dict[tuple[str, int], list[Header]] = defaultdict(list)
+    for header in sorted(headers, key=lambda header: (header.image_number, header.file, header.frame_number)):
+        by_instance[header.instance, header.frame_number].append(header)
     copies = sum(len(images) - 1 for images in by_instance.values())
     kept = tuple(images[0] for images in by_instance.values())
     notes = read_otherwise(kept)
@@ -137,4 +138,4 @@ def _series(number: int, headers: list[Header]) -> Series:
 
 
 def _identical(headers: Sequence[Header]) -> bool:
-    return len(headers) == 1 or len({header.file.read_bytes() for header in headers}) == 1
+    return all(filecmp.cmp(headers[0].file, header.file, shallow=False) for header in headers[1:])

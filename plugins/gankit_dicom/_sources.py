@@ -139,7 +139,7 @@ class SeriesSource(AbstractSource):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return tuple(header.file for header in self.series.headers)
+        return tuple(dict.fromkeys(header.file for header in self.series.headers))
 
     def against(self, modality: str, protocol: Protocol) -> str | None:
         return self.series.problem or getattr(protocol, modality).against(self.series)

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from gankit_dicom._headers import Header
-from gankit_dicom._pixels import read_pixels
+from gankit_dicom._pixels import read_images
 from gankit_dicom._refused import Refused
 from gankit_dicom._stacking import COSINE_TOLERANCE, stacking
 
@@ -63,7 +63,7 @@ def stack(headers: Sequence[Header]) -> Volume:
 
     _refuse_mixed(headers)
     grid = stacking(headers)
-    images = np.stack([read_pixels(headers[index]) for index in grid.order])
+    images = np.stack(read_images([headers[index] for index in grid.order]))
     _refuse_blank(images)
     first = headers[0]
     image = sitk.GetImageFromArray(images)

@@ -173,14 +173,14 @@ def test_a_diffusion_coefficient_is_mapped_to_real_world_values(model, plugins, 
 
 def test_what_is_exported_as_dicom_is_imported_with_its_values(folders, model):
     """One image of an import is what the model made, to half a step of 16 bit."""
-    from gankit_dicom._headers import read_header
-    from gankit_dicom._pixels import read_pixels
+    from gankit_dicom._headers import read_headers
+    from gankit_dicom._pixels import read_images
 
     images = model.sample(2, 3)
     for name, high in (("adc", 3000), ("t2w", 700)):
-        header = read_header(folders / f"dicom/synthetic-000001/{name}.dcm")
-        assert header.spacing_mm == (0.5, 0.5)
-        np.testing.assert_allclose(read_pixels(header), images[name][1, 0].numpy(), atol=0.51 * high / 65535)
+        headers = read_headers(folders / f"dicom/synthetic-000001/{name}.dcm")
+        assert headers[0].spacing_mm == (0.5, 0.5)
+        np.testing.assert_allclose(read_images(headers)[0], images[name][1, 0].numpy(), atol=0.51 * high / 65535)
 
 
 def test_the_modalities_of_a_slice_are_one_study(folders):

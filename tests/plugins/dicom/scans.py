@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,76 @@ def write_dynamic(
                 "SeriesDescription": f"planted twist_TT={time_s}.5s"}  # fmt: skip
         values = dynamic_values(DYNAMIC.places(), time_s)
         write_series(folder, first + phase, values, DYNAMIC, **{**kind, **tags})
+
+
+MACRO_OF = {
+    "ImagePositionPatient": "PlanePositionSequence",
+    "ImageOrientationPatient": "PlaneOrientationSequence",
+    "PixelSpacing": "PixelMeasuresSequence",
+    "SpacingBetweenSlices": "PixelMeasuresSequence",
+    "SliceThickness": "PixelMeasuresSequence",
+    "EffectiveEchoTime": "MREchoSequence",
+    "RepetitionTime": "MRTimingAndRelatedParametersSequence",
+    "FrameType": "MRImageFrameTypeSequence",
+    "DiffusionBValue": "MRDiffusionSequence",
+    "RescaleSlope": "PixelValueTransformationSequence",
+    "RescaleIntercept": "PixelValueTransformationSequence",
+    "FrameAcquisitionDateTime": "FrameContentSequence",
+    "TemporalPositionIndex": "FrameContentSequence",
+    "TemporalPositionTimeOffset": "TemporalPositionSequence",
+    "NominalCardiacTriggerDelayTime": "CardiacSynchronizationSequence",
+}
+"""Which sequence of a functional group holds an attribute."""
+
+
+def functional_group(attributes: dict[str, Any]) -> Dataset:
+    """Attributes in the sequences that hold them; those that no sequence holds, in that of converted images."""
+    group = Dataset()
+    for name, value in attributes.items():
+        macro = MACRO_OF.get(name, "UnassignedPerFrameConvertedAttributesSequence")
+        if macro not in group:
+            setattr(group, macro, [Dataset()])
+        setattr(group[macro].value[0], name, value)
+    return group
+
+
+def write_enhanced(
+    folder: Path,
+    number: int,
+    frames: Iterable[tuple[int, np.ndarray, dict[str, Any]]],
+    grid: Grid,
+    *,
+    shared: dict[str, Any],
+    syntax: str = ExplicitVRLittleEndian,
+    **tags: Any,
+) -> Path:
+    """One file of many frames, each given as its place in the stack, its image and attributes of its own.
+
+    ``shared`` attributes are of all frames; ``tags`` are of the file.
+    """
+    frames = list(frames)
+    (file,) = write_series(folder, number, frames[0][1][None], attrs.evolve(grid, slices=1), **tags)
+    dataset = pydicom.dcmread(file)
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4.1"
+    dataset.NumberOfFrames = len(frames)
+    for name in ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "SpacingBetweenSlices"):
+        delattr(dataset, name)
+    measures = {"PixelSpacing": [grid.pixel_mm] * 2, "SpacingBetweenSlices": grid.gap_mm}
+    cosines = [round(float(value), 9) for value in (*grid.row, *grid.column)]
+    dataset.SharedFunctionalGroupsSequence = [
+        functional_group({**measures, "ImageOrientationPatient": cosines, **shared})
+    ]
+    corners = grid.places()[:, 0, 0]
+    dataset.PerFrameFunctionalGroupsSequence = [
+        functional_group({"ImagePositionPatient": [round(float(value), 6) for value in corners[place]], **own})
+        for place, _, own in frames
+    ]
+    images = np.stack([image for _, image, _ in frames])
+    dataset.PixelData = np.clip(np.rint(images), 0, 4095).astype(np.uint16).tobytes()
+    if syntax != ExplicitVRLittleEndian:
+        dataset.compress(syntax, generate_instance_uid=False)
+    dataset.save_as(file)
+    return file
 
 
 def write_localizer(folder: Path, number: int = 1, **tags: Any) -> None:

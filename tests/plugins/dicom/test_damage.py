@@ -8,9 +8,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from gankit_dicom._headers import read_header
+from gankit_dicom._headers import read_headers
 from gankit_dicom._options import Options
-from gankit_dicom._pixels import read_pixels
+from gankit_dicom._pixels import read_images
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import group
 from gankit_dicom._volume import stack
@@ -66,7 +66,7 @@ def test_a_series_that_is_not_one_sound_stack_is_refused_with_its_reason(tmp_pat
     """Any one image can spoil it."""
     files = write_t2w(tmp_path, 2)
     T2W_DAMAGE[reason](files)
-    (study,) = group(read_header(file) for file in files if file.exists())
+    (study,) = group(header for file in files if file.exists() for header in read_headers(file))
     with pytest.raises(Refused, match=reason):
         study.series[0].volume()
 
@@ -97,7 +97,7 @@ def test_a_foreign_or_broken_file_is_refused_with_its_reason(study, tmp_path, re
     source = next(file for file in study.rglob("*") if file.is_file())
     FILES[reason](tmp_path / "image.dcm", source)
     with pytest.raises(Refused, match=reason):
-        read_header(tmp_path / "image.dcm")
+        read_headers(tmp_path / "image.dcm")
 
 
 FAR = Grid(size=40, pixel_mm=2.0, slices=10, gap_mm=3.0, centre_mm=np.array([400.0, 0, 0]))
@@ -198,7 +198,7 @@ def test_a_thousand_damaged_files_raise_nothing_and_put_nothing_in_a_wrong_place
     numbers = np.random.default_rng(7)
     values = t2w_values(SMALL.places())
     files = write_series(tmp_path / "good", 1, values, SMALL, ScanningSequence="SE", EchoTime=104)
-    good = [read_header(file) for file in files]
+    good = [header for file in files for header in read_headers(file)]
     whole = stack(good)
     contents = [file.read_bytes() for file in files]
     outcomes = {"header refused": 0, "series refused": 0, "other series": 0, "unchanged": 0}
@@ -207,7 +207,7 @@ def test_a_thousand_damaged_files_raise_nothing_and_put_nothing_in_a_wrong_place
         index = int(numbers.integers(len(files)))
         bad.write_bytes(harmed(contents[index], numbers))
         try:
-            header = read_header(bad)
+            (header,) = read_headers(bad)
         except Refused:
             outcomes["header refused"] += 1
             continue
@@ -230,5 +230,5 @@ def test_a_thousand_damaged_files_raise_nothing_and_put_nothing_in_a_wrong_place
 def test_pixels_are_read_as_they_were_written(tmp_path):
     """The check above compares with something true."""
     values = t2w_values(T2W.places())
-    header = read_header(write_t2w(tmp_path)[3])
-    np.testing.assert_array_equal(read_pixels(header), np.rint(values[3]))
+    (image,) = read_images(read_headers(write_t2w(tmp_path)[3]))
+    np.testing.assert_array_equal(image, np.rint(values[3]))

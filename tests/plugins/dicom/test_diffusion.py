@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gankit_dicom._diffusion import shells
-from gankit_dicom._headers import read_header
+from gankit_dicom._headers import read_headers
 from gankit_dicom._series import group
 from tests.plugins.dicom.scans import DIFFUSION, Grid, adc_values, body, write_diffusion, write_series, write_t2w
 
@@ -26,7 +26,7 @@ def write(folder, b, phase, number=3, grid=SMALL, factor=1.0, **tags):
 
 
 def read(folder):
-    (study,) = group(read_header(file) for file in sorted(folder.iterdir()))
+    (study,) = group(header for file in sorted(folder.iterdir()) for header in read_headers(file))
     return study.series[0].diffusion()
 
 

@@ -11,11 +11,11 @@ from pydicom import config
 
 from gankit_dicom import _study
 from gankit_dicom._files import file_place, read_volume
-from gankit_dicom._headers import read_header
+from gankit_dicom._headers import read_headers
 from gankit_dicom._inputs import Request, find
 from gankit_dicom._modes import lenient_pydicom, silent_itk, single_threaded_itk
 from gankit_dicom._options import Options
-from gankit_dicom._pixels import read_pixels
+from gankit_dicom._pixels import read_images
 from gankit_dicom._refused import Refused
 from gankit_dicom._study import import_study
 from tests.plugins.dicom.scans import T2W, write_t2w, write_volume
@@ -52,7 +52,7 @@ def of_the_user():
 
 def test_reading_an_image_leaves_the_modes(tmp_path):
     """Its header, then its pixels."""
-    assert read_pixels(read_header(write_t2w(tmp_path)[0])).shape == (72, 72)
+    assert read_images(read_headers(write_t2w(tmp_path)[0]))[0].shape == (72, 72)
 
 
 def test_reading_a_volume_leaves_the_modes(tmp_path):
@@ -62,7 +62,7 @@ def test_reading_a_volume_leaves_the_modes(tmp_path):
     np.testing.assert_allclose(file_place(tmp_path / "t2w.mha").corners()[0], T2W.places()[0, 0, 0], atol=1e-3)
 
 
-@pytest.mark.parametrize("read", [read_header, read_volume, file_place])
+@pytest.mark.parametrize("read", [read_headers, read_volume, file_place])
 def test_a_refused_file_leaves_the_modes(read, tmp_path):
     """A file of DICOM without its header, and no volume either."""
     (tmp_path / "damaged").write_bytes(bytes(128) + b"DICM" + b"\x08\x00\x05\x00CS\xff\xff" * 3)

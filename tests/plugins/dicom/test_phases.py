@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 import pytest
 
-from gankit_dicom._headers import read_header
+from gankit_dicom._headers import read_headers
 from gankit_dicom._phases import Dynamic, Phase, rounds, timed, times_of
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import group
@@ -65,7 +65,7 @@ def write_phases(folder, tags_of, times_s=TIMES_S, together=True, grid=DYNAMIC, 
 def test_phases_are_told_apart_by_whatever_says_their_time(tmp_path, way, together):
     """In one series, or one series each; in the order of time, whatever their files are called."""
     write_phases(tmp_path, WAYS[way], together=together, grid=SMALL, backwards=True)
-    (study,) = group(read_header(file) for file in sorted(tmp_path.iterdir()))
+    (study,) = group(header for file in sorted(tmp_path.iterdir()) for header in read_headers(file))
     phases = sorted(timed([series.phases("") for series in study.series]), key=lambda phase: phase[0])
     np.testing.assert_allclose(np.diff([time for time, _ in phases]), np.diff(TIMES_S))
     for time_s, (_, volume) in zip(TIMES_S, phases, strict=True):
@@ -101,7 +101,7 @@ def headers(times, places=4):
 def _base(tmp_path_factory):
     global BASE
     file = write_series(tmp_path_factory.mktemp("one"), 1, np.zeros((4, 24, 24)), SMALL)[0]
-    BASE = read_header(file)
+    (BASE,) = read_headers(file)
 
 
 BASE = None

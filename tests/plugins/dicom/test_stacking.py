@@ -4,7 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from gankit_dicom._headers import read_header
+from gankit_dicom._headers import read_headers
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import group
 from gankit_dicom._volume import corners
@@ -15,7 +15,7 @@ TURNED = np.cos(TURN) * ROW + np.sin(TURN) * COLUMN, np.cos(TURN) * COLUMN - np.
 
 
 def series(files):
-    (study,) = group(read_header(file) for file in files if file.exists())
+    (study,) = group(header for file in files if file.exists() for header in read_headers(file))
     (one,) = study.series
     return one
 
