@@ -34,6 +34,7 @@ def import_dicom(
     register: Literal["none", "rigid", "deformable"] = "none",
     zeros: Literal["mark", "exclude", "inpaint"] = "mark",
     dce: Literal["early", "late"] = "early",
+    lesion_means: Literal["lesion", "cs"] = "lesion",
     need: Sequence[str] = ("t2w", "adc"),
     split: str | Path | None = None,
     test_fraction: float = 0.2,
@@ -51,8 +52,8 @@ def import_dicom(
 
     Args:
         folder: looked through with all folders below it.
-        masks: folder of gland, zone and lesion masks; matched by the patient's id in their names, else by their place
-            in space.
+        masks: folder of gland, zone and lesion masks, as NIfTI, MetaImage, NRRD or DICOM segmentations; matched by
+            what a segmentation says, by the ids of patient and study in their names, else by their place in space.
         findings: PROSTATEx findings (CSV: ProxID, pos, ClinSig).
         marksheet: PI-CAI marksheet (CSV: patient_id, study_id, case_csPCa).
         protocol: rules that choose series: the name of a shipped protocol, or a TOML file.
@@ -62,6 +63,8 @@ def import_dicom(
         zeros: what becomes of ADC voxels that the scanner zeroed for noise: marked by 0; by 0 and left out of every
             mean ("exclude"); or filled with the nearest measurement ("inpaint").
         dce: which enhancement is written, relative to the signal before contrast, unitless.
+        lesion_means: what a lesion mask without a grade says: that a "lesion" is there, so that the label of its slices
+            is unknown unless a table says more; or that it is clinically significant ("cs").
         need: modalities without which a study is refused: "t2w", the grid of everything, and any of "adc", "dce".
         split: CSV: patient_id, split ("train" or "test"); default: drawn by patient.
         test_fraction: share of patients in the test split that is drawn, at least 0 and below 1.
@@ -100,6 +103,7 @@ def import_volumes(
     register: Literal["none", "rigid", "deformable"] = "none",
     zeros: Literal["mark", "exclude", "inpaint"] = "mark",
     dce: Literal["early", "late"] = "early",
+    lesion_means: Literal["lesion", "cs"] = "lesion",
     need: Sequence[str] = ("t2w", "adc"),
     split: str | Path | None = None,
     test_fraction: float = 0.2,
@@ -118,8 +122,8 @@ def import_volumes(
         folder: looked through with all folders below it.
         pattern: how files are called, without ending, by ``{patient}``, ``{study}`` and ``{name}``; default:
             ``{patient}_{study}_{name}``, ``{patient}/{study}/{name}`` or ``{patient}/{name}``.
-        masks, findings, marksheet, protocol, size, gland, register, zeros, dce, need, split, test_fraction, seed,
-            keep_ids, salt, jobs, out, quiet: as for ``import_dicom``.
+        masks, findings, marksheet, protocol, size, gland, register, zeros, dce, lesion_means, need, split,
+            test_fraction, seed, keep_ids, salt, jobs, out, quiet: as for ``import_dicom``.
 
     Returns: a cohort as ``import_dicom`` gives.
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import attrs
 
 from gankit import InputError
-from gankit_dicom._masks import MaskFile, assign, find_masks
+from gankit_dicom._given import given_cases, given_findings, given_split
+from gankit_dicom._masks import MaskFile, Named, assign, mask_files
 from gankit_dicom._named import find_volumes
 from gankit_dicom._options import Options, refuse_other_kinds
 from gankit_dicom._privacy import alias, read_or_make_salt
-from gankit_dicom._protocol import FOLDER, Protocol, load_protocol
-from gankit_dicom._refused import Refused
+from gankit_dicom._protocol import FOLDER, Protocol, load_protocol, plain
 from gankit_dicom._run import Mapper
 from gankit_dicom._scan import RefusedFile, files_under, scan
 from gankit_dicom._series import group
 from gankit_dicom._sources import AbstractSource, FileSource, SeriesSource
 from gankit_dicom._study import StudyTask
-from gankit_dicom._tables import Finding, read_findings, read_marksheet, read_split
-
-Table = TypeVar("Table")
 
 
 def _to_path(given: str | Path | None) -> Path | None:
@@ -87,7 +85,8 @@ class Inputs:
     patients: list[str] = attrs.field(factory=list)
     """Real ids, aligned with ``tasks``."""
     tasks: list[StudyTask] = attrs.field(factory=list)
-    refused_masks: list[tuple[MaskFile, str]] = attrs.field(factory=list)
+    unused_masks: list[tuple[str, str]] = attrs.field(factory=list)
+    """Paths below the folder of masks of what belongs to no study or is no mask, with the reason."""
     split: Mapping[str, str] = attrs.field(factory=dict)
     warnings: list[str] = attrs.field(factory=list)
     """About the import as a whole, for the report and the terminal."""
@@ -99,12 +98,6 @@ class _Study:
     patient: str
     study: str
     sources: tuple[AbstractSource, ...]
-
-    @property
-    def name(self) -> str:
-        """What a mask of it has in its path."""
-        is_file = any(isinstance(source, FileSource) for source in self.sources)
-        return f"{self.patient}_{self.study}" if is_file and self.study else self.patient
 
 
 def find(request: Request, mapped: Mapper) -> Inputs:
@@ -120,18 +113,14 @@ def find(request: Request, mapped: Mapper) -> Inputs:
     inputs = Inputs(files=len(files), refused_files=refused)
 
     # Tables of splits and labels; one that is not given says nothing.
-    no_split: dict[str, str] = {}
-    inputs.split = _table(request.split, "split", read_split, no_split, inputs.warnings)
-    no_findings: tuple[dict[str, tuple[Finding, ...]], int] = {}, 0
-    findings, bad_rows = _table(request.findings, "findings", read_findings, no_findings, inputs.warnings)
-    if bad_rows:
-        inputs.warnings.append(f"Table of findings: {bad_rows} rows without a position were left out.")
-    no_cases: dict[tuple[str, str], bool] = {}
-    cases = _table(request.marksheet, "marksheet", read_marksheet, no_cases, inputs.warnings)
+    names = {study.number: (study.patient, study.study) for study in studies}
+    inputs.split = given_split(request.split, names, inputs.warnings)
+    findings = given_findings(request.findings, names, inputs.warnings)
+    cases = given_cases(request.marksheet, names, inputs.warnings)
 
     # Every study with its own part of all that.
-    masks = _masks(request, studies, inputs)
     named = _namer(request)
+    masks = _masks(request, studies, inputs, {study.patient: named(study.patient) for study in studies})
     for study in studies:
         inputs.patients.append(study.patient)
         inputs.tasks.append(
@@ -140,8 +129,8 @@ def find(request: Request, mapped: Mapper) -> Inputs:
                 alias=named(study.patient),
                 sources=tuple(source for source in study.sources if not _is_mask(source)),
                 masks=tuple(masks.get(study.number, ())),
-                findings=findings.get(study.patient, ()),
-                case=cases.get((study.patient, study.study), _only_case(cases, study)),
+                findings=findings[study.number],
+                case=tuple(sorted(cases[study.number])),
                 protocol=protocol,
                 options=request.options,
                 parts=request.beside(".parts"),
@@ -166,40 +155,40 @@ def _volumes(request: Request, files: list[Path], protocol: Protocol) -> tuple[l
     return studies, [RefusedFile(number, why) for number, why in refused]
 
 
-def _table(file: Path | None, what: str, read: Callable[[Path], Table], without: Table, warnings: list[str]) -> Table:
-    """A table, or nothing with a warning where it cannot be read; a split that cannot be read stops the import."""
-    if file is None:
-        return without
-    try:
-        return read(file)
-    except Refused as why:
-        if what == "split":
-            raise InputError(f"`split` {file}: {why}") from why
-        warnings.append(f"Table of the {what}: not used, {why}.")
-        return without
-
-
-def _only_case(cases: Mapping[tuple[str, str], bool], study: _Study) -> bool | None:
-    """The marksheet's only line on this patient, for a study that it calls by another name; None if it has several."""
-    own = [cs for (patient, _), cs in cases.items() if patient == study.patient]
-    return own[0] if len(own) == 1 else None
-
-
-def _masks(request: Request, studies: list[_Study], inputs: Inputs) -> dict[int, list[MaskFile]]:
-    beside = {
-        study.number: [
-            MaskFile(s.number, s.file, s.name) for s in study.sources if isinstance(s, FileSource) and _is_mask(s)
+def _masks(
+    request: Request, studies: list[_Study], inputs: Inputs, aliases: Mapping[str, str]
+) -> dict[int, list[MaskFile]]:
+    """Masks by number of study: those of the folder of masks, then those beside the images."""
+    assigned: dict[int, list[MaskFile]] = {study.number: [] for study in studies}
+    count = 0
+    if request.masks is not None:
+        if not request.masks.is_dir():
+            raise InputError(f"`masks` {request.masks}: no such folder")
+        masks, others = mask_files(request.masks, (file for file in request.masks.rglob("*") if file.is_file()))
+        masks = [attrs.evolve(mask, path=_unnamed(mask.path, aliases)) for mask in masks]
+        named = [Named(study.number, study.patient, study.study, study.sources) for study in studies]
+        assigned, refused = assign(masks, named)
+        count = len(masks)
+        inputs.unused_masks = [(_unnamed(path, aliases), why) for path, why in others] + [
+            (mask.path, why) for mask, why in refused
         ]
-        for study in studies
-    }
-    if request.masks is None:
-        return beside
-    if not request.masks.is_dir():
-        raise InputError(f"`masks` {request.masks}: no such folder")
-    assigned, inputs.refused_masks = assign(
-        find_masks(request.masks), [(study.number, study.name, study.sources) for study in studies]
-    )
-    return {number: beside[number] + assigned[number] for number in beside}
+        reasons = Counter(why for _, why in inputs.unused_masks)
+        inputs.warnings += [f"`masks`: {number} of its files not used: {why}." for why, number in reasons.most_common()]
+        if not masks:
+            inputs.warnings.append("`masks`: no file of it is a mask.")
+    for study in studies:
+        for source in study.sources:
+            if isinstance(source, FileSource) and _is_mask(source):
+                count += 1
+                assigned[study.number].append(MaskFile(count, source.file, (plain(source.name),)))
+    return assigned
+
+
+def _unnamed(path: str, aliases: Mapping[str, str]) -> str:
+    """A path with the aliases of patients in place of their ids."""
+    by_key = {patient.lower(): alias for patient, alias in aliases.items()}
+    ids = "|".join(map(re.escape, sorted(by_key, key=len, reverse=True)))
+    return re.sub(rf"(?<![^\W_])(?:{ids})(?![^\W_])", lambda found: by_key[found[0].lower()], path, flags=re.IGNORECASE)
 
 
 def _is_mask(source: AbstractSource) -> bool:

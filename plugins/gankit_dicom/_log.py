@@ -25,7 +25,14 @@ class Row:
     def table(self) -> dict[str, Any]:
         """Plain values for the report. A row that is used says why it is; what it was refused for is left out."""
         said = self.notes + ([] if self.used else self.refusals)
-        return {"number": self.number, "looks": self.looks, "grid": self.grid, "used": self.used, "reasons": said}
+        return {
+            "number": self.number,
+            "looks": self.looks,
+            "grid": self.grid,
+            "used": self.used,
+            "reasons": said,
+            "refused": bool(self.refusals) and not self.used,
+        }
 
 
 @attrs.define

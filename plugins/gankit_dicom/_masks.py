@@ -1,9 +1,9 @@
-"""Masks of glands, zones and lesions: which file belongs to which study, and what its values are."""
+"""Files of masks of glands, zones and lesions: which belongs to which study."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -11,14 +11,13 @@ import numpy as np
 import SimpleITK as sitk
 
 from gankit import progress
-from gankit_dicom._files import ENDINGS, file_place, read_volume
-from gankit_dicom._geometry import on_grid_of
-from gankit_dicom._protocol import MaskRule
+from gankit_dicom._files import ENDINGS, read_volume
+from gankit_dicom._headers import ARCHIVES
+from gankit_dicom._lattice import may_lie_on
+from gankit_dicom._protocol import MaskRule, Protocol, plain
 from gankit_dicom._refused import Refused
-from gankit_dicom._sources import AbstractSource
-from gankit_dicom._volume import same_grid
-
-SAME_PLACE_MM = 0.5
+from gankit_dicom._segmentation import Owner, read_owner
+from gankit_dicom._sources import AbstractSource, SeriesSource
 
 
 @attrs.frozen
@@ -27,83 +26,187 @@ class MaskFile:
 
     number: int
     file: Path
-    text: str
-    """Its path below the folder of masks, lower case; stays in memory."""
-
-
-@attrs.frozen(eq=False)
-class Mask:
-    """A mask on the T2w grid."""
-
-    number: int
-    values: np.ndarray
-    """(slices, rows, columns) uint8."""
-    meaning: dict[int, str]
-
-    def where(self, *meanings: str) -> np.ndarray:
-        """Voxels whose value means one of these."""
-        return np.isin(self.values, [value for value, name in self.meaning.items() if name in meanings])
+    parts: tuple[str, ...]
+    """Names of the folders that it is in and its own, as ``plain`` writes them, without a patient's or study's id;
+    they stay in memory."""
+    path: str = ""
+    """Its path below the folder of masks, for the report; empty for a file in the folder of images."""
+    owner: Owner | None = None
+    """Whose a DICOM segmentation is; none for other files."""
 
     @property
-    def shows(self) -> str:
-        """zones, gland, lesion, or zones and lesion."""
-        names = set(self.meaning.values())
-        parts = [("zones", {"peripheral zone", "transition zone"}), ("gland", {"gland"}), ("lesion", {"lesion", "cs"})]
-        return " and ".join(what for what, any_of in parts if names & any_of)
+    def drawn(self) -> str:
+        """Its parts as one text."""
+        return "/".join(self.parts)
 
 
-def find_masks(folder: Path) -> list[MaskFile]:
-    """Every image file below a folder, in order of names."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name.lower().endswith(ENDINGS))
-    return [
-        MaskFile(number, file, file.relative_to(folder).as_posix().lower())
-        for number, file in enumerate(files, start=1)
-    ]
+@attrs.frozen
+class Named:
+    """A study that a mask may be of."""
+
+    number: int
+    patient: str
+    study: str
+    sources: Sequence[AbstractSource]
 
 
-def names_it(text: str, name: str) -> bool:
-    """Whether a path holds an id as a word of its own: 1 is not in 11."""
-    return re.search(rf"(?<![a-z0-9]){re.escape(name.lower())}(?![a-z0-9])", text) is not None
+def mask_files(folder: Path, files: Iterable[Path]) -> tuple[list[MaskFile], list[tuple[str, str]]]:
+    """Masks among the files below a folder, in order of names, and the paths of other files with the reason.
+
+    Hidden files and folders are passed over.
+    """
+    masks: list[MaskFile] = []
+    others: list[tuple[str, str]] = []
+    for file in sorted(files):
+        place = file.relative_to(folder)
+        if any(part.startswith(".") for part in place.parts) or _is_data_of_header(file):
+            continue
+        try:
+            owner = None if file.name.lower().endswith(ENDINGS) else _owner(file)
+        except Refused as why:
+            others.append((place.as_posix(), str(why)))
+            continue
+        parts = (folder.absolute().name, *place.parts[:-1], _without_ending(place.name))
+        masks.append(MaskFile(len(masks) + 1, file, tuple(map(plain, parts)), place.as_posix(), owner))
+    return masks, others
+
+
+def _is_data_of_header(file: Path) -> bool:
+    """Whether a file holds the pixels of a MetaImage header beside it."""
+    return file.suffix.lower() in (".raw", ".zraw") and file.with_suffix(".mhd").is_file()
+
+
+def _owner(file: Path) -> Owner:
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(132)
+    except OSError as error:
+        raise Refused("cannot be read") from error
+    if file.suffix.lower() not in (".npz", ".docx", ".xlsx"):
+        for magic, what in ARCHIVES.items():
+            if start.startswith(magic):
+                raise Refused(f"{what}; unpack it first")
+    if start[128:] != b"DICM":
+        raise Refused("not a NIfTI, MetaImage, NRRD or DICOM segmentation file")
+    return read_owner(file)
+
+
+def _without_ending(name: str) -> str:
+    ending = next((end for end in reversed(ENDINGS) if name.lower().endswith(end)), "")
+    return name[: len(name) - len(ending)]
+
+
+# Whose a mask is -------------------------------------------------------------------------------------------
 
 
 def assign(
-    masks: Iterable[MaskFile], studies: Sequence[tuple[int, str, Sequence[AbstractSource]]]
+    masks: Iterable[MaskFile], studies: Sequence[Named]
 ) -> tuple[dict[int, list[MaskFile]], list[tuple[MaskFile, str]]]:
-    """Masks of each study, by the study's name in their path, else by where they are in space.
+    """Masks of each study, by what a DICOM segmentation says, else by names in the path, else by place in space.
 
-    Args:
-        studies: number, name and sources of each.
+    A mask is of one study or of none. Where a name fits several studies, as that of a patient with two studies, the one
+    that has a series on the mask's grid is taken.
 
     Returns: masks by number of study, and those of no study with the reason.
     """
-    chosen: dict[int, list[MaskFile]] = {number: [] for number, _, _ in studies}
+    chosen: dict[int, list[MaskFile]] = {study.number: [] for study in studies}
     refused = []
-    grids: list[tuple[int, np.ndarray]] = []
+    places: dict[int, list[np.ndarray]] = {}
     for mask in progress(masks, "matching masks"):
-        named = [number for number, name, _ in studies if names_it(mask.text, name)]
-        if not named and not grids:
-            grids = [(number, place) for number, _, sources in studies for place in _places(sources)]
         try:
-            numbers = named or _by_place(mask.file, grids)
+            study = _study_of(mask, studies, places)
         except Refused as error:
             refused.append((mask, str(error)))
             continue
-        for number in numbers:
-            chosen[number].append(mask)
+        parts = tuple(_without_ids(part, study) for part in mask.parts)
+        chosen[study.number].append(attrs.evolve(mask, parts=parts))
     return chosen, refused
 
 
-def _by_place(file: Path, grids: Sequence[tuple[int, np.ndarray]]) -> list[int]:
-    place = file_place(file).corners()
-    found = sorted({number for number, other in grids if _same_place(place, other)})
-    if not found:
-        raise Refused("no patient's id in its name, and no series on its grid")
-    if len(found) > 1:
+def _study_of(mask: MaskFile, studies: Sequence[Named], places: dict[int, list[np.ndarray]]) -> Named:
+    named = _owned(mask, studies) or _named(mask, studies)
+    if len(named) == 1:
+        return named[0]
+    if mask.owner is not None and not named:
+        raise Refused("a segmentation of a patient who was not found")
+    image = read_volume(mask.file, holes=True).image if mask.owner is None else None
+    found = [study for study in named or studies if image is not None and _has_place(study, image, places)]
+    if len(found) == 1:
+        return found[0]
+    if named and len({study.patient for study in named}) == 1:
+        fitting = "several" if found else "none"
+        raise Refused(
+            f"its name fits several studies of a patient, and its place {fitting} of them; name the study, too"
+        )
+    if named:
+        raise Refused("its name fits several patients, and its place none or several of them")
+    if found:
         raise Refused(f"no patient's id in its name, and {len(found)} studies have series on its grid")
-    return found
+    raise Refused("no patient's id in its name, and no series on its grid")
 
 
-def _places(sources: Sequence[AbstractSource]) -> Iterator[np.ndarray]:
+def _owned(mask: MaskFile, studies: Sequence[Named]) -> list[Named]:
+    """Studies that a DICOM segmentation says it is of: that study, else those of its patient."""
+    if mask.owner is None:
+        return []
+    own = [study for study in studies if study.study == mask.owner.study]
+    return own or [study for study in studies if study.patient == mask.owner.patient]
+
+
+def _named(mask: MaskFile, studies: Sequence[Named]) -> list[Named]:
+    """Studies that are named in a path, by the most telling kind of name.
+
+    A study and its patient tell more than a patient alone, and a patient at the start of a name more than one inside
+    of it. An id inside of a longer one, as P-1 in P-1-2, is not there.
+    """
+    text = mask.drawn
+    found = {study.number: study for study in studies if plain(study.patient) in text or _has_uid(text, study)}
+    longest = [plain(study.patient) for study in found.values()]
+    kept = [
+        study
+        for study in found.values()
+        if not any(plain(study.patient) in other and plain(study.patient) != other for other in longest)
+        and not any(_is_of_other_study(part, study) for part in mask.parts)
+    ]
+    tells = {study.number: _tells(mask.parts, study) for study in kept}
+    return [study for study in kept if tells[study.number] == max(tells.values())]
+
+
+def _tells(parts: Sequence[str], study: Named) -> int:
+    patient, name = plain(study.patient), plain(study.study)
+    if study.study and any(patient + name[1:] in part for part in parts):
+        return 2
+    if study.study and any(name in one and patient in other for one in parts for other in parts if one is not other):
+        return 2
+    return int(any(part.startswith(patient) for part in parts))
+
+
+def _has_uid(text: str, study: Named) -> bool:
+    return "." in study.study and plain(study.study) in text
+
+
+def _is_of_other_study(part: str, study: Named) -> bool:
+    """Whether a name has another number than the study's where the study's would be, as in 10001_1000002."""
+    found = re.search(rf"{re.escape(plain(study.patient))}(\d+)_", part)
+    number = study.study
+    return bool(found and number.isdigit() and len(found[1]) == len(number) and found[1] != number)
+
+
+def _without_ids(part: str, study: Named) -> str:
+    for name in (study.patient, study.study):
+        if name:
+            part = part.replace(plain(name), "_")
+    return part
+
+
+def _has_place(study: Named, mask: sitk.Image, places: dict[int, list[np.ndarray]]) -> bool:
+    """Whether a study has a series on whose grid a mask lies."""
+    if study.number not in places:
+        places[study.number] = list(_places(study.sources))
+    return any(may_lie_on(mask, place) for place in places[study.number])
+
+
+def _places(sources: Iterable[AbstractSource]) -> Iterator[np.ndarray]:
     for source in sources:
         try:
             yield source.corners()
@@ -111,35 +214,53 @@ def _places(sources: Sequence[AbstractSource]) -> Iterator[np.ndarray]:
             continue
 
 
-def _same_place(one: np.ndarray, other: np.ndarray) -> bool:
-    distances = np.linalg.norm(one[:, None] - other[None], axis=2)
-    return bool(distances.min(axis=1).max() <= SAME_PLACE_MM)
+def drawn_on(masks: Sequence[MaskFile], sources: Sequence[AbstractSource], protocol: Protocol) -> dict[int, int]:
+    """How many masks of a study lie on each of its T2w, by number; empty where it has one T2w, or no mask."""
+    candidates = [source for source in sources if source.against("t2w", protocol) is None]
+    if len(candidates) < 2:
+        return {}
+    counts = dict.fromkeys((source.number for source in candidates), 0)
+    for mask in masks:
+        for source in candidates:
+            counts[source.number] += _is_drawn_on(mask, source)
+    return counts
 
 
-def rule_of(text: str, rules: Sequence[MaskRule]) -> MaskRule:
-    """The first rule that has a word which is in the path.
+def _is_drawn_on(mask: MaskFile, source: AbstractSource) -> bool:
+    if mask.owner is not None:
+        return isinstance(source, SeriesSource) and source.series.first.series in mask.owner.series
+    try:
+        return may_lie_on(read_volume(mask.file, holes=True).image, source.corners())
+    except Refused:  # the import of the mask or of the series says why
+        return False
+
+
+# What a mask shows, and who drew it ------------------------------------------------------------------------
+
+
+def rule_of(parts: Sequence[str], rules: Sequence[MaskRule]) -> MaskRule:
+    """The first rule that has a word which is in the deepest part of the path that has a word of any.
 
     Raises:
         Refused: there is no such rule.
     """
-    for rule in rules:
-        if any(word in text for word in rule.words):
-            return rule
-    raise Refused("no rule of the protocol says what its values are")
+    for part in reversed(parts):
+        for rule in rules:
+            if rule.names(part):
+                return rule
+    raise Refused("no rule of the protocol says what its values are; say in its path what it shows, as lesion or gland")
 
 
-def read_mask(mask: MaskFile, rules: Sequence[MaskRule], t2w: sitk.Image, other: sitk.Image | None) -> Mask:
-    """A mask on the T2w grid, given there or on the grid of ``other``.
+def reader_of(parts: Sequence[str], protocol: Protocol) -> str:
+    """ "human" or "AI" by the deepest part of a path that says it; empty where none does."""
+    for part in reversed(parts):
+        for reader, words in (("human", protocol.readers.human), ("AI", protocol.readers.ai)):
+            if any(word in part for word in words):
+                return reader
+    return ""
 
-    Raises:
-        Refused: unreadable, on another grid, or with values that its rule does not name.
-    """
-    rule = rule_of(mask.text, rules)
-    image = read_volume(mask.file).image
-    if not any(grid is not None and same_grid(image, grid) for grid in (t2w, other)):
-        raise Refused("its grid is neither the T2w's nor the ADC's")
-    meaning = rule.meaning()
-    found = np.unique(sitk.GetArrayViewFromImage(image))
-    if unknown := sorted(set(found.tolist()) - {0.0, *map(float, meaning)}):
-        raise Refused(f"it has the value {unknown[0]:g}, which its rule in the protocol does not name")
-    return Mask(mask.number, on_grid_of(image, t2w), meaning)
+
+def copy_of(parts: Sequence[str], protocol: Protocol) -> tuple[str, ...]:
+    """Equal for files that hold one delineation on several grids."""
+    copies: Mapping[str, str] = dict.fromkeys(protocol.readers.copies, "")
+    return tuple(copies.get(part, part) for part in parts)

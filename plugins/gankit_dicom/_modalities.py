@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 import numpy as np
@@ -18,6 +18,8 @@ from gankit_dicom._refused import Refused
 from gankit_dicom._sources import AbstractSource
 from gankit_dicom._volume import Volume
 
+NOTHING_DRAWN: Mapping[int, int] = {}
+
 
 @attrs.frozen(eq=False)
 class Chosen:
@@ -30,13 +32,18 @@ class Chosen:
     dce: Enhancement | None
 
 
-def choose(sources: Sequence[AbstractSource], protocol: Protocol, log: Log) -> Chosen:
+def choose(
+    sources: Sequence[AbstractSource], protocol: Protocol, log: Log, drawn_on: Mapping[int, int] = NOTHING_DRAWN
+) -> Chosen:
     """The volumes of a study; every decision goes to the log.
+
+    Args:
+        drawn_on: how many masks lie on a T2w, by its number; the one with the most goes before all others.
 
     Raises:
         Refused: no T2w.
     """
-    t2w = _first("t2w", sources, protocol, log, lambda source: _checked_t2w(source.volume()))
+    t2w = _first("t2w", sources, protocol, log, lambda source: _checked_t2w(source.volume()), drawn_on)
     if t2w is None:
         raise Refused("no usable axial T2w series")
 
@@ -50,7 +57,13 @@ def choose(sources: Sequence[AbstractSource], protocol: Protocol, log: Log) -> C
     return Chosen(t2w, adc, made, _dynamic(sources, t2w, protocol, log))
 
 
-def _candidates(modality: str, sources: Sequence[AbstractSource], protocol: Protocol, log: Log) -> list[AbstractSource]:
+def _candidates(
+    modality: str,
+    sources: Sequence[AbstractSource],
+    protocol: Protocol,
+    log: Log,
+    drawn_on: Mapping[int, int] = NOTHING_DRAWN,
+) -> list[AbstractSource]:
     """Sources that may be of a modality, the preferred first; why the others may not goes to the log."""
     candidates = []
     for source in sources:
@@ -58,7 +71,7 @@ def _candidates(modality: str, sources: Sequence[AbstractSource], protocol: Prot
             log.refuse(source.number, modality, why)
         else:
             candidates.append(source)
-    return sorted(candidates, key=lambda source: source.rank(modality, protocol))
+    return sorted(candidates, key=lambda source: (-drawn_on.get(source.number, 0), source.rank(modality, protocol)))
 
 
 def _first(
@@ -67,10 +80,11 @@ def _first(
     protocol: Protocol,
     log: Log,
     load: Callable[[AbstractSource], Volume],
+    drawn_on: Mapping[int, int] = NOTHING_DRAWN,
 ) -> Volume | None:
     """The volume of the first candidate that loads."""
     chosen, volume = None, None
-    for source in _candidates(modality, sources, protocol, log):
+    for source in _candidates(modality, sources, protocol, log, drawn_on):
         if chosen is not None:
             same = "at the same place, " if source.place and source.place == chosen.place else ""
             log.refuse(source.number, modality, f"{same}series {chosen.number} is preferred")
@@ -81,7 +95,8 @@ def _first(
             log.refuse(source.number, modality, str(why))
         else:
             chosen = source
-            log.use(source.number, modality, warnings=volume.notes)
+            drawn = drawn_on.get(source.number, 0) > min(drawn_on.values(), default=0)
+            log.use(source.number, modality, "masks are drawn on it" if drawn else "", warnings=volume.notes)
     return volume
 
 

@@ -23,6 +23,7 @@ ZEROS = {
     "inpaint": "filled with the nearest measurement",
 }
 DCE = ("early", "late")
+LESION_MEANS = ("lesion", "cs")
 
 
 KINDS: dict[str, tuple[type, str]] = {
@@ -69,6 +70,8 @@ class Options:
     """What becomes of ADC voxels without a measurement; a key of ``ZEROS``."""
     dce: str = "early"
     """Which enhancement the modality ``dce`` is: early or late."""
+    lesion_means: str = "lesion"
+    """What a lesion mask without a grade says: that there is a lesion, or that it is clinically significant."""
     need: tuple[str, ...] = attrs.field(default=("t2w", "adc"), converter=_names)
     seed: int = 0
     keep_ids: bool = False
@@ -78,7 +81,7 @@ class Options:
         for name, (low, high) in (("size", SIZES), ("gland", GLANDS)):
             if not low <= (number := getattr(self, name)) <= high:
                 raise InputError(f"`{name}` {number!r}: accepted: {low} to {high}")
-        for name, known in (("register", REGISTER), ("zeros", ZEROS), ("dce", DCE)):
+        for name, known in (("register", REGISTER), ("zeros", ZEROS), ("dce", DCE), ("lesion_means", LESION_MEANS)):
             if (word := getattr(self, name)) not in known:
                 raise InputError(f"`{name}` {word!r}{nearest(str(word), known)}; accepted: {', '.join(known)}")
         if "t2w" not in self.need or set(self.need) - set(MODALITIES):

@@ -50,10 +50,14 @@ def crop_by_mask(gland_ZYX: np.ndarray, t2w: sitk.Image, protocol: Protocol, opt
 
 def crop_by_findings(findings: Sequence[Finding], t2w: sitk.Image, protocol: Protocol, options: Options) -> Crop | None:
     """Around the mean of the findings inside the volume; none if there is none."""
-    inside = [finding for finding in findings if slice_of(finding, t2w) is not None]
+    inside = [
+        finding.position_mm
+        for finding in findings
+        if finding.position_mm is not None and slice_of(finding, t2w) is not None
+    ]
     if not inside:
         return None
-    places = np.array([t2w.TransformPhysicalPointToContinuousIndex(finding.position_mm) for finding in inside])
+    places = np.array([t2w.TransformPhysicalPointToContinuousIndex(position) for position in inside])
     reach = protocol.finding_mm / t2w.GetSpacing()[2]
     first = max(0, round(places[:, 2].min() - reach))
     last = min(t2w.GetSize()[2] - 1, round(places[:, 2].max() + reach))

@@ -14,7 +14,8 @@ from gankit import InputError, nearest, option, structure_table
 from gankit_dicom._series import PLANES, Series
 
 FOLDER = Path(__file__).parent / "protocols"
-MEANINGS = ("gland", "peripheral zone", "transition zone", "lesion", "cs")
+MEANINGS = ("gland", "peripheral zone", "transition zone", "lesion", "cs", "not cs")
+"""What a value of a mask may mean. A lesion is of unknown grade; one that is "cs" or "not cs" is of known grade."""
 Range = tuple[float, float]
 PREFERENCES: dict[str, Callable[[Series], float]] = {
     "earlier": lambda series: series.number,
@@ -85,6 +86,24 @@ def _between(low: float, high: float) -> Any:
 
 def _lower(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(word.lower() for word in words)
+
+
+def plain(text: str) -> str:
+    """Lower case, with one ``_`` for whatever is between letters and digits and one at both ends, so that ``_pz_`` is
+    found where pz is a word of its own."""
+    return f"_{_between_words(text).strip('_')}_"
+
+
+def _between_words(text: str) -> str:
+    return re.sub(r"[\W_]+", "_", text.lower())
+
+
+def _plain_words(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(_between_words, words))
+
+
+def _plain_names(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(plain, names))
 
 
 def _upper(tags: Iterable[str]) -> tuple[str, ...]:
@@ -201,13 +220,27 @@ class FileRules:
 class MaskRule:
     """What the values of a mask are."""
 
-    words: tuple[str, ...] = attrs.field(converter=_lower, validator=_not_empty)
-    """The rule is for masks with one of these in their path."""
+    words: tuple[str, ...] = attrs.field(converter=_plain_words, validator=_not_empty)
+    """The rule is for masks with one of these in their path, and for segments that are called so."""
     values: dict[str, str] = attrs.field(validator=_meanings)
-    """Value to what it means; 0 is the background."""
+    """Value to what it means; 0 is the background. Without any, masks with these words are not used."""
+
+    def names(self, text: str) -> bool:
+        """Whether one of the words is in a text that ``plain`` wrote."""
+        return _any(self.words, text)
 
     def meaning(self) -> dict[int, str]:
         return {int(value): name for value, name in self.values.items()}
+
+
+@attrs.frozen(kw_only=True)
+class Readers:
+    """Who drew a mask, by words in its path: where a human drew any, those of an AI are not used."""
+
+    human: tuple[str, ...] = attrs.field(default=(), converter=_plain_words, validator=_not_empty)
+    ai: tuple[str, ...] = attrs.field(default=(), converter=_plain_words, validator=_not_empty)
+    copies: tuple[str, ...] = attrs.field(default=(), converter=_plain_names, validator=_not_empty)
+    """Folders that hold the same delineations on several grids; of these the T2w's is taken."""
 
 
 @attrs.frozen(kw_only=True)
@@ -221,6 +254,7 @@ class Protocol:
     dce: DceRule
     files: FileRules
     masks: tuple[MaskRule, ...]
+    readers: Readers = Readers()
     gland_mm: float = option(55.0, gt=0, help="width of a gland that no mask shows, mm")
     gland_share: float = option(0.2, gt=0, le=1, help="least cross-section of a slice that is taken, over the largest")
     finding_mm: float = option(12.0, ge=0, help="with a finding and no mask: reach of the slices that are taken, mm")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -24,6 +24,8 @@ TEMPLATE = Path(__file__).parent / "report.html"
 INSIDE = 20
 """A report of at most so many studies with a sheet holds the sheets, so that it can be sent alone. A larger one shows
 them from their folder beside it."""
+MAX_PATHS = 20
+"""Of masks that are not used for one reason."""
 
 
 def report_html(
@@ -41,7 +43,7 @@ def report_html(
         zeros=ZEROS,
         files=inputs.files,
         refused_files=summary(inputs.refused_files),
-        refused_masks=[(mask.number, why) for mask, why in inputs.refused_masks],
+        unused_masks=_unused_masks(inputs, parts),
         warnings=[sentence for sentence in warnings if sentence not in said],
         problems=problems(records),
         studies=[_shown(record, request, inside) for record in sorted(records, key=_urgency)],
@@ -108,6 +110,22 @@ def _ranges(numbers: Sequence[int]) -> str:
         )
     ]
     return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
+
+
+def _unused_masks(inputs: Inputs, parts: Sequence[Kept]) -> list[tuple[str, int, list[str]]]:
+    """Why masks of the folder of masks are not used, of how many this holds, and the paths of the first few."""
+    unused = list(inputs.unused_masks)
+    paths = {(task.number, mask.number): mask.path for task in inputs.tasks for mask in task.masks if mask.path}
+    for part in parts:
+        for row in part.record["masks"]:
+            place = part.record["study"], row["number"]
+            if row["refused"] and place in paths:
+                unused.append((paths[place], "; ".join(row["reasons"])))
+    counts = Counter(why for _, why in unused)
+    return [
+        (why, count, [path for path, other in unused if other == why][:MAX_PATHS])
+        for why, count in counts.most_common()
+    ]
 
 
 def _data_uri(file: Path) -> str:

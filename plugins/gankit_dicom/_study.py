@@ -13,11 +13,12 @@ import SimpleITK as sitk
 
 from gankit import write_bytes
 from gankit_dicom._dce import Enhancement
+from gankit_dicom._delineations import Delineations, Lost, Mask, NoMask, delineations, may_show_lesions, read_mask
 from gankit_dicom._geometry import Crop, image_like, inside, sample, sample_labels, sample_measured
 from gankit_dicom._intensity import inpainted, measured_mask, percentile_scale
-from gankit_dicom._labels import NO, UNKNOWN, YES, from_case, from_findings, from_lesion
+from gankit_dicom._labels import NO, UNKNOWN, YES, Labels, labels_of
 from gankit_dicom._log import Log, Row
-from gankit_dicom._masks import Mask, MaskFile, read_mask
+from gankit_dicom._masks import MaskFile, copy_of, drawn_on, reader_of
 from gankit_dicom._modalities import Chosen, choose
 from gankit_dicom._modes import silent_itk, single_threaded_itk
 from gankit_dicom._options import Options
@@ -30,7 +31,6 @@ from gankit_dicom._sheet import sheet_png
 from gankit_dicom._sources import AbstractSource
 from gankit_dicom._tables import Finding
 
-TISSUES = ("not outlined", "gland", "peripheral zone", "transition zone")
 COVERED = 0.5
 """Part of a slice that a modality must cover to be present in it."""
 
@@ -44,8 +44,8 @@ class StudyTask:
     sources: tuple[AbstractSource, ...]
     masks: tuple[MaskFile, ...] = ()
     findings: tuple[Finding, ...] = ()
-    case: bool | None = None
-    """Whether the marksheet says that the case has clinically significant cancer."""
+    case: tuple[bool, ...] = ()
+    """What the marksheet says of clinically significant cancer in the case: nothing, one thing, or both."""
     protocol: Protocol
     options: Options
     parts: Path
@@ -93,23 +93,32 @@ def study_part(task: StudyTask) -> Part:
 
 
 def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
-    chosen = choose(task.sources, task.protocol, log)
+    chosen = choose(task.sources, task.protocol, log, drawn_on(task.masks, task.sources, task.protocol))
     if missing := [name for name in task.options.need if getattr(chosen, name) is None]:
         others = ",".join(name for name in task.options.need if name not in missing)
         raise Refused(f"no {missing[0].upper()} that can be used; with need = {others} it is taken")
     t2w = chosen.t2w.image
 
     # Where the gland is, so what is cut out, and what the slices are labelled.
-    masks = _masks(task, chosen, log)
-    outline, lesion = _outline(masks), _lesion(masks)
-    gland = None if outline is None else outline.values > 0
+    drawn = _delineations(task, chosen, log)
+    gland = None if drawn.tissue is None else drawn.tissue > 0
     crop = _crop(task, t2w, gland, record)
-    label_Z, record["labels"] = _labels(task, t2w, lesion, log)
+    labels = labels_of(
+        t2w,
+        drawn.lesions,
+        task.findings,
+        task.case,
+        complete=drawn.complete,
+        ungraded_is_cs=task.options.lesion_means == "cs",
+    )
+    record["labels"] = {"by": labels.by}
+    for warning in labels.warnings:
+        log.warn(warning)
 
     # Images and ground truth on the crop.
     values = _sampled(task, chosen, crop, gland, record)
-    tissue, lesion_NSS = _truth(outline, lesion, t2w, crop)
-    cs = _visible(label_Z, lesion, t2w, crop, log)
+    tissue, lesion_NSS = _truth(drawn, t2w, crop)
+    cs = _visible(labels, t2w, crop, log)
     part = Part(
         record=record,
         modalities={name: images for name, (images, _) in values.items()},
@@ -130,37 +139,32 @@ def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
     return part
 
 
-def _masks(task: StudyTask, chosen: Chosen, log: Log) -> list[Mask]:
+def _delineations(task: StudyTask, chosen: Chosen, log: Log) -> Delineations:
+    """What the masks say; what becomes of each goes to the log."""
+    t2w, other = chosen.t2w.image, None if chosen.adc is None else chosen.adc.image
     masks: list[Mask] = []
+    lost: list[Lost] = []
     for file in task.masks:
         row = log.masks[file.number] = Row(file.number, "mask", "")
         try:
-            mask = read_mask(
-                file, task.protocol.masks, chosen.t2w.image, None if chosen.adc is None else chosen.adc.image
-            )
+            mask = read_mask(file, task.protocol, t2w, other)
+        except NoMask as why:
+            row.refusals.append(str(why))
+            log.warn(f"A file in the place of a mask is none: {why}.")
         except Refused as why:
             row.refusals.append(str(why))
-            continue
-        row.looks = mask.shows
-        masks.append(mask)
-    masks.sort(key=lambda mask: "zones" not in mask.shows)
-    for what, chosen_mask in (("gland", _outline(masks)), ("labels", _lesion(masks))):
-        if chosen_mask is not None:
-            row = log.masks[chosen_mask.number]
-            row.used = f"{row.used} and {what}" if row.used else what
-    for row in log.masks.values():
-        if not row.used and not row.refusals:
-            row.notes.append("not needed: another mask is preferred")
-    return masks
-
-
-def _outline(masks: list[Mask]) -> Mask | None:
-    """The first mask that shows the gland; zones go before whole glands."""
-    return next((mask for mask in masks if mask.shows != "lesion"), None)
-
-
-def _lesion(masks: list[Mask]) -> Mask | None:
-    return next((mask for mask in masks if "lesion" in mask.shows), None)
+            log.warn(f"A mask is not used: {why}.")
+            if may_show_lesions(file, task.protocol):
+                lost.append(Lost(reader_of(file.parts, task.protocol), copy_of(file.parts, task.protocol)))
+        else:
+            row.looks = f"{mask.shows} by {mask.reader}" if mask.reader else mask.shows
+            masks.append(mask)
+    drawn = delineations(masks, lost, t2w.GetSize()[::-1])
+    for number, what in drawn.used.items():
+        log.masks[number].used = what
+    for number, reason in drawn.passed_over.items():
+        log.masks[number].notes.append(reason)
+    return drawn
 
 
 def _crop(task: StudyTask, t2w: sitk.Image, gland: np.ndarray | None, record: dict[str, Any]) -> Crop:
@@ -181,24 +185,6 @@ def _crop(task: StudyTask, t2w: sitk.Image, gland: np.ndarray | None, record: di
         "holds_gland": None if gland is None else holds(gland, crop, t2w),
     }
     return crop
-
-
-def _labels(task: StudyTask, t2w: sitk.Image, lesion: Mask | None, log: Log) -> tuple[np.ndarray, dict[str, Any]]:
-    """Labels of all T2w slices; a lesion mask goes before findings, and these before the marksheet."""
-    slices = t2w.GetSize()[2]
-    if lesion is not None:
-        label_Z, source = from_lesion(lesion.where("cs")), "lesion mask"
-        said = [finding.cs for finding in task.findings] or [task.case]
-        if True in said and not label_Z.any():
-            log.warn("The lesion mask is empty, but a table says clinically significant cancer: labels are unknown.")
-            label_Z, source = np.full(slices, UNKNOWN, dtype=np.int8), "contradictory"
-    elif task.findings:
-        label_Z, source = from_findings(task.findings, t2w), "findings"
-    elif task.case is not None:
-        label_Z, source = from_case(task.case, slices), "marksheet"
-    else:
-        label_Z, source = np.full(slices, UNKNOWN, dtype=np.int8), "no mask and no table"
-    return label_Z, {"by": source}
 
 
 def _sampled(
@@ -272,28 +258,21 @@ def _dce_record(dce: Enhancement, written: str) -> dict[str, Any]:
     return {"written": written, "arrival_s": dce.arrival_s, "pre": pre, "early": early, "late": late}
 
 
-def _truth(
-    outline: Mask | None, lesion: Mask | None, t2w: sitk.Image, crop: Crop
-) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _truth(drawn: Delineations, t2w: sitk.Image, crop: Crop) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Tissue and lesion on the crop, (n, size, size) uint8 each, where a mask shows them."""
-    tissue = None
-    if outline is not None:
-        named = (outline.values > 0).astype(np.uint8)
-        for name in TISSUES[2:]:
-            named[outline.where(name)] = TISSUES.index(name)
-        tissue = sample_labels(image_like(named, t2w), t2w, crop)
-    if lesion is None:
+    tissue = None if drawn.tissue is None else sample_labels(image_like(drawn.tissue, t2w), t2w, crop)
+    if drawn.lesions is None:
         return tissue, None
-    return tissue, sample_labels(image_like(lesion.where("cs", "lesion").astype(np.uint8), t2w), t2w, crop)
+    return tissue, sample_labels(image_like(drawn.lesions.all.astype(np.uint8), t2w), t2w, crop)
 
 
-def _visible(label_Z: np.ndarray, lesion: Mask | None, t2w: sitk.Image, crop: Crop, log: Log) -> np.ndarray:
+def _visible(labels: Labels, t2w: sitk.Image, crop: Crop, log: Log) -> np.ndarray:
     """Labels of the crop's slices; CS becomes unknown where all of the lesion is outside of the crop."""
     first, last = crop.slices
-    cs = label_Z[first : last + 1].copy()
-    if lesion is None:
+    cs = labels.cs_Z[first : last + 1].copy()
+    if labels.cs is None:
         return cs
-    hidden = (cs == YES) & ~shows(lesion.where("cs"), crop, t2w)
+    hidden = (cs == YES) & ~shows(labels.cs, crop, t2w)
     if hidden.any():
         log.warn("Slices have their lesion outside of the crop: their labels are unknown.")
         cs[hidden] = UNKNOWN

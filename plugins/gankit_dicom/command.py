@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gankit_dicom._options import DCE, GLANDS, REGISTER, SIZES, ZEROS
+from gankit_dicom._options import DCE, GLANDS, LESION_MEANS, REGISTER, SIZES, ZEROS
 
 if TYPE_CHECKING:
     from gankit_dicom._import import Imported
@@ -35,6 +35,9 @@ _OPTIONS = (
                  " mean; or filled with the nearest measurement."),
     click.option("--dce", type=click.Choice(DCE), default="early", show_default=True,
                  help="Which enhancement is written, relative to the signal before contrast."),
+    click.option("--lesion-means", type=click.Choice(LESION_MEANS), default="lesion", show_default=True,
+                 help="What a lesion mask without a grade says: that a lesion is there, so that its slices are unknown"
+                 " unless a table says more; or that it is clinically significant."),
     click.option("--need", default="t2w,adc", show_default=True, metavar="NAMES",
                  help="Modalities without which a study is refused."),
     click.option("--split", type=_FILE, help="CSV: patient_id, split (train or test).  [default: drawn by patient]"),

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 
 from gankit import InputError
-from gankit_dicom._labels import from_case, from_findings, from_lesion
-from gankit_dicom._masks import names_it
+from gankit_dicom._labels import Lesions, from_findings, labels_of
 from gankit_dicom._protocol import FOLDER, FileRules, load_protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import _seconds
-from gankit_dicom._tables import Finding, read_findings, read_marksheet, read_split
-from tests.plugins.dicom.scans import CENTRE_MM, NORMAL, T2W, lesion, write_adc, write_t2w, write_volume
+from gankit_dicom._tables import Finding
+from tests.plugins.dicom.scans import CENTRE_MM, NORMAL, T2W, write_adc, write_t2w, write_volume
 from tests.plugins.dicom.test_signals import image
 
 STACK = image(np.zeros((10, 72, 72)))
@@ -18,11 +17,6 @@ STACK = image(np.zeros((10, 72, 72)))
 
 def at(slice_, cs):
     return Finding(tuple(CENTRE_MM + (slice_ - 4.5) * T2W.gap_mm * NORMAL), cs)
-
-
-def test_a_lesion_labels_its_own_slices():
-    """And no other."""
-    assert from_lesion(lesion(T2W.places())).tolist() == [0, 0, 0, 1, 1, 1, 1, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +27,8 @@ def test_a_lesion_labels_its_own_slices():
         ([at(3, False), at(5, None)], [-1] * 10),
         ([at(3, True), at(6, True), at(8, False)], [-1, -1, -1, 1, -1, -1, 1, -1, -1, -1]),
         ([at(30, True)], [-1] * 10),
+        ([Finding(None, True), at(3, False)], [-1] * 10),
+        ([Finding(None, False), at(3, False)], [0] * 10),
         ([at(9.5, True)], [-1] * 10),
         ([at(-0.5, True)], [1, -1, -1, -1, -1, -1, -1, -1, -1, -1]),
     ],
@@ -42,58 +38,107 @@ def test_a_significant_finding_labels_the_slice_it_lies_in(findings, labels):
     assert from_findings(findings, STACK).tolist() == labels
 
 
-def test_a_case_with_cancer_does_not_say_where():
-    """A case without has none in any slice."""
-    assert from_case(True, 3).tolist() == [-1, -1, -1]
-    assert from_case(False, 3).tolist() == [0, 0, 0]
+def lesions(graded=(), cleared=(), ungraded=(), by=""):
+    """Lesions of 2 x 2 pixels on some slices, each kind at its own place."""
+    kinds = []
+    for column, slices in zip((10, 30, 50), (graded, cleared, ungraded), strict=True):
+        kinds.append(voxels := np.zeros((10, 72, 72), dtype=bool))
+        for slice_ in slices:
+            voxels[slice_, 40:42, column : column + 2] = True
+    return Lesions(*kinds, by)
 
 
-def test_findings_of_prostatex_are_read(tmp_path):
-    """Positions in mm; ClinSig is TRUE or FALSE; a row without a position is counted."""
-    (tmp_path / "f.csv").write_text("ProxID,fid,pos,zone,ClinSig\nA,1,1.5 -2 3,PZ,TRUE\nA,2,,PZ,FALSE\nB,1,0 0 0,TZ,\n")
-    found, bad = read_findings(tmp_path / "f.csv")
-    assert found == {"A": (Finding((1.5, -2.0, 3.0), True),), "B": (Finding((0.0, 0.0, 0.0), None),)}
-    assert bad == 1
+def beside(slice_, column, cs):
+    """A finding in the lesions of a kind."""
+    return Finding(STACK.TransformIndexToPhysicalPoint((column, 40, slice_)), cs)
 
 
-def test_a_marksheet_is_read(tmp_path):
-    """By patient and study."""
-    (tmp_path / "m.csv").write_text("patient_id,study_id,case_csPCa\n1,10,YES\n2,20,NO\n3,30,\n")
-    assert read_marksheet(tmp_path / "m.csv") == {("1", "10"): True, ("2", "20"): False}
+UNGRADED = [0, 0, 0, -1, -1, 0, 0, 0, 0, 0]
+ONES = [0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
+NOTHING, ALL = [0] * 10, [-1] * 10
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("outlines", "findings", "case", "labels"),
     [
-        (b"a,b\n1,2\n", "no column patient_id"),
-        (b"", "no column patient_id"),
-        (b"\xff\xfe\x00\x01", "cannot be read"),
-        (b'patient_id,split\n"x', "cannot be read"),
+        (lesions(graded=[3, 4]), [], (), ONES),
+        (lesions(), [], (), NOTHING),
+        (lesions(cleared=[3, 4]), [], (), NOTHING),
+        (lesions(ungraded=[3, 4]), [], (), UNGRADED),
+        (lesions(graded=[3, 4], ungraded=[4, 5]), [], (), [0, 0, 0, 1, 1, -1, 0, 0, 0, 0]),
+        # A case that is cleared has no significant lesion; one with cancer has it in its only lesion.
+        (lesions(ungraded=[3, 4]), [], (False,), NOTHING),
+        (lesions(ungraded=[3, 4]), [], (True,), ONES),
+        (lesions(ungraded=[3, 4, 7]), [], (True,), [0, 0, 0, -1, -1, 0, 0, -1, 0, 0]),
+        (lesions(ungraded=[3, 4], cleared=[7]), [], (True,), UNGRADED),
+        # Findings grade the lesions that they lie in.
+        (lesions(ungraded=[3, 4]), [beside(3, 50, True)], (), ONES),
+        (lesions(ungraded=[3, 4, 7]), [beside(3, 50, True), beside(7, 50, False)], (), ONES),
+        (lesions(ungraded=[3, 4, 7]), [beside(3, 50, True)], (), [0, 0, 0, 1, 1, 0, 0, -1, 0, 0]),
+        (lesions(ungraded=[3, 4]), [beside(3, 50, None)], (), UNGRADED),
+        (lesions(ungraded=[3, 4]), [beside(3, 50, False)], (), NOTHING),
+        (lesions(ungraded=[3, 4]), [beside(3, 50, False)], (True,), ALL),
+        # A significant finding that no outline shows takes away what was known to be without cancer.
+        (lesions(graded=[3, 4]), [beside(8, 10, True)], (), [-1, -1, -1, 1, 1, -1, -1, -1, -1, -1]),
+        (lesions(ungraded=[3, 4]), [beside(8, 10, True)], (), ALL),
+        (lesions(graded=[3, 4]), [Finding(None, True)], (), ONES),
+        (lesions(graded=[3, 4]), [Finding(None, True), beside(3, 10, True)], (), [-1, -1, -1, 1, 1] + [-1] * 5),
+        (lesions(ungraded=[3, 4]), [at(30, True)], (), ONES),
+        # Who contradicts whom.
+        (lesions(), [], (True,), ALL),
+        (lesions(cleared=[3]), [], (True,), ALL),
+        (lesions(graded=[3, 4]), [], (False,), ALL),
+        (lesions(graded=[3, 4], by="AI"), [], (False,), NOTHING),
+        (lesions(graded=[3, 4]), [], (False, True), ALL),
+        (lesions(ungraded=[3, 4]), [], (False, True), UNGRADED),
+        (lesions(), [], (False, True), ALL),
+        (None, [at(3, True)], (False,), ALL),
+        (None, [at(3, False)], (True,), ALL),
+        # Tables alone.
+        (None, [], (True,), ALL),
+        (None, [], (False,), NOTHING),
+        (None, [], (False, True), ALL),
+        (None, [at(3, None)], (False,), NOTHING),
+        (None, [Finding(None, True), at(3, False)], (), ALL),
+        (None, [], (), ALL),
     ],
 )
-def test_a_table_that_cannot_be_read_says_why(tmp_path, content, reason):
-    """In words of our own."""
-    (tmp_path / "t.csv").write_bytes(content)
-    with pytest.raises(Refused, match=reason):
-        read_split(tmp_path / "t.csv")
+def test_labels_are_what_follows_from_outlines_and_tables(outlines, findings, case, labels):
+    """And unknown where nothing follows."""
+    assert labels_of(STACK, outlines, findings, case).cs_Z.tolist() == labels
 
 
-def test_a_patient_in_two_splits_is_refused(gankit_command, study, tmp_path):
-    """Before anything is imported."""
-    table = tmp_path / "s.csv"
-    table.write_text("patient_id,split\nPlanted-0001,train\nPlanted-0001,test\n")
-    result = gankit_command("import", "dicom", study, "--split", table, "-o", tmp_path / "c.safetensors")
-    assert result.exit_code == 2
-    assert "a patient in two splits" in result.output
+def test_an_outline_that_cannot_be_used_leaves_no_slice_without_cancer():
+    """Unless a table says so."""
+    some = lesions(graded=[3, 4])
+    assert labels_of(STACK, some, [], (), complete=False).cs_Z.tolist() == [-1, -1, -1, 1, 1] + [-1] * 5
+    assert labels_of(STACK, None, [], (False,), complete=False).cs_Z.tolist() == NOTHING
 
 
-def test_a_split_that_lacks_a_patient_is_refused(gankit_command, study, tmp_path):
-    """Each imported patient needs one."""
-    table = tmp_path / "s.csv"
-    table.write_text("patient_id,split\nother,train\n")
-    result = gankit_command("import", "dicom", study, "--split", table, "-o", tmp_path / "c.safetensors")
-    assert result.exit_code == 2
-    assert "1 imported patients are not in the table" in result.output
+def test_the_user_can_say_what_a_lesion_without_a_grade_is():
+    """Its slices are CS then, but for what a table clears."""
+    some = lesions(ungraded=[3, 4, 7])
+    assert labels_of(STACK, some, [], (), ungraded_is_cs=True).cs_Z.tolist() == [0, 0, 0, 1, 1, 0, 0, 1, 0, 0]
+    assert labels_of(STACK, some, [], (False,), ungraded_is_cs=True).cs_Z.tolist() == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("outlines", "findings", "case", "word"),
+    [
+        (lesions(ungraded=[3]), [], (), "has no grade"),
+        (lesions(), [], (True,), "a table says clinically significant cancer"),
+        (lesions(graded=[3]), [], (False,), "a table says there is none"),
+        (None, [at(3, True)], (False,), "Tables contradict each other"),
+        (None, [], (False, True), "both yes and no"),
+        (None, [at(30, True)], (), "in no place of the T2w volume"),
+        (None, [Finding(None, True), at(3, False)], (), "in no place of the T2w volume"),
+        (lesions(graded=[3]), [beside(8, 50, True)], (), "in no outlined lesion"),
+    ],
+)
+def test_what_makes_labels_unknown_is_said(outlines, findings, case, word):
+    """In a sentence that is the same for every study."""
+    (warning,) = labels_of(STACK, outlines, findings, case).warnings
+    assert word in warning
 
 
 def test_an_empty_lesion_mask_against_a_finding_makes_the_labels_unknown(parts, tmp_path):
@@ -107,19 +152,6 @@ def test_an_empty_lesion_mask_against_a_finding_makes_the_labels_unknown(parts, 
     assert set(part.cs.tolist()) == {-1}
     assert part.record["crop"]["by"] == "finding"
     assert "labels are unknown" in part.record["warnings"][0]
-
-
-@pytest.mark.parametrize(
-    ("text", "name", "found"),
-    [
-        ("a/10000_1000000.nii.gz", "10000_1000000", True),
-        ("11.nii", "1", False),
-        ("x/prostatex-0001_l.mha", "ProstateX-0001", True),
-    ],
-)
-def test_an_id_is_found_in_a_path_as_a_word_of_its_own(text, name, found):
-    """1 is not in 11."""
-    assert names_it(text, name) is found
 
 
 def test_a_wrong_protocol_says_all_its_problems(gankit_command, study, tmp_path):

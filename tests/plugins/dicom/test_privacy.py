@@ -24,7 +24,7 @@ def outputs(gankit_command, tmp_path_factory):
     broken = write_t2w(scans / "three", patient="Planted-0003")
     change(broken[2], ImagePositionPatient=None)
     write_masks(tmp_path / "in" / "masks", "Planted-0001")
-    write_masks(tmp_path / "in" / "masks", "SecretFolder")
+    write_masks(tmp_path / "in" / "masks", "of-nobody")
     (tmp_path / "in" / "findings.csv").write_text("ProxID,fid,pos,ClinSig\nPlanted-0001,1,Planted words,TRUE\n")
     (tmp_path / "in" / "marks.csv").write_bytes(b"\xff\xfe planted \x00")
     out = tmp_path / "out"

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 import gankit
+from gankit_dicom._labels import EMPTY
 from gankit_dicom._log import Log, counted_warnings
 from tests.plugins.dicom.scans import CENTRE_MM, T2W, write_volume
 from tests.plugins.dicom.test_volumes import write_patient
-
-EMPTY_BUT_CS = "The lesion mask is empty, but a table says clinically significant cancer: labels are unknown."
 
 
 def write_contradictory(folder, patients):
@@ -39,7 +38,7 @@ def test_a_warning_of_a_study_is_said_in_python(tmp_path, capsys, quiet):
     """Unless the caller asks for silence."""
     given = write_contradictory(tmp_path, ["1", "2"])
     gankit.imports.volumes(tmp_path / "scans", **given, quiet=quiet)
-    assert (f"warning: 2 studies: {EMPTY_BUT_CS}\n" in capsys.readouterr().err) is not quiet
+    assert (f"warning: 2 studies: {EMPTY}\n" in capsys.readouterr().err) is not quiet
 
 
 def test_the_report_says_what_the_terminal_says(gankit_command, tmp_path):
@@ -47,7 +46,7 @@ def test_the_report_says_what_the_terminal_says(gankit_command, tmp_path):
     given = write_contradictory(tmp_path, ["1"])
     result = gankit_command("import", "volumes", tmp_path / "scans", "--masks", given["masks"], "--findings",
                     given["findings"], "-o", tmp_path / "c.safetensors")  # fmt: skip
-    assert f"warning: 1 study: {EMPTY_BUT_CS}\n" in result.output
+    assert f"warning: 1 study: {EMPTY}\n" in result.output
     report = (tmp_path / "c.report.html").read_text()
-    assert f"1 study: {EMPTY_BUT_CS}" in report
-    assert f'<p class="bad">{EMPTY_BUT_CS}</p>' in report
+    assert f"1 study: {EMPTY}" in report
+    assert f'<p class="bad">{EMPTY}</p>' in report
