@@ -35,6 +35,7 @@ def import_dicom(
     zeros: Literal["mark", "exclude", "inpaint"] = "mark",
     dce: Literal["early", "late"] = "early",
     lesion_means: Literal["lesion", "cs"] = "lesion",
+    bias: Literal["none", "n4"] = "none",
     need: Sequence[str] = ("t2w", "adc"),
     split: str | Path | None = None,
     test_fraction: float = 0.2,
@@ -65,6 +66,7 @@ def import_dicom(
         dce: which enhancement is written, relative to the signal before contrast, unitless.
         lesion_means: what a lesion mask without a grade says: that a "lesion" is there, so that the label of its slices
             is unknown unless a table says more; or that it is clinically significant ("cs").
+        bias: how T2w that is brighter near a coil is corrected: by N4 ("n4"), or not.
         need: modalities without which a study is refused: "t2w", the grid of everything, and any of "adc", "dce".
         split: CSV: patient_id, split ("train" or "test"); default: drawn by patient.
         test_fraction: share of patients in the test split that is drawn, at least 0 and below 1.
@@ -104,6 +106,7 @@ def import_volumes(
     zeros: Literal["mark", "exclude", "inpaint"] = "mark",
     dce: Literal["early", "late"] = "early",
     lesion_means: Literal["lesion", "cs"] = "lesion",
+    bias: Literal["none", "n4"] = "none",
     need: Sequence[str] = ("t2w", "adc"),
     split: str | Path | None = None,
     test_fraction: float = 0.2,
@@ -122,7 +125,7 @@ def import_volumes(
         folder: looked through with all folders below it.
         pattern: how files are called, without ending, by ``{patient}``, ``{study}`` and ``{name}``; default:
             ``{patient}_{study}_{name}``, ``{patient}/{study}/{name}`` or ``{patient}/{name}``.
-        masks, findings, marksheet, protocol, size, gland, register, zeros, dce, lesion_means, need, split,
+        masks, findings, marksheet, protocol, size, gland, register, zeros, dce, lesion_means, bias, need, split,
             test_fraction, seed, keep_ids, salt, jobs, out, quiet: as for ``import_dicom``.
 
     Returns: a cohort as ``import_dicom`` gives.

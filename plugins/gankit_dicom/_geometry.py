@@ -30,15 +30,17 @@ class Crop:
         return self.slices[1] - self.slices[0] + 1
 
 
-def sample(image: sitk.Image, t2w: sitk.Image, crop: Crop, transform: sitk.Transform | None = None) -> np.ndarray:
-    """``image`` on the crop, (slices, size, size) float32; 0 outside of it.
+def sample(
+    image: sitk.Image, t2w: sitk.Image, crop: Crop, transform: sitk.Transform | None = None, outside: float = 0.0
+) -> np.ndarray:
+    """``image`` on the crop, (slices, size, size) float32; ``outside`` where the image is not.
 
     Places correspond by physical coordinates in mm, and through ``transform`` (T2w to ``image``) where it is given.
     Values between voxels are interpolated linearly. Where the crop's pixels are larger than the image's, a pixel is the
     mean over its area: the image is sampled on a grid that is finer by a whole factor, and blocks are averaged.
     """
     fine = max(1, math.ceil(crop.spacing_mm / min(image.GetSpacing()[:2]) - 1e-6))
-    values = sitk.GetArrayFromImage(_resampled(image, t2w, crop, fine, sitk.sitkLinear, transform))
+    values = sitk.GetArrayFromImage(_resampled(image, t2w, crop, fine, sitk.sitkLinear, transform, outside))
     return values.reshape(crop.count, crop.size, fine, crop.size, fine).mean(axis=(2, 4), dtype=np.float32)
 
 
@@ -77,7 +79,13 @@ def image_like(values: np.ndarray, reference: sitk.Image) -> sitk.Image:
 
 
 def _resampled(
-    image: sitk.Image, t2w: sitk.Image, crop: Crop, fine: int, interpolator: int, transform: sitk.Transform | None
+    image: sitk.Image,
+    t2w: sitk.Image,
+    crop: Crop,
+    fine: int,
+    interpolator: int,
+    transform: sitk.Transform | None,
+    outside: float = 0.0,
 ) -> sitk.Image:
     """``image`` on the grid of the crop, with ``fine`` times as many pixels along each axis of the plane."""
     # 1. The centre of the first pixel: from the crop's middle, half of the grid back along both axes of the plane.
@@ -95,6 +103,7 @@ def _resampled(
 
     # 3. Values of the image at its places.
     filter_.SetInterpolator(interpolator)
+    filter_.SetDefaultPixelValue(outside)
     if transform is not None:
         filter_.SetTransform(transform)
     return filter_.Execute(image)

@@ -13,6 +13,9 @@ SIGMA_MM = 10.0
 """How far from the middle it is expected."""
 HALF_HEIGHT_MM = 14.0
 """Slices taken above and below the middle of the stack."""
+PERCENTILES = (0.5, 99.5)
+TONES = 1000.0
+"""From the lower of these percentiles to the upper, whatever the units; dark tones count more, by their logarithm."""
 
 
 @attrs.frozen
@@ -44,8 +47,13 @@ def symmetry_shift(images_ZYX: np.ndarray, x_mm: float) -> float:
     """Find the plane of symmetry: how far it lies to the right of the middle column, in mm.
 
     Maximises the correlation of the mean smoothed image with its mirror image, less ``(shift / 10 mm)^2 / 20``.
+    Neither a scale nor an offset of the intensities changes it.
     """
-    image = ndimage.gaussian_filter(np.log1p(np.clip(images_ZYX, 0, None)).mean(axis=0), 2.0 / x_mm)
+    low, high = np.percentile(images_ZYX, PERCENTILES)
+    if not high > low:
+        return 0.0
+    tones = np.clip((images_ZYX - low) * (TONES / (high - low)), 0, None)
+    image = ndimage.gaussian_filter(np.log1p(tones).mean(axis=0), 2.0 / x_mm)
     shifts = np.arange(-REACH_MM, REACH_MM + 0.5, 1.0)
     scores = [mirror_correlation(image, shift / x_mm) - (shift / SIGMA_MM) ** 2 / 20 for shift in shifts]
     return float(shifts[int(np.argmax(scores))])

@@ -24,6 +24,7 @@ ZEROS = {
 }
 DCE = ("early", "late")
 LESION_MEANS = ("lesion", "cs")
+BIAS = ("none", "n4")
 
 
 KINDS: dict[str, tuple[type, str]] = {
@@ -72,6 +73,8 @@ class Options:
     """Which enhancement the modality ``dce`` is: early or late."""
     lesion_means: str = "lesion"
     """What a lesion mask without a grade says: that there is a lesion, or that it is clinically significant."""
+    bias: str = "none"
+    """How the bias field of T2w is corrected."""
     need: tuple[str, ...] = attrs.field(default=("t2w", "adc"), converter=_names)
     seed: int = 0
     keep_ids: bool = False
@@ -81,7 +84,13 @@ class Options:
         for name, (low, high) in (("size", SIZES), ("gland", GLANDS)):
             if not low <= (number := getattr(self, name)) <= high:
                 raise InputError(f"`{name}` {number!r}: accepted: {low} to {high}")
-        for name, known in (("register", REGISTER), ("zeros", ZEROS), ("dce", DCE), ("lesion_means", LESION_MEANS)):
+        for name, known in (
+            ("register", REGISTER),
+            ("zeros", ZEROS),
+            ("dce", DCE),
+            ("lesion_means", LESION_MEANS),
+            ("bias", BIAS),
+        ):
             if (word := getattr(self, name)) not in known:
                 raise InputError(f"`{name}` {word!r}{nearest(str(word), known)}; accepted: {', '.join(known)}")
         if "t2w" not in self.need or set(self.need) - set(MODALITIES):

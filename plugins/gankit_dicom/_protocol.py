@@ -260,6 +260,7 @@ class Protocol:
     finding_mm: float = option(12.0, ge=0, help="with a finding and no mask: reach of the slices that are taken, mm")
     t2w_range: Range = _between(0, 700)
     t2w_percentiles: Range = attrs.field(default=(0.5, 99.5), validator=_percent)
+    t2w_over_gland: float = option(4.5, gt=1, help="the T2w range ends at most this many times as high as the gland")
 
 
 def load_protocol(name: str) -> Protocol:

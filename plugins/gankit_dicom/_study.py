@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from gankit import write_bytes
 from gankit_dicom._dce import Enhancement
 from gankit_dicom._delineations import Delineations, Lost, Mask, NoMask, delineations, may_show_lesions, read_mask
 from gankit_dicom._geometry import Crop, image_like, inside, sample, sample_labels, sample_measured
-from gankit_dicom._intensity import inpainted, measured_mask, percentile_scale
+from gankit_dicom._intensity import Levels, inpainted, levels, measured_mask, percentile_scale, without_bias
 from gankit_dicom._labels import NO, UNKNOWN, YES, Labels, labels_of
 from gankit_dicom._log import Log, Row
 from gankit_dicom._masks import MaskFile, copy_of, drawn_on, reader_of
@@ -97,7 +98,8 @@ def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
     if missing := [name for name in task.options.need if getattr(chosen, name) is None]:
         others = ",".join(name for name in task.options.need if name not in missing)
         raise Refused(f"no {missing[0].upper()} that can be used; with need = {others} it is taken")
-    t2w = chosen.t2w.image
+    scanned = levels(chosen.t2w.image)
+    t2w = scanned.image
 
     # Where the gland is, so what is cut out, and what the slices are labelled.
     drawn = _delineations(task, chosen, log)
@@ -116,7 +118,7 @@ def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
         log.warn(warning)
 
     # Images and ground truth on the crop.
-    values = _sampled(task, chosen, crop, gland, record)
+    values = _sampled(task, chosen, scanned, crop, gland, record)
     tissue, lesion_NSS = _truth(drawn, t2w, crop)
     cs = _visible(labels, t2w, crop, log)
     part = Part(
@@ -188,14 +190,16 @@ def _crop(task: StudyTask, t2w: sitk.Image, gland: np.ndarray | None, record: di
 
 
 def _sampled(
-    task: StudyTask, chosen: Chosen, crop: Crop, gland: np.ndarray | None, record: dict[str, Any]
+    task: StudyTask,
+    chosen: Chosen,
+    scanned: Levels,
+    crop: Crop,
+    gland: np.ndarray | None,
+    record: dict[str, Any],
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Images on the crop and where they are present, by modality."""
-    t2w = chosen.t2w.image
-    images = sample(t2w, t2w, crop)
-    scale = percentile_scale(images, task.protocol.t2w_percentiles, task.protocol.t2w_range)
-    record["t2w"] = {"low": scale.low, "high": scale.high, "to": list(scale.to)}
-    values = {"t2w": (scale.apply(images), np.ones(crop.count, dtype=bool))}
+    t2w = scanned.image
+    values = {"t2w": (_t2w(task, scanned, crop, gland, record), np.ones(crop.count, dtype=bool))}
     if chosen.adc is not None:
         record["adc"] = {"made": chosen.adc_made, "zeros": task.options.zeros}
         transform = _refined(task, t2w, chosen.adc.image, crop, gland, record["adc"])
@@ -207,6 +211,28 @@ def _sampled(
             images = sample(enhanced.image, t2w, crop, transform)
             values["dce"] = _where_covered(images, enhanced.image, t2w, crop, transform)
     return values
+
+
+def _t2w(task: StudyTask, scanned: Levels, crop: Crop, gland: np.ndarray | None, record: dict[str, Any]) -> np.ndarray:
+    """T2w on the crop in the protocol's range; where no mask shows the gland, the middle of the crop stands for it."""
+    t2w = scanned.image
+    images = sample(without_bias(t2w) if task.options.bias == "n4" else t2w, t2w, crop, outside=math.nan)
+    if gland is None:
+        shown = np.zeros(images.shape, dtype=bool)
+        quarter = crop.size // 4
+        shown[:, quarter : crop.size - quarter, quarter : crop.size - quarter] = True
+    else:
+        shown = sample_labels(image_like(gland.astype(np.uint8), t2w), t2w, crop) > 0
+    protocol = task.protocol
+    scale = percentile_scale(images, shown, protocol.t2w_percentiles, protocol.t2w_over_gland, protocol.t2w_range)
+    record["t2w"] = {
+        "low": scanned.in_units(scale.low),
+        "high": scanned.in_units(scale.high),
+        "to": list(scale.to),
+        "cut": float((images > scale.high).mean()),
+        "bias": task.options.bias,
+    }
+    return scale.apply(images)
 
 
 def _refined(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gankit_dicom._options import DCE, GLANDS, LESION_MEANS, REGISTER, SIZES, ZEROS
+from gankit_dicom._options import BIAS, DCE, GLANDS, LESION_MEANS, REGISTER, SIZES, ZEROS
 
 if TYPE_CHECKING:
     from gankit_dicom._import import Imported
@@ -38,6 +38,8 @@ _OPTIONS = (
     click.option("--lesion-means", type=click.Choice(LESION_MEANS), default="lesion", show_default=True,
                  help="What a lesion mask without a grade says: that a lesion is there, so that its slices are unknown"
                  " unless a table says more; or that it is clinically significant."),
+    click.option("--bias", type=click.Choice(BIAS), default="none", show_default=True,
+                 help="Correction of T2w that is brighter near a coil: N4."),
     click.option("--need", default="t2w,adc", show_default=True, metavar="NAMES",
                  help="Modalities without which a study is refused."),
     click.option("--split", type=_FILE, help="CSV: patient_id, split (train or test).  [default: drawn by patient]"),
