@@ -70,6 +70,8 @@ class Header:
     """Time from phase to phase."""
     slope: float
     intercept: float
+    unit: str
+    """Of rescaled values; empty where the header does not say it."""
 
 
 def read_headers(file: Path) -> tuple[Header, ...]:
@@ -162,6 +164,7 @@ def _header(file: Path, number: int, dataset: Dataset) -> Header:
         phase_s=_seconds(dataset, "TemporalResolution"),
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
+        unit=str(dataset.get("RescaleType", "")),
     )
 
 

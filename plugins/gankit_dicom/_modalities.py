@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import attrs
 import numpy as np
 
-from gankit_dicom._adc import checked_adc, computed_adc
+from gankit_dicom._adc import Adc, checked_adc, computed_adc
 from gankit_dicom._dce import Enhancement, enhancement
 from gankit_dicom._diffusion import combine
 from gankit_dicom._log import Log
@@ -18,6 +19,7 @@ from gankit_dicom._refused import Refused
 from gankit_dicom._sources import AbstractSource
 from gankit_dicom._volume import Volume
 
+AnyVolume = TypeVar("AnyVolume", bound=Volume)
 NOTHING_DRAWN: Mapping[int, int] = {}
 
 
@@ -26,9 +28,7 @@ class Chosen:
     """Volumes of one study."""
 
     t2w: Volume
-    adc: Volume | None
-    adc_made: str
-    """How the ADC came to be, in words for the report."""
+    adc: Adc | None
     dce: Enhancement | None
 
 
@@ -47,14 +47,14 @@ def choose(
     if t2w is None:
         raise Refused("no usable axial T2w series")
 
-    def scanner_adc(source: AbstractSource) -> Volume:
+    def scanner_adc(source: AbstractSource) -> Adc:
         _refuse_other_frame(source, t2w)
-        return _overlapping(checked_adc(source.volume(), protocol.adc), t2w)
+        return _overlapping(checked_adc(source.volume(), protocol.adc, source.unit), t2w)
 
-    adc, made = _first("adc", sources, protocol, log, scanner_adc), "a map as given"
+    adc = _first("adc", sources, protocol, log, scanner_adc)
     if adc is None:
-        adc, made = _computed(sources, t2w, protocol, log)
-    return Chosen(t2w, adc, made, _dynamic(sources, t2w, protocol, log))
+        adc = _computed(sources, t2w, protocol, log)
+    return Chosen(t2w, adc, _dynamic(sources, t2w, protocol, log))
 
 
 def _candidates(
@@ -79,9 +79,9 @@ def _first(
     sources: Sequence[AbstractSource],
     protocol: Protocol,
     log: Log,
-    load: Callable[[AbstractSource], Volume],
+    load: Callable[[AbstractSource], AnyVolume],
     drawn_on: Mapping[int, int] = NOTHING_DRAWN,
-) -> Volume | None:
+) -> AnyVolume | None:
     """The volume of the first candidate that loads."""
     chosen, volume = None, None
     for source in _candidates(modality, sources, protocol, log, drawn_on):
@@ -112,7 +112,7 @@ def _refuse_other_frame(source: AbstractSource, t2w: Volume) -> None:
         raise Refused("another frame of reference than the T2w's")
 
 
-def _overlapping(volume: Volume, t2w: Volume) -> Volume:
+def _overlapping(volume: AnyVolume, t2w: Volume) -> AnyVolume:
     """The volume, if it reaches the middle of the T2w."""
     size = t2w.image.GetSize()
     middle = t2w.image.TransformContinuousIndexToPhysicalPoint([(length - 1) / 2 for length in size])
@@ -122,10 +122,8 @@ def _overlapping(volume: Volume, t2w: Volume) -> Volume:
     return volume
 
 
-def _computed(
-    sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log
-) -> tuple[Volume | None, str]:
-    """An ADC map computed from the diffusion series, and the b-values in words; None if it cannot be computed."""
+def _computed(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log) -> Adc | None:
+    """An ADC map computed from the diffusion series; None if it cannot be computed."""
     # Volumes by b-value, of series whose signals compare.
     found = []
     for source in _candidates("dwi", sources, protocol, log):
@@ -142,16 +140,16 @@ def _computed(
     # The fit of the first that has enough b-values, and in the log the series that it used.
     for combination in combine(found):
         try:
-            adc, chosen = computed_adc(combination.by_b, protocol.dwi)
-            adc = _overlapping(checked_adc(adc, attrs.evolve(protocol.adc, scale=1.0)), t2w)
+            adc, chosen = computed_adc(combination.by_b, protocol.dwi, protocol.adc)
+            _overlapping(adc, t2w)
         except Refused as why:
             for number in sorted(set(combination.numbers.values())):
                 log.refuse(number, "dwi", str(why))
             continue
         for number in sorted({combination.numbers[b] for b in chosen}):
             log.use(number, "dwi", "no ADC map: computed from it", adc.notes)
-        return adc, "computed from b " + ", ".join(f"{b:g}" for b in chosen)
-    return None, ""
+        return adc
+    return None
 
 
 def _dynamic(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log) -> Enhancement | None:

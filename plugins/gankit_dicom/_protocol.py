@@ -111,7 +111,7 @@ def _upper(tags: Iterable[str]) -> tuple[str, ...]:
 
 
 def _words() -> Any:
-    """Parts of texts, which are compared in lower case."""
+    """Parts of texts, which are compared in lower case; a space stands for whatever parts words, and for both ends."""
     return attrs.field(default=(), converter=_lower, validator=_not_empty)
 
 
@@ -171,9 +171,20 @@ class Rule:
 class AdcRule(Rule):
     """ADC maps."""
 
-    scale: float = option(1.0, gt=0, help="factor from stored values to 1e-6 mm2/s")
+    scale: float | None = option(
+        None, gt=0, help="factor from the values of all maps to 1e-6 mm2/s; by each map's header or values if not given"
+    )
     median: Range = _between(300, 3500)
     """Of the map's middle, 1e-6 mm2/s."""
+    outside: float = option(0.1, ge=0, le=1, help="largest share of voxels that are negative or above 4000e-6 mm2/s")
+
+    def against(self, series: Series) -> str | None:
+        """As ``Rule.against``; a name alone makes no ADC map of trace images or of several b-values."""
+        why = super().against(series)
+        weighted = "TRACEW" in series.first.types or len(series.b_values) > 1
+        if why is None and weighted and not set(self.types) & set(series.first.types):
+            return "named so, but diffusion images"
+        return why
 
 
 @attrs.frozen(kw_only=True)
@@ -287,7 +298,8 @@ def load_protocol(name: str) -> Protocol:
 
 
 def _any(words: tuple[str, ...], text: str) -> bool:
-    return any(word in text for word in words)
+    parted = f" {re.sub('[^a-z0-9]+', ' ', text)} "
+    return any(word in text or word in parted for word in words)
 
 
 def _within(value: float, bounds: Range) -> bool:

@@ -57,6 +57,11 @@ class AbstractSource(ABC):
         return None
 
     @property
+    def unit(self) -> str:
+        """Unit of its values, as its header says it; empty where it does not."""
+        return ""
+
+    @property
     def phase_count(self) -> int:
         """How many phases it has if it is a dynamic series, as far as is known without reading it."""
         return 1
@@ -126,6 +131,11 @@ class SeriesSource(AbstractSource):
     @property
     def echo_ms(self) -> float | None:
         return self.series.first.echo_ms
+
+    @property
+    def unit(self) -> str:
+        units = {header.unit for header in self.series.headers}
+        return units.pop() if len(units) == 1 else ""
 
     @property
     def phase_count(self) -> int:

@@ -201,7 +201,7 @@ def _sampled(
     t2w = scanned.image
     values = {"t2w": (_t2w(task, scanned, crop, gland, record), np.ones(crop.count, dtype=bool))}
     if chosen.adc is not None:
-        record["adc"] = {"made": chosen.adc_made, "zeros": task.options.zeros}
+        record["adc"] = {"made": chosen.adc.made, "outside": chosen.adc.outside, "zeros": task.options.zeros}
         transform = _refined(task, t2w, chosen.adc.image, crop, gland, record["adc"])
         values["adc"] = _adc(task, chosen.adc.image, t2w, crop, transform, record["adc"])
     if chosen.dce is not None:

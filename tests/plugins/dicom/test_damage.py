@@ -108,7 +108,6 @@ SCALED = {"RescaleIntercept": 0}
     ("write", "reason"),
     [
         (lambda folder: write_adc(folder, scale=0.0), "blank"),
-        (lambda folder: write_adc(folder, RescaleSlope=1e-3, **SCALED), "in 1e-3 mm2/s"),
         (lambda folder: write_adc(folder, RescaleSlope=30, **SCALED), "an ADC map has 300 to 3500"),
         (lambda folder: write_adc(folder, FrameOfReferenceUID="1.2.3"), "another frame of reference than the T2w's"),
         (lambda folder: write_adc(folder, grid=FAR), "does not reach the middle of the T2w"),
@@ -126,18 +125,6 @@ def test_a_patient_without_a_usable_adc_is_refused(parts, tmp_path, write, reaso
     (alone,) = parts(tmp_path / "scans", options=Options(need=("t2w",)))
     assert len(alone) > 0
     assert "adc" not in alone.modalities
-
-
-def test_an_adc_map_in_another_unit_is_taken_if_the_protocol_says_so(parts, tmp_path):
-    """``[adc] scale``, in a copy of the shipped protocol."""
-    from gankit_dicom._protocol import FOLDER
-
-    protocol = tmp_path / "mine.toml"
-    protocol.write_text((FOLDER / "prostatex.toml").read_text().replace("scale = 1.0 ", "scale = 1000.0 "))
-    write_t2w(tmp_path / "scans")
-    write_adc(tmp_path / "scans", RescaleSlope=1e-3, RescaleIntercept=0)
-    (part,) = parts(tmp_path / "scans", protocol=str(protocol))
-    assert 1000 < np.median(part.modalities["adc"][:, 20:-20, 20:-20]) < 1700
 
 
 def test_exact_copies_of_files_are_left_out_and_said(parts, study, tmp_path):

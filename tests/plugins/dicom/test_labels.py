@@ -177,7 +177,7 @@ def test_a_wrong_protocol_says_all_its_problems(gankit_command, study, tmp_path)
     ("right", "wrong", "said"),
     [
         ('t2w = ["t2w"', 'tw2 = ["t2w"', "files.tw2: unknown key; did you mean 't2w'.*accepted: t2w, adc, dwi"),
-        ("scale = 1.0 ", "scale = 0 ", "adc.scale: must be > 0, got 0"),
+        ("outside = 0.1 ", "scale = 0 #", "adc.scale: must be > 0, got 0"),
         ('3 = "cs" }', 'three = "cs" }', "masks.0.values: must be whole numbers from 1 to 255.*, got 'three'"),
         ('3 = "cs" }', '256 = "cs" }', "masks.0.values: must be whole numbers from 1 to 255.*, got '256'"),
         ('3 = "cs" }', '0 = "cs" }', "masks.0.values: must be whole numbers from 1 to 255.*, got '0'"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from gankit_dicom._adc import computed_adc, fit_adc
+from gankit_dicom._adc import computed_adc, decay
 from gankit_dicom._dce import enhancement, relative
 from gankit_dicom._locator import locate
 from gankit_dicom._protocol import load_protocol
@@ -34,24 +34,24 @@ def test_a_mono_exponential_decay_gives_back_its_adc(b):
     """ln S = ln S0 - b ADC, whatever S0."""
     adc = np.linspace(300, 3000, 24).reshape(2, 3, 4)
     signal = np.stack([(100 + adc) * np.exp(-value * 1e-6 * adc) for value in b])
-    np.testing.assert_allclose(fit_adc(np.array(b, dtype=float), signal), adc, rtol=1e-4)
+    np.testing.assert_allclose(decay(np.array(b, dtype=float), signal), adc, rtol=1e-4)
 
 
-def test_voxels_that_do_not_decay_or_have_no_signal_are_marked_by_zero():
-    """As scanners do."""
+def test_voxels_without_a_signal_are_marked_by_zero():
+    """As scanners do; where the signal rises, the ADC is negative."""
     signal = np.array([[[[100.0, 100.0, 0.0]]], [[[120.0, 50.0, 10.0]]]])
-    fitted = fit_adc(np.array([0.0, 1000.0]), signal)
-    assert fitted[0, 0].tolist() == [0.0, pytest.approx(693.1, abs=0.1), 0.0]
+    fitted = decay(np.array([0.0, 1000.0]), signal)
+    assert fitted[0, 0].tolist() == pytest.approx([-182.3, 693.1, 0.0], abs=0.1)
 
 
 def test_b_values_beyond_the_range_and_of_perfusion_are_left_out():
     """b 0 is dropped where 50 to 800 suffice, 1400 always."""
     adc = np.full((3, 4, 4), 1200.0)
     by_b = {b: volume(1000 * np.exp(-b * 1e-6 * adc)) for b in (0.0, 50.0, 400.0, 800.0, 1400.0)}
-    assert computed_adc(by_b, PROTOCOL.dwi)[1] == (50.0, 400.0, 800.0)
-    assert computed_adc({b: by_b[b] for b in (0.0, 800.0)}, PROTOCOL.dwi)[1] == (0.0, 800.0)
+    assert computed_adc(by_b, PROTOCOL.dwi, PROTOCOL.adc)[1] == (50.0, 400.0, 800.0)
+    assert computed_adc({b: by_b[b] for b in (0.0, 800.0)}, PROTOCOL.dwi, PROTOCOL.adc)[1] == (0.0, 800.0)
     with pytest.raises(Refused, match="an ADC needs two"):
-        computed_adc({b: by_b[b] for b in (0.0, 1400.0)}, PROTOCOL.dwi)
+        computed_adc({b: by_b[b] for b in (0.0, 1400.0)}, PROTOCOL.dwi, PROTOCOL.adc)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_b_values_beyond_the_range_and_of_perfusion_are_left_out():
 def test_b_values_of_perfusion_are_left_out_where_enough_remain(given, used):
     """Three others, or two that are 300 s/mm2 apart: closer ones would make noise of the slope."""
     by_b = {float(b): volume(np.full((3, 4, 4), 1000 * np.exp(-b / 1000))) for b in given}
-    assert computed_adc(by_b, PROTOCOL.dwi)[1] == used
+    assert computed_adc(by_b, PROTOCOL.dwi, PROTOCOL.adc)[1] == used
 
 
 def test_enhancement_is_signal_over_baseline_minus_one():
