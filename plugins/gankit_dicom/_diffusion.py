@@ -108,10 +108,28 @@ def diffusion(headers: Sequence[Header]) -> Diffusion:
     return Diffusion(volumes, frozenset(traces), tuple(notes))
 
 
+def weighted(volumes: Sequence[Volume], b_values: Sequence[float]) -> Diffusion:
+    """One volume for each b-value of the volumes of one file, averaged geometrically where there are several.
+
+    Args:
+        b_values: of each volume, in s/mm2.
+
+    Raises:
+        Refused: volumes on several grids.
+    """
+    by_b, notes = {}, []
+    for b, members in shells(b_values).items():
+        of_b = [volume for volume, its_b in zip(volumes, b_values, strict=True) if its_b in members]
+        by_b[b] = geometric_mean(of_b)
+        if len(of_b) > 1:
+            notes.append(f"b {b:g}: geometric mean of {len(of_b)} volumes")
+    return Diffusion(by_b, notes=tuple(notes))
+
+
 def shells(b_values: Iterable[float]) -> dict[float, frozenset[float]]:
     """b-values that are one but for what the imaging gradients add, by their median, ascending."""
     groups: list[list[float]] = []
-    for b in sorted(b_values):
+    for b in sorted(set(b_values)):
         if groups and b - groups[-1][0] <= SHELL * b:
             groups[-1].append(b)
         else:

@@ -9,12 +9,13 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from gankit_dicom._diffusion import Diffusion
-from gankit_dicom._files import file_place, files_of, read_volume
-from gankit_dicom._phases import Dynamic, Phase
+from gankit_dicom._diffusion import Diffusion, weighted
+from gankit_dicom._files import file_place, files_of, read_volume, read_volumes
+from gankit_dicom._phases import APART_S, Dynamic, Phase
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import Series
+from gankit_dicom._sidecars import b_values_beside, sidecars, times_beside
 from gankit_dicom._volume import Volume, stack_corners
 
 LOOKS = {"ADC": "ADC map", "FA": "anisotropy map", "TRACEW": "trace-weighted", "DIFFUSION": "diffusion"}
@@ -205,7 +206,7 @@ class FileSource(AbstractSource):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return files_of(self.file)
+        return (*files_of(self.file), *sidecars(self.file))
 
     def against(self, modality: str, protocol: Protocol) -> str | None:
         if self.role != modality:
@@ -226,13 +227,31 @@ class FileSource(AbstractSource):
         return read_volume(self.file, holes=self.role == "adc")
 
     def diffusion(self) -> Diffusion:
-        named = re.search(r"b(\d+)", self.name)
-        if not named:
-            raise Refused("its name has no b-value, as in b800")
-        return Diffusion({float(named[1]): self.volume()})
+        volumes, _ = read_volumes(self.file)
+        b_values = b_values_beside(self.file, len(volumes))
+        if b_values is not None:
+            return weighted(volumes, b_values)
+        if len(volumes) > 1:
+            raise Refused(f"{len(volumes)} volumes without a .bval file beside them that has their b-values")
+        if not (named := re.search(r"b(\d+)", self.name)):
+            raise Refused("its name has no b-value, as in b800, and no .bval file is beside it")
+        return Diffusion({float(named[1]): volumes[0]})
 
     def phases(self, time_in_text: str) -> Dynamic:
+        volumes, step_s = read_volumes(self.file)
+        if len(volumes) > 1:
+            times = times_beside(self.file, len(volumes)) or _regular(len(volumes), step_s)
+            return Dynamic(tuple(Phase({"text": time}, each) for time, each in zip(times, volumes, strict=True)))
         named = re.search(r"(\d+(?:\.\d+)?)s?$", self.name)
         if not named:
             raise Refused("its name does not end with a time in seconds, as in dce_12.5s")
-        return Dynamic((Phase({"text": float(named[1])}, self.volume()),))
+        return Dynamic((Phase({"text": float(named[1])}, volumes[0]),))
+
+
+def _regular(count: int, step_s: float | None) -> tuple[float, ...]:
+    """Times of volumes that follow each other by one step."""
+    if step_s is None or step_s < APART_S:
+        raise Refused(
+            f"{count} volumes without their times: the header gives none, and VolumeTiming is not in a .json beside"
+        )
+    return tuple(step_s * index for index in range(count))

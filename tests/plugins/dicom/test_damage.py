@@ -108,7 +108,7 @@ SCALED = {"RescaleIntercept": 0}
     ("write", "reason"),
     [
         (lambda folder: write_adc(folder, scale=0.0), "blank"),
-        (lambda folder: write_adc(folder, RescaleSlope=30, **SCALED), "an ADC map has 300 to 3500"),
+        (lambda folder: write_adc(folder, RescaleSlope=60, **SCALED), "an ADC map has 300 to 3500"),
         (lambda folder: write_adc(folder, FrameOfReferenceUID="1.2.3"), "another frame of reference than the T2w's"),
         (lambda folder: write_adc(folder, grid=FAR), "does not reach the middle of the T2w"),
         (lambda folder: write_diffusion(folder, 3, (800,)), "1 b-values"),
