@@ -220,7 +220,7 @@ def pixel_sizes(cohort: Cohort, recipe: Recipe) -> dict[str, tuple[float, float]
     """
     if cohort.spacing_mm is None:
         return {}
-    known_N = approached_slices(cohort, recipe) & np.isfinite(cohort.spacing_mm)
+    known_N = approached_slices(cohort, recipe) & np.isfinite(cohort.spacing_mm) & (cohort.spacing_mm > 0)
     if not known_N.any():
         return {}
     median = float(np.median(cohort.spacing_mm[known_N]))

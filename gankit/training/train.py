@@ -18,6 +18,7 @@ from gankit._errors import CheckpointError, InputError
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import cohort_digest, range_warnings
 from gankit.cohort.source import cohort_of
+from gankit.cohort.warnings import cohort_warnings
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
 from gankit.processes.interrupt import stopping
@@ -113,6 +114,9 @@ def train(
         # The networks, from where the run stands
         trainer = _ready_trainer(run, recipe, cohort, chosen, ranks, graph, progress)
         if ranks.first:
+            if trainer.state.step == 0 and not quiet:  # a run that is resumed has said them
+                for warning in cohort_warnings(cohort, recipe):
+                    progress.say(f"warning: {warning}")
             run.lock_recipe(document, provenance)
             run.rewind_metrics(trainer.state.step)
 

@@ -73,7 +73,7 @@ def arrays(file: Path, out: Path, **options: Any) -> None:
     A patient-level split, stratified by the first label, is drawn unless --split is given. Ids of patients and the name
     of FILE are written as they are: where they must not be known, replace them first.
     """
-    from gankit import empty_strata
+    from gankit import cohort_warnings, empty_strata
     from gankit_arrays._splits import absent_lines, split_lines
 
     cohort = import_arrays(file, out=out, **options)
@@ -82,3 +82,5 @@ def arrays(file: Path, out: Path, **options: Any) -> None:
         click.echo(f"  {line}")
     for warning in empty_strata(cohort):
         click.echo(f"warning: {warning}; change --test-fraction, --seed or --split", err=True)
+    for warning in cohort_warnings(cohort):
+        click.echo(f"warning: {warning}", err=True)

@@ -98,7 +98,7 @@ def volumes(**given: Any) -> None:
 
 
 def _say(done: Imported) -> None:
-    from gankit import empty_strata
+    from gankit import cohort_warnings, empty_strata
 
     request, cohort = done.request, done.cohort
     refused, patients = sum(not len(part) for part in done.parts), len(set(cohort.patient))
@@ -113,3 +113,5 @@ def _say(done: Imported) -> None:
         )
     for warning in empty_strata(cohort):
         click.echo(f"warning: {warning}; change --test-fraction, --seed or --split", err=True)
+    for warning in cohort_warnings(cohort):
+        click.echo(f"warning: {warning}", err=True)

@@ -291,7 +291,7 @@ def test_the_splits_are_counted(imported):
     _, output, _ = imported("--label", "cs=is_cs", "--split", "fold")
     assert "train: 15 patients (30 slices); cs: yes 7 patients (14 slices), no 8 patients (16 slices)" in output
     assert "test: 5 patients (10 slices)" in output
-    assert "warning" not in output
+    assert "warning: no slice" not in output
 
 
 def test_an_empty_split_or_stratum_is_warned_of(imported):
@@ -301,6 +301,16 @@ def test_an_empty_split_or_stratum_is_warned_of(imported):
     _, output, _ = imported("--label", "cs=late", "--split", "fold", late=(np.arange(COUNT) >= 30).astype(int))
     assert "warning: no slice of split 'train' has label 'cs' yes" in output
     assert "warning: no slice of split 'test' has label 'cs' no" in output
+
+
+def test_a_cohort_that_is_probably_a_mistake_is_warned_of(imported):
+    """Once each, after the counts; see the tests of ``cohort_warnings``."""
+    again = {"adc_map": np.tile(ARRAYS["adc_map"][:20], (2, 1, 1)), "size_mm": np.zeros(COUNT)}
+    code, output, _ = imported("--spacing", "size_mm", "--split", "fold", **again)
+    assert code == 0
+    assert output.count("warning: few patients: 5 in split 'test'; with fewer than 10") == 1
+    assert output.count("warning: slices of two patients are identical: 40 slices of 20 patients, 10 of them") == 1
+    assert output.count("warning: pixel spacing of 40 slices is outside [0.01, 20] mm") == 1
 
 
 @pytest.mark.parametrize("name", ["a b/c", "a.b", "../adc", "a b"])

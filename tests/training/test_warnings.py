@@ -35,6 +35,15 @@ def test_a_phase_that_starts_after_the_last_step_is_warned_of(said):
     assert "phases.warm-up starts" not in text
 
 
+def test_a_cohort_that_is_probably_a_mistake_is_warned_of_once(said):
+    """Before the first step, and not again where the run goes on; see the tests of ``cohort_warnings``."""
+    text = said(**{"training.batch": 16})
+    assert text.count("warning: few patients: 3 in pools.cs, 3 in pools.noncs; with fewer than 10") == 1
+    assert text.count("warning: few slices: pools.cs has 9, pools.noncs has 9, fewer than a batch of 16") == 1
+    assert text.index("few slices") < text.index("training 1/1")
+    assert "few" not in said(**{"training.batch": 16})
+
+
 @pytest.mark.parametrize(
     "error",
     [

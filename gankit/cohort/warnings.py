@@ -1,0 +1,135 @@
+"""What about a cohort is allowed, but probably a mistake or too little: said at import and before training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+import numpy as np
+
+from gankit.cohort.cohort import SPLITS, Cohort
+from gankit.cohort.fit import select_pool
+from gankit.cohort.identical import copies_across_patients, has_one_image
+from gankit.cohort.pairing import CHANCE, paired_share
+from gankit.recipe.recipe import Pool, Recipe
+
+PATIENTS = 10
+"""Fewest patients in a pool without a warning."""
+SPACINGS_MM = (0.01, 20.0)
+"""Pixel spacings that images of patients have."""
+
+
+def cohort_warnings(cohort: Cohort, recipe: Recipe | None = None) -> Iterator[str]:
+    """Yield a sentence for each thing about a cohort that is allowed, but probably a mistake or too little.
+
+    They are: fewer than 10 patients in a pool; fewer slices in a pool than in a batch; a slice of two patients; a
+    modality of one image, or of blank ones; modalities that share no more information than those of different patients
+    do (see ``pairing.paired_share``); slices that a model made; and pixel spacings that no image has.
+
+    Args:
+        cohort: any cohort.
+        recipe: what it is to train, which gives pools, modalities and the size of a batch. Without a recipe the pools
+            are the splits and, in them, the slices with and without each label.
+    """
+    pools = _splits(cohort) if recipe is None else {f"pools.{name}": pool for name, pool in recipe.pools.items()}
+    names = [name for name in cohort.modalities if recipe is None or name in recipe.images()]
+    yield from _few_patients(cohort, pools)
+    if recipe is not None:
+        yield from _less_than_a_batch(cohort, pools, recipe.training.batch)
+    yield from _copies(cohort)
+    yield from _without_variety(cohort, names)
+    yield from _unpaired(cohort, names)
+    yield from _made(cohort, names)
+    yield from _spacings(cohort)
+
+
+def _splits(cohort: Cohort) -> dict[str, Pool]:
+    """The splits and, in each, the two classes of every label that says yes or no, by what they are called."""
+    pools = {f"split {split!r}": Pool(split=split) for split in SPLITS}
+    for name, values_N in cohort.labels.items():
+        if values_N.max() <= 1:
+            for split in SPLITS:
+                for value in (1, 0):
+                    pools[f"split {split!r} with {name} = {value}"] = Pool(split=split, label=name, equals=value)
+    return pools
+
+
+def _few_patients(cohort: Cohort, pools: Mapping[str, Pool]) -> Iterator[str]:
+    """One sentence. A class of a split is named only where the split itself has enough; empty pools are not named."""
+    counts = {name: len(set(cohort.patient[select_pool(pool, cohort)])) for name, pool in pools.items()}
+    few = {name: count for name, count in counts.items() if 0 < count < PATIENTS}
+    told = {name: count for name, count in few.items() if name.partition(" with ")[0] not in few.keys() - {name}}
+    if told:
+        listed = ", ".join(f"{count} in {name}" for name, count in told.items())
+        yield (
+            f"few patients: {listed}; with fewer than {PATIENTS} a model learns these patients, and figures hold for"
+            " them alone"
+        )
+
+
+def _less_than_a_batch(cohort: Cohort, pools: Mapping[str, Pool], batch: int) -> Iterator[str]:
+    counts = {name: int(select_pool(pool, cohort).sum()) for name, pool in pools.items()}
+    if few := [f"{name} has {count}" for name, count in counts.items() if 0 < count < batch]:
+        yield (
+            f"few slices: {', '.join(few)}, fewer than a batch of {batch}, in which some slices are then twice or more;"
+            " lower training.batch or import more slices"
+        )
+
+
+def _copies(cohort: Cohort) -> Iterator[str]:
+    if (copies := copies_across_patients(cohort)) is None:
+        return
+    one, other = copies.first
+    leaked = f", {copies.leaked} of them copies in 'test' of slices in 'train'" if copies.leaked else ""
+    yield (
+        f"slices of two patients are identical: {copies.slices} slices of {copies.patients} patients{leaked}; the first"
+        f" are slices {one} and {other} ({copies.modality}); is a patient there under two ids?"
+    )
+
+
+def _without_variety(cohort: Cohort, names: list[str]) -> Iterator[str]:
+    for name in names:
+        modality = cohort.modalities[name]
+        present = modality.values[modality.present].reshape(int(modality.present.sum()), -1)
+        blank = int((present.min(axis=1) == present.max(axis=1)).sum()) if present.size else 0
+        if has_one_image(modality):
+            yield f"modality {name!r} is identical in all {len(present)} slices that have it; is it the right array?"
+        elif blank:
+            slices = "1 slice" if blank == 1 else f"{blank} slices"
+            yield f"modality {name!r} is blank, one value throughout, in {slices} of {len(present)}; leave them out"
+
+
+def _unpaired(cohort: Cohort, names: list[str]) -> Iterator[str]:
+    for one, other in combinations(names, 2):
+        share = paired_share(cohort, one, other)
+        if share is not None and share < CHANCE:
+            yield (
+                f"modalities {one!r} and {other!r} of a slice share no more information than those of different"
+                f" patients ({share:.2f} of comparisons; by chance 0.50, at least {CHANCE:.2f} wanted); are they in"
+                " one order?"
+            )
+
+
+def _made(cohort: Cohort, names: list[str]) -> Iterator[str]:
+    if cohort.synthetic:
+        source = f" ({cohort.source})" if cohort.source else ""
+        yield f"the cohort is marked synthetic{source}; a model trained on it learns what another made, not patients"
+        return
+    for name in names:
+        made_N = cohort.modalities[name].made
+        if made_N is not None and made_N.any():
+            yield f"modality {name!r} of {int(made_N.sum())} slices was made by a model, not by a scanner"
+
+
+def _spacings(cohort: Cohort) -> Iterator[str]:
+    if cohort.spacing_mm is None:
+        return
+    spacing_mm, (low, high) = cohort.spacing_mm, SPACINGS_MM
+    absurd = spacing_mm[~np.isnan(spacing_mm) & ~((spacing_mm >= low) & (spacing_mm <= high))]
+    if len(absurd):
+        yield (
+            f"pixel spacing of {len(absurd)} slices is outside [{low:g}, {high:g}] mm, the first is {absurd[0]:g};"
+            " is it in mm? Give no spacing where it is not known"
+        )
+    if unknown := int(np.isnan(spacing_mm).sum()):
+        yield f"pixel spacing of {unknown} slices is not known (NaN)"
