@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 
-from gankit.cohort.cohort import SPLITS, Cohort
+from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import select_pool
 from gankit.cohort.identical import copies_across_patients, has_one_image
 from gankit.cohort.pairing import CHANCE, paired_share
 from gankit.recipe.recipe import Pool, Recipe
 
+SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
 PATIENTS = 10
 """Fewest patients in a pool without a warning."""
 SPACINGS_MM = (0.01, 20.0)
@@ -90,13 +92,14 @@ def _copies(cohort: Cohort) -> Iterator[str]:
 def _without_variety(cohort: Cohort, names: list[str]) -> Iterator[str]:
     for name in names:
         modality = cohort.modalities[name]
-        present = modality.values[modality.present].reshape(int(modality.present.sum()), -1)
-        blank = int((present.min(axis=1) == present.max(axis=1)).sum()) if present.size else 0
+        pixels = tuple(range(1, modality.values.ndim))
+        blank_N = modality.present & (modality.values.min(axis=pixels) == modality.values.max(axis=pixels))
+        there, blank = int(modality.present.sum()), int(blank_N.sum())
         if has_one_image(modality):
-            yield f"modality {name!r} is identical in all {len(present)} slices that have it; is it the right array?"
+            yield f"modality {name!r} is identical in all {there} slices that have it; is it the right array?"
         elif blank:
             slices = "1 slice" if blank == 1 else f"{blank} slices"
-            yield f"modality {name!r} is blank, one value throughout, in {slices} of {len(present)}; leave them out"
+            yield f"modality {name!r} is blank, one value throughout, in {slices} of {there}; leave them out"
 
 
 def _unpaired(cohort: Cohort, names: list[str]) -> Iterator[str]:

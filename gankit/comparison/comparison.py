@@ -200,7 +200,7 @@ def compared(plan: Plan, rows: Sequence[Row]) -> dict[str, Any]:
     by_seed = any(len(names) > 1 for names in named.values())
     methods = tuple(_method(name, own, by_seed) for name, own in judged.items() if own)
     real = {summary.id: summary.mean for summary in by_name[REAL].summary} if REAL in by_name else {}
-    shown = headline(rows, plan.headline)
+    shown = headline(rows, plan.headline, plan.metrics)
     unit: Literal["training seed", "sample set"] = "training seed" if by_seed else "sample set"
     return {
         "headline": shown,

@@ -117,7 +117,7 @@ def _evaluated(
     patterns = headline_patterns(judging, metrics)
     say_without_reading(rows, patterns, quiet)
     settings = settings_of(evaluation, sets, metrics, plugins)
-    return EvaluationResult(settings=settings, headline=headline(rows, patterns), rows=rows)
+    return EvaluationResult(settings=settings, headline=headline(rows, patterns, metrics), rows=rows)
 
 
 def _wanted(judging: Judging, recipe: Recipe | None, real: Cohort) -> Wanted:

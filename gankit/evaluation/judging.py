@@ -144,7 +144,7 @@ class Judging:
         converter=_as_names,
         validator=_NAMES,
         metadata=_flag(
-            "Readings in the short table: frechet, oracle.lesion, *.adc.*.  [default: one a metric]",
+            "Readings in the short table: frechet, oracle.lesion, *.adc.*.  [default: each metric's own]",
             metavar="PATTERN",
             many=True,
         ),

@@ -13,6 +13,7 @@ import attrs
 
 from gankit.evaluation.results import MethodResult, MethodSummary, Reading, Row, Summary
 from gankit.evaluation.statistics import mean_and_sd, student_interval
+from gankit.plugin.components import AbstractMetric
 
 
 class _Identified(Protocol):
@@ -102,20 +103,25 @@ Line = Row | MethodResult
 """What can be a line of a table."""
 
 
-def headline(rows: Iterable[Row], patterns: Sequence[str]) -> tuple[str, ...]:
+def headline(rows: Iterable[Row], patterns: Sequence[str], metrics: Mapping[str, AbstractMetric]) -> tuple[str, ...]:
     """Ids of the readings that the short table shows.
 
     With patterns such as ``"frechet.*"``, they are the readings that match one, in the order of the patterns. Without
-    patterns, they are the first reading of each metric. Readings that no row has a value of are left out.
+    patterns, they are those that each metric names as its headline, else its first one. Readings that no row has a
+    value of are left out.
     """
     found = by_id(row.summary for row in rows)
     measured = [name for name, each in found.items() if any(summary.mean is not None for summary in each)]
     if patterns:
         return tuple(dict.fromkeys(name for pattern in patterns for name in measured if fnmatchcase(name, pattern)))
-    first: dict[str, str] = {}
+    of_metric: dict[str, list[str]] = {}
     for name in measured:
-        first.setdefault(found[name][0].metric, name)
-    return tuple(first.values())
+        of_metric.setdefault(found[name][0].metric, []).append(name)
+    shown = []
+    for metric, names in of_metric.items():
+        wanted = metrics[metric].headline if metric in metrics else ()
+        shown += [name for name in names if found[name][0].name in wanted] or names[:1]
+    return tuple(shown)
 
 
 def unmeasured(lines: Iterable[Line]) -> Mapping[str, str]:

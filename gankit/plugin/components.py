@@ -629,6 +629,9 @@ class AbstractMetric(Component):
 
     kind: ClassVar[str] = "metric"
 
+    headline: ClassVar[tuple[str, ...]] = ()
+    """Names of the readings in the short table, where the user names none; default: the first that has a value."""
+
     @abstractmethod
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         """Return the metric's readings of one candidate.

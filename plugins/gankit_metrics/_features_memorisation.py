@@ -21,6 +21,8 @@ from gankit_metrics._sides import too_few, without_value
 
 SPACES = ("features", "pixels")
 _QUANTILE = 0.01
+_ROUNDING = 1e-3
+"""Share of the distance between real slices below which two slices are one, but for rounding in float32."""
 _PIXELS = 8
 
 
@@ -88,14 +90,14 @@ def _ratio(nearest: _Nearest, weights: _Weights, space: str, said: str, evaluati
     generator = evaluation.draws("memorisation/parts")
     train_N = _nearest_of(nearest.candidate_train_NM, count, generator)
     held_N = _nearest_of(nearest.candidate_held_NH, count, generator)
-    if not held_N.any():
+    if (held_N <= _ROUNDING * np.median(nearest.held_train_HM)).all():
         why = "every candidate is a held-out slice itself"
         return Reading(name=f"{space}.ratio", value=None, better="real", note=why)
-    replicates = weighted_mean(train_N, weights.candidate_RN) / weighted_mean(held_N, weights.candidate_RN)
+    train_R, held_R = (weighted_mean(each_N, weights.candidate_RN) for each_N in (train_N, held_N))
     return Reading(
         name=f"{space}.ratio",
         value=float(train_N.mean() / held_N.mean()),
-        interval=percentiles(replicates),
+        interval=percentiles(train_R / held_R) if held_R.all() else None,
         better="real",
         note=f"nearest of {count} each, parts of {said}; interval: candidates drawn again",
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 import attrs
 
@@ -131,13 +132,19 @@ class Memorisation(AbstractMetric):
 
     Readings in two spaces, the features of ``frechet`` and pixels averaged down to 8 or fewer along each axis:
     ``ratio``: mean distance from a candidate to the nearest training slice over that to the nearest held-out slice,
-    equal counts of both; 1 for real slices, 0 for copies.
+    equal counts of both, so that copies of more training slices than there are held-out ones are above 0; 1 for real
+    slices, and no value where every candidate is a held-out slice itself.
     ``copies``: share of candidates closer to a training slice than 99% of held-out slices are; .01 for real slices,
     and more also for candidates without variety, whose nearest slices are near without being copied.
     ``membership``: area under the ROC curve of an attacker who takes real slices near a candidate for training slices
     (Hayes et al. 2019, arXiv:1705.07663; Chen et al. 2020, arXiv:1909.03935, the attack that has samples alone);
     1/2 where nothing is betrayed.
+
+    The short table has ``features.ratio`` and ``features.copies``: the second is 1 for a model that copies, however
+    many slices it has to copy.
     """
+
+    headline: ClassVar[tuple[str, ...]] = ("features.ratio", "features.copies")
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_memorisation import measure

@@ -146,3 +146,41 @@ def test_a_few_copies_among_new_slices_are_seen(readings, real, evaluation, unto
         assert found[f"memory.{space}.copies"] >= 0.1
         assert found[f"memory.{space}.ratio"] < untouched[f"memory.{space}.ratio"]
         assert found[f"memory.{space}.membership"] > untouched[f"memory.{space}.membership"]
+
+
+def test_the_short_table_shows_copies(evaluation, real):
+    """However many slices there are to copy: copies of all training slices are nearer to those of other parts, which
+    the ratio averages over."""
+    names = [reading.name for reading in features.Memorisation().measure(Candidate(name="c", cohort=real), evaluation)]
+    assert set(features.Memorisation.headline) == {"features.ratio", "features.copies"} < set(names)
+
+
+@pytest.mark.parametrize("noise", [0, 1e-6])
+def test_copies_of_held_out_slices_have_no_ratio(evaluation, real, noise):
+    """Up to rounding: the distance to the nearest held-out slice is none, in features as in pixels."""
+    held = evaluation.fresh_pool("test").select(np.zeros(len(real), dtype=int))
+    copied = changed(
+        real,
+        lambda values, name: (
+            (1 + noise * np.arange(len(real))[:, None, None, None] / len(real)) * held.modalities[name].values
+        ),
+    )
+    readings = {
+        each.name: each for each in features.Memorisation().measure(Candidate(name="c", cohort=copied), evaluation)
+    }
+    for space in ("features", "pixels"):
+        assert readings[f"{space}.ratio"].value is None
+        assert readings[f"{space}.ratio"].note == "every candidate is a held-out slice itself"
+        assert readings[f"{space}.copies"].value is not None
+
+
+def test_one_slice_that_is_none_of_the_held_out_ones_gives_a_ratio(evaluation, real):
+    """Then the distances have a mean again."""
+    held = evaluation.fresh_pool("test").select(np.zeros(len(real), dtype=int))
+    mixed = changed(real, lambda values, name: np.concatenate([values[:1], held.modalities[name].values[1:]]))
+    readings = {
+        each.name: each for each in features.Memorisation().measure(Candidate(name="c", cohort=mixed), evaluation)
+    }
+    assert readings["features.ratio"].value > 1
+    assert readings["pixels.ratio"].value > 1
+    assert readings["pixels.ratio"].interval is None  # the one slice is not among the candidates of every draw
