@@ -57,7 +57,8 @@ def import_dicom(
             what a segmentation says, by the ids of patient and study in their names, else by their place in space.
         findings: PROSTATEx findings (CSV: ProxID, pos, ClinSig).
         marksheet: PI-CAI marksheet (CSV: patient_id, study_id, case_csPCa).
-        protocol: rules that choose series: the name of a shipped protocol, or a TOML file.
+        protocol: rules that choose series: the name of a shipped protocol ("prostatex", or for names of volumes
+            "nnunet" or "bids"), or a TOML file.
         size: pixels along a side, 16 to 1024.
         gland: part of the crop's width that the gland has, 0.1 to 1.
         register: how the alignment to T2w is refined; kept only where mutual information improves.
@@ -117,14 +118,18 @@ def import_volumes(
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Cohort:
-    """Make a cohort of NIfTI or MetaImage files below a folder, named as PI-CAI names them or by a pattern.
+    """Make a cohort of NIfTI, MetaImage or NRRD files below a folder, named as PI-CAI names them or by a pattern.
 
-    The protocol's ``[files]`` says what a ``{name}`` begins with for each modality and for masks.
+    The protocol's ``[files]`` says what a ``{name}`` begins with for each modality and for masks. A NIfTI file is
+    placed by its sform where ``sform_code`` is above 0, else by its qform, as nibabel, FSL and SPM do; where they
+    disagree or are missing, it is warned of. A file of 4 axes is several volumes: diffusion with its ``.bval`` beside,
+    or phases.
 
     Args:
         folder: looked through with all folders below it.
-        pattern: how files are called, without ending, by ``{patient}``, ``{study}`` and ``{name}``; default:
-            ``{patient}_{study}_{name}``, ``{patient}/{study}/{name}`` or ``{patient}/{name}``.
+        pattern: how files are called, without ending, by ``{patient}``, ``{study}`` and ``{name}``, each with a regular
+            expression where wanted, as in ``{patient:\\d+}``; default: ``{patient}_{study}_{name}``,
+            ``{patient}/{study}/{name}``, ``{patient}/{name}`` or ``{patient}_{name}``.
         masks, findings, marksheet, protocol, size, gland, register, zeros, dce, lesion_means, bias, need, split,
             test_fraction, seed, keep_ids, salt, jobs, out, quiet: as for ``import_dicom``.
 

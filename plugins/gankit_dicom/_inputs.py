@@ -109,8 +109,12 @@ def find(request: Request, mapped: Mapper) -> Inputs:
     # Studies, by headers or by file names.
     protocol = load_protocol(request.protocol)
     files = files_under(request.folder)
-    studies, refused = _dicom(files, mapped) if request.kind == "DICOM" else _volumes(request, files, protocol)
-    inputs = Inputs(files=len(files), refused_files=refused)
+    warnings: list[str] = []
+    if request.kind == "DICOM":
+        studies, refused = _dicom(files, mapped)
+    else:
+        studies, refused, protocol = _volumes(request, files, protocol, warnings)
+    inputs = Inputs(files=len(files), refused_files=refused, warnings=warnings)
 
     # Tables of splits and labels; one that is not given says nothing.
     names = {study.number: (study.patient, study.study) for study in studies}
@@ -149,10 +153,17 @@ def _dicom(files: list[Path], mapped: Mapper) -> tuple[list[_Study], list[Refuse
     return studies, refused
 
 
-def _volumes(request: Request, files: list[Path], protocol: Protocol) -> tuple[list[_Study], list[RefusedFile]]:
-    found, refused = find_volumes(files, request.folder, request.pattern, protocol)
-    studies = [_Study(number, each.patient, each.study, each.sources) for number, each in enumerate(found, start=1)]
-    return studies, [RefusedFile(number, why) for number, why in refused]
+def _volumes(
+    request: Request, files: list[Path], protocol: Protocol, warnings: list[str]
+) -> tuple[list[_Study], list[RefusedFile], Protocol]:
+    """Studies and refused files by names, and the protocol with what the files say of their labels."""
+    found = find_volumes(files, request.folder, request.pattern, protocol)
+    warnings += found.warnings
+    studies = [
+        _Study(number, each.patient, each.study, each.sources) for number, each in enumerate(found.studies, start=1)
+    ]
+    refused = [RefusedFile(number, why) for number, why in found.refused]
+    return studies, refused, attrs.evolve(protocol, masks=(*found.masks, *protocol.masks))
 
 
 def _masks(

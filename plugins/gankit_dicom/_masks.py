@@ -11,7 +11,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from gankit import progress
-from gankit_dicom._files import ENDINGS, read_volume
+from gankit_dicom._clutter import CLUTTER, is_clutter
+from gankit_dicom._files import ending, files_of, read_volume
 from gankit_dicom._headers import ARCHIVES
 from gankit_dicom._lattice import may_lie_on
 from gankit_dicom._protocol import MaskRule, Protocol, plain
@@ -53,27 +54,28 @@ class Named:
 def mask_files(folder: Path, files: Iterable[Path]) -> tuple[list[MaskFile], list[tuple[str, str]]]:
     """Masks among the files below a folder, in order of names, and the paths of other files with the reason.
 
-    Hidden files and folders are passed over.
+    Hidden files and folders are passed over, but for what an operating system leaves.
     """
     masks: list[MaskFile] = []
     others: list[tuple[str, str]] = []
-    for file in sorted(files):
+    files = sorted(files)
+    data_of_others = {data for file in files if ending(file) for data in files_of(file)[1:]}
+    for file in files:
         place = file.relative_to(folder)
-        if any(part.startswith(".") for part in place.parts) or _is_data_of_header(file):
+        if is_clutter(place):
+            others.append((place.as_posix(), CLUTTER))
+            continue
+        if any(part.startswith(".") for part in place.parts) or file in data_of_others:
             continue
         try:
-            owner = None if file.name.lower().endswith(ENDINGS) else _owner(file)
+            owner = None if ending(file) else _owner(file)
         except Refused as why:
             others.append((place.as_posix(), str(why)))
             continue
-        parts = (folder.absolute().name, *place.parts[:-1], _without_ending(place.name))
+        name = place.name[: len(place.name) - len(ending(place))]
+        parts = (folder.absolute().name, *place.parts[:-1], name)
         masks.append(MaskFile(len(masks) + 1, file, tuple(map(plain, parts)), place.as_posix(), owner))
     return masks, others
-
-
-def _is_data_of_header(file: Path) -> bool:
-    """Whether a file holds the pixels of a MetaImage header beside it."""
-    return file.suffix.lower() in (".raw", ".zraw") and file.with_suffix(".mhd").is_file()
 
 
 def _owner(file: Path) -> Owner:
@@ -89,11 +91,6 @@ def _owner(file: Path) -> Owner:
     if start[128:] != b"DICM":
         raise Refused("not a NIfTI, MetaImage, NRRD or DICOM segmentation file")
     return read_owner(file)
-
-
-def _without_ending(name: str) -> str:
-    ending = next((end for end in reversed(ENDINGS) if name.lower().endswith(end)), "")
-    return name[: len(name) - len(ending)]
 
 
 # Whose a mask is -------------------------------------------------------------------------------------------

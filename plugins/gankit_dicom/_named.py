@@ -1,22 +1,36 @@
-"""Volumes found by their names: PI-CAI's, or a user's pattern."""
+"""Volumes found by their names: PI-CAI's, nnU-Net's, BIDS's, or by a user's pattern."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
 
 from gankit import InputError
-from gankit_dicom._files import ending
-from gankit_dicom._protocol import Protocol
+from gankit_dicom._clutter import CLUTTER, is_clutter
+from gankit_dicom._files import ending, files_of
+from gankit_dicom._nnunet import Dataset, datasets_of
+from gankit_dicom._pattern import expression
+from gankit_dicom._protocol import FileRules, MaskRule, Protocol
 from gankit_dicom._sources import FileSource
 
-PATTERNS = ("{patient}_{study}_{name}", "{patient}/{study}/{name}", "{patient}/{name}")
-"""Tried in this order when the user gives none; endings are left out."""
-FIELD = re.compile(r"\{(\w+)\}")
+SHELVES = "train(?:ing)?|test(?:ing)?|val(?:idation)?|data|images|scans|nifti|nii|raw|derivatives"
+"""Folders of patients, which are no patients themselves."""
+USUAL = (
+    ("{patient}_{study}_{name}",),
+    (f"{{patient:(?!(?:{SHELVES})/)[^/]+}}/{{study}}/{{name}}", "{patient}/{name}"),
+    ("{patient}_{name}",),
+)
+"""Ways to call files, tried where neither the user nor the protocol gives patterns; endings are left out."""
+CHANNEL = re.compile(r"\d{4}")
+LOOKS_LIKE = {
+    ("nnU-Net", "nnunet"): re.compile(r"_\d{4}$"),
+    ("BIDS", "bids"): re.compile(r"(?:^|/)sub-[^/_]+_[^/]*$"),
+}
+"""Names that a shipped protocol reads."""
 
 
 @attrs.frozen
@@ -28,76 +42,179 @@ class Found:
     sources: tuple[FileSource, ...]
 
 
-def find_volumes(
-    files: Sequence[Path], folder: Path, pattern: str | None, protocol: Protocol
-) -> tuple[list[Found], list[tuple[int, str]]]:
-    """Find the studies among files. A file that belongs to none is returned by its number, with the reason.
+@attrs.frozen
+class Volumes:
+    """Everything that names say."""
 
-    Without a pattern, the one of ``PATTERNS`` that finds the most T2w volumes is taken. If none finds any, the folder's
-    own name is put before each path, so that a user can give one patient's folder.
+    studies: tuple[Found, ...]
+    refused: tuple[tuple[int, str], ...]
+    """Files that belong to no study, by number, with the reason."""
+    masks: tuple[MaskRule, ...] = ()
+    """What a ``dataset.json`` says of the values of labels."""
+    warnings: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class _File:
+    number: int
+    file: Path
+    text: str
+    """Its path below the folder, without ending."""
+
+
+@attrs.frozen
+class _Reading:
+    """What a file is by one pattern."""
+
+    patient: str
+    study: str
+    name: str
+    role: str
+    """Empty where the name tells none, or a word of what a file is would be a patient or a study."""
+
+
+def find_volumes(files: Sequence[Path], folder: Path, pattern: str | None, protocol: Protocol) -> Volumes:
+    """Find the studies among files.
+
+    Each file has the first pattern by which its name tells what it is. The usual ways to call files are tried in order
+    of how many studies have a T2w by each. If none finds a T2w, the folder's own name is put before each path, so that
+    a user can give one patient's folder.
 
     Raises:
         InputError: the pattern lacks ``{patient}`` or ``{name}``, or names another field.
     """
-    expressions = [expression(text) for text in ((pattern,) if pattern else PATTERNS)]
-    best: tuple[list[Found], list[tuple[int, str]]] = [], []
-    for root in (folder, folder.absolute().parent):
-        best = max((_read(files, root, each, protocol) for each in expressions), key=lambda found: _t2w_count(found[0]))
-        if _t2w_count(best[0]):
-            break
-    return best
-
-
-def _t2w_count(studies: Sequence[Found]) -> int:
-    return sum(any(source.role == "t2w" for source in study.sources) for study in studies)
-
-
-def _read(
-    files: Sequence[Path], root: Path, pattern: re.Pattern[str], protocol: Protocol
-) -> tuple[list[Found], list[tuple[int, str]]]:
-    studies: dict[tuple[str, str], list[FileSource]] = defaultdict(list)
-    refused = []
+    # Files of volumes, and what the others are.
+    data_of_others = {data for file in files if ending(file) for data in files_of(file)[1:]}
+    volumes, refused = [], []
     for number, file in enumerate(files, start=1):
-        if not ending(file):
+        if is_clutter(file):
+            refused.append((number, CLUTTER))
+        elif ending(file):
+            volumes.append((number, file))
+        elif file not in data_of_others:
             refused.append((number, "not a NIfTI, MetaImage or NRRD file"))
-            continue
-        place = file if root in file.parents else file.absolute()
-        found = pattern.search(place.relative_to(root).as_posix()[: -len(ending(file))])
-        if found is None:
-            refused.append((number, "its name does not fit the pattern"))
-            continue
+
+    # Studies by their paths below the folder, else below the one above it.
+    datasets = datasets_of(files) if protocol.files.channel_names else {}
+    names = _Names(protocol.files, datasets)
+    for root in (folder, folder.absolute().parent):
+        each = [_File(number, file, _text(file, root)) for number, file in volumes]
+        studies, strangers = _studies(each, _expressions(pattern, each, names), names)
+        with_t2w = [study for study in studies if any(source.role == "t2w" for source in study.sources)]
+        if with_t2w:
+            break
+    masks, warnings = _labels(datasets)
+    if len(with_t2w) < max(len(studies), 1) and not pattern and (other := _looks_like(each, protocol)):
+        warnings.append(f"No name tells of a T2w in some studies; names look like {other[0]}'s: `protocol` {other[1]}.")
+    return Volumes(studies, tuple(sorted(refused + strangers)), masks, tuple(warnings))
+
+
+def _text(file: Path, root: Path) -> str:
+    place = file if root in file.parents else file.absolute()
+    return place.relative_to(root).as_posix()[: -len(ending(file))]
+
+
+def _looks_like(files: Sequence[_File], protocol: Protocol) -> tuple[str, str] | None:
+    """The convention whose names more than half of the files have, and the shipped protocol that reads them."""
+    counts = {
+        (whose, name): sum(bool(regex.search(file.text)) for file in files)
+        for (whose, name), regex in LOOKS_LIKE.items()
+        if name != protocol.name
+    }
+    best = max(counts, key=lambda each: counts[each], default=None)
+    return best if best is not None and 2 * counts[best] > len(files) else None
+
+
+# What a name tells ----------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class _Names:
+    """What names mean by the rules of a protocol and by the data sets that files belong to."""
+
+    rules: FileRules
+    datasets: Mapping[Path, Dataset | str]
+
+    def read_all(self, file: _File, patterns: Sequence[re.Pattern[str]]) -> list[_Reading]:
+        """What a file is by each pattern that its path fits."""
+        return [reading for each in patterns if (reading := self._read(file, each)) is not None]
+
+    def _read(self, file: _File, pattern: re.Pattern[str]) -> _Reading | None:
+        if (found := pattern.search(file.text)) is None:
+            return None
         fields = found.groupdict()
-        key = fields["patient"], fields.get("study") or ""
-        studies[key].append(_source(number, file, fields["name"].lower(), protocol))
-    return [Found(*key, tuple(members)) for key, members in sorted(studies.items())], refused
+        patient, study, name = fields["patient"], fields.get("study") or "", fields["name"].lower()
+        if (dataset := self.datasets.get(file.file.parent)) is not None and CHANNEL.fullmatch(name):
+            name = dataset.channels.get(name, "") if isinstance(dataset, Dataset) else ""
+        misplaced = {patient.lower(), study.lower()} & self.rules.words
+        return _Reading(patient, study, name, "" if misplaced else self.rules.role(name))
 
 
-def _source(number: int, file: Path, name: str, protocol: Protocol) -> FileSource:
-    return FileSource(number, file, name, protocol.files.role(name))
+def _expressions(pattern: str | None, files: Sequence[_File], names: _Names) -> list[re.Pattern[str]]:
+    """Patterns in the order in which they are tried."""
+    try:
+        given = [expression(text) for text in ((pattern,) if pattern else names.rules.patterns)]
+    except ValueError as error:
+        raise InputError(f"`pattern` {pattern}: {error}") from None
+    if given:
+        return given
+    ways = [[expression(text) for text in way] for way in USUAL]
+    counts = [_t2w_studies(way, files, names) for way in ways]
+    if _mixes_patients(ways[-1][0], files, names):
+        del ways[-1], counts[-1]
+    return [each for _, way in sorted(zip(counts, ways, strict=True), key=lambda pair: -pair[0]) for each in way]
 
 
-def expression(pattern: str) -> re.Pattern[str]:
-    """A regular expression that finds ``{patient}``, ``{study}`` and ``{name}`` at the end of a path.
+def _t2w_studies(way: Sequence[re.Pattern[str]], files: Sequence[_File], names: _Names) -> int:
+    """How many studies have a T2w by one way to call files."""
+    readings = (next((each for each in names.read_all(file, way) if each.role), None) for file in files)
+    return len({(each.patient, each.study) for each in readings if each is not None and each.role == "t2w"})
 
-    Raises:
-        InputError: the pattern cannot be used.
-    """
-    fields = FIELD.findall(pattern)
-    if (
-        not {"patient", "name"} <= set(fields)
-        or set(fields) - {"patient", "study", "name"}
-        or len(set(fields)) < len(fields)
-    ):
-        raise InputError(
-            f"`pattern` {pattern}: needs {{patient}} and {{name}}, and may have {{study}}, each once;"
-            " as in {patient}_{study}_{name} or {patient}/{name}"
-        )
-    bare = re.sub(r"\.(nii\.gz|nii|mha|mhd|nrrd)$", "", pattern)
-    last = fields[-1]
-    parts = FIELD.split(bare)
-    inner = "[^/_]+" if "_{" in bare else "[^/]+"  # where _ parts the fields, only the last one may hold it
-    text = "".join(
-        f"(?P<{part}>{'[^/]+' if part == last else inner})" if place % 2 else re.escape(part)
-        for place, part in enumerate(parts)
+
+def _mixes_patients(pattern: re.Pattern[str], files: Sequence[_File], names: _Names) -> bool:
+    """Whether a pattern makes one patient of files of several folders, as of P1/ax_t2w and P2/ax_t2w."""
+    folders: dict[tuple[str, str], set[Path]] = defaultdict(set)
+    for file in files:
+        for reading in names.read_all(file, [pattern]):
+            folders[reading.patient, reading.name].add(file.file.parent if reading.role == "t2w" else Path())
+    return any(len(each) > 1 for each in folders.values())
+
+
+def _studies(
+    files: Sequence[_File], patterns: Sequence[re.Pattern[str]], names: _Names
+) -> tuple[tuple[Found, ...], list[tuple[int, str]]]:
+    """Studies, and files of none with the reason. A file that does not tell what it is goes to a study that is there
+    by other files, where it can."""
+    studies: dict[tuple[str, str], list[FileSource]] = defaultdict(list)
+    strangers, silent = [], []
+    for file in files:
+        readings = names.read_all(file, patterns)
+        telling = next((reading for reading in readings if reading.role), None)
+        if telling is not None:
+            _add(studies, file, telling)
+        elif readings:
+            silent.append((file, readings))
+        else:
+            strangers.append((file.number, "its name does not fit the pattern"))
+    for file, readings in silent:
+        _add(studies, file, next((each for each in readings if (each.patient, each.study) in studies), readings[0]))
+    found = tuple(
+        Found(*key, tuple(sorted(sources, key=lambda source: source.number)))
+        for key, sources in sorted(studies.items())
     )
-    return re.compile(rf"(?:^|/){text}$")
+    return found, strangers
+
+
+def _add(studies: dict[tuple[str, str], list[FileSource]], file: _File, reading: _Reading) -> None:
+    source = FileSource(file.number, file.file, reading.name, reading.role)
+    studies[reading.patient, reading.study].append(source)
+
+
+def _labels(datasets: Mapping[Path, Dataset | str]) -> tuple[tuple[MaskRule, ...], list[str]]:
+    """What values of nnU-Net's labels mean, and what is wrong with it."""
+    reasons = sorted({dataset for dataset in datasets.values() if isinstance(dataset, str)})
+    warnings = [f"Not used: {why}." for why in reasons]
+    labels = [dataset.labels for dataset in datasets.values() if isinstance(dataset, Dataset) and dataset.labels]
+    if any(each != labels[0] for each in labels):
+        return (), [*warnings, "Labels are not used: several dataset.json give their values several meanings."]
+    return (tuple(MaskRule(words=("labels",), values=dict(each)) for each in labels[:1]), warnings)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from gankit import InputError, nearest, option, structure_table
+from gankit_dicom._pattern import expression
 from gankit_dicom._series import PLANES, Series
 
 FOLDER = Path(__file__).parent / "protocols"
@@ -74,6 +76,14 @@ def _seconds_in_text(rule: Any, field: Any, pattern: str) -> None:
         raise ValueError(f"must be a regular expression, got {pattern!r}: {error}") from None
     if pattern and not groups:
         raise ValueError(f"must have the seconds in its first group, got {pattern!r}, which has no group")
+
+
+def _patterns(rules: Any, field: Any, patterns: Sequence[str]) -> None:
+    for pattern in patterns:
+        try:
+            expression(pattern)
+        except ValueError as error:
+            raise ValueError(f"{pattern!r}: {error}") from None
 
 
 # Kinds of keys --------------------------------------------------------------------------------------------
@@ -211,19 +221,36 @@ class DceRule(Rule):
 
 @attrs.frozen(kw_only=True)
 class FileRules:
-    """What the name of a volume's file begins with, by what the file is."""
+    """What a volume's file is by its name: the ``{name}`` of a pattern, in lower case.
 
+    A word says what a name begins with; one with ``*``, which stands for any text, must fit the whole name.
+    """
+
+    patterns: tuple[str, ...] = attrs.field(default=(), validator=_patterns)
+    """How files are called, where a user gives no pattern; a file has the first that fits and tells what it is. Without
+    any, the usual ones are tried, that with which most studies have a T2w first."""
+    channel_names: bool = False
+    """Whether a name of four digits is a channel of nnU-Net, which a ``dataset.json`` in a folder above may name."""
     t2w: tuple[str, ...] = _words()
     adc: tuple[str, ...] = _words()
     dwi: tuple[str, ...] = _words()
     dce: tuple[str, ...] = _words()
     mask: tuple[str, ...] = _words()
+    """These go before all others."""
+    other: tuple[str, ...] = _words()
+    """None of them, though it begins as one does."""
+
+    @property
+    def words(self) -> frozenset[str]:
+        """All of them."""
+        return frozenset((*self.t2w, *self.adc, *self.dwi, *self.dce, *self.mask))
 
     def role(self, name: str) -> str:
-        """Which of these a file is by its name in lower case, by the longest that fits; empty if none."""
-        fitting = {
-            start: role for role, starts in attrs.asdict(self).items() for start in starts if name.startswith(start)
-        }
+        """Which of these a file is by its name in lower case, by the longest word that fits; empty if none."""
+        if any(_fits(name, word) for word in self.mask):
+            return "mask"
+        words = {"t2w": self.t2w, "adc": self.adc, "dwi": self.dwi, "dce": self.dce, "": self.other}
+        fitting = {word: role for role, each in words.items() for word in each if _fits(name, word)}
         return fitting[max(fitting, key=len)] if fitting else ""
 
 
@@ -277,24 +304,57 @@ class Protocol:
 def load_protocol(name: str) -> Protocol:
     """A shipped protocol by name, or a user's by its path.
 
+    ``extends`` names the shipped protocol whose rules hold where the file says nothing: of each table, keys that it
+    lacks. Its own ``[[masks]]`` go before those of the other.
+
     Raises:
         InputError: no such protocol, or every problem of its content.
     """
+    protocol, problems = structure_table(_extended(name), Protocol)
+    if protocol is None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise InputError("\n  ".join([f"`protocol` {name}: {count}", *map(str, problems)]))
+    return protocol
+
+
+def _extended(name: str) -> dict[str, Any]:
+    """The table of a protocol with what it takes over from another."""
     shipped = {file.stem: file for file in FOLDER.glob("*.toml")}
-    file = shipped.get(name, Path(name))
+    table = _table(shipped.get(name, Path(name)), name, shipped)
+    if (other := table.pop("extends", None)) is None:
+        return table
+    if other not in shipped or other == name:
+        raise InputError(
+            f"`protocol` {name}: extends {other!r}{nearest(str(other), shipped)};"
+            f" accepted: shipped protocols, {', '.join(sorted(shipped))}"
+        )
+    return _merged(_extended(other), table)
+
+
+def _table(file: Path, name: str, shipped: Iterable[str]) -> dict[str, Any]:
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(
             f"`protocol` {name}: no such file{nearest(name, shipped)}; shipped protocols: {', '.join(sorted(shipped))}"
         ) from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"`protocol` {name}: not a readable TOML file ({error})") from error
-    protocol, problems = structure_table(table, Protocol)
-    if protocol is None:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise InputError("\n  ".join([f"`protocol` {name}: {count}", *map(str, problems)]))
-    return protocol
+
+
+def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Two tables, where the second decides what both say."""
+    merged = {**base, **own}
+    for key in base.keys() & own.keys():
+        if isinstance(base[key], dict) and isinstance(own[key], dict):
+            merged[key] = {**base[key], **own[key]}
+        elif key == "masks" and isinstance(own[key], list):
+            merged[key] = [*own[key], *base[key]]
+    return merged
+
+
+def _fits(name: str, word: str) -> bool:
+    return fnmatchcase(name, word) if "*" in word else name.startswith(word)
 
 
 def _any(words: tuple[str, ...], text: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from gankit import InputError, progress
+from gankit_dicom._clutter import CLUTTER, is_clutter
 from gankit_dicom._headers import Header, read_headers
 from gankit_dicom._refused import Refused
 
@@ -47,6 +48,8 @@ def read_all_headers(files: Sequence[Path]) -> list[Read]:
 
 
 def _read(file: Path) -> Read:
+    if is_clutter(file):
+        return CLUTTER
     try:
         return read_headers(file)
     except Refused as why:

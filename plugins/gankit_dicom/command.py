@@ -24,7 +24,7 @@ _OPTIONS = (
     click.option("--findings", type=_FILE, help="PROSTATEx findings (CSV: ProxID, pos, ClinSig)."),
     click.option("--marksheet", type=_FILE, help="PI-CAI marksheet (CSV: patient_id, study_id, case_csPCa)."),
     click.option("--protocol", default="prostatex", show_default=True, metavar="NAME|FILE",
-                 help="Rules that choose series: a shipped protocol or a TOML file."),
+                 help="Rules that choose series: prostatex, nnunet or bids (names of files), or a TOML file."),
     click.option("--size", type=click.IntRange(*SIZES), default=64, show_default=True, help="Pixels along a side."),
     click.option("--gland", type=click.FloatRange(*GLANDS), default=0.6, show_default=True,
                  help="Part of the crop's width that the gland has."),
@@ -80,17 +80,21 @@ def dicom(**given: Any) -> None:
 @click.option(
     "--pattern",
     metavar="PATTERN",
-    help="How files are called: {patient}, {study}, {name}, without ending."
-    "  [default: {patient}_{study}_{name}, {patient}/{study}/{name} or {patient}/{name}]",
+    help="How files are called: {patient}, {study}, {name}, without ending; a field may have a regular expression,"
+    r" as in {patient:\d+}."
+    "  [default: {patient}_{study}_{name}, {patient}/{study}/{name}, {patient}/{name} or {patient}_{name}]",
 )
 def volumes(**given: Any) -> None:
-    """Make a cohort from NIfTI or MetaImage files below FOLDER, named as PI-CAI names them or by a pattern.
+    """Make a cohort from NIfTI, MetaImage or NRRD files below FOLDER, named as PI-CAI names them or by a pattern.
 
     \b
         gankit import volumes picai --masks picai_labels --marksheet marksheet.csv -o cohort.safetensors
         gankit import volumes scans --pattern "{patient}/{name}" -o cohort.safetensors
+        gankit import volumes nnUNet_raw/Dataset105 --protocol nnunet -o cohort.safetensors
+        gankit import volumes bids --protocol bids -o cohort.safetensors
 
-    The protocol's [files] says what a {name} begins with for each modality and for masks.
+    The protocol's [files] says what a {name} begins with for each modality and for masks. A file of 4 axes is several
+    volumes: diffusion with its .bval beside, or phases. Places are those of sform, else of qform.
     """
     from gankit_dicom._import import imported
 

@@ -169,14 +169,14 @@ def test_a_wrong_protocol_says_all_its_problems(gankit_command, study, tmp_path)
         InputError, match="t2w.sequences: unknown key; did you mean 'sequence'?.*accepted: plane, sequence"
     ):
         load_protocol(str(tmp_path / "q.toml"))
-    with pytest.raises(InputError, match="did you mean 'prostatex'?.*shipped protocols: prostatex"):
+    with pytest.raises(InputError, match="did you mean 'prostatex'?.*shipped protocols: .*prostatex"):
         load_protocol("prostate")
 
 
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        ('t2w = ["t2w"', 'tw2 = ["t2w"', "files.tw2: unknown key; did you mean 't2w'.*accepted: t2w, adc, dwi"),
+        ('t2w = ["t2w"', 'tw2 = ["t2w"', "files.tw2: unknown key; did you mean 't2w'.*accepted: .*t2w, adc, dwi"),
         ("outside = 0.1 ", "scale = 0 #", "adc.scale: must be > 0, got 0"),
         ('3 = "cs" }', 'three = "cs" }', "masks.0.values: must be whole numbers from 1 to 255.*, got 'three'"),
         ('3 = "cs" }', '256 = "cs" }', "masks.0.values: must be whole numbers from 1 to 255.*, got '256'"),

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from gankit import InputError, read_cohort
+from gankit import read_cohort
 from gankit_dicom._inputs import Request, find
-from gankit_dicom._named import expression
 from gankit_dicom._options import Options
+from gankit_dicom._pattern import expression
 from tests.plugins.dicom.scans import (
     DIFFUSION,
     DYNAMIC,
@@ -85,7 +85,7 @@ def test_links_to_volumes_are_named_by_the_links(tmp_path):
 @pytest.mark.parametrize("pattern", ["{patient}", "{name}/x", "{patient}_{who}_{name}", "{patient}_{name}_{name}"])
 def test_a_pattern_that_cannot_be_used_is_refused(pattern):
     """It says what a pattern needs."""
-    with pytest.raises(InputError, match=r"needs \{patient\} and \{name\}"):
+    with pytest.raises(ValueError, match=r"needs \{patient\} and \{name\}"):
         expression(pattern)
 
 
