@@ -83,10 +83,13 @@ def read_headers(file: Path) -> tuple[Header, ...]:
     import pydicom
     from pydicom.errors import InvalidDicomError
 
+    from gankit_dicom._plain import read_plain
+
     _refuse_foreign(file)
     with lenient_pydicom():
         try:
-            dataset = pydicom.dcmread(file, stop_before_pixels=True)
+            with file.open("rb") as opened:
+                dataset = read_plain(opened) or pydicom.dcmread(opened, stop_before_pixels=True)
             _refuse_other_kinds(dataset)
             return tuple(_header(file, number, frame) for number, frame in enumerate(frames(dataset)))
         except (Refused, MemoryError):

@@ -19,6 +19,7 @@ from gankit_dicom._modes import lenient_pydicom
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
+    from pydicom import Dataset
     from pydicom.uid import UID
 
 IMAGE_TAGS = (
@@ -28,6 +29,14 @@ IMAGE_TAGS = (
 KEYWORDS = {(0x7FE0, 0x08): "FloatPixelData", (0x7FE0, 0x09): "DoubleFloatPixelData", (0x7FE0, 0x10): "PixelData"}
 DEFAULTS = {"samples_per_pixel": 1, "photometric_interpretation": "MONOCHROME2", "pixel_representation": 0}
 """What an image is that does not say it."""
+GREY = {
+    "rows": "Rows", "columns": "Columns", "bits_allocated": "BitsAllocated", "bits_stored": "BitsStored",
+    "samples_per_pixel": "SamplesPerPixel", "number_of_frames": "NumberOfFrames",
+    "pixel_representation": "PixelRepresentation",
+}  # fmt: skip
+"""Options of a grey image, and what says them."""
+KINDS = {(8, 0): "u1", (16, 0): "<u2", (16, 1): "<i2"}
+"""Allocated bits and PixelRepresentation to the type of a stored value."""
 DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
@@ -42,6 +51,8 @@ class _Pixels:
     syntax: UID
     options: dict[str, Any]
     """How pydicom decodes them."""
+    kind: np.dtype | None = None
+    """Of a stored value, where the file is one grey image in a row of bytes."""
 
     @property
     def compressed(self) -> bool:
@@ -93,7 +104,15 @@ def _find(opened: BinaryIO) -> _Pixels:
     """Read a file up to the first byte of its pixels."""
     import pydicom
     from pydicom.pixels.utils import as_pixel_options
+    from pydicom.uid import UID
 
+    from gankit_dicom._plain import read_plain
+
+    if (plain := read_plain(opened)) is not None and (options := _grey_options(plain)) is not None:
+        _, _, length = _element(opened, "<")
+        kind = np.dtype(KINDS[options["bits_allocated"], options["pixel_representation"]])
+        return _Pixels(opened, opened.tell(), length, UID(plain.syntax), options, kind)
+    opened.seek(0)
     dataset = pydicom.dcmread(opened, stop_before_pixels=True, specific_tags=list(IMAGE_TAGS))
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax == DEFLATED:
@@ -108,6 +127,18 @@ def _find(opened: BinaryIO) -> _Pixels:
     if pixels.compressed and (offsets := _offsets(pixels)):
         options["extended_offsets"] = offsets
     return pixels
+
+
+def _grey_options(dataset: Dataset) -> dict[str, Any] | None:
+    """What ``as_pixel_options`` gives of one grey image; None of others."""
+    usual = {"bits_stored": dataset.get("BitsAllocated"), "number_of_frames": 1, **DEFAULTS}
+    said = {name: dataset.get(keyword) for name, keyword in GREY.items()}
+    options = {name: usual.get(name) if value is None else value for name, value in said.items()}
+    if not all(isinstance(value, int) for value in options.values()):
+        return None
+    grey = options["samples_per_pixel"] == options["number_of_frames"] == 1
+    known = (options["bits_allocated"], options["pixel_representation"]) in KINDS
+    return options if grey and known and 1 <= options["bits_stored"] <= options["bits_allocated"] else None
 
 
 def _element(opened: BinaryIO, order: str) -> tuple[str, str, int]:
@@ -170,6 +201,12 @@ def _stored(pixels: _Pixels, number: int) -> np.ndarray:
     from pydicom.pixels import get_decoder
 
     pixels.file.seek(pixels.start)
+    if pixels.kind is not None:
+        shape = pixels.options["rows"], pixels.options["columns"]
+        content = pixels.file.read(math.prod(shape) * pixels.kind.itemsize)
+        stored = np.frombuffer(content, dtype=pixels.kind).reshape(shape)
+        _refuse_overflow(stored, pixels)
+        return stored
     try:
         stored, _ = get_decoder(pixels.syntax).as_array(pixels.file, index=number, raw=True, **pixels.options)
     except (RuntimeError, NotImplementedError, ImportError):

@@ -1,0 +1,190 @@
+"""Headers of plain files, read quickly: with a preamble, in little endian, not compressed.
+
+pydicom reads every file; most files are plain, and of these it does much that an import does not need. What is found to
+be out of the ordinary here is left to pydicom, which also says what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from functools import cache
+from typing import Any, BinaryIO
+
+from pydicom import Dataset
+from pydicom.charset import convert_encodings
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import BaseTag
+
+CHUNK = 2**16
+"""Bytes in which most headers end."""
+IMPLICIT, EXPLICIT = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1"
+SYNTAX, CHARACTER_SET, PIXELS, END_OF_ITEM = 0x00020010, 0x00080005, 0x7FE00010, 0xFFFEE00D
+UNDEFINED = 0xFFFFFFFF
+LONG = {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+"""Value representations whose length has 32 bits in explicit VR (PS3.5 section 7.1.2)."""
+SHORT = {
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+    b"ST", b"TM", b"UI", b"UL", b"US",
+}  # fmt: skip
+TEXTS = {"CS", "DA", "LO", "SH", "TM", "UI"}
+NUMBERS = {"FD": "<d", "FL": "<f", "SL": "<l", "SS": "<h", "UL": "<L", "US": "<H"}
+WHOLE = re.compile(rb"[ \0]*[+-]?\d{1,12}[ \0]*")
+DECIMAL = re.compile(rb"[ \0]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \0]*")
+
+
+def read_plain(opened: BinaryIO) -> Plain | None:
+    """All elements before the pixels of a plain file; None, and the file at its start, where it is not plain."""
+    content = opened.read(CHUNK)
+    try:
+        plain = _walked(content)
+    except (struct.error, IndexError):
+        try:
+            plain = _walked(content + opened.read())
+        except (struct.error, IndexError):
+            plain = None
+    opened.seek(0 if plain is None else plain.end)
+    return plain
+
+
+def _walked(content: bytes) -> Plain | None:
+    """Raises struct.error or IndexError where the content ends before the pixels."""
+    # 1. The file's own elements, which are always in explicit VR, name the transfer syntax.
+    if content[128:132] != b"DICM":
+        return None
+    if (meta := _elements(content, 132, False, 0x00030000)) is None or SYNTAX not in meta[0]:
+        return None
+    syntax = content[slice(*meta[0][SYNTAX][1:])].rstrip(b"\0 ")
+    if syntax not in (IMPLICIT, EXPLICIT):
+        return None
+
+    # 2. Those of the image.
+    implicit = syntax == IMPLICIT
+    if (found := _elements(content, meta[1], implicit, PIXELS)) is None:
+        return None
+    if struct.unpack_from("<HH", content, found[1]) != (0x7FE0, 0x0010):
+        return None
+    return Plain(content, *found, implicit)
+
+
+def _elements(
+    content: bytes, place: int, implicit: bool, stop: int
+) -> tuple[dict[int, tuple[str, int, int]], int] | None:
+    """Tag to VR, start and end of the elements from a place on, and where the first tag from ``stop`` on is."""
+    places: dict[int, tuple[str, int, int]] = {}
+    size, before = len(content), 0
+    while True:
+        group, element, vr, length = struct.unpack_from("<HH2sH", content, place)
+        tag = group << 16 | element
+        if tag >= stop:
+            return places, place
+        if implicit:
+            (length,) = struct.unpack_from("<L", content, place + 4)
+            place += 8
+        elif vr in SHORT:
+            place += 8
+        elif vr in LONG:
+            (length,) = struct.unpack_from("<L", content, place + 8)
+            place += 12
+        else:
+            return None
+        if tag <= before:
+            return None
+        if length == UNDEFINED:
+            if (not implicit and vr != b"SQ") or (after := _after_items(content, place, implicit)) is None:
+                return None
+            places[tag] = "SQ", place, after - 8
+            place = after
+        else:
+            if place + length > size:
+                raise IndexError
+            places[tag] = "" if implicit else vr.decode(), place, place + length
+            place += length
+        before = tag
+
+
+def _after_items(content: bytes, place: int, implicit: bool) -> int | None:
+    """Where a sequence of undefined length ends, behind its delimiter (PS3.5 section 7.5.1)."""
+    while True:
+        tag = struct.unpack_from("<HH", content, place)
+        (length,) = struct.unpack_from("<L", content, place + 4)
+        place += 8
+        if tag == (0xFFFE, 0xE0DD):
+            return place
+        if tag != (0xFFFE, 0xE000):
+            return None
+        if length == UNDEFINED:
+            if (found := _elements(content, place, implicit, END_OF_ITEM)) is None:
+                return None
+            place = found[1] + 8
+        else:
+            place += length
+
+
+class Plain(Dataset):
+    """A data set whose elements are parsed when they are asked for; ``get`` parses the usual ones itself.
+
+    ``get`` gives numbers and texts as pydicom does, several as a tuple.
+    """
+
+    end: int
+    """Where in the file the element of the pixels is."""
+    syntax: str
+
+    def __init__(self, content: bytes, places: dict[int, tuple[str, int, int]], end: int, implicit: bool) -> None:
+        raw = {}
+        for tag, (vr, start, end) in places.items():
+            value = content[start:end]
+            key = BaseTag(tag)
+            raw[key] = RawDataElement(key, vr or None, end - start, value, start, implicit, True)
+        super().__init__(raw)
+        self.end, self.syntax = end, (IMPLICIT if implicit else EXPLICIT).decode()
+        characters = raw.get(BaseTag(CHARACTER_SET))
+        self.set_original_encoding(implicit, True, _encodings(characters.value if characters else b""))
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The value of an element by its keyword, as ``Dataset.get``."""
+        if isinstance(key, str) and (usual := _usual(key)) is not None:
+            tag, vr = usual
+            element = self._dict.get(tag)
+            if element is None:
+                return default
+            if isinstance(element, RawDataElement) and element.VR in (None, vr):
+                parsed = _parsed(element.value, vr)
+                if parsed is not None:
+                    return parsed
+        return super().get(key, default)
+
+
+@cache
+def _encodings(characters: bytes) -> tuple[str, ...]:
+    """Python's names of the encodings that SpecificCharacterSet names."""
+    return tuple(convert_encodings([word.strip(" \0") for word in characters.decode("ascii", "replace").split("\\")]))
+
+
+@cache
+def _usual(keyword: str) -> tuple[BaseTag, str] | None:
+    """Tag and VR of a keyword whose values are parsed here."""
+    if (tag := tag_for_keyword(keyword)) is None:
+        return None
+    vr = dictionary_VR(tag)
+    return (BaseTag(tag), vr) if vr in TEXTS or vr in NUMBERS or vr in ("DS", "IS") else None
+
+
+def _parsed(value: bytes, vr: str) -> Any:
+    """The value of an element; None where it is empty or out of the ordinary."""
+    if vr in NUMBERS:
+        return struct.unpack(NUMBERS[vr], value)[0] if len(value) == struct.calcsize(NUMBERS[vr]) else None
+    if vr in TEXTS:
+        if not value.isascii() or (b"\\" in value and vr != "CS"):
+            return None
+        words = [word.rstrip(" \0") for word in value.decode().split("\\")]
+    else:
+        kind, pattern = (float, DECIMAL) if vr == "DS" else (int, WHOLE)
+        words = []
+        for word in value.split(b"\\"):
+            if not pattern.fullmatch(word):
+                return None
+            words.append(kind(word.strip(b" \0")))
+    return words[0] if len(words) == 1 else tuple(words)
