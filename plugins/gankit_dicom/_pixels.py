@@ -69,15 +69,16 @@ def read_images(headers: Sequence[Header]) -> list[np.ndarray]:
     for index, header in enumerate(headers):
         by_file[header.file].append(index)
     images: dict[int, np.ndarray] = {}
-    for file, indices in by_file.items():
-        read = _read(file, [headers[index] for index in indices])
-        images |= zip(indices, read, strict=True)
+    with lenient_pydicom():
+        for file, indices in by_file.items():
+            read = _read(file, [headers[index] for index in indices])
+            images |= zip(indices, read, strict=True)
     return [images[index] for index in range(len(headers))]
 
 
 def _read(file: Path, headers: Sequence[Header]) -> list[np.ndarray]:
     """Images of one file."""
-    with lenient_pydicom(), file.open("rb") as opened:
+    with file.open("rb") as opened:
         try:
             pixels = _find(opened)
             _refuse_wrong_length(pixels)
@@ -108,10 +109,9 @@ def _find(opened: BinaryIO) -> _Pixels:
 
     from gankit_dicom._plain import read_plain
 
-    if (plain := read_plain(opened)) is not None and (options := _grey_options(plain)) is not None:
-        _, _, length = _element(opened, "<")
+    if (plain := read_plain(opened, group=0x0028)) is not None and (options := _grey_options(plain)) is not None:
         kind = np.dtype(KINDS[options["bits_allocated"], options["pixel_representation"]])
-        return _Pixels(opened, opened.tell(), length, UID(plain.syntax), options, kind)
+        return _Pixels(opened, plain.start, plain.length, UID(plain.syntax), options, kind)
     opened.seek(0)
     dataset = pydicom.dcmread(opened, stop_before_pixels=True, specific_tags=list(IMAGE_TAGS))
     syntax = dataset.file_meta.TransferSyntaxUID
@@ -133,7 +133,7 @@ def _grey_options(dataset: Dataset) -> dict[str, Any] | None:
     """What ``as_pixel_options`` gives of one grey image; None of others."""
     usual = {"bits_stored": dataset.get("BitsAllocated"), "number_of_frames": 1, **DEFAULTS}
     said = {name: dataset.get(keyword) for name, keyword in GREY.items()}
-    options = {name: usual.get(name) if value is None else value for name, value in said.items()}
+    options: dict[str, Any] = {name: usual.get(name) if value is None else value for name, value in said.items()}
     if not all(isinstance(value, int) for value in options.values()):
         return None
     grey = options["samples_per_pixel"] == options["number_of_frames"] == 1

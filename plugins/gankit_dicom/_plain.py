@@ -14,11 +14,11 @@ from typing import Any, BinaryIO
 from pydicom import Dataset
 from pydicom.charset import convert_encodings
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import BaseTag
 
-CHUNK = 2**16
-"""Bytes in which most headers end."""
+SIZES = (2**16, 2**20, 2**24)
+"""Bytes in which headers end: most in the first."""
 IMPLICIT, EXPLICIT = b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1"
 SYNTAX, CHARACTER_SET, PIXELS, END_OF_ITEM = 0x00020010, 0x00080005, 0x7FE00010, 0xFFFEE00D
 UNDEFINED = 0xFFFFFFFF
@@ -30,25 +30,31 @@ SHORT = {
 }  # fmt: skip
 TEXTS = {"CS", "DA", "LO", "SH", "TM", "UI"}
 NUMBERS = {"FD": "<d", "FL": "<f", "SL": "<l", "SS": "<h", "UL": "<L", "US": "<H"}
-WHOLE = re.compile(rb"[ \0]*[+-]?\d{1,12}[ \0]*")
-DECIMAL = re.compile(rb"[ \0]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \0]*")
+NUMERALS: dict[str, tuple[type, re.Pattern[bytes]]] = {
+    "DS": (float, re.compile(rb"[ \0]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \0]*")),
+    "IS": (int, re.compile(rb"[ \0]*[+-]?\d{1,12}[ \0]*")),
+}
+"""Numbers that are written as text."""
 
 
-def read_plain(opened: BinaryIO) -> Plain | None:
-    """All elements before the pixels of a plain file; None, and the file at its start, where it is not plain."""
-    content = opened.read(CHUNK)
-    try:
-        plain = _walked(content)
-    except (struct.error, IndexError):
+def read_plain(opened: BinaryIO, group: int | None = None) -> Plain | None:
+    """All elements before the pixels of a plain file, or those of a group; None, and the file at its start, where it is
+    not plain."""
+    plain = None
+    for size in SIZES:
+        opened.seek(0)
+        content = opened.read(size)
         try:
-            plain = _walked(content + opened.read())
+            plain = _walked(content, group)
+            break
         except (struct.error, IndexError):
-            plain = None
-    opened.seek(0 if plain is None else plain.end)
+            if len(content) < size:
+                break
+    opened.seek(0 if plain is None else plain.start)
     return plain
 
 
-def _walked(content: bytes) -> Plain | None:
+def _walked(content: bytes, group: int | None) -> Plain | None:
     """Raises struct.error or IndexError where the content ends before the pixels."""
     # 1. The file's own elements, which are always in explicit VR, name the transfer syntax.
     if content[128:132] != b"DICM":
@@ -63,9 +69,16 @@ def _walked(content: bytes) -> Plain | None:
     implicit = syntax == IMPLICIT
     if (found := _elements(content, meta[1], implicit, PIXELS)) is None:
         return None
-    if struct.unpack_from("<HH", content, found[1]) != (0x7FE0, 0x0010):
+    places, end = found
+    if struct.unpack_from("<HH", content, end) != (0x7FE0, 0x0010):
         return None
-    return Plain(content, *found, implicit)
+    start = end + (8 if implicit else 12)
+    (length,) = struct.unpack_from("<L", content, start - 4)
+    if length == UNDEFINED:
+        return None
+    if group is not None:
+        places = {tag: place for tag, place in places.items() if tag >> 16 == group}
+    return Plain(content, places, implicit, start, length)
 
 
 def _elements(
@@ -128,20 +141,25 @@ class Plain(Dataset):
     ``get`` gives numbers and texts as pydicom does, several as a tuple.
     """
 
-    end: int
-    """Where in the file the element of the pixels is."""
+    start: int
+    """Place of the first byte of the pixels in the file."""
+    length: int
+    """Of the pixels, bytes."""
     syntax: str
 
-    def __init__(self, content: bytes, places: dict[int, tuple[str, int, int]], end: int, implicit: bool) -> None:
-        raw = {}
-        for tag, (vr, start, end) in places.items():
-            value = content[start:end]
-            key = BaseTag(tag)
-            raw[key] = RawDataElement(key, vr or None, end - start, value, start, implicit, True)
+    def __init__(
+        self, content: bytes, places: dict[int, tuple[str, int, int]], implicit: bool, start: int, length: int
+    ) -> None:
+        raw: dict[BaseTag, DataElement | RawDataElement] = {
+            (key := BaseTag(tag)): RawDataElement(
+                key, vr or None, end - begin, content[begin:end], begin, implicit, True
+            )
+            for tag, (vr, begin, end) in places.items()
+        }
         super().__init__(raw)
-        self.end, self.syntax = end, (IMPLICIT if implicit else EXPLICIT).decode()
+        self.start, self.length, self.syntax = start, length, (IMPLICIT if implicit else EXPLICIT).decode()
         characters = raw.get(BaseTag(CHARACTER_SET))
-        self.set_original_encoding(implicit, True, _encodings(characters.value if characters else b""))
+        self.set_original_encoding(implicit, True, _encodings(characters.value or b"" if characters else b""))
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The value of an element by its keyword, as ``Dataset.get``."""
@@ -150,7 +168,7 @@ class Plain(Dataset):
             element = self._dict.get(tag)
             if element is None:
                 return default
-            if isinstance(element, RawDataElement) and element.VR in (None, vr):
+            if isinstance(element, RawDataElement) and element.value and element.VR in (None, vr):
                 parsed = _parsed(element.value, vr)
                 if parsed is not None:
                     return parsed
@@ -158,9 +176,9 @@ class Plain(Dataset):
 
 
 @cache
-def _encodings(characters: bytes) -> tuple[str, ...]:
+def _encodings(characters: bytes) -> list[str]:
     """Python's names of the encodings that SpecificCharacterSet names."""
-    return tuple(convert_encodings([word.strip(" \0") for word in characters.decode("ascii", "replace").split("\\")]))
+    return list(convert_encodings([word.strip(" \0") for word in characters.decode("ascii", "replace").split("\\")]))
 
 
 @cache
@@ -169,22 +187,23 @@ def _usual(keyword: str) -> tuple[BaseTag, str] | None:
     if (tag := tag_for_keyword(keyword)) is None:
         return None
     vr = dictionary_VR(tag)
-    return (BaseTag(tag), vr) if vr in TEXTS or vr in NUMBERS or vr in ("DS", "IS") else None
+    return (BaseTag(tag), vr) if vr in TEXTS or vr in NUMBERS or vr in NUMERALS else None
 
 
 def _parsed(value: bytes, vr: str) -> Any:
     """The value of an element; None where it is empty or out of the ordinary."""
     if vr in NUMBERS:
         return struct.unpack(NUMBERS[vr], value)[0] if len(value) == struct.calcsize(NUMBERS[vr]) else None
+    parts = value.split(b"\\")
     if vr in TEXTS:
-        if not value.isascii() or (b"\\" in value and vr != "CS"):
+        if not value.isascii() or (len(parts) > 1 and vr != "CS"):
             return None
-        words = [word.rstrip(" \0") for word in value.decode().split("\\")]
-    else:
-        kind, pattern = (float, DECIMAL) if vr == "DS" else (int, WHOLE)
-        words = []
-        for word in value.split(b"\\"):
-            if not pattern.fullmatch(word):
-                return None
-            words.append(kind(word.strip(b" \0")))
-    return words[0] if len(words) == 1 else tuple(words)
+        return _one_or_more([part.decode().rstrip(" \0") for part in parts])
+    kind, pattern = NUMERALS[vr]
+    if not all(pattern.fullmatch(part) for part in parts):
+        return None
+    return _one_or_more([kind(part.strip(b" \0")) for part in parts])
+
+
+def _one_or_more(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else tuple(values)

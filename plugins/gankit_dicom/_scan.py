@@ -12,6 +12,7 @@ import attrs
 from gankit import InputError, progress
 from gankit_dicom._clutter import CLUTTER, is_clutter
 from gankit_dicom._headers import Header, read_headers
+from gankit_dicom._modes import lenient_pydicom
 from gankit_dicom._refused import Refused
 
 Read = tuple[Header, ...] | str
@@ -44,7 +45,8 @@ def files_under(folder: Path) -> list[Path]:
 
 def read_all_headers(files: Sequence[Path]) -> list[Read]:
     """The headers of each file's images, or why there are none."""
-    return [_read(file) for file in files]
+    with lenient_pydicom():
+        return [_read(file) for file in files]
 
 
 def _read(file: Path) -> Read:

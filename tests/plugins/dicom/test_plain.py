@@ -94,7 +94,7 @@ def test_a_plain_file_has_the_elements_that_pydicom_finds(tmp_path, kind, monkey
         for element in whole:
             if element.keyword and element.VR != "SQ":
                 assert many(plain.get(element.keyword)) == many(element.value)
-    monkeypatch.setattr(_plain, "read_plain", lambda opened: None)
+    monkeypatch.setattr(_plain, "read_plain", lambda opened, group=None: None)
     assert read_headers(file) == quickly
 
 
@@ -114,7 +114,7 @@ def test_stored_values_of_a_plain_file_are_those_that_pydicom_decodes(tmp_path, 
     write_as(syntax)(file)
     (quickly,) = read_images(read_headers(file))
     np.testing.assert_array_equal(quickly, values)
-    monkeypatch.setattr(_plain, "read_plain", lambda opened: None)
+    monkeypatch.setattr(_plain, "read_plain", lambda opened, group=None: None)
     np.testing.assert_array_equal(quickly, read_images(read_headers(file))[0])
 
 
@@ -166,6 +166,6 @@ def test_damaged_headers_come_out_as_pydicom_reads_them(tmp_path, monkeypatch):
             plain += plainly(bad) is not None
         quickly = outcome(bad)
         with monkeypatch.context() as slowly:
-            slowly.setattr(_plain, "read_plain", lambda opened: None)
+            slowly.setattr(_plain, "read_plain", lambda opened, group=None: None)
             assert outcome(bad) == quickly
     assert plain > 100
