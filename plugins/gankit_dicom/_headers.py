@@ -18,6 +18,8 @@ from gankit_dicom._refused import Refused
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
+"""The first that is there says which day it was."""
 SKEW_TOLERANCE = 3e-3
 """Of lengths and scalar product of direction cosines, which are often rounded to three decimals."""
 ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"7z\xbc\xaf": "a 7z archive"}
@@ -32,11 +34,12 @@ class Header:
     frame_number: int
     """Which of the file's frames it is, from 0; 0 where the file is one image."""
     patient: str
+    """Empty where unknown."""
     study: str
     series: str
     instance: str
     frame: str
-    """Of reference."""
+    """Of reference; empty where unknown."""
     series_number: int
     image_number: int
     text: str
@@ -72,6 +75,13 @@ class Header:
     intercept: float
     unit: str
     """Of rescaled values; empty where the header does not say it."""
+    thickness_mm: float | None
+    acquisition: int | None
+    """Number of the acquisition in its series' or study's own count."""
+    date: str
+    """Of the study; empty where unknown, as ``birth_date`` and ``sex``."""
+    birth_date: str
+    sex: str
 
 
 def read_headers(file: Path) -> tuple[Header, ...]:
@@ -140,11 +150,11 @@ def _header(file: Path, number: int, dataset: Dataset) -> Header:
     return Header(
         file=file,
         frame_number=number,
-        patient=_text(dataset, "PatientID", "patient id"),
+        patient=_optional_text(dataset, "PatientID"),
         study=_text(dataset, "StudyInstanceUID", "study"),
         series=_text(dataset, "SeriesInstanceUID", "series"),
         instance=_text(dataset, "SOPInstanceUID", "instance"),
-        frame=_text(dataset, "FrameOfReferenceUID", "frame of reference"),
+        frame=_optional_text(dataset, "FrameOfReferenceUID"),
         series_number=int(_number(dataset, "SeriesNumber") or 0),
         image_number=int(_number(dataset, "InstanceNumber") or 0),
         text=" ".join(texts).lower(),
@@ -163,11 +173,16 @@ def _header(file: Path, number: int, dataset: Dataset) -> Header:
         directed=has_direction(dataset),
         time_s=acquired_s(dataset),
         trigger_s=_seconds(dataset, "TriggerTime"),
-        phase=_phase(dataset),
+        phase=_count(dataset, "TemporalPositionIdentifier"),
         phase_s=_seconds(dataset, "TemporalResolution"),
         slope=1.0 if slope is None else slope,
         intercept=intercept or 0.0,
         unit=str(dataset.get("RescaleType", "")),
+        thickness_mm=finite(dataset.get("SliceThickness")) or None,
+        acquisition=_count(dataset, "AcquisitionNumber"),
+        date=next(filter(None, (_optional_text(dataset, name) for name in DATES)), ""),
+        birth_date=_optional_text(dataset, "PatientBirthDate"),
+        sex=_optional_text(dataset, "PatientSex"),
     )
 
 
@@ -191,8 +206,12 @@ def _refuse_skewed(orientation: tuple[float, ...]) -> None:
         raise Refused("rows and columns are not at right angles")
 
 
+def _optional_text(dataset: Dataset, name: str) -> str:
+    return str(dataset.get(name) or "").strip()
+
+
 def _text(dataset: Dataset, name: str, what: str) -> str:
-    if not (text := str(dataset.get(name) or "").strip()):
+    if not (text := _optional_text(dataset, name)):
         raise Refused(f"no {what} in its header")
     return text
 
@@ -226,6 +245,6 @@ def _seconds(dataset: Dataset, name: str) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
 
 
-def _phase(dataset: Dataset) -> int | None:
-    position = finite(dataset.get("TemporalPositionIdentifier"))
-    return None if position is None else int(position)
+def _count(dataset: Dataset, name: str) -> int | None:
+    number = finite(dataset.get(name))
+    return None if number is None else int(number)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import attrs
 
-from gankit import InputError
+from gankit import InputError, nearest
 from gankit_dicom._given import given_cases, given_findings, given_split
 from gankit_dicom._masks import MaskFile, Named, assign, mask_files
 from gankit_dicom._named import find_volumes
-from gankit_dicom._options import Options, refuse_other_kinds
+from gankit_dicom._options import PATIENT_FROM, Options, refuse_other_kinds
+from gankit_dicom._patients import patient_warnings, with_patients
 from gankit_dicom._privacy import alias, read_or_make_salt
 from gankit_dicom._protocol import FOLDER, Protocol, load_protocol, plain
 from gankit_dicom._run import Mapper
@@ -49,6 +50,7 @@ class Request:
     split: Path | None = attrs.field(default=None, converter=_to_path)
     salt: Path | None = attrs.field(default=None, converter=_to_path)
     pattern: str | None = None
+    patient_from: str = "header"
     test_fraction: float = 0.2
     jobs: int = 1
 
@@ -58,6 +60,9 @@ class Request:
             raise InputError(f"`out` {self.out}: a cohort file ends with .safetensors")
         if not 0 <= self.test_fraction < 1:
             raise InputError(f"`test_fraction` must be at least 0 and below 1, got {self.test_fraction}")
+        if self.patient_from not in PATIENT_FROM:
+            close = nearest(str(self.patient_from), PATIENT_FROM)
+            raise InputError(f"`patient_from` {self.patient_from!r}{close}; accepted: {', '.join(PATIENT_FROM)}")
         if self.jobs < 1:
             raise InputError(f"`jobs` {self.jobs}: accepted: 1 and more")
 
@@ -98,6 +103,8 @@ class _Study:
     patient: str
     study: str
     sources: tuple[AbstractSource, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def find(request: Request, mapped: Mapper) -> Inputs:
@@ -109,12 +116,11 @@ def find(request: Request, mapped: Mapper) -> Inputs:
     # Studies, by headers or by file names.
     protocol = load_protocol(request.protocol)
     files = files_under(request.folder)
-    warnings: list[str] = []
+    inputs = Inputs(files=len(files), refused_files=[])
     if request.kind == "DICOM":
-        studies, refused = _dicom(files, mapped)
+        studies = _dicom(request, files, mapped, inputs)
     else:
-        studies, refused, protocol = _volumes(request, files, protocol, warnings)
-    inputs = Inputs(files=len(files), refused_files=refused, warnings=warnings)
+        studies, protocol = _volumes(request, files, protocol, inputs)
 
     # Tables of splits and labels; one that is not given says nothing.
     names = {study.number: (study.patient, study.study) for study in studies}
@@ -135,6 +141,8 @@ def find(request: Request, mapped: Mapper) -> Inputs:
                 masks=tuple(masks.get(study.number, ())),
                 findings=findings[study.number],
                 case=tuple(sorted(cases[study.number])),
+                warnings=study.warnings,
+                notes=study.notes,
                 protocol=protocol,
                 options=request.options,
                 parts=request.beside(".parts"),
@@ -144,26 +152,35 @@ def find(request: Request, mapped: Mapper) -> Inputs:
     return inputs
 
 
-def _dicom(files: list[Path], mapped: Mapper) -> tuple[list[_Study], list[RefusedFile]]:
+def _dicom(request: Request, files: list[Path], mapped: Mapper, inputs: Inputs) -> list[_Study]:
     headers, refused = scan(files, mapped)
-    studies = [
-        _Study(study.number, study.patient, study.key, tuple(map(SeriesSource, study.series)))
+    headers, nobodys = with_patients(headers, request.patient_from, request.folder)
+    numbers = {file: number for number, file in enumerate(files, start=1)}
+    refused += [RefusedFile(numbers[file], why) for file, why in nobodys.items()]
+    inputs.refused_files = sorted(refused, key=lambda each: each.number)
+    inputs.warnings += patient_warnings(headers, nobodys)
+    return [
+        _Study(
+            number=study.number,
+            patient=study.patient,
+            study=study.keys[0],
+            sources=tuple(map(SeriesSource, study.series)),
+            warnings=study.warnings,
+            notes=study.notes,
+        )
         for study in group(headers)
     ]
-    return studies, refused
 
 
-def _volumes(
-    request: Request, files: list[Path], protocol: Protocol, warnings: list[str]
-) -> tuple[list[_Study], list[RefusedFile], Protocol]:
-    """Studies and refused files by names, and the protocol with what the files say of their labels."""
+def _volumes(request: Request, files: list[Path], protocol: Protocol, inputs: Inputs) -> tuple[list[_Study], Protocol]:
+    """Studies by names, and the protocol with what the files say of their labels."""
     found = find_volumes(files, request.folder, request.pattern, protocol)
-    warnings += found.warnings
+    inputs.warnings += found.warnings
+    inputs.refused_files = [RefusedFile(number, why) for number, why in found.refused]
     studies = [
         _Study(number, each.patient, each.study, each.sources) for number, each in enumerate(found.studies, start=1)
     ]
-    refused = [RefusedFile(number, why) for number, why in found.refused]
-    return studies, refused, attrs.evolve(protocol, masks=(*found.masks, *protocol.masks))
+    return studies, attrs.evolve(protocol, masks=(*found.masks, *protocol.masks))
 
 
 def _masks(

@@ -25,6 +25,7 @@ ZEROS = {
 DCE = ("early", "late")
 LESION_MEANS = ("lesion", "cs")
 BIAS = ("none", "n4")
+PATIENT_FROM = ("header", "study", "folder")
 
 
 KINDS: dict[str, tuple[type, str]] = {

@@ -13,7 +13,8 @@ import attrs
 
 from gankit import InputError, nearest, option, structure_table
 from gankit_dicom._pattern import expression
-from gankit_dicom._series import PLANES, Series
+from gankit_dicom._series import Series
+from gankit_dicom._stacking import PLANES
 
 FOLDER = Path(__file__).parent / "protocols"
 MEANINGS = ("gland", "peripheral zone", "transition zone", "lesion", "cs", "not cs")

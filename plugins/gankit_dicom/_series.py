@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import filecmp
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import attrs
-import numpy as np
 
 from gankit_dicom._diffusion import Diffusion, diffusion
 from gankit_dicom._headers import Header
+from gankit_dicom._joining import join
 from gankit_dicom._phases import Dynamic, Phase, rounds, times_of
 from gankit_dicom._refused import Refused
-from gankit_dicom._stacking import by_place, read_otherwise
+from gankit_dicom._splitting import same_grid, split
+from gankit_dicom._stacking import by_place, plane, read_otherwise
+from gankit_dicom._visits import visits
 from gankit_dicom._volume import Volume, stack
-
-PLANES = ("sagittal", "coronal", "axial")
 
 
 @attrs.frozen
@@ -38,8 +38,8 @@ class Series:
     @property
     def plane(self) -> str:
         """axial, coronal, sagittal or mixed."""
-        normals = {_plane(header) for header in self.headers}
-        return normals.pop() if len(normals) == 1 else "mixed planes"
+        planes = {plane(header) for header in self.headers}
+        return planes.pop() if len(planes) == 1 else "mixed planes"
 
     @property
     def places(self) -> int:
@@ -95,47 +95,44 @@ def _seconds(text: str | None) -> float:
         raise Refused("what the protocol's time_in_text finds is no number of seconds") from error
 
 
-def _plane(header: Header) -> str:
-    normal = np.abs(np.cross(header.orientation[:3], header.orientation[3:]))
-    return PLANES[int(normal.argmax())]
-
-
 @attrs.frozen
 class Study:
     """Series of one patient at one time; ``number`` is ours."""
 
     number: int
     patient: str
-    key: str
+    keys: tuple[str, ...]
+    """Study UIDs; several where studies of one visit are joined."""
     series: tuple[Series, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """For the report alone."""
 
 
 def group(headers: Iterable[Header]) -> list[Study]:
     """Studies, in order of patient and study; series in order of their numbers, which are compared as numbers."""
-    by_study: dict[tuple[str, str], dict[str, list[Header]]] = defaultdict(lambda: defaultdict(list))
-    for header in headers:
-        by_study[header.patient, header.study][header.series].append(header)
-    studies = []
-    for number, ((patient, key), by_series) in enumerate(sorted(by_study.items()), start=1):
-        ordered = sorted(by_series.values(), key=lambda images: (images[0].series_number, images[0].series))
-        series = tuple(_series(place, images) for place, images in enumerate(ordered, start=1))
-        studies.append(Study(number, patient, key, series))
-    return studies
+    return [
+        Study(number, visit.patient, visit.keys, _series(visit.headers), visit.warnings, visit.notes)
+        for number, visit in enumerate(visits(headers), start=1)
+    ]
 
 
-def _series(number: int, headers: list[Header]) -> Series:
-    by_instance: dict[tuple[str, int], list[Header]] = defaultdict(list)
-    for header in sorted(headers, key=lambda header: (header.image_number, header.file, header.frame_number)):
-        by_instance[header.instance, header.frame_number].append(header)
-    copies = sum(len(images) - 1 for images in by_instance.values())
-    kept = tuple(images[0] for images in by_instance.values())
-    notes = read_otherwise(kept)
-    if not copies:
-        return Series(number, kept, notes=notes)
-    if any(not _identical(images) for images in by_instance.values()):
-        return Series(number, kept, problem="two different files claim to be one image")
-    return Series(number, kept, notes=(f"{copies} exact copies of its files left out", *notes))
+def _series(headers: Sequence[Header]) -> tuple[Series, ...]:
+    """Images of a study by series UID, split where they are several series and joined where they are parts of one."""
+    by_series: dict[str, list[Header]] = defaultdict(list)
+    for header in sorted(
+        headers,
+        key=lambda header: (header.series_number, header.series, header.image_number, header.file, header.frame_number),
+    ):
+        by_series[header.series].append(header)
+    found = sorted(
+        chain.from_iterable(map(split, by_series.values())), key=lambda images: images.headers[0].series_number
+    )
+    return tuple(
+        Series(number, images.headers, images.problem, (*images.notes, *_read_otherwise(images.headers)))
+        for number, images in enumerate(join(found), start=1)
+    )
 
 
-def _identical(headers: Sequence[Header]) -> bool:
-    return all(filecmp.cmp(headers[0].file, header.file, shallow=False) for header in headers[1:])
+def _read_otherwise(headers: Sequence[Header]) -> tuple[str, ...]:
+    return read_otherwise(headers) if all(same_grid(headers[0], header) for header in headers) else ()

@@ -18,6 +18,7 @@ SAME_PLACE_MM = 0.1
 COSINE_TOLERANCE = 2e-3
 """By which direction cosines of one stack may differ: they are often rounded to three decimals."""
 GAPS_MM = (0.3, 15.0)
+PLANES = ("sagittal", "coronal", "axial")
 
 
 @attrs.frozen(eq=False)
@@ -31,6 +32,12 @@ class Stacking:
     origin_mm: np.ndarray
     """Centre of the first voxel of the first image."""
     gap_mm: float
+
+
+def plane(header: Header) -> str:
+    """The plane of ``PLANES`` that an image is closest to."""
+    normal = np.abs(np.cross(header.orientation[:3], header.orientation[3:]))
+    return PLANES[int(normal.argmax())]
 
 
 def by_place(headers: Sequence[Header]) -> list[list[Header]]:
@@ -49,7 +56,10 @@ def by_place(headers: Sequence[Header]) -> list[list[Header]]:
                 break
         else:
             places.append((along[index], [header]))
-    return [sorted(images, key=lambda header: (header.image_number, header.file)) for _, images in places]
+    return [
+        sorted(images, key=lambda header: (header.image_number, header.file, header.frame_number))
+        for _, images in places
+    ]
 
 
 def stacking(headers: Sequence[Header]) -> Stacking:
@@ -74,7 +84,7 @@ def stacking(headers: Sequence[Header]) -> Stacking:
     # Slices at equal distances, none twice and none missing.
     gaps = np.diff(along)
     if doubled := int((gaps < SAME_PLACE_MM).sum()):
-        raise Refused(f"{doubled + 1} images at one place")
+        raise Refused(f"several images at one place, {doubled} more than there are places")
     rounding_mm = _rounding_mm(positions)
     _refuse_uneven(gaps, rounding_mm)
     gap_mm = float(np.polyfit(np.arange(len(headers)), along, 1)[0])
@@ -90,26 +100,43 @@ def stacking(headers: Sequence[Header]) -> Stacking:
     return Stacking(axes=axes, order=tuple(order.tolist()), origin_mm=origin_mm, gap_mm=gap_mm)
 
 
+def lattice(headers: Sequence[Header]) -> tuple[float, int]:
+    """Gap in mm of the grid that images in order of place lie on, and how many are missing; -1 where there is none."""
+    positions = np.array([header.position_mm for header in headers])
+    gaps = np.diff(positions @ _axes(headers)[:, 2])
+    return float(np.median(gaps)), _missing(gaps, _rounding_mm(positions))
+
+
 def read_otherwise(headers: Sequence[Header]) -> tuple[str, ...]:
     """What is read otherwise than the headers of one stack say it, in words for the report."""
     notes = []
-    gaps = np.diff([np.dot(images[0].position_mm, _axes(headers)[:, 2]) for images in by_place(headers)])
+    positions = np.array([images[0].position_mm for images in by_place(headers)])
+    gaps = np.diff(positions @ _axes(headers)[:, 2])
     gap_mm = float(np.median(gaps)) if len(gaps) else 0.0
     said = [abs(header.gap_mm) for header in headers if header.gap_mm]
     if gap_mm and said and max(abs(value - gap_mm) for value in said) > 0.1 * gap_mm:
         wrong = max(said, key=lambda value: abs(value - gap_mm))
         notes.append(f"its headers say {wrong:.2f} mm between slices; positions count, {gap_mm:.2f} mm")
-    if any(
-        not np.allclose(_axes([header])[:, :2].T.ravel(), header.orientation, rtol=0, atol=1e-4) for header in headers
-    ):
+    if any(_is_rounded(cosines) for cosines in {header.orientation for header in headers}):
         notes.append("its direction cosines are rounded; the nearest orthonormal ones count")
     return tuple(notes)
 
 
+def _is_rounded(orientation: tuple[float, ...]) -> bool:
+    axes = _orthonormal(np.array(orientation))
+    return not np.allclose(axes[:, :2].T.ravel(), orientation, rtol=0, atol=1e-4)
+
+
 def _axes(headers: Sequence[Header]) -> np.ndarray:
-    """The orthonormal matrix nearest to the mean cosines: the orthogonal factor of their polar decomposition."""
-    mean = np.mean([header.orientation for header in headers], axis=0)
-    turned, _, back = np.linalg.svd(np.stack([mean[:3], mean[3:], np.cross(mean[:3], mean[3:])], axis=1))
+    """(3, 3), of the mean cosines."""
+    return _orthonormal(np.mean([header.orientation for header in headers], axis=0))
+
+
+def _orthonormal(cosines: np.ndarray) -> np.ndarray:
+    """The nearest orthonormal matrix to a row's and a column's cosines and their cross product: the orthogonal factor
+    of the polar decomposition."""
+    row, column = cosines[:3], cosines[3:]
+    turned, _, back = np.linalg.svd(np.stack([row, column, np.cross(row, column)], axis=1))
     return turned @ back
 
 
@@ -119,13 +146,19 @@ def _rounding_mm(positions: np.ndarray) -> float:
 
 
 def _refuse_uneven(gaps: np.ndarray, rounding_mm: float) -> None:
+    missing = _missing(gaps, rounding_mm)
+    if missing > 0:
+        raise Refused(f"{missing} slice{'s' if missing > 1 else ''} missing inside the stack")
+    if missing < 0:
+        raise Refused(f"slices are unevenly spaced, {gaps.min():.2f} to {gaps.max():.2f} mm apart")
+
+
+def _missing(gaps: np.ndarray, rounding_mm: float) -> int:
+    """How many slices are missing among gaps that are multiples of their median; -1 where they are not."""
     gap_mm = float(np.median(gaps))
     tolerance = max(GAP_TOLERANCE, min(2 * rounding_mm / gap_mm, 0.25))
     steps = gaps / gap_mm
     if np.abs(steps - 1).max() <= tolerance:
-        return
+        return 0
     whole = np.rint(steps)
-    if np.abs(steps - whole).max() <= 2 * tolerance and (whole >= 1).all():
-        missing = int((whole - 1).sum())
-        raise Refused(f"{missing} slice{'s' if missing > 1 else ''} missing inside the stack")
-    raise Refused(f"slices are unevenly spaced, {gaps.min():.2f} to {gaps.max():.2f} mm apart")
+    return int((whole - 1).sum()) if np.abs(steps - whole).max() <= 2 * tolerance and (whole >= 1).all() else -1

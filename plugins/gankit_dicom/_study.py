@@ -47,6 +47,9 @@ class StudyTask:
     findings: tuple[Finding, ...] = ()
     case: tuple[bool, ...] = ()
     """What the marksheet says of clinically significant cancer in the case: nothing, one thing, or both."""
+    warnings: tuple[str, ...] = ()
+    """What was found out when series were sought, as ``notes``, which are for the report alone."""
+    notes: tuple[str, ...] = ()
     protocol: Protocol
     options: Options
     parts: Path
@@ -61,6 +64,7 @@ class StudyTask:
             "findings": [attrs.asdict(finding) for finding in self.findings],
             "case": self.case,
             "study": [self.number, self.alias],
+            "said": [self.warnings, self.notes],
         }
         return key_of(files, json.dumps(asked, sort_keys=True))
 
@@ -81,7 +85,7 @@ def import_study(task: StudyTask) -> tuple[str, bool]:
 
 def study_part(task: StudyTask) -> Part:
     """Slices and record of a study; a refused study has a record alone."""
-    log = Log()
+    log = Log(notes=list(task.notes), warnings=list(task.warnings))
     for source in task.sources:
         log.rows[source.number] = Row(source.number, source.looks, source.grid, notes=list(source.notes))
     record: dict[str, Any] = {"study": task.number, "patient": task.alias, "slices": 0, "why": ""}

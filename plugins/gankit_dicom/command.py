@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gankit_dicom._options import BIAS, DCE, GLANDS, LESION_MEANS, REGISTER, SIZES, ZEROS
+from gankit_dicom._options import BIAS, DCE, GLANDS, LESION_MEANS, PATIENT_FROM, REGISTER, SIZES, ZEROS
 
 if TYPE_CHECKING:
     from gankit_dicom._import import Imported
@@ -60,6 +60,14 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("dicom")
 @_options
+@click.option(
+    "--patient-from",
+    type=click.Choice(list(PATIENT_FROM)),
+    default="header",
+    show_default=True,
+    help="What tells patients apart: PatientID; or, where ids were removed, the study, or the folder straight below"
+    " FOLDER.",
+)
 def dicom(**given: Any) -> None:
     """Make a cohort from all DICOM files below FOLDER, whatever files and folders are called.
 

@@ -1,0 +1,117 @@
+"""Patients whose ids were removed, or are the same for several people."""
+
+import shutil
+
+import pytest
+
+from gankit import InputError, read_cohort
+from gankit_dicom import import_dicom
+from tests.plugins.dicom.scans import write_adc, write_t2w
+
+
+def write_people(folder, *people, **tags):
+    """A folder and a study for each; ``people`` are tags of each, ``tags`` of all."""
+    for number, own in enumerate(people, start=1):
+        for write in (write_t2w, write_adc):
+            write(folder / f"person-{number}", study=number, **{"PatientID": "", **tags, **own})
+
+
+@pytest.fixture
+def imported(gankit_command, tmp_path):
+    """``imported("--patient-from", "study")``: what came of ``tmp_path / "in"``, the output and the cohort if any."""
+
+    def run(*asked):
+        out = tmp_path / "c.safetensors"
+        result = gankit_command("import", "dicom", tmp_path / "in", "-o", out, "--keep-ids", *asked)
+        return result.output, read_cohort(out) if result.exit_code == 0 else None
+
+    return run
+
+
+@pytest.mark.parametrize("tags", [{}, {"PatientID": None}, {"PatientID": "  "}])
+def test_images_without_an_id_are_refused_with_the_option_that_takes_them(imported, tmp_path, tags):
+    """Nobody's images must not become one patient."""
+    write_people(tmp_path / "in", {}, {}, **tags)
+    said, cohort = imported()
+    assert cohort is None
+    assert "40 files were left out: no patient id in the header; --patient-from folder or study" in said
+
+
+@pytest.mark.parametrize("patient_from", ["study", "folder"])
+@pytest.mark.parametrize("tags", [{}, {"PatientID": None}, {"PatientID": "ANONYMOUS"}])
+def test_people_without_ids_of_their_own_are_told_apart(imported, tmp_path, patient_from, tags):
+    """And no one is in both splits."""
+    write_people(tmp_path / "in", {}, {}, **tags)
+    _, cohort = imported("--patient-from", patient_from, "--test-fraction", 0.5)
+    assert len(set(cohort.patient)) == 2
+    assert set(cohort.split) == {"train", "test"}
+    for patient in set(cohort.patient):
+        assert len(set(cohort.split[cohort.patient == patient])) == 1
+
+
+def test_two_studies_in_one_folder_are_one_patient(imported, tmp_path):
+    """Whatever ids their headers have: the folder tells."""
+    write_people(tmp_path / "in", {}, {"PatientID": "Other"})
+    shutil.move(tmp_path / "in" / "person-2", tmp_path / "in" / "person-1" / "later")
+    write_t2w(tmp_path / "in" / "person-3", study=3, PatientID="")
+    write_adc(tmp_path / "in" / "person-3", study=3, PatientID="")
+    _, cohort = imported("--patient-from", "folder", "--test-fraction", 0.5)
+    assert set(cohort.patient) == {"person-1", "person-3"}
+
+
+def test_a_study_stands_for_its_patient_without_its_uid(imported, tmp_path):
+    """Even where ids are kept."""
+    write_people(tmp_path / "in", {}, {})
+    _, cohort = imported("--patient-from", "study")
+    assert all(name.startswith("study-") and "." not in name for name in cohort.patient)
+
+
+def test_images_in_no_folder_are_refused_where_folders_tell(imported, tmp_path):
+    """The folder of everything is no patient."""
+    write_people(tmp_path / "in", {})
+    write_t2w(tmp_path / "in", study=2, PatientID="")
+    write_adc(tmp_path / "in", study=2, PatientID="")
+    said, cohort = imported("--patient-from", "folder")
+    assert set(cohort.patient) == {"person-1"}
+    assert "20 files were left out: in no folder below the one given" in said
+
+
+@pytest.mark.parametrize("other", [{"PatientSex": "F"}, {"PatientBirthDate": "19500505"}])
+def test_a_folder_of_several_people_is_refused(imported, tmp_path, other):
+    """As where folders are sites."""
+    write_people(tmp_path / "in", {"PatientSex": "M"}, {"PatientSex": "M", **other})
+    shutil.move(tmp_path / "in" / "person-2", tmp_path / "in" / "person-1")
+    said, cohort = imported("--patient-from", "folder")
+    assert cohort is None
+    assert "40 files were left out: in a folder with images of several people by sex or birth date" in said
+
+
+@pytest.mark.parametrize("other", [{"PatientSex": "F"}, {"PatientBirthDate": "19500505"}])
+def test_an_id_of_several_people_is_warned_of(imported, tmp_path, other):
+    """They count as one patient, so none is in both splits."""
+    write_people(tmp_path / "in", {"PatientSex": "M"}, {"PatientSex": "M", **other}, PatientID="ANONYMOUS")
+    said, cohort = imported()
+    assert set(cohort.patient) == {"ANONYMOUS"}
+    assert "warning: 1 patient id stands for several people by sex or birth date" in said
+    assert "--patient-from folder or study" in said
+
+
+@pytest.mark.parametrize("other", [{}, {"PatientSex": ""}, {"PatientBirthDate": None}])
+def test_one_person_in_two_studies_is_not_warned_of(imported, tmp_path, other):
+    """Unknown is no contradiction."""
+    write_people(tmp_path / "in", {"PatientSex": "M"}, {"PatientSex": "M", **other}, PatientID="Planted-0001")
+    said, _ = imported()
+    assert "several people" not in said
+
+
+def test_the_option_takes_names_that_are_known(tmp_path):
+    """With the nearest."""
+    write_people(tmp_path, {})
+    with pytest.raises(InputError, match="`patient_from` 'folders'.*folder.*accepted: header, study, folder"):
+        import_dicom(tmp_path, patient_from="folders")
+
+
+def test_python_takes_the_option_as_the_command_does(tmp_path):
+    """Without a file of the cohort."""
+    write_people(tmp_path, {}, {})
+    assert len(set(import_dicom(tmp_path, patient_from="folder", quiet=True).patient)) == 2
