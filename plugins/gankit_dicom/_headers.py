@@ -13,6 +13,7 @@ from gankit_dicom._clock import acquired_s
 from gankit_dicom._elements import finite, many
 from gankit_dicom._enhanced import frames
 from gankit_dicom._modes import lenient_pydicom
+from gankit_dicom._plain import Grey, Plain, read_plain
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class Header:
     """Of the study; empty where unknown, as ``birth_date`` and ``sex``."""
     birth_date: str
     sex: str
+    grey: Grey | None
+    """Where its pixels are, if that needs no parsing."""
 
 
 def read_headers(file: Path) -> tuple[Header, ...]:
@@ -92,8 +95,6 @@ def read_headers(file: Path) -> tuple[Header, ...]:
     """
     import pydicom
     from pydicom.errors import InvalidDicomError
-
-    from gankit_dicom._plain import read_plain
 
     _refuse_foreign(file)
     with lenient_pydicom():
@@ -183,6 +184,7 @@ def _header(file: Path, number: int, dataset: Dataset) -> Header:
         date=next(filter(None, (_optional_text(dataset, name) for name in DATES)), ""),
         birth_date=_optional_text(dataset, "PatientBirthDate"),
         sex=_optional_text(dataset, "PatientSex"),
+        grey=dataset.grey if isinstance(dataset, Plain) else None,
     )
 
 

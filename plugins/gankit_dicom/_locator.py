@@ -11,6 +11,8 @@ REACH_MM = 20.0
 """How far from the middle the plane of symmetry is searched."""
 SIGMA_MM = 10.0
 """How far from the middle it is expected."""
+SMOOTHED_MM = 2.0
+"""Standard deviation of the filter that the image passes before."""
 HALF_HEIGHT_MM = 14.0
 """Slices taken above and below the middle of the stack."""
 PERCENTILES = (0.5, 99.5)
@@ -53,7 +55,8 @@ def symmetry_shift(images_ZYX: np.ndarray, x_mm: float) -> float:
     if not high > low:
         return 0.0
     tones = np.clip((images_ZYX - low) * (TONES / (high - low)), 0, None)
-    image = ndimage.gaussian_filter(np.log1p(tones).mean(axis=0), 2.0 / x_mm)
+    image = ndimage.gaussian_filter(np.log1p(tones).mean(axis=0), SMOOTHED_MM / x_mm)
+    image = image[:: max(1, int(SMOOTHED_MM / x_mm))]  # rows that lie closer tell the same
     shifts = np.arange(-REACH_MM, REACH_MM + 0.5, 1.0)
     scores = [mirror_correlation(image, shift / x_mm) - (shift / SIGMA_MM) ** 2 / 20 for shift in shifts]
     return float(shifts[int(np.argmax(scores))])

@@ -16,10 +16,10 @@ import numpy as np
 from gankit_dicom._headers import Header
 from gankit_dicom._jpeg import decoded
 from gankit_dicom._modes import lenient_pydicom
+from gankit_dicom._plain import Grey
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
     from pydicom.uid import UID
 
 IMAGE_TAGS = (
@@ -29,14 +29,6 @@ IMAGE_TAGS = (
 KEYWORDS = {(0x7FE0, 0x08): "FloatPixelData", (0x7FE0, 0x09): "DoubleFloatPixelData", (0x7FE0, 0x10): "PixelData"}
 DEFAULTS = {"samples_per_pixel": 1, "photometric_interpretation": "MONOCHROME2", "pixel_representation": 0}
 """What an image is that does not say it."""
-GREY = {
-    "rows": "Rows", "columns": "Columns", "bits_allocated": "BitsAllocated", "bits_stored": "BitsStored",
-    "samples_per_pixel": "SamplesPerPixel", "number_of_frames": "NumberOfFrames",
-    "pixel_representation": "PixelRepresentation",
-}  # fmt: skip
-"""Options of a grey image, and what says them."""
-KINDS = {(8, 0): "u1", (16, 0): "<u2", (16, 1): "<i2"}
-"""Allocated bits and PixelRepresentation to the type of a stored value."""
 DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
@@ -52,7 +44,7 @@ class _Pixels:
     options: dict[str, Any]
     """How pydicom decodes them."""
     kind: np.dtype | None = None
-    """Of a stored value, where the file is one grey image in a row of bytes."""
+    """Of a stored value, where pydicom is not needed."""
 
     @property
     def compressed(self) -> bool:
@@ -80,7 +72,8 @@ def _read(file: Path, headers: Sequence[Header]) -> list[np.ndarray]:
     """Images of one file."""
     with file.open("rb") as opened:
         try:
-            pixels = _find(opened)
+            grey = headers[0].grey
+            pixels = _find(opened) if grey is None else _found(opened, grey)
             _refuse_wrong_length(pixels)
             return [_rescaled(_stored(pixels, header.frame_number), header) for header in headers]
         except (Refused, MemoryError):
@@ -105,14 +98,7 @@ def _find(opened: BinaryIO) -> _Pixels:
     """Read a file up to the first byte of its pixels."""
     import pydicom
     from pydicom.pixels.utils import as_pixel_options
-    from pydicom.uid import UID
 
-    from gankit_dicom._plain import read_plain
-
-    if (plain := read_plain(opened, group=0x0028)) is not None and (options := _grey_options(plain)) is not None:
-        kind = np.dtype(KINDS[options["bits_allocated"], options["pixel_representation"]])
-        return _Pixels(opened, plain.start, plain.length, UID(plain.syntax), options, kind)
-    opened.seek(0)
     dataset = pydicom.dcmread(opened, stop_before_pixels=True, specific_tags=list(IMAGE_TAGS))
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax == DEFLATED:
@@ -129,16 +115,20 @@ def _find(opened: BinaryIO) -> _Pixels:
     return pixels
 
 
-def _grey_options(dataset: Dataset) -> dict[str, Any] | None:
-    """What ``as_pixel_options`` gives of one grey image; None of others."""
-    usual = {"bits_stored": dataset.get("BitsAllocated"), "number_of_frames": 1, **DEFAULTS}
-    said = {name: dataset.get(keyword) for name, keyword in GREY.items()}
-    options: dict[str, Any] = {name: usual.get(name) if value is None else value for name, value in said.items()}
-    if not all(isinstance(value, int) for value in options.values()):
-        return None
-    grey = options["samples_per_pixel"] == options["number_of_frames"] == 1
-    known = (options["bits_allocated"], options["pixel_representation"]) in KINDS
-    return options if grey and known and 1 <= options["bits_stored"] <= options["bits_allocated"] else None
+def _found(opened: BinaryIO, grey: Grey) -> _Pixels:
+    """The pixels of a plain file, whose header says where they are."""
+    from pydicom.uid import ExplicitVRLittleEndian
+
+    options = {
+        "rows": grey.rows,
+        "columns": grey.columns,
+        "bits_allocated": grey.allocated,
+        "bits_stored": grey.stored,
+        "number_of_frames": 1,
+        **DEFAULTS,
+        "pixel_representation": grey.signed,
+    }
+    return _Pixels(opened, grey.start, grey.length, ExplicitVRLittleEndian, options, grey.kind)
 
 
 def _element(opened: BinaryIO, order: str) -> tuple[str, str, int]:
@@ -203,10 +193,9 @@ def _stored(pixels: _Pixels, number: int) -> np.ndarray:
     pixels.file.seek(pixels.start)
     if pixels.kind is not None:
         shape = pixels.options["rows"], pixels.options["columns"]
-        content = pixels.file.read(math.prod(shape) * pixels.kind.itemsize)
-        stored = np.frombuffer(content, dtype=pixels.kind).reshape(shape)
+        stored = np.frombuffer(pixels.file.read(math.prod(shape) * pixels.kind.itemsize), dtype=pixels.kind)
         _refuse_overflow(stored, pixels)
-        return stored
+        return stored.reshape(shape)
     try:
         stored, _ = get_decoder(pixels.syntax).as_array(pixels.file, index=number, raw=True, **pixels.options)
     except (RuntimeError, NotImplementedError, ImportError):

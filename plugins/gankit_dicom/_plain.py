@@ -11,6 +11,8 @@ import struct
 from functools import cache
 from typing import Any, BinaryIO
 
+import attrs
+import numpy as np
 from pydicom import Dataset
 from pydicom.charset import convert_encodings
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -35,26 +37,54 @@ NUMERALS: dict[str, tuple[type, re.Pattern[bytes]]] = {
     "IS": (int, re.compile(rb"[ \0]*[+-]?\d{1,12}[ \0]*")),
 }
 """Numbers that are written as text."""
+GREY = {
+    "rows": ("Rows", None), "columns": ("Columns", None), "allocated": ("BitsAllocated", None),
+    "stored": ("BitsStored", None), "signed": ("PixelRepresentation", 0), "samples": ("SamplesPerPixel", 1),
+    "frames": ("NumberOfFrames", 1),
+}  # fmt: skip
+"""What is asked of a grey image: keyword, and what holds of a file that does not say it."""
+KINDS = {(8, 0): "u1", (16, 0): "<u2", (16, 1): "<i2"}
+"""Allocated bits and PixelRepresentation to the type of a stored value."""
 
 
-def read_plain(opened: BinaryIO, group: int | None = None) -> Plain | None:
-    """All elements before the pixels of a plain file, or those of a group; None, and the file at its start, where it is
-    not plain."""
+@attrs.frozen(kw_only=True)
+class Grey:
+    """The pixels of one grey image, whose values lie in a file one after the other."""
+
+    start: int
+    """Place of the first byte."""
+    length: int
+    """Bytes, as the file says it."""
+    rows: int
+    columns: int
+    allocated: int
+    """Bits of a value."""
+    stored: int
+    """Bits of a value that are used."""
+    signed: int
+
+    @property
+    def kind(self) -> np.dtype:
+        return np.dtype(KINDS[self.allocated, self.signed])
+
+
+def read_plain(opened: BinaryIO) -> Plain | None:
+    """All elements before the pixels of a plain file; None, and the file at its start, where it is not plain."""
     plain = None
     for size in SIZES:
         opened.seek(0)
         content = opened.read(size)
         try:
-            plain = _walked(content, group)
+            plain = _walked(content)
             break
         except (struct.error, IndexError):
             if len(content) < size:
                 break
-    opened.seek(0 if plain is None else plain.start)
+    opened.seek(0)
     return plain
 
 
-def _walked(content: bytes, group: int | None) -> Plain | None:
+def _walked(content: bytes) -> Plain | None:
     """Raises struct.error or IndexError where the content ends before the pixels."""
     # 1. The file's own elements, which are always in explicit VR, name the transfer syntax.
     if content[128:132] != b"DICM":
@@ -76,8 +106,6 @@ def _walked(content: bytes, group: int | None) -> Plain | None:
     (length,) = struct.unpack_from("<L", content, start - 4)
     if length == UNDEFINED:
         return None
-    if group is not None:
-        places = {tag: place for tag, place in places.items() if tag >> 16 == group}
     return Plain(content, places, implicit, start, length)
 
 
@@ -141,12 +169,6 @@ class Plain(Dataset):
     ``get`` gives numbers and texts as pydicom does, several as a tuple.
     """
 
-    start: int
-    """Place of the first byte of the pixels in the file."""
-    length: int
-    """Of the pixels, bytes."""
-    syntax: str
-
     def __init__(
         self, content: bytes, places: dict[int, tuple[str, int, int]], implicit: bool, start: int, length: int
     ) -> None:
@@ -157,9 +179,23 @@ class Plain(Dataset):
             for tag, (vr, begin, end) in places.items()
         }
         super().__init__(raw)
-        self.start, self.length, self.syntax = start, length, (IMPLICIT if implicit else EXPLICIT).decode()
+        self._start, self._length = start, length
         characters = raw.get(BaseTag(CHARACTER_SET))
         self.set_original_encoding(implicit, True, _encodings(characters.value or b"" if characters else b""))
+
+    @property
+    def grey(self) -> Grey | None:
+        """Where its pixels are and what they are, if it is one grey image."""
+        said = {name: self.get(keyword, default) for name, (keyword, default) in GREY.items()}
+        if said["stored"] is None:
+            said["stored"] = said["allocated"]
+        if not all(isinstance(value, int) for value in said.values()) or (said.pop("samples"), said.pop("frames")) != (
+            1,
+            1,
+        ):
+            return None
+        known = (said["allocated"], said["signed"]) in KINDS and 1 <= said["stored"] <= said["allocated"]
+        return Grey(start=self._start, length=self._length, **said) if known else None
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The value of an element by its keyword, as ``Dataset.get``."""

@@ -75,7 +75,8 @@ def stack(headers: Sequence[Header]) -> Volume:
 
 def _refuse_mixed(headers: Sequence[Header]) -> None:
     first = headers[0]
-    for header in headers:
+    grids = {(each.rows, each.columns, each.spacing_mm, each.orientation, each.frame): each for each in headers}
+    for header in grids.values():
         if (header.rows, header.columns) != (first.rows, first.columns):
             raise Refused("images of several sizes")
         if not np.allclose(header.spacing_mm, first.spacing_mm, rtol=1e-3):
