@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
+from gankit_dicom._diffusion import SHELL
 from gankit_dicom._protocol import AdcRule, DwiRule
 from gankit_dicom._refused import Refused
 from gankit_dicom._units import mm2_per_s
@@ -114,9 +115,9 @@ def computed_adc(by_b: Mapping[float, Volume], rule: DwiRule, adc: AdcRule) -> t
     Raises:
         Refused: fewer than two b-values in the rule's range, volumes on several grids, or a result that is no ADC's.
     """
-    chosen = _without_perfusion([b for b in sorted(by_b) if rule.b_range[0] <= b <= rule.b_range[1]], rule)
+    low, high = rule.b_range
+    chosen = _without_perfusion([b for b in sorted(by_b) if low <= b <= (1 + SHELL) * high], rule)
     if len(chosen) < 2:
-        low, high = rule.b_range
         raise Refused(f"{len(chosen)} b-values between {low:.4g} and {high:.4g} s/mm2; an ADC needs two")
     volumes = [by_b[b] for b in chosen]
     if not all(same_grid(volumes[0].image, volume.image) for volume in volumes):

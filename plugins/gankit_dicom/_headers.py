@@ -58,6 +58,7 @@ class Header:
     """Between slices, as the header says."""
     echo_ms: float | None
     repetition_ms: float | None
+    flip_deg: float | None
     b_value: float | None
     """s/mm2."""
     trace: bool
@@ -169,6 +170,7 @@ def _header(file: Path, number: int, dataset: Dataset) -> Header:
         gap_mm=_number(dataset, "SpacingBetweenSlices"),
         echo_ms=_number(dataset, "EchoTime"),
         repetition_ms=_number(dataset, "RepetitionTime"),
+        flip_deg=finite(dataset.get("FlipAngle")),
         b_value=b_value(dataset),
         trace=is_trace(dataset, types),
         directed=has_direction(dataset),

@@ -153,10 +153,11 @@ def _computed(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol
 
 
 def _dynamic(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log) -> Enhancement | None:
-    """Enhancement from the largest group of dynamic series at one place that gives any; None if none does."""
+    """Enhancement from the largest group of dynamic series, at one place and of one weighting, that gives any; None if
+    none does."""
     groups: dict[tuple[object, ...], list[AbstractSource]] = defaultdict(list)
     for source in _candidates("dce", sources, protocol, log):
-        groups[source.place].append(source)
+        groups[source.place, source.weighting].append(source)
     for group in sorted(groups.values(), key=lambda group: -sum(source.phase_count for source in group)):
         found, used = [], []
         for source in group:

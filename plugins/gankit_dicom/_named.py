@@ -15,6 +15,7 @@ from gankit_dicom._files import ending, files_of
 from gankit_dicom._nnunet import Dataset, datasets_of
 from gankit_dicom._pattern import expression
 from gankit_dicom._protocol import FileRules, MaskRule, Protocol
+from gankit_dicom._sidecars import sidecars
 from gankit_dicom._sources import FileSource
 
 SHELVES = "train(?:ing)?|test(?:ing)?|val(?:idation)?|data|images|scans|nifti|nii|raw|derivatives"
@@ -84,7 +85,7 @@ def find_volumes(files: Sequence[Path], folder: Path, pattern: str | None, proto
         InputError: the pattern lacks ``{patient}`` or ``{name}``, or names another field.
     """
     # Files of volumes, and what the others are.
-    data_of_others = {data for file in files if ending(file) for data in files_of(file)[1:]}
+    data_of_others = {data for file in files if ending(file) for data in (*files_of(file)[1:], *sidecars(file))}
     volumes, refused = [], []
     for number, file in enumerate(files, start=1):
         if is_clutter(file):

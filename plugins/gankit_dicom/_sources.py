@@ -58,6 +58,12 @@ class AbstractSource(ABC):
         return None
 
     @property
+    def weighting(self) -> tuple[float, ...]:
+        """Equal for sources whose signals compare, by echo time in ms and flip angle in degrees; 0 for what is not
+        known."""
+        return ()
+
+    @property
     def unit(self) -> str:
         """Unit of its values, as its header says it; empty where it does not."""
         return ""
@@ -132,6 +138,11 @@ class SeriesSource(AbstractSource):
     @property
     def echo_ms(self) -> float | None:
         return self.series.first.echo_ms
+
+    @property
+    def weighting(self) -> tuple[float, ...]:
+        first = self.series.first
+        return round(first.echo_ms or 0, 1), round(first.flip_deg or 0)
 
     @property
     def unit(self) -> str:

@@ -211,3 +211,16 @@ def test_a_lost_image_costs_its_phase_alone(parts, tmp_path):
     (part,) = parts(tmp_path)
     assert part.record["dce"] == {"written": "early", "arrival_s": 20.0, "pre": 3, "early": 3, "late": 0}
     assert "1 of 7 phases are unfinished: left out" in part.record["series"][-1]["reasons"]
+
+
+def test_series_before_contrast_of_other_flip_angles_are_no_phases(parts, tmp_path):
+    """They map T1; their signal is of another weighting."""
+    write_t2w(tmp_path)
+    write_adc(tmp_path)
+    for number, flip in ((14, 2), (15, 5)):
+        values = flip / 12 * dynamic_values(DYNAMIC.places(), 0)
+        write_series(tmp_path, number, values, DYNAMIC, AcquisitionTime=clock(37700 + number), FlipAngle=flip, **KIND)
+    write_phases(tmp_path, lambda time_s, phase: {"AcquisitionTime": clock(37800 + time_s), "FlipAngle": 12})
+    (part,) = parts(tmp_path)
+    assert part.record["dce"] == {"written": "early", "arrival_s": 20.0, "pre": 3, "early": 3, "late": 1}
+    assert [row["used"] for row in part.record["series"]] == ["T2w", "ADC", "", "", "DCE"]

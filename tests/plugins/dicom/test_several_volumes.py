@@ -112,6 +112,19 @@ def test_other_b_values_make_another_part(parts, scans, tmp_path):
     assert key() != before
 
 
+def test_what_is_beside_a_volume_is_no_file_that_was_not_used(scans):
+    """Other texts are."""
+    from gankit_dicom._named import find_volumes
+    from gankit_dicom._protocol import load_protocol
+
+    write_dwi(scans, (0, 800)).write_text("0 800")
+    for name in ("P_1_dwi.bvec", "P_1_dwi.json", "P_1_t2w.JSON", "notes.json"):
+        (scans / name).write_text("{}")
+    files = sorted(scans.iterdir())
+    refused = find_volumes(files, scans, None, load_protocol("prostatex")).refused
+    assert [files[number - 1].name for number, _ in refused] == ["notes.json"]
+
+
 def write_dce(scans, step_s=1.0, times_s=TIMES_S):
     write_volume(scans / "P_1_adc.mha", adc_values(DIFFUSION.places()), DIFFUSION)
     places = DYNAMIC.places()

@@ -61,6 +61,8 @@ def test_b_values_beyond_the_range_and_of_perfusion_are_left_out():
         ((0, 100, 399), (0, 100, 399)),
         ((0, 100, 200, 300), (100, 200, 300)),
         ((0, 800), (0, 800)),
+        ((0, 1005), (0, 1005)),
+        ((0, 1000, 1021), (0, 1000)),
     ],
 )
 def test_b_values_of_perfusion_are_left_out_where_enough_remain(given, used):
