@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from gankit_dicom._files import read_volume
 from gankit_dicom._geometry import image_like, on_grid_of
 from gankit_dicom._labels import Lesions
-from gankit_dicom._lattice import on_lattice
+from gankit_dicom._lattice import on_lattice, place_of
 from gankit_dicom._masks import MaskFile, copy_of, reader_of, rule_of
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
@@ -24,6 +24,7 @@ WHOLE = 0.01
 """By which a value may be off from the whole number that it means."""
 MANY = 32
 """Values that no mask has as many of."""
+EMPTY = "empty"
 AI_NOT_NEEDED = "not used: a human delineation goes before an AI's"
 
 
@@ -116,7 +117,7 @@ def _read_values(mask: MaskFile, protocol: Protocol, grids: Sequence[sitk.Image]
     if unknown := [value for value in found.tolist() if value and value not in meaning]:
         kind = NoMask if len(found) > MANY else Refused
         raise kind(f"it has the value {unknown[0]}, which its rule in the protocol does not name")
-    grid = next((grid for grid in grids if on_lattice(image, grid)), None)
+    grid = next((grid for grid in grids if on_lattice(place_of(image), place_of(grid))), None)
     if grid is None:
         raise Refused(OTHER_GRID)
     on_t2w = on_grid_of(image_like(values, image), grids[0])
@@ -154,7 +155,7 @@ def _read_segments(mask: MaskFile, protocol: Protocol, grids: Sequence[sitk.Imag
             images = {name: segmentation.image(each, grid) for name, each in numbers.items()}
         except Refused:
             continue
-        if on_lattice(next(iter(images.values())), grid):
+        if on_lattice(place_of(next(iter(images.values()))), place_of(grid)):
             break
     else:
         raise Refused(OTHER_GRID)
@@ -249,5 +250,5 @@ def _tissue(
             what = "zones" if new & set(TISSUES[2:]) else "gland"
             used[mask.number] = f"{used[mask.number]} and {what}" if mask.number in used else what
         else:
-            passed_over.setdefault(mask.number, "not needed: another mask shows the same" if own else "empty")
+            passed_over.setdefault(mask.number, "not needed: another mask shows the same" if own else EMPTY)
     return tissue if there else None

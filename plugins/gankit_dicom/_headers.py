@@ -12,6 +12,7 @@ from gankit_dicom._bvalues import b_value, has_direction, is_trace
 from gankit_dicom._clock import acquired_s
 from gankit_dicom._elements import finite, many
 from gankit_dicom._enhanced import frames
+from gankit_dicom._kinds import kind_of
 from gankit_dicom._modes import lenient_pydicom
 from gankit_dicom._plain import Grey, Plain, read_plain
 from gankit_dicom._refused import Refused
@@ -192,6 +193,8 @@ def _header(file: Path, number: int, dataset: Dataset) -> Header:
 
 def _refuse_other_kinds(dataset: Dataset) -> None:
     """What has no greyscale MR images."""
+    if kind := kind_of(str(dataset.get("SOPClassUID", ""))):
+        raise Refused(kind)
     if dataset.get("Modality", "MR") != "MR":
         raise Refused("not a magnetic resonance image")
     if "Rows" not in dataset:

@@ -11,14 +11,16 @@ import attrs
 
 from gankit import InputError, nearest
 from gankit_dicom._given import given_cases, given_findings, given_split
-from gankit_dicom._masks import MaskFile, Named, assign, mask_files
+from gankit_dicom._kinds import SEGMENTATION
+from gankit_dicom._masks import MaskFile, Named, assign, mask_files, segmentation_file
 from gankit_dicom._named import find_volumes
 from gankit_dicom._options import PATIENT_FROM, Options, refuse_other_kinds
 from gankit_dicom._patients import patient_warnings, with_patients
 from gankit_dicom._privacy import alias, read_or_make_salt
 from gankit_dicom._protocol import FOLDER, Protocol, load_protocol, plain
+from gankit_dicom._refused import Refused
 from gankit_dicom._run import Mapper
-from gankit_dicom._scan import RefusedFile, files_under, scan
+from gankit_dicom._scan import RefusedFile, files_under, scan, summary
 from gankit_dicom._series import group
 from gankit_dicom._sources import AbstractSource, FileSource, SeriesSource
 from gankit_dicom._study import StudyTask
@@ -103,6 +105,8 @@ class _Study:
     patient: str
     study: str
     sources: tuple[AbstractSource, ...]
+    keys: tuple[str, ...] = ()
+    """UIDs of all studies of the visit."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -130,7 +134,7 @@ def find(request: Request, mapped: Mapper) -> Inputs:
 
     # Every study with its own part of all that.
     named = _namer(request)
-    masks = _masks(request, studies, inputs, {study.patient: named(study.patient) for study in studies})
+    masks = _masks(request, studies, files, inputs, {study.patient: named(study.patient) for study in studies})
     for study in studies:
         inputs.patients.append(study.patient)
         inputs.tasks.append(
@@ -149,6 +153,7 @@ def find(request: Request, mapped: Mapper) -> Inputs:
                 sheets=request.beside(".sheets"),
             )
         )
+    inputs.warnings += [f"{_files(count)} not used: {why}." for why, count, _ in summary(inputs.refused_files)]
     return inputs
 
 
@@ -165,6 +170,7 @@ def _dicom(request: Request, files: list[Path], mapped: Mapper, inputs: Inputs) 
             patient=study.patient,
             study=study.keys[0],
             sources=tuple(map(SeriesSource, study.series)),
+            keys=study.keys,
             warnings=study.warnings,
             notes=study.notes,
         )
@@ -184,32 +190,55 @@ def _volumes(request: Request, files: list[Path], protocol: Protocol, inputs: In
 
 
 def _masks(
-    request: Request, studies: list[_Study], inputs: Inputs, aliases: Mapping[str, str]
+    request: Request, studies: list[_Study], files: list[Path], inputs: Inputs, aliases: Mapping[str, str]
 ) -> dict[int, list[MaskFile]]:
-    """Masks by number of study: those of the folder of masks, then those beside the images."""
-    assigned: dict[int, list[MaskFile]] = {study.number: [] for study in studies}
-    count = 0
+    """Masks by number of study: those of the folder of masks, then those in the folder of images."""
+    masks: list[MaskFile] = []
     if request.masks is not None:
         if not request.masks.is_dir():
             raise InputError(f"`masks` {request.masks}: no such folder")
         masks, others = mask_files(request.masks, (file for file in request.masks.rglob("*") if file.is_file()))
-        masks = [attrs.evolve(mask, path=_unnamed(mask.path, aliases)) for mask in masks]
-        named = [Named(study.number, study.patient, study.study, study.sources) for study in studies]
-        assigned, refused = assign(masks, named)
-        count = len(masks)
-        inputs.unused_masks = [(_unnamed(path, aliases), why) for path, why in others] + [
-            (mask.path, why) for mask, why in refused
-        ]
-        reasons = Counter(why for _, why in inputs.unused_masks)
-        inputs.warnings += [f"`masks`: {number} of its files not used: {why}." for why, number in reasons.most_common()]
-        if not masks:
-            inputs.warnings.append("`masks`: no file of it is a mask.")
+        inputs.unused_masks += others
+    masks += _segmentations(len(masks), files, inputs)
+    named = [Named(study.number, study.patient, study.study, study.sources, study.keys) for study in studies]
+    assigned, refused = assign(masks, named)
+    inputs.unused_masks += [(mask.path, why) for mask, why in refused if mask.path]
+    inputs.refused_files += [RefusedFile(files.index(mask.file) + 1, why) for mask, why in refused if not mask.path]
+    count = len(masks)
     for study in studies:
         for source in study.sources:
             if isinstance(source, FileSource) and _is_mask(source):
                 count += 1
                 assigned[study.number].append(MaskFile(count, source.file, (plain(source.name),)))
+
+    # What is not used.
+    reasons = Counter(why for _, why in inputs.unused_masks)
+    inputs.warnings += [f"`masks`: {_files(number)} not used: {why}." for why, number in reasons.most_common()]
+    if request.masks is not None and not any(mask.path for mask in masks):
+        inputs.warnings.append("`masks`: no file of it is a mask.")
+    inputs.unused_masks = [(_unnamed(path, aliases), why) for path, why in inputs.unused_masks]
+    for masks in assigned.values():
+        masks[:] = [attrs.evolve(mask, path=_unnamed(mask.path, aliases)) for mask in masks]
     return assigned
+
+
+def _segmentations(count: int, files: list[Path], inputs: Inputs) -> list[MaskFile]:
+    """DICOM segmentations among the files that are no images, which they leave; ``count`` masks go before them."""
+    masks: list[MaskFile] = []
+    others: list[RefusedFile] = []
+    for refused in inputs.refused_files:
+        try:
+            if refused.why != SEGMENTATION:
+                raise Refused(refused.why)
+            masks.append(segmentation_file(count + len(masks) + 1, files[refused.number - 1]))
+        except Refused as why:
+            others.append(RefusedFile(refused.number, str(why)))
+    inputs.refused_files = others
+    return masks
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
 
 
 def _unnamed(path: str, aliases: Mapping[str, str]) -> str:

@@ -5,49 +5,46 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from gankit_dicom._volume import corners
+from gankit_dicom._stored import AGREE_MM, Place
+from gankit_dicom._volume import CORNERS
 
-SAME_PLACE_MM = 0.5
 TOLERANCE = 0.25
 """Of a voxel, by which a box may be off."""
 
 
-def on_lattice(mask: sitk.Image, image: sitk.Image) -> bool:
+def place_of(image: sitk.Image) -> Place:
+    """Where the voxels of an image are."""
+    x, y, z = image.GetSize()
+    axes_mm = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
+    return Place((x, y, z), np.array(image.GetOrigin()), axes_mm)
+
+
+def on_lattice(mask: Place, image: Place) -> bool:
     """Whether voxels of a mask are voxels of an image.
 
-    Both have all corner voxels at the same places within 0.5 mm; or the mask is a box of the same spacing and
-    directions, off by whole voxels within a quarter of one, that overlaps the image. Axes may be flipped or permuted.
+    Both have as many voxels along each axis and all corners at the same places within 0.5 mm; or the mask is a box of
+    the same spacing and directions, off by whole voxels within a quarter of one, that overlaps the image. Axes may be
+    flipped or permuted.
     """
-    place = corners(image)
-    if mask.GetNumberOfPixels() == image.GetNumberOfPixels() and _at(corners(mask), place):
-        return True
-    index = _in_voxels(place, mask)
-    counts = np.rint(np.abs(np.stack([index[1] - index[0], index[2] - index[0], index[4] - index[0]]))).max(axis=1)
-    return _is_box(index, mask) and bool((counts == np.array(image.GetSize()) - 1).all())
+    return same_corners(mask, image) or _is_box(mask, image)
 
 
-def may_lie_on(mask: sitk.Image, place: np.ndarray) -> bool:
-    """``on_lattice`` as far as the corner voxels of the image (8, 3) in mm tell: it may be finer than the mask."""
-    return _at(corners(mask), place) or _is_box(_in_voxels(place, mask), mask)
-
-
-def _at(one: np.ndarray, other: np.ndarray) -> bool:
-    distances = np.linalg.norm(one[:, None] - other[None], axis=2)
-    return bool(distances.min(axis=1).max() <= SAME_PLACE_MM)
-
-
-def _in_voxels(place: np.ndarray, mask: sitk.Image) -> np.ndarray:
-    """Places in mm as continuous indices of a mask's voxels, (8, 3)."""
-    steps = np.array(mask.GetDirection()).reshape(3, 3) * mask.GetSpacing()
-    return np.asarray(np.linalg.solve(steps, (place - np.array(mask.GetOrigin())).T).T)
-
-
-def _is_box(index: np.ndarray, mask: sitk.Image) -> bool:
-    """Whether corner voxels of an image, as indices of a mask, are whole, along the mask's axes, and overlap it."""
-    if np.abs(index - np.rint(index)).max() > TOLERANCE:
+def same_corners(one: Place, other: Place) -> bool:
+    """Whether two grids have as many voxels along each axis and their corners at the same places within 0.5 mm, with
+    axes in any order."""
+    if sorted(one.size) != sorted(other.size):
         return False
-    edges = np.rint(np.stack([index[1] - index[0], index[2] - index[0], index[4] - index[0]])) != 0
-    if edges.sum(axis=0).max() > 1 or edges.sum(axis=1).max() > 1:
+    distances = np.linalg.norm(one.corners()[:, None] - other.corners()[None], axis=2)
+    return bool(distances.min(axis=1).max() <= AGREE_MM)
+
+
+def _is_box(mask: Place, image: Place) -> bool:
+    steps = np.linalg.solve(image.axes_mm, mask.axes_mm)
+    turned = np.rint(steps)
+    if not ((np.abs(turned).sum(axis=0) == 1).all() and (np.abs(turned).sum(axis=1) == 1).all()):
         return False
-    lowest, highest = np.rint(index.min(axis=0)), np.rint(index.max(axis=0))
-    return bool((highest >= 0).all() and (lowest < np.array(mask.GetSize())).all())
+    corners = np.linalg.solve(image.axes_mm, (mask.corners() - image.origin_mm).T).T
+    nearest = np.rint(corners[0]) + CORNERS * (np.array(mask.size) - 1) @ turned.T
+    if np.abs(corners - nearest).max() > TOLERANCE:
+        return False
+    return bool((nearest.max(axis=0) >= 0).all() and (nearest.min(axis=0) < np.array(image.size)).all())

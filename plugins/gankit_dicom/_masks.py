@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
-import numpy as np
-import SimpleITK as sitk
 
 from gankit import progress
 from gankit_dicom._clutter import CLUTTER, is_clutter
-from gankit_dicom._files import ending, files_of, read_volume
+from gankit_dicom._files import ending, file_place, files_of
 from gankit_dicom._headers import ARCHIVES
-from gankit_dicom._lattice import may_lie_on
+from gankit_dicom._kinds import SEGMENTATION
+from gankit_dicom._lattice import on_lattice, same_corners
 from gankit_dicom._protocol import MaskRule, Protocol, plain
 from gankit_dicom._refused import Refused
 from gankit_dicom._segmentation import Owner, read_owner
 from gankit_dicom._sources import AbstractSource, SeriesSource
+from gankit_dicom._stored import Place
 
 
 @attrs.frozen
@@ -36,6 +36,11 @@ class MaskFile:
     """Whose a DICOM segmentation is; none for other files."""
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """What it is read from."""
+        return files_of(self.file) if self.owner is None else (self.file,)
+
+    @property
     def drawn(self) -> str:
         """Its parts as one text."""
         return "/".join(self.parts)
@@ -49,6 +54,8 @@ class Named:
     patient: str
     study: str
     sources: Sequence[AbstractSource]
+    keys: Sequence[str] = ()
+    """UIDs of the studies that it is made of."""
 
 
 def mask_files(folder: Path, files: Iterable[Path]) -> tuple[list[MaskFile], list[tuple[str, str]]]:
@@ -93,25 +100,36 @@ def _owner(file: Path) -> Owner:
     return read_owner(file)
 
 
+def segmentation_file(number: int, file: Path) -> MaskFile:
+    """A DICOM segmentation in the folder of images; its name says nothing.
+
+    Raises:
+        Refused: as ``read_owner`` does.
+    """
+    return MaskFile(number, file, (f"/{number}",), owner=read_owner(file))
+
+
 # Whose a mask is -------------------------------------------------------------------------------------------
 
 
 def assign(
-    masks: Iterable[MaskFile], studies: Sequence[Named]
+    masks: Sequence[MaskFile], studies: Sequence[Named]
 ) -> tuple[dict[int, list[MaskFile]], list[tuple[MaskFile, str]]]:
     """Masks of each study, by what a DICOM segmentation says, else by names in the path, else by place in space.
 
     A mask is of one study or of none. Where a name fits several studies, as that of a patient with two studies, the one
-    that has a series on the mask's grid is taken.
+    that has a series on the mask's grid is taken. Place alone counts only where no mask names a study: a name that
+    fits nobody among names that fit is of somebody else.
 
     Returns: masks by number of study, and those of no study with the reason.
     """
     chosen: dict[int, list[MaskFile]] = {study.number: [] for study in studies}
     refused = []
-    places: dict[int, list[np.ndarray]] = {}
-    for mask in progress(masks, "matching masks"):
+    places: dict[int, list[Place]] = {}
+    fitting = [_owned(mask, studies) or _named(mask, studies) for mask in progress(masks, "matching masks")]
+    for mask, named in zip(masks, fitting, strict=True):
         try:
-            study = _study_of(mask, studies, places)
+            study = _of_several(mask, named, places) if named else _by_place(mask, studies, any(fitting), places)
         except Refused as error:
             refused.append((mask, str(error)))
             continue
@@ -120,33 +138,40 @@ def assign(
     return chosen, refused
 
 
-def _study_of(mask: MaskFile, studies: Sequence[Named], places: dict[int, list[np.ndarray]]) -> Named:
-    named = _owned(mask, studies) or _named(mask, studies)
+def _of_several(mask: MaskFile, named: Sequence[Named], places: dict[int, list[Place]]) -> Named:
+    """The one of the studies that a mask's name fits on whose voxels it lies."""
     if len(named) == 1:
         return named[0]
-    if mask.owner is not None and not named:
-        raise Refused("a segmentation of a patient who was not found")
-    image = read_volume(mask.file, holes=True).image if mask.owner is None else None
-    found = [study for study in named or studies if image is not None and _has_place(study, image, places)]
+    found: list[Named] = []
+    if mask.owner is None:
+        place = file_place(mask.file)
+        found = [study for study in named if any(on_lattice(place, each) for each in _places(study, places))]
     if len(found) == 1:
         return found[0]
-    if named and len({study.patient for study in named}) == 1:
-        fitting = "several" if found else "none"
-        raise Refused(
-            f"its name fits several studies of a patient, and its place {fitting} of them; name the study, too"
-        )
-    if named:
-        raise Refused("its name fits several patients, and its place none or several of them")
-    if found:
+    of = "studies of a patient" if len({study.patient for study in named}) == 1 else "patients"
+    raise Refused(f"its name fits several {of}, and its place {'several' if found else 'none'} of them")
+
+
+def _by_place(mask: MaskFile, studies: Sequence[Named], others_named: bool, places: dict[int, list[Place]]) -> Named:
+    """The one study with a series that has all of its corners where the mask has them."""
+    if mask.owner is not None:
+        raise Refused(SEGMENTATION)
+    if others_named:
+        raise Refused("no patient who is here in its name")
+    place = file_place(mask.file)
+    found = [study for study in studies if any(same_corners(place, each) for each in _places(study, places))]
+    if len(found) > 1:
         raise Refused(f"no patient's id in its name, and {len(found)} studies have series on its grid")
-    raise Refused("no patient's id in its name, and no series on its grid")
+    if not found:
+        raise Refused("no patient's id in its name, and no series on its grid")
+    return found[0]
 
 
 def _owned(mask: MaskFile, studies: Sequence[Named]) -> list[Named]:
     """Studies that a DICOM segmentation says it is of: that study, else those of its patient."""
     if mask.owner is None:
         return []
-    own = [study for study in studies if study.study == mask.owner.study]
+    own = [study for study in studies if mask.owner.study in study.keys]
     return own or [study for study in studies if study.patient == mask.owner.patient]
 
 
@@ -179,7 +204,7 @@ def _tells(parts: Sequence[str], study: Named) -> int:
 
 
 def _has_uid(text: str, study: Named) -> bool:
-    return "." in study.study and plain(study.study) in text
+    return any(plain(key) in text for key in study.keys)
 
 
 def _is_of_other_study(part: str, study: Named) -> bool:
@@ -196,17 +221,17 @@ def _without_ids(part: str, study: Named) -> str:
     return part
 
 
-def _has_place(study: Named, mask: sitk.Image, places: dict[int, list[np.ndarray]]) -> bool:
-    """Whether a study has a series on whose grid a mask lies."""
+def _places(study: Named, places: dict[int, list[Place]]) -> list[Place]:
+    """Where the voxels of a study's series are, read once."""
     if study.number not in places:
-        places[study.number] = list(_places(study.sources))
-    return any(may_lie_on(mask, place) for place in places[study.number])
+        places[study.number] = list(_lattices(study.sources))
+    return places[study.number]
 
 
-def _places(sources: Iterable[AbstractSource]) -> Iterator[np.ndarray]:
+def _lattices(sources: Iterable[AbstractSource]) -> Iterator[Place]:
     for source in sources:
         try:
-            yield source.corners()
+            yield source.lattice()
         except Refused:  # the import of its study says why
             continue
 
@@ -227,7 +252,7 @@ def _is_drawn_on(mask: MaskFile, source: AbstractSource) -> bool:
     if mask.owner is not None:
         return isinstance(source, SeriesSource) and source.series.first.series in mask.owner.series
     try:
-        return may_lie_on(read_volume(mask.file, holes=True).image, source.corners())
+        return on_lattice(file_place(mask.file), source.lattice())
     except Refused:  # the import of the mask or of the series says why
         return False
 

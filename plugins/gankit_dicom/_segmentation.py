@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 import SimpleITK as sitk
 
+from gankit_dicom._kinds import SEGMENTATIONS, kind_of
 from gankit_dicom._modes import lenient_pydicom
 from gankit_dicom._protocol import plain
 from gankit_dicom._refused import Refused
@@ -21,11 +22,6 @@ from gankit_dicom._refused import Refused
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
-OTHERS = {
-    "1.2.840.10008.5.1.4.1.1.481.3": "contours of an RTSTRUCT, which are not read; save them as DICOM SEG or NIfTI",
-    "1.2.840.10008.5.1.4.1.1.66.5": "a surface segmentation, which is not read; save it as DICOM SEG or NIfTI",
-}
 CODES = {
     ("41216001", "T-92000"): "prostate",
     ("279706003", "279491002", "T-D05E4"): "peripheral zone",
@@ -155,7 +151,7 @@ def _dataset(file: Path, pixels: bool) -> Dataset:
         except Exception as error:  # as above
             raise Refused("damaged: its header cannot be parsed") from error
     if kind not in SEGMENTATIONS:
-        raise Refused(OTHERS.get(kind, "DICOM of another kind than a segmentation"))
+        raise Refused(kind_of(kind) or "DICOM of another kind than a segmentation")
     return dataset
 
 

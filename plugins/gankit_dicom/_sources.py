@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import attrs
-import numpy as np
 
 from gankit_dicom._diffusion import Diffusion, weighted
 from gankit_dicom._files import file_place, files_of, read_volume, read_volumes
@@ -16,6 +15,7 @@ from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import Series
 from gankit_dicom._sidecars import b_values_beside, sidecars, times_beside
+from gankit_dicom._stored import Place
 from gankit_dicom._volume import Volume, stack_corners
 
 LOOKS = {"ADC": "ADC map", "FA": "anisotropy map", "TRACEW": "trace-weighted", "DIFFUSION": "diffusion"}
@@ -87,8 +87,8 @@ class AbstractSource(ABC):
         """Sorts the preferred first."""
 
     @abstractmethod
-    def corners(self) -> np.ndarray:
-        """Centres of its corner voxels in mm, (8, 3), without reading pixels. Raises Refused."""
+    def lattice(self) -> Place:
+        """Where its voxels are, without reading pixels. Raises Refused."""
 
     @abstractmethod
     def volume(self) -> Volume:
@@ -169,8 +169,9 @@ class SeriesSource(AbstractSource):
     def rank(self, modality: str, protocol: Protocol) -> tuple[float, ...]:
         return getattr(protocol, modality).rank(self.series)
 
-    def corners(self) -> np.ndarray:
-        return stack_corners(self.series.headers)
+    def lattice(self) -> Place:
+        first = self.series.first
+        return Place.spanned(stack_corners(self.series.headers), (first.columns, first.rows, self.series.places))
 
     def volume(self) -> Volume:
         return self.series.volume()
@@ -231,8 +232,8 @@ class FileSource(AbstractSource):
     def rank(self, modality: str, protocol: Protocol) -> tuple[float, ...]:
         return (len(self.name), self.number)
 
-    def corners(self) -> np.ndarray:
-        return file_place(self.file).corners()
+    def lattice(self) -> Place:
+        return file_place(self.file)
 
     def volume(self) -> Volume:
         return read_volume(self.file, holes=self.role == "adc")

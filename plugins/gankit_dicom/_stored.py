@@ -54,6 +54,18 @@ class Place:
         """Centres of the eight corner voxels in mm, (8, 3)."""
         return self.origin_mm + CORNERS * (np.array(self.size) - 1) @ self.axes_mm.T
 
+    @classmethod
+    def spanned(cls, corners: np.ndarray, size: tuple[int, int, int]) -> Place:
+        """Of as many voxels along each axis between ``corners`` (8, 3) in mm.
+
+        Raises:
+            Refused: one voxel along an axis, so that nothing says how large it is.
+        """
+        if min(size) < 2:
+            raise Refused("one voxel along an axis")
+        edges = corners[[1, 2, 4]] - corners[0]
+        return cls(size, corners[0], (edges / (np.array(size)[:, None] - 1)).T)
+
     def checked(self) -> Place:
         """The same place with axes at right angles, turned about its middle.
 

@@ -14,7 +14,16 @@ import SimpleITK as sitk
 
 from gankit import write_bytes
 from gankit_dicom._dce import Enhancement
-from gankit_dicom._delineations import Delineations, Lost, Mask, NoMask, delineations, may_show_lesions, read_mask
+from gankit_dicom._delineations import (
+    EMPTY,
+    Delineations,
+    Lost,
+    Mask,
+    NoMask,
+    delineations,
+    may_show_lesions,
+    read_mask,
+)
 from gankit_dicom._geometry import Crop, image_like, inside, sample, sample_labels, sample_measured
 from gankit_dicom._intensity import Levels, inpainted, levels, measured_mask, percentile_scale, without_bias
 from gankit_dicom._labels import NO, UNKNOWN, YES, Labels, labels_of
@@ -57,7 +66,9 @@ class StudyTask:
 
     def key(self) -> str:
         """Hash of the bytes of its files and of everything that was asked for; it names the part."""
-        files = [file for source in self.sources for file in source.files] + [mask.file for mask in self.masks]
+        files = [file for source in self.sources for file in source.files] + [
+            file for mask in self.masks for file in mask.files
+        ]
         asked: dict[str, Any] = {
             "protocol": attrs.asdict(self.protocol),
             "options": attrs.asdict(self.options),
@@ -170,6 +181,8 @@ def _delineations(task: StudyTask, chosen: Chosen, log: Log) -> Delineations:
         log.masks[number].used = what
     for number, reason in drawn.passed_over.items():
         log.masks[number].notes.append(reason)
+        if reason == EMPTY:
+            log.warn("A mask of the gland or its zones is empty.")
     return drawn
 
 
