@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -37,10 +38,29 @@ def files_under(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    files = sorted(file for file in progress(folder.rglob("*"), "finding files") if file.is_file())
+    files = sorted(progress(walked(folder), "finding files"))
     if not files:
         raise InputError(f"{folder}: no file in this folder or below")
     return files
+
+
+def walked(folder: Path) -> Iterator[Path]:
+    """Every file under a folder, in any order. Links to folders are followed, each folder once and under its own path
+    where it has one; a link to what holds the folder leads nowhere."""
+    root = folder.resolve()
+    seen = {root, *root.parents}
+    pending = [folder]
+    while pending:
+        links = []
+        for path, names, files in os.walk(pending.pop(0)):
+            yield from (file for name in files if (file := Path(path, name)).is_file())
+            inner = [Path(path, name) for name in sorted(names)]
+            links += [each for each in inner if each.is_symlink()]
+            seen.update(each.resolve() for each in inner if not each.is_symlink())
+        for link in links:
+            if (target := link.resolve()) not in seen:
+                seen.add(target)
+                pending.append(link)
 
 
 def read_all_headers(files: Sequence[Path]) -> list[Read]:
