@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gankit_dicom._flat import flat, put
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
@@ -61,33 +62,31 @@ def frames(dataset: Dataset) -> list[Dataset]:
 
 def _merged(header: Dataset, group: Dataset) -> Dataset:
     """A flat header with the attributes of a functional group, which go before those that it has."""
-    from pydicom import Dataset
-
-    merged = Dataset(dict(header.items()))
+    merged = flat(header)
     _add(merged, group)
     if found := re.match(r"(\d{8})(\d{2,6}(?:\.\d+)?)", str(merged.get("AcquisitionDateTime", ""))):
-        _set(merged, "AcquisitionDate", found[1])
-        _set(merged, "AcquisitionTime", found[2])
+        put(merged, "AcquisitionDate", found[1])
+        put(merged, "AcquisitionTime", found[2])
     if "TemporalPositionTimeOffset" in merged:
-        _set(merged, "TriggerTime", 1000 * merged.TemporalPositionTimeOffset)
+        put(merged, "TriggerTime", 1000 * merged.TemporalPositionTimeOffset)
     if "DiffusionBValue" not in merged and merged.get("DiffusionDirectionality") == "NONE":
-        _set(merged, "DiffusionBValue", 0.0)
+        put(merged, "DiffusionBValue", 0.0)
     if "ScanningSequence" not in merged and (sequence := _sequence(merged)):
-        _set(merged, "ScanningSequence", sequence)
+        put(merged, "ScanningSequence", sequence)
     return merged
 
 
 def _add(merged: Dataset, group: Dataset) -> None:
-    for tag, element in group.items():
+    for tag in group.keys():  # noqa: SIM118 (iterating a data set gives its elements)
         if tag in _tags(GROUPS):
             continue
         if tag in _tags(MACROS):
             for item in group[tag].value[:1]:
                 _add(merged, item)
         else:
-            merged[tag] = element
+            merged[tag] = group[tag]
             if classic := _classic().get(tag):
-                _set(merged, classic, group[tag].value)
+                put(merged, classic, group[tag].value)
 
 
 @cache
@@ -103,15 +102,6 @@ def _classic() -> dict[int, str]:
     from pydicom.tag import Tag
 
     return {Tag(enhanced): classic for enhanced, classic in CLASSIC.items()}
-
-
-def _set(merged: Dataset, keyword: str, value: Any) -> None:
-    """An element of its own, since frames share the elements that are of all."""
-    from pydicom import DataElement
-    from pydicom.datadict import dictionary_VR
-    from pydicom.tag import Tag
-
-    merged[Tag(keyword)] = DataElement(Tag(keyword), dictionary_VR(Tag(keyword)), value)
 
 
 def _forget_constant_trigger(headers: Sequence[Dataset]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,9 @@ from gankit_dicom._elements import finite, many
 from gankit_dicom._enhanced import frames
 from gankit_dicom._kinds import kind_of
 from gankit_dicom._modes import lenient_pydicom
+from gankit_dicom._mosaic import side_of, tiles
 from gankit_dicom._plain import Grey, Plain, read_plain
+from gankit_dicom._real_world import Meaning, meaning
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
@@ -24,6 +27,11 @@ DATES = ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate")
 """The first that is there says which day it was."""
 SKEW_TOLERANCE = 3e-3
 """Of lengths and scalar product of direction cosines, which are often rounded to three decimals."""
+MR_CLASSES = (
+    "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.4.4",
+    "1.2.840.10008.5.1.4.1.1.30",
+)  # fmt: skip
+"""MR images, enhanced ones, those converted to them, parametric maps: what a file may be that has no modality."""
 ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"7z\xbc\xaf": "a 7z archive"}
 
 
@@ -34,7 +42,9 @@ class Header:
 
     file: Path
     frame_number: int
-    """Which of the file's frames it is, from 0; 0 where the file is one image."""
+    """Which of the file's frames or tiles it is, from 0; 0 where the file is one image."""
+    mosaic: int
+    """Tiles along a side of the mosaic that it is a tile of; 0 where it is none."""
     patient: str
     """Empty where unknown."""
     study: str
@@ -74,10 +84,10 @@ class Header:
     """Which phase of a dynamic series it is of, from 1."""
     phase_s: float | None
     """Time from phase to phase."""
-    slope: float
-    intercept: float
-    unit: str
-    """Of rescaled values; empty where the header does not say it."""
+    meaning: Meaning
+    """From its stored values to what they measure."""
+    inverted: bool
+    """Whether it is stored as MONOCHROME1, the lowest value shown white."""
     thickness_mm: float | None
     acquisition: int | None
     """Number of the acquisition in its series' or study's own count."""
@@ -96,19 +106,18 @@ def read_headers(file: Path) -> tuple[Header, ...]:
         Refused: not a file of DICOM, not MR images, damaged, or an image without a place in space.
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     _refuse_foreign(file)
     with lenient_pydicom():
         try:
             with file.open("rb") as opened:
-                dataset = read_plain(opened) or pydicom.dcmread(opened, stop_before_pixels=True)
+                dataset = read_plain(opened) or pydicom.dcmread(opened, stop_before_pixels=True, force=True)
             _refuse_other_kinds(dataset)
-            return tuple(_header(file, number, frame) for number, frame in enumerate(frames(dataset)))
+            side = side_of(dataset)
+            images = (tile for frame in frames(dataset) for tile in tiles(frame))
+            return tuple(_header(file, number, side, image) for number, image in enumerate(images))
         except (Refused, MemoryError):
             raise
-        except InvalidDicomError as error:
-            raise Refused("not a DICOM file") from error
         except OSError as error:
             raise Refused("cannot be read") from error
         except Exception as error:  # damaged bytes can raise anything from the depths of a parser
@@ -126,11 +135,20 @@ def _refuse_foreign(file: Path) -> None:
     for magic, what in ARCHIVES.items():
         if start.startswith(magic):
             raise Refused(f"{what}; unpack it first")
-    if start[128:132] != b"DICM":
+    if start[128:132] != b"DICM" and not _is_bare(start):
         raise Refused("not a DICOM file")
 
 
-def _header(file: Path, number: int, dataset: Dataset) -> Header:
+def _is_bare(start: bytes) -> bool:
+    """Whether a file starts with an element of a header at once, as data sets without preamble do."""
+    for order in "<>":
+        group, element, length = struct.unpack(f"{order}HHL", start[:8].ljust(8, b"\xff"))
+        if group in (0x0002, 0x0008) and element <= 0x0018 and (length <= 64 or start[4:6] in (b"UL", b"UI", b"CS")):
+            return True
+    return False
+
+
+def _header(file: Path, number: int, side: int, dataset: Dataset) -> Header:
     # The grid of pixels and its place in space.
     rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
     if not (16 <= rows <= 4096 and 16 <= columns <= 4096):
@@ -145,14 +163,12 @@ def _header(file: Path, number: int, dataset: Dataset) -> Header:
     _refuse_skewed(orientation)
 
     # What its values mean, and what it is called.
-    slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
-    if slope == 0:
-        raise Refused("a rescale slope of 0")
     texts = (str(dataset.get(name, "")) for name in ("SeriesDescription", "ProtocolName", "SequenceName"))
     types = tuple(str(word).upper() for word in many(dataset.get("ImageType")))
     return Header(
         file=file,
         frame_number=number,
+        mosaic=side,
         patient=_optional_text(dataset, "PatientID"),
         study=_text(dataset, "StudyInstanceUID", "study"),
         series=_text(dataset, "SeriesInstanceUID", "series"),
@@ -179,9 +195,8 @@ def _header(file: Path, number: int, dataset: Dataset) -> Header:
         trigger_s=_seconds(dataset, "TriggerTime"),
         phase=_count(dataset, "TemporalPositionIdentifier"),
         phase_s=_seconds(dataset, "TemporalResolution"),
-        slope=1.0 if slope is None else slope,
-        intercept=intercept or 0.0,
-        unit=str(dataset.get("RescaleType", "")),
+        meaning=meaning(dataset),
+        inverted=str(dataset.get("PhotometricInterpretation", "")).strip().upper() == "MONOCHROME1",
         thickness_mm=finite(dataset.get("SliceThickness")) or None,
         acquisition=_count(dataset, "AcquisitionNumber"),
         date=next(filter(None, (_optional_text(dataset, name) for name in DATES)), ""),
@@ -195,13 +210,16 @@ def _refuse_other_kinds(dataset: Dataset) -> None:
     """What has no greyscale MR images."""
     if kind := kind_of(str(dataset.get("SOPClassUID", ""))):
         raise Refused(kind)
-    if dataset.get("Modality", "MR") != "MR":
+    modality = str(dataset.get("Modality") or "").strip().upper()
+    if modality not in ("", "MR"):
         raise Refused("not a magnetic resonance image")
     if "Rows" not in dataset:
         raise Refused("DICOM without an image, perhaps cut short")
-    if (_number(dataset, "SamplesPerPixel") or 1) != 1 or "MONOCHROME2" not in dataset.get(
-        "PhotometricInterpretation", "MONOCHROME2"
-    ):
+    if not modality and str(dataset.get("SOPClassUID") or MR_CLASSES[0]) not in MR_CLASSES:
+        raise Refused("not a magnetic resonance image")
+    if (_number(dataset, "SamplesPerPixel") or 1) != 1 or str(
+        dataset.get("PhotometricInterpretation") or "MONOCHROME2"
+    ).strip().upper() not in ("MONOCHROME1", "MONOCHROME2"):
         raise Refused("not a greyscale image")
 
 

@@ -17,7 +17,7 @@ from gankit_dicom._phases import timed
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._sources import AbstractSource
-from gankit_dicom._volume import Volume
+from gankit_dicom._volume import Volume, with_lowest_padding
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
 NOTHING_DRAWN: Mapping[int, int] = {}
@@ -101,6 +101,7 @@ def _first(
 
 
 def _checked_t2w(volume: Volume) -> Volume:
+    volume = with_lowest_padding(volume)
     middle = volume.array[:, volume.array.shape[1] // 4 : -(volume.array.shape[1] // 4)]
     if len(np.unique(middle)) < 16:
         raise Refused("its intensities hardly vary")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import attrs
 import numpy as np
 
+from gankit_dicom._bits import STORED_TAGS, stored_values
 from gankit_dicom._headers import Header
 from gankit_dicom._jpeg import decoded
 from gankit_dicom._modes import lenient_pydicom
@@ -20,6 +21,7 @@ from gankit_dicom._plain import Grey
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
+    from pydicom import Dataset
     from pydicom.uid import UID
 
 IMAGE_TAGS = (
@@ -29,7 +31,13 @@ IMAGE_TAGS = (
 KEYWORDS = {(0x7FE0, 0x08): "FloatPixelData", (0x7FE0, 0x09): "DoubleFloatPixelData", (0x7FE0, 0x10): "PixelData"}
 DEFAULTS = {"samples_per_pixel": 1, "photometric_interpretation": "MONOCHROME2", "pixel_representation": 0}
 """What an image is that does not say it."""
+TRAILING = {0xFFFAFFFA, 0xFFFCFFFC}
+"""Digital signatures and padding of a data set; beside elements of vendors, which have odd groups, all that may follow
+the pixels."""
+UNDEFINED = 0xFFFFFFFF
+"""Length of a value that a delimiter ends."""
 DEFLATED = "1.2.840.10008.1.2.1.99"
+RLE = "1.2.840.10008.1.2.5"
 
 
 @attrs.frozen(eq=False)
@@ -41,6 +49,8 @@ class _Pixels:
     """Place of that byte."""
     length: int
     syntax: UID
+    header: Dataset
+    """What says how they are stored."""
     options: dict[str, Any]
     """How pydicom decodes them."""
     kind: np.dtype | None = None
@@ -52,7 +62,8 @@ class _Pixels:
 
 
 def read_images(headers: Sequence[Header]) -> list[np.ndarray]:
-    """Images (rows, columns) float32, rescaled as their headers say. Frames of one file are decoded one by one.
+    """Images (rows, columns) float32, rescaled as their headers say; NaN where a pixel is padding. Frames of one file
+    are decoded one by one.
 
     Raises:
         Refused: cut short, too long, undecodable, or values that the stored bits cannot hold.
@@ -65,28 +76,39 @@ def read_images(headers: Sequence[Header]) -> list[np.ndarray]:
         for file, indices in by_file.items():
             read = _read(file, [headers[index] for index in indices])
             images |= zip(indices, read, strict=True)
-    return [images[index] for index in range(len(headers))]
+    stored = [images[index] for index in range(len(headers))]
+    if any(header.inverted for header in headers):
+        top = _highest(stored)
+        stored = [top - image if header.inverted else image for image, header in zip(stored, headers, strict=True)]
+    return [_rescaled(image, header) for image, header in zip(stored, headers, strict=True)]
+
+
+def _highest(images: Sequence[np.ndarray]) -> float:
+    """The highest number of as many bits as the images use, which an inverted image shows black."""
+    most = max(float(np.nanmax(image, initial=1.0)) for image in images)
+    return 2.0 ** math.ceil(math.log2(most + 1)) - 1
 
 
 def _read(file: Path, headers: Sequence[Header]) -> list[np.ndarray]:
-    """Images of one file."""
+    """Images of one file, before they are inverted and rescaled."""
     with file.open("rb") as opened:
         try:
             grey = headers[0].grey
             pixels = _find(opened) if grey is None else _found(opened, grey)
             _refuse_wrong_length(pixels)
-            return [_rescaled(_stored(pixels, header.frame_number), header) for header in headers]
+            images = list(_images(pixels, headers))
         except (Refused, MemoryError):
             raise
         except Exception as error:  # damaged bytes can raise anything from the depths of a decoder
             raise Refused("damaged: an image cannot be decoded") from error
+    if any(image.shape != (header.rows, header.columns) for image, header in zip(images, headers, strict=True)):
+        raise Refused("an image's size differs from its header")
+    return images
 
 
 def _rescaled(stored: np.ndarray, header: Header) -> np.ndarray:
-    if stored.shape != (header.rows, header.columns):
-        raise Refused("an image's size differs from its header")
-    image = stored.astype(np.float32) * np.float32(header.slope) + np.float32(header.intercept)
-    if not np.isfinite(image).all():
+    image = header.meaning.of(stored).astype(np.float32)
+    if np.isinf(image).any():
         raise Refused("an image has NaN or infinite values")
     return image
 
@@ -99,8 +121,9 @@ def _find(opened: BinaryIO) -> _Pixels:
     import pydicom
     from pydicom.pixels.utils import as_pixel_options
 
-    dataset = pydicom.dcmread(opened, stop_before_pixels=True, specific_tags=list(IMAGE_TAGS))
-    syntax = dataset.file_meta.TransferSyntaxUID
+    tags: list[Any] = [*IMAGE_TAGS, *STORED_TAGS]
+    dataset = pydicom.dcmread(opened, stop_before_pixels=True, force=True, specific_tags=tags)
+    syntax = _syntax(dataset)
     if syntax == DEFLATED:
         opened.seek(0)
         content = pydicom.dcmread(opened).PixelData
@@ -109,7 +132,7 @@ def _find(opened: BinaryIO) -> _Pixels:
         keyword, vr, length = _element(opened, "<" if syntax.is_little_endian else ">")
     given = as_pixel_options(dataset, pixel_keyword=keyword, pixel_vr=vr, correct_unused_bits=False)
     options = {"bits_stored": given["bits_allocated"], **DEFAULTS, **given}
-    pixels = _Pixels(opened, opened.tell(), length, syntax, options)
+    pixels = _Pixels(opened, opened.tell(), length, syntax, dataset, options)
     if pixels.compressed and (offsets := _offsets(pixels)):
         options["extended_offsets"] = offsets
     return pixels
@@ -117,6 +140,7 @@ def _find(opened: BinaryIO) -> _Pixels:
 
 def _found(opened: BinaryIO, grey: Grey) -> _Pixels:
     """The pixels of a plain file, whose header says where they are."""
+    from pydicom import Dataset
     from pydicom.uid import ExplicitVRLittleEndian
 
     options = {
@@ -127,8 +151,19 @@ def _found(opened: BinaryIO, grey: Grey) -> _Pixels:
         "number_of_frames": 1,
         **DEFAULTS,
         "pixel_representation": grey.signed,
+        "pixel_keyword": "PixelData",
     }
-    return _Pixels(opened, grey.start, grey.length, ExplicitVRLittleEndian, options, grey.kind)
+    return _Pixels(opened, grey.start, grey.length, ExplicitVRLittleEndian, Dataset(), options, grey.kind)
+
+
+def _syntax(dataset: Dataset) -> UID:
+    """The transfer syntax; of a file that does not say it, by how its elements are written."""
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    if said := dataset.file_meta.get("TransferSyntaxUID"):
+        return said
+    implicit, little = dataset.original_encoding
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
 def _element(opened: BinaryIO, order: str) -> tuple[str, str, int]:
@@ -176,34 +211,59 @@ def _size(file: BinaryIO) -> int:
 
 
 def _refuse_tail(pixels: _Pixels) -> None:
-    """Bytes after the pixels, other than padding, mean that bytes were put among them: every pixel would be shifted."""
-    pixels.file.seek(pixels.start + pixels.length)
-    tail = pixels.file.read(4)
-    if tail and tail not in (b"\xfc\xff\xfc\xff", b"\xff\xfc\xff\xfc"):
+    """What follows the pixels must be elements to the end: padding, signatures, a vendor's own. Other bytes mean that
+    bytes were put among the pixels: every pixel would be shifted."""
+    from pydicom.dataelem import RawDataElement
+    from pydicom.filereader import data_element_generator
+
+    end = _size(pixels.file)
+    place, last = min(pixels.start + pixels.length, end), 0x7FE00010
+    pixels.file.seek(place)
+    syntax = pixels.syntax
+    try:
+        for element in data_element_generator(pixels.file, syntax.is_implicit_VR, syntax.is_little_endian):
+            tag = int(element.tag)
+            cut = isinstance(element, RawDataElement) and element.length not in (UNDEFINED, len(element.value or b""))
+            if tag <= last or cut or not (tag >> 16 & 1 or tag in TRAILING):
+                break
+            place, last = pixels.file.tell(), tag
+    except Exception:  # what is no element can raise anything from the depths of a parser
+        place = -1
+    if place != end:
         raise Refused("more bytes than its header says follow an image's pixels")
 
 
 # Frames, decoded ------------------------------------------------------------------------------------------
 
 
+def _images(pixels: _Pixels, headers: Sequence[Header]) -> Iterator[np.ndarray]:
+    """Images of one file as they are stored: its frames, or the tiles of its mosaic."""
+    if not headers[0].mosaic:
+        yield from (_stored(pixels, header.frame_number) for header in headers)
+        return
+    whole = _stored(pixels, 0)
+    for header in headers:
+        down, across = divmod(header.frame_number, header.mosaic)
+        top, left = down * header.rows, across * header.columns
+        yield whole[top : top + header.rows, left : left + header.columns]
+
+
 def _stored(pixels: _Pixels, number: int) -> np.ndarray:
-    """A frame as it is stored, (rows, columns)."""
+    """Values of a frame before they are rescaled, (rows, columns)."""
     from pydicom.pixels import get_decoder
 
     pixels.file.seek(pixels.start)
     if pixels.kind is not None:
         shape = pixels.options["rows"], pixels.options["columns"]
         stored = np.frombuffer(pixels.file.read(math.prod(shape) * pixels.kind.itemsize), dtype=pixels.kind)
-        _refuse_overflow(stored, pixels)
-        return stored.reshape(shape)
+        return stored_values(stored.reshape(shape), pixels.header, pixels.options, packed=True)
     try:
         stored, _ = get_decoder(pixels.syntax).as_array(pixels.file, index=number, raw=True, **pixels.options)
     except (RuntimeError, NotImplementedError, ImportError):
         if not pixels.compressed:
             raise
         return _decoded_by_itk(pixels, number)
-    _refuse_overflow(stored, pixels)
-    return stored
+    return stored_values(stored, pixels.header, pixels.options, packed=not pixels.compressed or pixels.syntax == RLE)
 
 
 def _decoded_by_itk(pixels: _Pixels, number: int) -> np.ndarray:
@@ -214,11 +274,4 @@ def _decoded_by_itk(pixels: _Pixels, number: int) -> np.ndarray:
     options = pixels.options
     offsets, count = options.get("extended_offsets"), options["number_of_frames"]
     encoded = get_frame(pixels.file, number, extended_offsets=offsets, number_of_frames=count)
-    return decoded(encoded, pixels.syntax, options)
-
-
-def _refuse_overflow(stored: np.ndarray, pixels: _Pixels) -> None:
-    """Bits set above those stored mean bytes that are no pixels."""
-    bits = pixels.options["bits_stored"]
-    if not pixels.compressed and stored.dtype == np.uint16 and bits < 16 and (stored >> bits).any():
-        raise Refused(f"an image has values that its {bits} stored bits cannot hold")
+    return stored_values(decoded(encoded, pixels.syntax, options), pixels.header, options, packed=False)

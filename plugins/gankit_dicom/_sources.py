@@ -146,7 +146,7 @@ class SeriesSource(AbstractSource):
 
     @property
     def unit(self) -> str:
-        units = {header.unit for header in self.series.headers}
+        units = {header.meaning.unit for header in self.series.headers}
         return units.pop() if len(units) == 1 else ""
 
     @property
@@ -164,6 +164,8 @@ class SeriesSource(AbstractSource):
         return tuple(dict.fromkeys(header.file for header in self.series.headers))
 
     def against(self, modality: str, protocol: Protocol) -> str | None:
+        if modality == "adc" and self.series.first.inverted:
+            return "stored as MONOCHROME1: whether its values or their inverse are the measure is not said"
         return self.series.problem or getattr(protocol, modality).against(self.series)
 
     def rank(self, modality: str, protocol: Protocol) -> tuple[float, ...]:

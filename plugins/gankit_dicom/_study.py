@@ -216,7 +216,7 @@ def _sampled(
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Images on the crop and where they are present, by modality."""
     t2w = scanned.image
-    values = {"t2w": (_t2w(task, scanned, crop, gland, record), np.ones(crop.count, dtype=bool))}
+    values = {"t2w": (_t2w(task, chosen, scanned, crop, gland, record), np.ones(crop.count, dtype=bool))}
     if chosen.adc is not None:
         record["adc"] = {"made": chosen.adc.made, "outside": chosen.adc.outside, "zeros": task.options.zeros}
         transform = _refined(task, t2w, chosen.adc.image, crop, gland, record["adc"])
@@ -230,10 +230,14 @@ def _sampled(
     return values
 
 
-def _t2w(task: StudyTask, scanned: Levels, crop: Crop, gland: np.ndarray | None, record: dict[str, Any]) -> np.ndarray:
+def _t2w(
+    task: StudyTask, chosen: Chosen, scanned: Levels, crop: Crop, gland: np.ndarray | None, record: dict[str, Any]
+) -> np.ndarray:
     """T2w on the crop in the protocol's range; where no mask shows the gland, the middle of the crop stands for it."""
     t2w = scanned.image
     images = sample(without_bias(t2w) if task.options.bias == "n4" else t2w, t2w, crop, outside=math.nan)
+    if (padding := chosen.t2w.padding) is not None:
+        images[sample(padding, t2w, crop) > 0] = np.nan
     if gland is None:
         shown = np.zeros(images.shape, dtype=bool)
         quarter = crop.size // 4

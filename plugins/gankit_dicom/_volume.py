@@ -29,6 +29,8 @@ class Volume:
     """float32; axes as close as they can be to left, posterior, superior."""
     frame: str
     """Frame of reference; empty where the file has none."""
+    padding: sitk.Image | None = None
+    """1 where the scanner wrote padding, 0 where an intensity; none where there is no padding."""
     notes: tuple[str, ...] = ()
     """Warnings of how it was read, without a number of its study."""
 
@@ -64,13 +66,42 @@ def stack(headers: Sequence[Header]) -> Volume:
     _refuse_mixed(headers)
     grid = stacking(headers)
     images = np.stack(read_images([headers[index] for index in grid.order]))
+    images, padding = _without_padding(images)
     _refuse_blank(images)
     first = headers[0]
-    image = sitk.GetImageFromArray(images)
-    image.SetSpacing((first.spacing_mm[1], first.spacing_mm[0], grid.gap_mm))
-    image.SetOrigin(grid.origin_mm.tolist())
-    image.SetDirection(grid.axes.ravel().tolist())
-    return Volume(image=sitk.DICOMOrient(image, "LPS"), frame=first.frame)
+
+    def placed(values: np.ndarray) -> sitk.Image:
+        image = sitk.GetImageFromArray(values)
+        image.SetSpacing((first.spacing_mm[1], first.spacing_mm[0], grid.gap_mm))
+        image.SetOrigin(grid.origin_mm.tolist())
+        image.SetDirection(grid.axes.ravel().tolist())
+        return sitk.DICOMOrient(image, "LPS")
+
+    return Volume(
+        image=placed(images),
+        frame=first.frame,
+        padding=placed(padding.astype(np.float32)) if padding.any() else None,
+    )
+
+
+def _without_padding(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Images with the lowest value, 0 at most, where they were padding (NaN), and where this was."""
+    padding = np.isnan(images)
+    if padding.all():
+        raise Refused("images of padding alone")
+    if padding.any():
+        images = np.where(padding, min(0, float(np.nanmin(images))), images)
+    return images, padding
+
+
+def with_lowest_padding(volume: Volume) -> Volume:
+    """The volume with its lowest intensity where it is padding, which may be above 0."""
+    import SimpleITK as sitk
+
+    if volume.padding is None:
+        return volume
+    values, padding = volume.array, sitk.GetArrayFromImage(volume.padding) > 0
+    return volume.like(np.where(padding, values[~padding].min(), values))
 
 
 def _refuse_mixed(headers: Sequence[Header]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pydicom
 import SimpleITK as sitk
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filewriter import correct_ambiguous_vr
 from pydicom.uid import ExplicitVRLittleEndian
 
 TILT = np.deg2rad(18)
@@ -244,6 +246,19 @@ def write_enhanced(
     return file
 
 
+def csa_header(form: int, **values: list[str]) -> bytes:
+    """Siemens' CSA header of the first or the second form."""
+    header = b"SV10\4\3\2\1" if form == 2 else b""
+    header += struct.pack("<II", len(values), 77)
+    for name, texts in values.items():
+        header += struct.pack("<64si4siii", name.encode(), 1, b"IS", 6, len(texts), 77)
+        for text in texts:
+            item = text.encode() + b"\0"
+            lengths = (len(item),) * 4 if form == 2 else (len(item) + len(next(iter(values.values()))), 0, 77, 0)
+            header += struct.pack("<4i", *lengths) + item + bytes(-len(item) % 4)
+    return header
+
+
 def write_localizer(folder: Path, number: int = 1, **tags: Any) -> None:
     """Three planes in one series, in a frame of their own."""
     for plane, (row, column) in enumerate(
@@ -297,4 +312,5 @@ def change(file: Path, **tags: Any) -> None:
             delattr(dataset, name)
         else:
             setattr(dataset, name, value)
+    correct_ambiguous_vr(dataset, dataset.original_encoding[1])
     dataset.save_as(file)

@@ -10,6 +10,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 
 from gankit_dicom._bvalues import b_value, b_value_in_text, has_direction, is_trace
 from gankit_dicom._csa import csa_values
+from tests.plugins.dicom.scans import csa_header
 
 SIEMENS = (0x0019, "SIEMENS MR HEADER", 0x0C, "IS", 800)
 GE = (0x0043, "GEMS_PARM_01", 0x39, "IS", [1000000800, 8, 0, 0])
@@ -80,19 +81,6 @@ def test_what_cannot_be_a_b_value_is_passed_over(wrong):
     dataset = private(*SIEMENS)
     dataset.DiffusionBValue = wrong
     assert b_value(read_back(dataset)) == 800
-
-
-def csa_header(form, **values):
-    """Siemens' CSA header of the first or the second form."""
-    header = b"SV10\4\3\2\1" if form == 2 else b""
-    header += struct.pack("<II", len(values), 77)
-    for name, texts in values.items():
-        header += struct.pack("<64si4siii", name.encode(), 1, b"IS", 6, len(texts), 77)
-        for text in texts:
-            item = text.encode() + b"\0"
-            lengths = (len(item),) * 4 if form == 2 else (len(item) + len(next(iter(values.values()))), 0, 77, 0)
-            header += struct.pack("<4i", *lengths) + item + bytes(-len(item) % 4)
-    return header
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES)

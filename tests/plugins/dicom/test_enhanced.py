@@ -156,6 +156,13 @@ def test_phases_of_one_file_are_told_apart_by_time(parts, tmp_path, clock):
     np.testing.assert_allclose(part.modalities["dce"], expected.modalities["dce"], atol=1e-3)
 
 
+def test_the_texts_of_a_frame_are_read_in_the_files_character_set(tmp_path):
+    """Else one patient would be two."""
+    tags = {"SpecificCharacterSet": "ISO_IR 192", "PatientID": "Nr/Ü 7"}
+    headers = [*read_headers(enhanced_t2w(tmp_path, **tags)), *read_headers(write_t2w(tmp_path / "classic", **tags)[0])]
+    assert {header.patient for header in headers} == {"Nr/Ü 7"}
+
+
 def test_a_copy_of_an_enhanced_file_is_left_out(parts, classic, tmp_path):
     """Frame by frame."""
     shutil.copy(enhanced_t2w(tmp_path / "scans"), tmp_path / "scans" / "copy")
