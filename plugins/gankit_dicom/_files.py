@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import attrs
 import numpy as np
 
-from gankit_dicom._modes import silent_itk
+from gankit_dicom._metaimage import metaimage_files, metaimage_place, read_metaimage
 from gankit_dicom._nifti import nifti_files, nifti_place, read_nifti
-from gankit_dicom._promised import data_files, refuse_cut_short
+from gankit_dicom._nrrd import nrrd_files, nrrd_place, read_nrrd
 from gankit_dicom._refused import Refused
-from gankit_dicom._stored import Place, Stored, refuse_absurd_size
+from gankit_dicom._stored import Place, Stored
 from gankit_dicom._volume import Volume
 
-if TYPE_CHECKING:
-    import SimpleITK as sitk
 
-NIFTI = (".nii.gz", ".nii", ".hdr.gz", ".hdr")
-READERS = {".mha": "MetaImageIO", ".mhd": "MetaImageIO", ".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO"}
-"""ITK's reader by ending."""
-ENDINGS = (*NIFTI, *READERS)
+@attrs.frozen
+class _Kind:
+    """How files of one kind are read."""
+
+    endings: tuple[str, ...]
+    read: Callable[[Path], Stored]
+    place: Callable[[Path], Place]
+    files: Callable[[Path], tuple[Path, ...]]
+
+
+KINDS = (
+    _Kind((".nii.gz", ".nii", ".hdr.gz", ".hdr"), read_nifti, nifti_place, nifti_files),
+    _Kind((".mha", ".mhd"), read_metaimage, metaimage_place, metaimage_files),
+    _Kind((".nrrd", ".nhdr"), read_nrrd, nrrd_place, nrrd_files),
+)
+ENDINGS = tuple(ending for kind in KINDS for ending in kind.endings)
 FILLED = "Voxels that are NaN or infinite, as a tool writes them outside of the body, were taken as background."
 
 
@@ -31,7 +42,7 @@ def ending(file: Path) -> str:
 
 def files_of(file: Path) -> tuple[Path, ...]:
     """The file and those that hold its voxels."""
-    return nifti_files(file) if ending(file) in NIFTI else (file, *data_files(file))
+    return _kind(file).files(file)
 
 
 def read_volume(file: Path, holes: bool = False) -> Volume:
@@ -58,7 +69,7 @@ def read_volumes(file: Path, holes: bool = False) -> tuple[list[Volume], float |
     Raises:
         Refused: as ``read_volume`` does.
     """
-    stored = read_nifti(file) if ending(file) in NIFTI else _read_by_itk(file)
+    stored = _kind(file).read(file)
     place = stored.place.checked()
     return [_volume(values, place, holes) for values in stored.values_TZYX], stored.step_s
 
@@ -69,8 +80,14 @@ def file_place(file: Path) -> Place:
     Raises:
         Refused: unreadable, not 3 axes, sheared, or of absurd spacing.
     """
-    place = nifti_place(file) if ending(file) in NIFTI else _place(_itk_header(file))
-    return place.checked()
+    return _kind(file).place(file).checked()
+
+
+def _kind(file: Path) -> _Kind:
+    for kind in KINDS:
+        if ending(file) in kind.endings:
+            return kind
+    raise Refused(f"not a file of a volume; accepted: {', '.join(ENDINGS)}")
 
 
 def _volume(values_ZYX: np.ndarray, place: Place, holes: bool) -> Volume:
@@ -95,60 +112,3 @@ def _filled(values_ZYX: np.ndarray, holes: bool) -> tuple[np.ndarray, bool]:
         raise Refused("it has NaN or infinite values in its middle")
     background = min(0.0, float(values_ZYX[measured].min()))
     return np.where(measured, values_ZYX, np.float32(background)), True
-
-
-# Files that ITK reads -------------------------------------------------------------------------------------
-
-
-def _read_by_itk(file: Path) -> Stored:
-    """Values and place of a MetaImage or NRRD file, of which every byte is there."""
-    import SimpleITK as sitk
-
-    reader = _itk_header(file)
-    place = _place(reader)
-    if reader.GetNumberOfComponents() != 1 or reader.GetPixelID() in _complex():
-        raise Refused("its voxels are complex numbers, vectors or colours; accepted: one real number each")
-    size = reader.GetSize()
-    refuse_absurd_size(int(np.prod(size, dtype=object)), 8)
-    refuse_cut_short(file)
-    try:
-        with silent_itk():
-            values = sitk.GetArrayFromImage(reader.Execute())
-    except RuntimeError as error:
-        raise Refused("cannot be read: damaged, cut short or of an unknown kind") from error
-    with np.errstate(over="ignore", invalid="ignore"):
-        return Stored(values.reshape(-1, *values.shape[-3:]).astype(np.float32), place)
-
-
-def _complex() -> tuple[int, ...]:
-    import SimpleITK as sitk
-
-    return sitk.sitkComplexFloat32, sitk.sitkComplexFloat64
-
-
-def _itk_header(file: Path) -> sitk.ImageFileReader:
-    """A reader that has read the header.
-
-    Raises:
-        Refused: unreadable, or not 3 or 4 axes.
-    """
-    import SimpleITK as sitk
-
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(file))
-    reader.SetImageIO(READERS.get(ending(file), ""))
-    try:
-        with silent_itk():
-            reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise Refused("cannot be read: damaged, cut short or of an unknown kind") from error
-    if reader.GetDimension() not in (3, 4):
-        raise Refused("not volumes of 3 axes, one or several in a file")
-    return reader
-
-
-def _place(reader: sitk.ImageFileReader) -> Place:
-    axes = reader.GetDimension()
-    direction = np.array(reader.GetDirection()).reshape(axes, axes)[:3, :3]
-    x, y, z = reader.GetSize()[:3]
-    return Place((x, y, z), np.array(reader.GetOrigin()[:3]), direction * np.array(reader.GetSpacing()[:3]))

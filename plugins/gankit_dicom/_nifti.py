@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
 GZIP = b"\x1f\x8b"
+DEFLATE = 1032
+"""The most bytes that one packed byte can hold."""
 CHUNK = 1 << 20
 LENGTHS = {348: "Nifti1Header", 540: "Nifti2Header"}
 """sizeof_hdr, by which the two versions differ."""
@@ -111,8 +113,9 @@ def _content(file: Path, length: int, enough: int | None = None) -> bytes:
     try:
         with file.open("rb") as opened:
             packed = opened.read(2) == GZIP
+            most = opened.seek(0, 2) * (DEFLATE if packed else 1)
         with gzip.open(file) if packed else file.open("rb") as opened:
-            content = opened.read(length)
+            content = opened.read(min(length, most))
             while packed and enough is None and opened.read(CHUNK):  # the end of a gzip stream has its checksum
                 pass
     except EOFError as error:
@@ -165,6 +168,11 @@ def _step_s(header: Nifti1Header) -> float | None:
 
 def _place(header: Nifti1Header, shape: tuple[int, ...]) -> Place:
     """By sform where its code is above 0, else by qform, else centred; in mm."""
+    with np.errstate(all="ignore"):  # numbers of a damaged header, which are refused where they are not finite
+        return _chosen(header, shape)
+
+
+def _chosen(header: Nifti1Header, shape: tuple[int, ...]) -> Place:
     sform = _of(header.get_sform(), shape) if int(header["sform_code"]) > 0 else None
     qform = _qform(header, shape) if int(header["qform_code"]) > 0 else None
     if sform is not None and _has_volume(sform):
@@ -192,7 +200,7 @@ def _qform(header: Nifti1Header, shape: tuple[int, ...]) -> Place | None:
 
 def _of(affine: np.ndarray, shape: tuple[int, ...]) -> Place:
     """The place of an affine to right, anterior, superior, as NIfTI has it."""
-    lps = np.diag([-1.0, -1.0, 1.0]) @ np.asarray(affine, dtype=np.float64)[:3]
+    lps = np.array([[-1.0], [-1.0], [1.0]]) * np.asarray(affine, dtype=np.float64)[:3]
     return Place(size=(shape[0], shape[1], shape[2]), origin_mm=lps[:, 3], axes_mm=lps[:, :3])
 
 

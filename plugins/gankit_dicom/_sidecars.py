@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 from gankit_dicom._files import ending
 from gankit_dicom._refused import Refused
 
 B_VALUES = (".bval", ".bvals")
+FSL = ("bvals", "bval", "bvals.txt", "bval.txt", "bvecs", "bvec", "bvecs.txt", "bvec.txt")
+"""Names of FSL for the one file of several volumes in a folder."""
 SIDECARS = (*B_VALUES, ".bvec", ".bvecs", ".json")
 """Endings in place of the volume's own."""
+BETWEEN = r"[\s,;\[\]]+"
+"""What may part b-values, in rows, columns or both."""
 TIMES = ("VolumeTiming", "FrameTimesStart")
 """Keys of BIDS for the times of volumes, in s."""
 
 
 def sidecars(file: Path) -> tuple[Path, ...]:
-    """Files beside a volume's that are of it."""
+    """Files beside a volume's that are of it: those called as it is, or as FSL calls them."""
     stem = file.name[: len(file.name) - len(ending(file))]
     named = (file.with_name(stem + written) for end in SIDECARS for written in (end, end.upper()))
-    return tuple(other for other in named if other.is_file())
+    found = tuple(other for other in named if other.is_file())
+    if any(_has_b_values(other) for other in found):
+        return found
+    return (*found, *(other for name in FSL if (other := file.with_name(name)).is_file()))
 
 
 def b_values_beside(file: Path, count: int) -> tuple[float, ...] | None:
@@ -32,18 +40,24 @@ def b_values_beside(file: Path, count: int) -> tuple[float, ...] | None:
     Raises:
         Refused: it cannot be read, or has something else than a b-value for each volume.
     """
-    beside = next((each for each in sidecars(file) if each.suffix.lower() in B_VALUES), None)
+    beside = next((each for each in sidecars(file) if _has_b_values(each)), None)
     if beside is None:
         return None
     try:
-        numbers = tuple(float(word) for word in beside.read_text(encoding="utf-8-sig").replace(",", " ").split())
+        numbers = tuple(float(word) for word in re.split(BETWEEN, beside.read_text(encoding="utf-8-sig")) if word)
     except (OSError, ValueError) as error:  # a UnicodeDecodeError is a ValueError
         raise Refused("its .bval file cannot be read as numbers") from error
+    if len(numbers) != count and beside.name in FSL:
+        return None
     if len(numbers) != count:
         raise Refused(f"{count} volumes, but {len(numbers)} b-values in its .bval file")
     if not all(math.isfinite(number) and number >= 0 for number in numbers):
         raise Refused("a b-value in its .bval file is negative or not finite")
     return numbers
+
+
+def _has_b_values(sidecar: Path) -> bool:
+    return sidecar.suffix.lower() in B_VALUES or sidecar.name.lower().startswith("bval")
 
 
 def times_beside(file: Path, count: int) -> tuple[float, ...] | None:

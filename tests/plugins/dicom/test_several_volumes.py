@@ -55,7 +55,9 @@ def in_the_middle(part):
     return np.median(part.modalities["adc"][:, 28:36, 28:36])
 
 
-@pytest.mark.parametrize("text", ["0 400 800\n", "0\n400\n800\n", "\ufeff0.0, 400.0, 8e2", "0  400\t800"])
+@pytest.mark.parametrize(
+    "text", ["0 400 800\n", "0\n400\n800\n", "\ufeff0.0, 400.0, 8e2", "0  400\t800", "[0; 400; 800]"]
+)
 def test_b_values_beside_the_file_are_those_of_its_volumes(parts, scans, text):
     """In a row or a column, as converters write them; the directions beside them are not asked."""
     write_dwi(scans, (0, 400, 800)).write_text(text)
@@ -63,6 +65,15 @@ def test_b_values_beside_the_file_are_those_of_its_volumes(parts, scans, text):
     (part,) = parts(scans, "volumes")
     assert part.record["adc"]["made"] == "computed from b 400, 800"
     assert in_the_middle(part) == pytest.approx(1520, abs=60)
+
+
+@pytest.mark.parametrize("called", ["bvals", "bval", "bvals.txt"])
+def test_b_values_may_be_called_as_fsl_calls_them(parts, scans, called):
+    """One file of several volumes in a folder; another with a b-value in its name keeps that."""
+    write_dwi(scans, (0, 400, 800)).with_name(called).write_text("0 400 800")
+    write_dwi(scans, (50,), "P_1_dwi_b50")
+    (part,) = parts(scans, "volumes")
+    assert part.record["adc"]["made"] == "computed from b 50, 400, 800"
 
 
 def test_directions_of_a_file_are_averaged_geometrically(parts, scans):
