@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Literal
 
@@ -26,7 +26,8 @@ def cohort_warnings(cohort: Cohort, recipe: Recipe | None = None) -> Iterator[st
 
     They are: fewer than 10 patients in a pool; fewer slices in a pool than in a batch; a slice of two patients; a
     modality of one image, or of blank ones; modalities that share no more information than those of different patients
-    do (see ``pairing.paired_share``); slices that a model made; and pixel spacings that no image has.
+    do (see ``pairing.paired_share``); ground truth that is blank in all slices of a patient with a label, though others
+    have it; slices that a model made; and pixel spacings that no image has.
 
     Args:
         cohort: any cohort.
@@ -41,6 +42,7 @@ def cohort_warnings(cohort: Cohort, recipe: Recipe | None = None) -> Iterator[st
     yield from _copies(cohort)
     yield from _without_variety(cohort, names)
     yield from _unpaired(cohort, names)
+    yield from _not_outlined(cohort, cohort.truth if recipe is None else recipe.truth(), pools)
     yield from _made(cohort, names)
     yield from _spacings(cohort)
 
@@ -111,6 +113,25 @@ def _unpaired(cohort: Cohort, names: list[str]) -> Iterator[str]:
                 f" patients ({share:.2f} of comparisons; by chance 0.50, at least {CHANCE:.2f} wanted); are they in"
                 " one order?"
             )
+
+
+def _not_outlined(cohort: Cohort, truths: Iterable[str], pools: Mapping[str, Pool]) -> Iterator[str]:
+    for name in truths:
+        if name not in cohort.truth:
+            continue
+        drawn_N = cohort.truth[name].reshape(len(cohort), -1).any(axis=1)
+        for place, pool in pools.items():
+            if pool.label is None or pool.equals == 0:
+                continue
+            chosen_N = select_pool(pool, cohort)
+            drawn = set(cohort.patient[chosen_N & drawn_N])
+            blank = set(cohort.patient[chosen_N]) - drawn
+            if drawn and blank:
+                patients = "1 patient" if len(blank) == 1 else f"{len(blank)} patients"
+                yield (
+                    f"ground truth {name!r} is blank in every slice of {patients} in {place}, though {len(drawn)} there"
+                    " have it; if nobody outlined it, leave them out: a mask would be learned as blank"
+                )
 
 
 def _made(cohort: Cohort, names: list[str]) -> Iterator[str]:

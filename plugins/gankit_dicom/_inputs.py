@@ -197,7 +197,9 @@ def _masks(
     if request.masks is not None:
         if not request.masks.is_dir():
             raise InputError(f"`masks` {request.masks}: no such folder")
-        masks, others = mask_files(request.masks, (file for file in request.masks.rglob("*") if file.is_file()))
+        images = {file for study in studies for source in study.sources for file in source.files}
+        given = (file for file in request.masks.rglob("*") if file.is_file() and file not in images)
+        masks, others = mask_files(request.masks, given)
         inputs.unused_masks += others
     masks += _segmentations(len(masks), files, inputs)
     named = [Named(study.number, study.patient, study.study, study.sources, study.keys) for study in studies]
@@ -243,6 +245,8 @@ def _files(count: int) -> str:
 
 def _unnamed(path: str, aliases: Mapping[str, str]) -> str:
     """A path with the aliases of patients in place of their ids."""
+    if not aliases:
+        return path
     by_key = {patient.lower(): alias for patient, alias in aliases.items()}
     ids = "|".join(map(re.escape, sorted(by_key, key=len, reverse=True)))
     return re.sub(rf"(?<![^\W_])(?:{ids})(?![^\W_])", lambda found: by_key[found[0].lower()], path, flags=re.IGNORECASE)

@@ -40,11 +40,6 @@ class MaskFile:
         """What it is read from."""
         return files_of(self.file) if self.owner is None else (self.file,)
 
-    @property
-    def drawn(self) -> str:
-        """Its parts as one text."""
-        return "/".join(self.parts)
-
 
 @attrs.frozen
 class Named:
@@ -126,7 +121,8 @@ def assign(
     chosen: dict[int, list[MaskFile]] = {study.number: [] for study in studies}
     refused = []
     places: dict[int, list[Place]] = {}
-    fitting = [_owned(mask, studies) or _named(mask, studies) for mask in progress(masks, "matching masks")]
+    index = _Index.of(studies)
+    fitting = [_owned(mask, studies) or _named(mask, index) for mask in progress(masks, "matching masks")]
     for mask, named in zip(masks, fitting, strict=True):
         try:
             study = _of_several(mask, named, places) if named else _by_place(mask, studies, any(fitting), places)
@@ -175,19 +171,47 @@ def _owned(mask: MaskFile, studies: Sequence[Named]) -> list[Named]:
     return own or [study for study in studies if study.patient == mask.owner.patient]
 
 
-def _named(mask: MaskFile, studies: Sequence[Named]) -> list[Named]:
+@attrs.frozen(eq=False)
+class _Index:
+    """Studies by what may name them in a path."""
+
+    by_name: Mapping[str, Sequence[Named]]
+    longest: int
+    """Words of the longest name."""
+
+    @classmethod
+    def of(cls, studies: Iterable[Named]) -> _Index:
+        by_name: dict[str, list[Named]] = {}
+        for study in studies:
+            for name in {study.patient, *study.keys}:
+                by_name.setdefault(plain(name), []).append(study)
+        return cls(by_name, max((name.count("_") - 1 for name in by_name), default=0))
+
+    def named_in(self, parts: Iterable[str]) -> list[Named]:
+        """Studies of which a name is in a part of a path, in order of their numbers."""
+        found = {study.number: study for part in parts for name in self._names(part) for study in self.by_name[name]}
+        return [found[number] for number in sorted(found)]
+
+    def _names(self, part: str) -> Iterator[str]:
+        words = part.strip("_").split("_")
+        for start in range(len(words)):
+            for end in range(start + 1, min(start + self.longest, len(words)) + 1):
+                if (name := f"_{'_'.join(words[start:end])}_") in self.by_name:
+                    yield name
+
+
+def _named(mask: MaskFile, index: _Index) -> list[Named]:
     """Studies that are named in a path, by the most telling kind of name.
 
     A study and its patient tell more than a patient alone, and a patient at the start of a name more than one inside
     of it. An id inside of a longer one, as P-1 in P-1-2, is not there.
     """
-    text = mask.drawn
-    found = {study.number: study for study in studies if plain(study.patient) in text or _has_uid(text, study)}
-    longest = [plain(study.patient) for study in found.values()]
+    found = index.named_in(mask.parts)
+    names = {plain(study.patient) for study in found}
     kept = [
         study
-        for study in found.values()
-        if not any(plain(study.patient) in other and plain(study.patient) != other for other in longest)
+        for study in found
+        if not any(plain(study.patient) in other and plain(study.patient) != other for other in names)
         and not any(_is_of_other_study(part, study) for part in mask.parts)
     ]
     tells = {study.number: _tells(mask.parts, study) for study in kept}
@@ -201,10 +225,6 @@ def _tells(parts: Sequence[str], study: Named) -> int:
     if study.study and any(name in one and patient in other for one in parts for other in parts if one is not other):
         return 2
     return int(any(part.startswith(patient) for part in parts))
-
-
-def _has_uid(text: str, study: Named) -> bool:
-    return any(plain(key) in text for key in study.keys)
 
 
 def _is_of_other_study(part: str, study: Named) -> bool:

@@ -6,7 +6,8 @@ is empty.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ CODES = {
 """SNOMED CT and SRT codes of segmented property types, whatever language their meaning is written in."""
 CODED = ("AnatomicRegionSequence", "SegmentedPropertyTypeCodeSequence")
 MAX_VOXELS = 500_000_000
+MAX_SLICES = 1000
 
 
 @attrs.frozen
@@ -82,9 +84,8 @@ class Segmentation:
         along = self.positions_mm @ normal
         slices = (along - along.min()) / gap_mm
         across = self.positions_mm - along[:, None] * normal
-        if np.abs(slices - np.rint(slices)).max() > 0.1 or np.abs(across - across[0]).max() > 0.25 * min(
-            self.spacing_mm
-        ):
+        shifted = np.abs(across - across[0]).max() > 0.25 * min(self.spacing_mm)
+        if shifted or np.abs(slices - np.rint(slices)).max() > 0.1 or slices.max() > MAX_SLICES:
             raise Refused("its grid is neither the T2w's nor the ADC's")
         place = np.rint(slices).astype(int)
         values = np.zeros((place.max() + 1, *self.frames.shape[1:]), dtype=np.uint8)
@@ -106,13 +107,11 @@ def read_owner(file: Path) -> Owner:
     Raises:
         Refused: not a segmentation, or damaged.
     """
-    dataset = _dataset(file, pixels=False)
-    series = [str(each.get("SeriesInstanceUID", "")) for each in dataset.get("ReferencedSeriesSequence") or ()]
-    return Owner(
-        str(dataset.get("PatientID") or "").strip(),
-        str(dataset.get("StudyInstanceUID") or "").strip(),
-        tuple(filter(None, series)),
-    )
+    with _damage_refused():
+        dataset = _dataset(file, pixels=False)
+        series = [str(each.get("SeriesInstanceUID", "")) for each in dataset.get("ReferencedSeriesSequence") or ()]
+        patient, study = (str(dataset.get(name) or "").strip() for name in ("PatientID", "StudyInstanceUID"))
+        return Owner(patient, study, tuple(filter(None, series)))
 
 
 def read_segments(file: Path) -> tuple[Segment, ...]:
@@ -121,7 +120,8 @@ def read_segments(file: Path) -> tuple[Segment, ...]:
     Raises:
         Refused: not a segmentation, damaged, or without segments.
     """
-    return _segments(_dataset(file, pixels=False))
+    with _damage_refused():
+        return _segments(_dataset(file, pixels=False))
 
 
 def read_segmentation(file: Path) -> Segmentation:
@@ -130,26 +130,28 @@ def read_segmentation(file: Path) -> Segmentation:
     Raises:
         Refused: not a segmentation, damaged, or without a place in space.
     """
-    dataset = _dataset(file, pixels=True)
-    try:
-        return _segmentation(dataset)
-    except (Refused, MemoryError):
-        raise
-    except Exception as error:  # damaged bytes can raise anything from the depths of a parser
-        raise Refused("a damaged segmentation") from error
+    with _damage_refused():
+        return _segmentation(_dataset(file, pixels=True))
+
+
+@contextmanager
+def _damage_refused() -> Iterator[None]:
+    with lenient_pydicom():
+        try:
+            yield
+        except (Refused, MemoryError):
+            raise
+        except OSError as error:
+            raise Refused("cannot be read") from error
+        except Exception as error:  # damaged bytes can raise anything from the depths of a parser
+            raise Refused("a damaged segmentation") from error
 
 
 def _dataset(file: Path, pixels: bool) -> Dataset:
     import pydicom
 
-    with lenient_pydicom():
-        try:
-            dataset = pydicom.dcmread(file, stop_before_pixels=not pixels)
-            kind = str(dataset.get("SOPClassUID", ""))
-        except MemoryError:
-            raise
-        except Exception as error:  # as above
-            raise Refused("damaged: its header cannot be parsed") from error
+    dataset = pydicom.dcmread(file, stop_before_pixels=not pixels)
+    kind = str(dataset.get("SOPClassUID", ""))
     if kind not in SEGMENTATIONS:
         raise Refused(kind_of(kind) or "DICOM of another kind than a segmentation")
     return dataset
@@ -185,8 +187,11 @@ def _segmentation(dataset: Dataset) -> Segmentation:
     spacing_mm = np.array(spacings, dtype=float)
     if np.ptp(cosines, axis=0).max() > 1e-3 or np.ptp(spacing_mm, axis=0).max() > 1e-3:
         raise Refused("a segmentation whose frames have several orientations or spacings")
-    if not np.isfinite(positions_mm).all() or not (spacing_mm > 0).all():
+    axes = cosines[0].reshape(2, 3)
+    if not np.isfinite(positions_mm).all() or np.abs(axes @ axes.T - np.eye(2)).max() > 1e-3:
         raise Refused("a segmentation whose frames have no place")
+    if not ((spacing_mm >= 0.05) & (spacing_mm <= 15)).all():
+        raise Refused("absurd spacing; accepted: 0.05 to 15 mm")
 
     # What every frame shows.
     kind = str(dataset.get("SegmentationType", "BINARY"))

@@ -19,8 +19,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _OPTIONS = (
     click.argument("folder", type=click.Path(path_type=Path)),
     click.option("-o", "--out", type=_FILE, required=True, help="Cohort file to write; a report and sheets go beside."),
-    click.option("--masks", type=click.Path(path_type=Path), help="Folder of gland, zone and lesion masks; matched by"
-                 " the patient's id in their names, else by their place in space."),
+    click.option("--masks", type=click.Path(path_type=Path), help="Folder of gland, zone and lesion masks (NIfTI,"
+                 " MetaImage, NRRD, DICOM SEG); matched by ids in names or headers, else by their place in space."),
     click.option("--findings", type=_FILE, help="PROSTATEx findings (CSV: ProxID, pos, ClinSig)."),
     click.option("--marksheet", type=_FILE, help="PI-CAI marksheet (CSV: patient_id, study_id, case_csPCa)."),
     click.option("--protocol", default="prostatex", show_default=True, metavar="NAME|FILE",

@@ -248,6 +248,22 @@ def test_the_phantoms_pairs_are_told_from_shuffled_ones(plugins, quick):
 # What slices are ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("outlined", ["all", "none", "some"])
+def test_patients_whose_lesions_nobody_outlined_are_said_where_others_are(sound, outlined):
+    """A slice of an outlined patient may be blank, and so are those without cancer."""
+    labelled_N = sound.labels["cs"] == 1
+    lesion = np.zeros((len(sound), 24, 24), dtype=np.uint8)
+    lesion[np.flatnonzero(labelled_N)[::2], 10, 10] = 1
+    if outlined != "all":
+        lesion[np.isin(sound.patient, ["P1", "P3"]) if outlined == "some" else slice(None)] = 0
+    said = without_few(attrs.evolve(sound, truth={"lesion": lesion}))
+    assert len(said) == (outlined == "some")
+    if said:
+        assert said[0].startswith(
+            "ground truth 'lesion' is blank in every slice of 2 patients in split 'train' with cs"
+        )
+
+
 def test_synthetic_slices_are_said(sound):
     """A whole cohort by its mark and source, or the modality that a model added."""
     (said,) = without_few(attrs.evolve(sound, synthetic=True, source="model mpmri, seed 0"))

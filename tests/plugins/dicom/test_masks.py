@@ -140,6 +140,26 @@ def test_a_folder_of_masks_without_any_is_said(gankit_command, scans):
     assert "warning: --masks: no file of it is a mask." in result.output
 
 
+def test_masks_and_images_may_be_in_one_folder(parts, scans):
+    """An image is no mask that could not be used."""
+    write_volume(scans / "scans" / "P7_1000001_lesion.nii.gz", 3.0 * LESION)
+    (part,) = parts(scans / "scans", "volumes", masks=scans / "scans")
+    assert 1 in part.cs
+    assert part.record["warnings"] == []
+
+
+def test_masks_are_named_also_where_no_study_is(gankit_command, tmp_path):
+    """The import ends with its own message."""
+    write_volume(tmp_path / "masks" / "P7_lesion.nii.gz", LESION)
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "a.txt").write_text("nothing")
+    words = ("import", "dicom", tmp_path / "scans", "--masks", tmp_path / "masks", "-o", tmp_path / "c.safetensors")
+    result = gankit_command(*words)
+    assert result.exit_code == 2
+    assert "nothing could be imported" in result.output
+    assert "P7_lesion.nii.gz" in (tmp_path / "c.report.html").read_text()
+
+
 def test_files_that_are_no_images_are_counted_on_the_terminal(gankit_command, tmp_path):
     """By reason."""
     write_t2w(tmp_path / "scans")

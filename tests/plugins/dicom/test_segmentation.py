@@ -1,5 +1,7 @@
 """DICOM segmentations: read by what their segments are called and where their frames lie."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -7,6 +9,8 @@ from pydicom.pixels import pack_bits
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
+from gankit_dicom._refused import Refused
+from gankit_dicom._segmentation import read_owner, read_segmentation, read_segments
 from tests.plugins.dicom.scans import (
     DIFFUSION,
     ROOT,
@@ -18,6 +22,7 @@ from tests.plugins.dicom.scans import (
     write_t2w,
     write_volume,
 )
+from tests.plugins.dicom.test_signals import image
 from tests.plugins.dicom.test_volumes import write_patient
 
 PATIENT = "Planted-0001"
@@ -257,3 +262,19 @@ def test_a_damaged_segmentation_is_refused(parts, scans, cut):
     (part,) = parts(scans)
     assert len(part)
     assert 1 not in part.cs
+
+
+def test_no_damage_of_a_segmentation_is_more_than_a_refusal(tmp_path):
+    """Bytes changed anywhere in its header."""
+    write_seg(tmp_path / "seg", ZONES)
+    content, numbers = (tmp_path / "seg").read_bytes(), np.random.default_rng(3)
+    grid = image(GLAND)
+    for _ in range(150):
+        damaged = bytearray(content)
+        for at in numbers.integers(132, len(content), numbers.integers(1, 12)):
+            damaged[at] = numbers.integers(256)
+        (tmp_path / "damaged").write_bytes(bytes(damaged))
+        with contextlib.suppress(Refused):
+            read_owner(tmp_path / "damaged")
+            read_segments(tmp_path / "damaged")
+            read_segmentation(tmp_path / "damaged").image([1, 2], grid)

@@ -1,5 +1,8 @@
 """Tables of labels and splits, however a spreadsheet or a program saved them."""
 
+import contextlib
+
+import numpy as np
 import pytest
 
 from gankit_dicom._given import given_cases, given_findings, given_split
@@ -140,6 +143,27 @@ def test_a_table_that_cannot_be_read_says_why(tmp_path, content, reason):
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(Refused, match=reason):
         read_split(tmp_path / "t.csv")
+
+
+TABLES = {
+    read_marksheet: MARKS,
+    read_findings: "ProxID;fid;pos;ClinSig\nA;1;1,5 2 3;TRUE\nA;2;4 5 6;FALSE\n",
+    read_split: "patient_id,split\n1,train\n2,test\n",
+}
+
+
+@pytest.mark.parametrize("read", TABLES)
+@pytest.mark.parametrize("coding", ["utf-8", "utf-16"])
+def test_no_damage_of_a_table_is_more_than_a_refusal(tmp_path, read, coding):
+    """Bytes changed, cut, doubled and put in."""
+    numbers, content = np.random.default_rng(7), TABLES[read].encode(coding)
+    for _ in range(200):
+        damaged = bytearray(content)
+        for at in numbers.integers(0, len(content), numbers.integers(1, 5)):
+            damaged[at : at + numbers.integers(0, 3)] = numbers.bytes(int(numbers.integers(0, 4)))
+        (tmp_path / "t.csv").write_bytes(bytes(damaged[: numbers.integers(0, 3 * len(content))]))
+        with contextlib.suppress(Refused):
+            read(tmp_path / "t.csv")
 
 
 @pytest.mark.parametrize(
