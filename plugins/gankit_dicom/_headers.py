@@ -107,7 +107,7 @@ def read_headers(file: Path) -> tuple[Header, ...]:
     """
     import pydicom
 
-    _refuse_foreign(file)
+    refuse_foreign(file, "not a DICOM file")
     with lenient_pydicom():
         try:
             with file.open("rb") as opened:
@@ -124,7 +124,8 @@ def read_headers(file: Path) -> tuple[Header, ...]:
             raise Refused("damaged: its header cannot be parsed") from error
 
 
-def _refuse_foreign(file: Path) -> None:
+def refuse_foreign(file: Path, otherwise: str) -> None:
+    """Refuse what does not begin as DICOM does: with a word on archives and empty files, else with ``otherwise``."""
     try:
         with file.open("rb") as opened:
             start = opened.read(132)
@@ -136,7 +137,7 @@ def _refuse_foreign(file: Path) -> None:
         if start.startswith(magic):
             raise Refused(f"{what}; unpack it first")
     if start[128:132] != b"DICM" and not _is_bare(start):
-        raise Refused("not a DICOM file")
+        raise Refused(otherwise)
 
 
 def _is_bare(start: bytes) -> bool:

@@ -20,7 +20,7 @@ from gankit_dicom._privacy import alias, read_or_make_salt
 from gankit_dicom._protocol import FOLDER, Protocol, load_protocol, plain
 from gankit_dicom._refused import Refused
 from gankit_dicom._run import Mapper
-from gankit_dicom._scan import RefusedFile, files_under, scan, summary
+from gankit_dicom._scan import RefusedFile, files_under, scan, summary, walked
 from gankit_dicom._series import group
 from gankit_dicom._sources import AbstractSource, FileSource, SeriesSource
 from gankit_dicom._study import StudyTask
@@ -198,7 +198,7 @@ def _masks(
         if not request.masks.is_dir():
             raise InputError(f"`masks` {request.masks}: no such folder")
         images = {file for study in studies for source in study.sources for file in source.files}
-        given = (file for file in request.masks.rglob("*") if file.is_file() and file not in images)
+        given = (file for file in walked(request.masks) if file not in images)
         masks, others = mask_files(request.masks, given)
         inputs.unused_masks += others
     masks += _segmentations(len(masks), files, inputs)

@@ -11,7 +11,7 @@ import attrs
 from gankit import progress
 from gankit_dicom._clutter import CLUTTER, is_clutter
 from gankit_dicom._files import ending, file_place, files_of
-from gankit_dicom._headers import ARCHIVES
+from gankit_dicom._headers import refuse_foreign
 from gankit_dicom._kinds import SEGMENTATION
 from gankit_dicom._lattice import on_lattice, same_corners
 from gankit_dicom._protocol import MaskRule, Protocol, plain
@@ -19,6 +19,9 @@ from gankit_dicom._refused import Refused
 from gankit_dicom._segmentation import Owner, read_owner
 from gankit_dicom._sources import AbstractSource, SeriesSource
 from gankit_dicom._stored import Place
+
+ARRAYS = (".npz", ".npy")
+NO_MASK = "not a NIfTI, MetaImage, NRRD or DICOM segmentation file"
 
 
 @attrs.frozen
@@ -81,17 +84,9 @@ def mask_files(folder: Path, files: Iterable[Path]) -> tuple[list[MaskFile], lis
 
 
 def _owner(file: Path) -> Owner:
-    try:
-        with file.open("rb") as opened:
-            start = opened.read(132)
-    except OSError as error:
-        raise Refused("cannot be read") from error
-    if file.suffix.lower() not in (".npz", ".docx", ".xlsx"):
-        for magic, what in ARCHIVES.items():
-            if start.startswith(magic):
-                raise Refused(f"{what}; unpack it first")
-    if start[128:] != b"DICM":
-        raise Refused("not a NIfTI, MetaImage, NRRD or DICOM segmentation file")
+    if file.suffix.lower() in ARRAYS:  # zip archives to the eye
+        raise Refused(NO_MASK)
+    refuse_foreign(file, NO_MASK)
     return read_owner(file)
 
 

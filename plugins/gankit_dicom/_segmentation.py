@@ -150,7 +150,7 @@ def _damage_refused() -> Iterator[None]:
 def _dataset(file: Path, pixels: bool) -> Dataset:
     import pydicom
 
-    dataset = pydicom.dcmread(file, stop_before_pixels=not pixels)
+    dataset = pydicom.dcmread(file, stop_before_pixels=not pixels, force=True)
     kind = str(dataset.get("SOPClassUID", ""))
     if kind not in SEGMENTATIONS:
         raise Refused(kind_of(kind) or "DICOM of another kind than a segmentation")

@@ -140,6 +140,14 @@ def test_a_folder_of_masks_without_any_is_said(gankit_command, scans):
     assert "warning: --masks: no file of it is a mask." in result.output
 
 
+def test_links_to_folders_of_masks_are_followed(parts, scans):
+    """As a data manager lays them."""
+    write_volume(scans / "store" / "P7_1000001_gland.nii.gz", GLAND)
+    (scans / "masks").mkdir()
+    (scans / "masks" / "glands").symlink_to(scans / "store")
+    assert imported(parts, scans).record["crop"]["by"] == "gland mask"
+
+
 def test_masks_and_images_may_be_in_one_folder(parts, scans):
     """An image is no mask that could not be used."""
     write_volume(scans / "scans" / "P7_1000001_lesion.nii.gz", 3.0 * LESION)
