@@ -18,6 +18,7 @@ from gankit_dicom._stacking import by_place, lattice, stacking
 PART = "part of a scan that came in several series, and slices between them are missing"
 MANY = 8
 """So many series are tried as parts of one scan; more only where they are all of them."""
+OVERLAP = "not joined with a series of its kind that shows some of its places, and others, for their pixels differ"
 UNCLEAR = "part of a scan that came in several series, and it is unclear of which scan"
 
 
@@ -79,10 +80,18 @@ def _joined(bucket: list[Images]) -> list[Images]:
             ]
         found.append(one)
         start = end
-    return [
-        attrs.evolve(images, problem=PART) if any(_lacks_a_part(images, other) for other in found) else images
-        for images in found
-    ]
+    return [_judged(images, found) for images in found]
+
+
+def _judged(images: Images, found: Sequence[Images]) -> Images:
+    """A series with what is to be said of it beside others that may be parts of the same scan."""
+    if any(_lacks_a_part(images, other) for other in found):
+        return attrs.evolve(images, problem=PART)
+    own = _places(images)
+    others = [_places(other) for other in found if other is not images]
+    if any(own & other and own - other and other - own for other in others):
+        return attrs.evolve(images, notes=(*images.notes, OVERLAP))
+    return images
 
 
 def _one(parts: Sequence[Images]) -> Images:

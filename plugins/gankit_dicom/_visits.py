@@ -18,7 +18,7 @@ SOME_FRAMES = "Series without a frame of reference are taken to lie in that of t
 ANOTHER_FRAME = (
     "Another study of this patient on the same day lies in another frame of reference, so they are not joined."
 )
-JOINED = "Studies of this patient on the same day and in one frame of reference are joined."
+JOINED = "Studies of one patient on one day and in one frame of reference are joined."
 
 Key = tuple[str, str, str]
 """Study UID; sex and birth date where the study has images of several people."""
@@ -83,16 +83,17 @@ def _frames(headers: Iterable[Header]) -> set[str]:
 def _visit(patient: str, keys: Sequence[Key], studies: Mapping[Key, list[Header]]) -> Visit:
     headers = [header for key in keys for header in studies[key]]
     uids = tuple(study for study, _, _ in keys)
-    notes = [JOINED] if len(keys) > 1 else []
+    warnings = (JOINED,) if len(keys) > 1 else ()
+    notes = []
     if any(
         _same_day(headers, studies[key]) and _frames(headers) and _frames(studies[key]) for key in studies.keys() - keys
     ):
         notes.append(ANOTHER_FRAME)
     if not _frames(headers):
-        return Visit(patient, uids, tuple(headers), (NO_FRAME,), tuple(notes))
+        return Visit(patient, uids, tuple(headers), (*warnings, NO_FRAME), tuple(notes))
     if all(header.frame for header in headers):
-        return Visit(patient, uids, tuple(headers), (), tuple(notes))
-    return Visit(patient, uids, tuple(_with_frames(headers)), (), (*notes, SOME_FRAMES))
+        return Visit(patient, uids, tuple(headers), warnings, tuple(notes))
+    return Visit(patient, uids, tuple(_with_frames(headers)), warnings, (*notes, SOME_FRAMES))
 
 
 def _with_frames(headers: Sequence[Header]) -> list[Header]:

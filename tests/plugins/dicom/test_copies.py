@@ -9,7 +9,16 @@ import pytest
 from gankit_dicom._headers import read_headers
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import group
-from tests.plugins.dicom.scans import Grid, body, change, write_diffusion, write_series, write_t2w
+from tests.plugins.dicom.scans import (
+    Grid,
+    body,
+    change,
+    t2w_values,
+    write_diffusion,
+    write_enhanced,
+    write_series,
+    write_t2w,
+)
 
 SMALL = Grid(size=20, pixel_mm=4.0, slices=9, gap_mm=3.0)
 GRADIENT_ECHO = {"ScanningSequence": "GR", "EchoTime": 1.4}
@@ -106,6 +115,18 @@ def test_one_uid_for_every_image_is_no_copy(tmp_path):
     for file in files:
         change(file, SOPInstanceUID="1.2.3")
     np.testing.assert_array_equal(the_series(tmp_path).volume().array, wanted.array)
+
+
+def test_frames_of_a_file_that_was_sent_twice_are_left_out(tmp_path):
+    """One by one, as if each were a file."""
+    frames = [(place, image, {}) for place, image in enumerate(t2w_values(SMALL.places()))]
+    kind = {"EffectiveEchoTime": 104.0, "FrameType": ["ORIGINAL", "PRIMARY", "T2", "NONE"]}
+    file = write_enhanced(tmp_path / "once", 2, frames, SMALL, shared=kind, EchoPulseSequence="SPIN")
+    wanted = the_series(tmp_path / "once").volume()
+    again([file], tmp_path / "twice")
+    series = the_series(tmp_path)
+    assert series.notes == (LEFT_OUT.format(SMALL.slices),)
+    np.testing.assert_array_equal(series.volume().array, wanted.array)
 
 
 def test_a_series_of_many_phases_is_not_read_to_look_for_copies(tmp_path, monkeypatch):

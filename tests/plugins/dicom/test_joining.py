@@ -109,6 +109,8 @@ def test_two_acquisitions_of_the_same_places_are_not_joined(tmp_path, first, sec
     found = all_series(tmp_path)
     assert [series.places for series in found] == [len(first), len(second)]
     assert not any(series.problem for series in found)
+    in_part = bool(set(first) - set(second) and set(second) - set(first))
+    assert [any("pixels differ" in note for note in series.notes) for series in found] == [in_part, in_part]
 
 
 def test_a_scan_repeated_half_a_gap_away_is_no_package(tmp_path):

@@ -28,9 +28,7 @@ def test_two_studies_of_one_visit_in_one_frame_are_one(parts, tmp_path):
     write_adc(tmp_path / "one")
     (joined,), (one,) = parts(tmp_path / "two"), parts(tmp_path / "one")
     np.testing.assert_array_equal(joined.modalities["adc"], one.modalities["adc"])
-    assert joined.record["notes"] == [
-        "Studies of this patient on the same day and in one frame of reference are joined."
-    ]
+    assert joined.record["warnings"] == ["Studies of one patient on one day and in one frame of reference are joined."]
 
 
 def test_the_day_is_known_from_any_date(tmp_path):
