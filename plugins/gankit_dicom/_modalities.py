@@ -17,7 +17,7 @@ from gankit_dicom._phases import timed
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._sources import AbstractSource
-from gankit_dicom._volume import Volume, with_lowest_padding
+from gankit_dicom._volume import Volume, blank_slices, with_lowest_padding
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
 NOTHING_DRAWN: Mapping[int, int] = {}
@@ -105,6 +105,9 @@ def _checked_t2w(volume: Volume) -> Volume:
     middle = volume.array[:, volume.array.shape[1] // 4 : -(volume.array.shape[1] // 4)]
     if len(np.unique(middle)) < 16:
         raise Refused("its intensities hardly vary")
+    shown = np.flatnonzero(~blank_slices(volume.array))
+    if blank := int(shown[-1] - shown[0] + 1 - len(shown)):
+        raise Refused(f"{blank} blank image{'s' if blank > 1 else ''} inside the stack")
     return volume
 
 

@@ -40,6 +40,7 @@ from gankit_dicom._registration import box_around, refine
 from gankit_dicom._sheet import sheet_png
 from gankit_dicom._sources import AbstractSource
 from gankit_dicom._tables import Finding
+from gankit_dicom._volume import blank_slices
 
 COVERED = 0.5
 """Part of a slice that a modality must cover to be present in it."""
@@ -119,7 +120,7 @@ def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
     # Where the gland is, so what is cut out, and what the slices are labelled.
     drawn = _delineations(task, chosen, log)
     gland = None if drawn.tissue is None else drawn.tissue > 0
-    crop = _crop(task, t2w, gland, record)
+    crop = _crop(task, t2w, gland, record, log)
     labels = labels_of(
         t2w,
         drawn.lesions,
@@ -186,7 +187,7 @@ def _delineations(task: StudyTask, chosen: Chosen, log: Log) -> Delineations:
     return drawn
 
 
-def _crop(task: StudyTask, t2w: sitk.Image, gland: np.ndarray | None, record: dict[str, Any]) -> Crop:
+def _crop(task: StudyTask, t2w: sitk.Image, gland: np.ndarray | None, record: dict[str, Any], log: Log) -> Crop:
     automatic = crop_by_locator(t2w, task.protocol, task.options)
     if gland is not None:
         by, crop = "gland mask", crop_by_mask(gland, t2w, task.protocol, task.options)
@@ -196,6 +197,7 @@ def _crop(task: StudyTask, t2w: sitk.Image, gland: np.ndarray | None, record: di
         by, crop = "finding", found
     else:
         by, crop = "locator", automatic
+    crop = _without_blank_ends(crop, t2w, log)
     record["crop"] = {
         "by": by,
         "width_mm": crop.width_mm,
@@ -204,6 +206,22 @@ def _crop(task: StudyTask, t2w: sitk.Image, gland: np.ndarray | None, record: di
         "holds_gland": None if gland is None else holds(gland, crop, t2w),
     }
     return crop
+
+
+def _without_blank_ends(crop: Crop, t2w: sitk.Image, log: Log) -> Crop:
+    """The crop without slices at its ends that show nothing, as padding and a half-written file leave them.
+
+    Raises:
+        Refused: no slice is left.
+    """
+    (first, last), shown = crop.slices, np.flatnonzero(~blank_slices(sitk.GetArrayViewFromImage(t2w)))
+    left = max(first, int(shown[0])), min(last, int(shown[-1]))
+    if left == crop.slices:
+        return crop
+    if left[1] < left[0]:
+        raise Refused("the T2w is blank where the gland is")
+    log.warn("Slices at an end of the T2w are blank; they were left out.")
+    return attrs.evolve(crop, slices=left)
 
 
 def _sampled(
@@ -281,14 +299,18 @@ def _adc(
 ) -> tuple[np.ndarray, np.ndarray]:
     """ADC on the crop and where it is present; voxels without a measurement are treated as the options say."""
     measured = measured_mask(adc)
-    record["unmeasured"] = float(1 - sample(measured, t2w, crop, transform).mean())
+    measured_NSS = sample(measured, t2w, crop, transform)
+    record["unmeasured"] = float(1 - measured_NSS.mean())
     if task.options.zeros == "inpaint":
         images = sample(inpainted(adc), t2w, crop, transform)
     elif task.options.zeros == "exclude":
         images = sample_measured(adc, measured, t2w, crop, transform)
     else:
         images = sample(adc, t2w, crop, transform)
-    return _where_covered(images, adc, t2w, crop, transform)
+    images, present = _where_covered(images, adc, t2w, crop, transform)
+    present &= measured_NSS.reshape(len(measured_NSS), -1).any(axis=1)
+    images[~present] = 0
+    return images, present
 
 
 def _where_covered(

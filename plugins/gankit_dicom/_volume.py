@@ -119,13 +119,17 @@ def _refuse_mixed(headers: Sequence[Header]) -> None:
 
 
 def _refuse_blank(images: np.ndarray) -> None:
-    inner = images[1:-1].reshape(len(images) - 2, -1)
-    blank = int((inner.min(axis=1) == inner.max(axis=1)).sum())
-    if blank:
+    inner = images[1:-1]
+    if blank := int(blank_slices(inner).sum()):
         raise Refused(f"{blank} blank image{'s' if blank > 1 else ''} inside the stack")
     same = Counter(image.tobytes() for image in inner)
     if max(same.values()) > 1:
         raise Refused("two slices have the same pixels")
+
+
+def blank_slices(values_ZYX: np.ndarray) -> np.ndarray:
+    """Which slices have one value alone, (Z,) bool."""
+    return values_ZYX.min(axis=(1, 2)) == values_ZYX.max(axis=(1, 2))
 
 
 def middle(values_ZYX: np.ndarray) -> np.ndarray:

@@ -125,3 +125,41 @@ def test_a_file_cut_short_is_refused(parts, tmp_path):
     (part,) = parts(tmp_path / "scans", "volumes")
     assert len(part) == 0
     assert "cut short" in part.record["series"][1]["reasons"][0]
+
+
+def write_blank(folder, t2w=(), adc=()):
+    """The made-up patient with slices that show nothing."""
+    for name, values, grid, blank in (
+        ("t2w", t2w_values(T2W.places()), T2W, t2w),
+        ("adc", adc_values(DIFFUSION.places()), DIFFUSION, adc),
+    ):
+        values[list(blank)] = 0
+        write_volume(folder / f"P_1_{name}.nii.gz", values, grid)
+
+
+@pytest.mark.parametrize("blank", [(0,), (8, 9), (0, 1, 9)])
+def test_blank_slices_at_an_end_are_not_imported(parts, tmp_path, blank):
+    """As padding and a half-written file leave them; the report and the terminal say it."""
+    write_blank(tmp_path / "scans", t2w=blank)
+    (part,) = parts(tmp_path / "scans", "volumes")
+    assert (part.modalities["t2w"].max(axis=(1, 2)) > 1).all()
+    assert len(part) <= 10 - len(blank)
+    assert "Slices at an end of the T2w are blank; they were left out." in part.record["warnings"]
+
+
+def test_a_blank_slice_inside_of_the_t2w_is_refused(parts, tmp_path):
+    """What should be there is lost."""
+    write_blank(tmp_path / "scans", t2w=(4, 5))
+    (part,) = parts(tmp_path / "scans", "volumes")
+    assert len(part) == 0
+    assert "2 blank images inside the stack" in str(part.record["series"])
+
+
+def test_a_slice_of_adc_without_a_measurement_is_not_there(parts, tmp_path):
+    """Not an image of zeros."""
+    write_blank(tmp_path / "scans", adc=(0, 1, 2, 3))
+    (part,) = parts(tmp_path / "scans", "volumes")
+    present = part.present["adc"]
+    assert not present.all()
+    assert (part.modalities["adc"][present].max(axis=(1, 2)) > 0).all()
+    assert present.sum() >= 5
