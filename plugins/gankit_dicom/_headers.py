@@ -96,7 +96,7 @@ class Header:
     birth_date: str
     sex: str
     grey: Grey | None
-    """Where its pixels are, if that needs no parsing."""
+    """Where the pixels of its file are, if that needs no parsing."""
 
 
 def read_headers(file: Path) -> tuple[Header, ...]:
@@ -115,7 +115,8 @@ def read_headers(file: Path) -> tuple[Header, ...]:
             _refuse_other_kinds(dataset)
             side = side_of(dataset)
             images = (tile for frame in frames(dataset) for tile in tiles(frame))
-            return tuple(_header(file, number, side, image) for number, image in enumerate(images))
+            grey = dataset.grey if isinstance(dataset, Plain) else None
+            return tuple(_header(file, number, side, grey, image) for number, image in enumerate(images))
         except (Refused, MemoryError):
             raise
         except OSError as error:
@@ -149,7 +150,7 @@ def _is_bare(start: bytes) -> bool:
     return False
 
 
-def _header(file: Path, number: int, side: int, dataset: Dataset) -> Header:
+def _header(file: Path, number: int, side: int, grey: Grey | None, dataset: Dataset) -> Header:
     # The grid of pixels and its place in space.
     rows, columns = _whole(dataset, "Rows"), _whole(dataset, "Columns")
     if not (16 <= rows <= 4096 and 16 <= columns <= 4096):
@@ -203,7 +204,7 @@ def _header(file: Path, number: int, side: int, dataset: Dataset) -> Header:
         date=next(filter(None, (_optional_text(dataset, name) for name in DATES)), ""),
         birth_date=_optional_text(dataset, "PatientBirthDate"),
         sex=_optional_text(dataset, "PatientSex"),
-        grey=dataset.grey if isinstance(dataset, Plain) else None,
+        grey=grey,
     )
 
 

@@ -148,7 +148,7 @@ def _found(opened: BinaryIO, grey: Grey) -> _Pixels:
         "columns": grey.columns,
         "bits_allocated": grey.allocated,
         "bits_stored": grey.stored,
-        "number_of_frames": 1,
+        "number_of_frames": grey.frames,
         **DEFAULTS,
         "pixel_representation": grey.signed,
         "pixel_keyword": "PixelData",
@@ -252,11 +252,13 @@ def _stored(pixels: _Pixels, number: int) -> np.ndarray:
     """Values of a frame before they are rescaled, (rows, columns)."""
     from pydicom.pixels import get_decoder
 
-    pixels.file.seek(pixels.start)
     if pixels.kind is not None:
         shape = pixels.options["rows"], pixels.options["columns"]
-        stored = np.frombuffer(pixels.file.read(math.prod(shape) * pixels.kind.itemsize), dtype=pixels.kind)
+        size = math.prod(shape) * pixels.kind.itemsize
+        pixels.file.seek(pixels.start + number * size)
+        stored = np.frombuffer(pixels.file.read(size), dtype=pixels.kind)
         return stored_values(stored.reshape(shape), pixels.header, pixels.options, packed=True)
+    pixels.file.seek(pixels.start)
     try:
         stored, _ = get_decoder(pixels.syntax).as_array(pixels.file, index=number, raw=True, **pixels.options)
     except (RuntimeError, NotImplementedError, ImportError):

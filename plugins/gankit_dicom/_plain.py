@@ -42,7 +42,7 @@ GREY = {
     "stored": ("BitsStored", None), "signed": ("PixelRepresentation", 0), "samples": ("SamplesPerPixel", 1),
     "frames": ("NumberOfFrames", 1),
 }  # fmt: skip
-"""What is asked of a grey image: keyword, and what holds of a file that does not say it."""
+"""What is asked of grey images: keyword, and what holds of a file that does not say it."""
 OVERLAYS = range(0x6000, 0x6020, 2)
 """Groups of overlays, which may lie in the bits of the image."""
 PADDINGS = (0x00280120, 0x00280121)
@@ -53,12 +53,13 @@ KINDS = {(8, 0): "u1", (16, 0): "<u2", (16, 1): "<i2"}
 
 @attrs.frozen(kw_only=True)
 class Grey:
-    """The pixels of one grey image, whose values lie in a file one after the other."""
+    """The pixels of a file's grey images of one size, whose values lie one after the other."""
 
     start: int
     """Place of the first byte."""
     length: int
     """Bytes, as the file says it."""
+    frames: int
     rows: int
     columns: int
     allocated: int
@@ -189,17 +190,17 @@ class Plain(Dataset):
 
     @property
     def grey(self) -> Grey | None:
-        """Where its pixels are and what they are, if it is one grey image without overlays and padding."""
+        """Where its pixels are and what they are, if its images are grey, without overlays and padding."""
         said = {name: self.get(keyword, default) for name, (keyword, default) in GREY.items()}
         if said["stored"] is None:
             said["stored"] = said["allocated"]
         if not all(isinstance(value, int) for value in said.values()):
             return None
-        single = said.pop("samples") == said.pop("frames") == 1
+        grey = said.pop("samples") == 1 and said["frames"] >= 1
         usual = self.get("HighBit", said["stored"] - 1) == said["stored"] - 1
         alone = not any(tag >> 16 in OVERLAYS or tag in PADDINGS for tag in self._dict)
         known = (said["allocated"], said["signed"]) in KINDS and 1 <= said["stored"] <= said["allocated"]
-        return Grey(start=self._start, length=self._length, **said) if single and usual and alone and known else None
+        return Grey(start=self._start, length=self._length, **said) if grey and usual and alone and known else None
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The value of an element by its keyword, as ``Dataset.get``."""

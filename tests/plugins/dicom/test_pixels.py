@@ -1,6 +1,7 @@
 """Stored pixels to values: bits, signs, padding, inverted images, compression, and what may stand around them."""
 
 import struct
+from base64 import b85decode
 
 import numpy as np
 import pydicom
@@ -320,6 +321,36 @@ def test_a_compressed_image_has_the_values_of_the_uncompressed_one(tmp_path, cod
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.save_as(file)
     np.testing.assert_array_equal(image_of(file), plain)
+
+
+STEPS = np.add.outer(np.arange(16) // 4 * 300, np.arange(16) // 4 * 100)
+ENCODED_STEPS = {
+    "1.2.840.10008.1.2.4.80": (
+        b"|JeWN03cIPNk&Eh0ssI30000G0000G3J?YX0003j0003j|L6b+00001|JeWc01FTR5C9MX0TBTI_y7$7|Nj6I07C&306_oR00;pA"
+        b"00000@?*dV0s!N{pinL>0DvG3fEEC-2apQ@unwRT0WcWK@CXC|nGgsB0WqK;APW)#0s;U`1i(xO5Do%hIDp_x3?+C72nB@!0s&w^"
+        b"fdJn?fdT-S69Qmy0l=6XKyW4o61)fy4de(A8>kQ<HxM8|fF=aMm>fWGOdLSqm@xm@"
+    ),
+    "1.2.840.10008.1.2.4.201": (
+        b"|4;u>04YEK0000G0000G00000000000000G0000G0000000000009pH0sl|{2mk^A000XAQUDA90ssL31q1{@0smY86Cj9?kdTm&"
+        b"kdTm&kdTmwh=~7W02crOPjF>!N>E53R%LP^FfKASE;BCwkN^q*00000&Hw@blfVEbfBgjqbN~Rr0206e69BjYhjaie{Q`${0Kfnh"
+        b"5C8>8iG<nw0D`mtBWR64>j4I|0KfniqyPbIfbV-ej-zG0@9{W}mh}K=m*i2m08cBQt~{+gt*jtfL0UmtLHYo9X9z$sxB$QaE|LHN"
+        b"bztK-j^j9v<MDVrj^puoJdWe>c>EEal<}RE@tu_606!pdZ~-e<R#sM4R#sN7T)A@P%9Sfuu3Wit<;s;S01ldZZRw|`(1Z$U2tcP%"
+        b"0sq+"
+    ),
+}
+"""JPEG-LS and High-Throughput JPEG 2000, in base 85."""
+
+
+@pytest.mark.parametrize("syntax", ENCODED_STEPS)
+def test_images_that_few_encoders_make_are_decoded(tmp_path, syntax):
+    """Without loss."""
+    file = one(tmp_path, STEPS, Rows=16, Columns=16, BitsStored=16, HighBit=15)
+    dataset = pydicom.dcmread(file)
+    dataset.PixelData = encapsulate([b85decode(ENCODED_STEPS[syntax])])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.save_as(file)
+    np.testing.assert_array_equal(image_of(file), STEPS)
 
 
 @pytest.mark.parametrize("codec", CODECS)
