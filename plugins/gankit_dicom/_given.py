@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,8 +14,9 @@ from gankit_dicom._tables import Finding, Findings, Marksheet, read_findings, re
 
 Table = TypeVar("Table")
 Key = TypeVar("Key")
-Studies = Mapping[int, tuple[str, str]]
-"""Patient and study, as files or headers spell them, by our number of the study."""
+Studies = Mapping[int, tuple[str, tuple[str, ...]]]
+"""Patient and study, as files or headers spell them, by our number of the study; of a visit that came as several
+studies, all of them."""
 
 
 def given_findings(file: Path | None, studies: Studies, warnings: list[str]) -> dict[int, tuple[Finding, ...]]:
@@ -39,18 +41,18 @@ def given_cases(file: Path | None, studies: Studies, warnings: list[str]) -> dic
     said: dict[int, frozenset[bool]] = {}
     used: set[tuple[str, str]] = set()
     for patient in dict.fromkeys(meant.values()):
-        own = {number: study for number, (other, study) in studies.items() if other == patient}
+        own = {number: keys for number, (other, keys) in studies.items() if other == patient}
         rows = {case: results for case, results in table.cases.items() if meant.get(case[0]) == patient}
-        named = match_ids((study for _, study in rows), own.values())
+        named = match_ids((study for _, study in rows), chain.from_iterable(own.values()))
         for case in [case for case in rows if case[1] in named]:
-            for number in [number for number, study in own.items() if study == named[case[1]]]:
+            for number in [number for number, keys in own.items() if named[case[1]] in keys]:
                 said[number] = said.get(number, frozenset()) | rows[case]
             used.add(case)
         others = [case for case in rows if case not in used]
         left = [
             number
-            for number, study in own.items()
-            if number not in said and not any(_differ(study, other) for _, other in others)
+            for number, keys in own.items()
+            if number not in said and not any(_differ(key, other) for key in keys for _, other in others)
         ]
         if left and len(left) <= len(others) and len({rows[case] for case in others}) == 1:
             said |= dict.fromkeys(left, rows[others[0]])

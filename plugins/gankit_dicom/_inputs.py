@@ -127,7 +127,7 @@ def find(request: Request, mapped: Mapper) -> Inputs:
         studies, protocol = _volumes(request, files, protocol, inputs)
 
     # Tables of splits and labels; one that is not given says nothing.
-    names = {study.number: (study.patient, study.study) for study in studies}
+    names = {study.number: (study.patient, study.keys or (study.study,)) for study in studies}
     inputs.split = given_split(request.split, names, inputs.warnings)
     findings = given_findings(request.findings, names, inputs.warnings)
     cases = given_cases(request.marksheet, names, inputs.warnings)

@@ -187,14 +187,17 @@ def test_an_id_is_known_by_the_spellings_that_spreadsheets_give_it(spelled, know
 @pytest.mark.parametrize(
     ("studies", "rows", "cases"),
     [
-        ({1: ("1", "10")}, "1,10,NO\n", {1: {False}}),
-        ({1: ("1", "10"), 2: ("1", "11")}, "1.0,10.0,NO\n1.0,11.0,YES\n", {1: {False}, 2: {True}}),
-        ({1: ("1", "1.2.840")}, "1,10,NO\n", {1: {False}}),
-        ({1: ("1", "1.2.840"), 2: ("1", "1.2.841")}, "1,10,NO\n", {1: set(), 2: set()}),
-        ({1: ("1", "1.2.840"), 2: ("1", "1.2.841")}, "1,10,NO\n1,11,NO\n", {1: {False}, 2: {False}}),
-        ({1: ("1", "1.2.840")}, "1,10,NO\n1,11,YES\n", {1: set()}),
-        ({1: ("1", "11")}, "1,10,NO\n", {1: set()}),
-        ({1: ("1", "")}, "1,10,NO\n", {1: {False}}),
+        ({1: ("1", ("10",))}, "1,10,NO\n", {1: {False}}),
+        ({1: ("1", ("10",)), 2: ("1", ("11",))}, "1.0,10.0,NO\n1.0,11.0,YES\n", {1: {False}, 2: {True}}),
+        ({1: ("1", ("1.2.840",))}, "1,10,NO\n", {1: {False}}),
+        ({1: ("1", ("1.2.840",)), 2: ("1", ("1.2.841",))}, "1,10,NO\n", {1: set(), 2: set()}),
+        ({1: ("1", ("1.2.840",)), 2: ("1", ("1.2.841",))}, "1,10,NO\n1,11,NO\n", {1: {False}, 2: {False}}),
+        ({1: ("1", ("1.2.840",))}, "1,10,NO\n1,11,YES\n", {1: set()}),
+        ({1: ("1", ("11",))}, "1,10,NO\n", {1: set()}),
+        ({1: ("1", ("",))}, "1,10,NO\n", {1: {False}}),
+        ({1: ("1", ("1.2.840", "1.2.841"))}, "1,1.2.841,YES\n", {1: {True}}),
+        ({1: ("1", ("1.2.840", "1.2.841"))}, "1,1.2.840,NO\n1,1.2.841,YES\n", {1: {False, True}}),
+        ({1: ("1", ("1.2.840", "1.2.841"))}, "1,10,NO\n", {1: {False}}),
     ],
 )
 def test_a_row_is_of_the_study_that_it_names_or_of_none(tmp_path, studies, rows, cases):
@@ -209,7 +212,7 @@ def test_rows_that_match_nobody_are_counted(tmp_path):
     (tmp_path / "f.csv").write_text("ProxID,pos,ClinSig\nX,1 2 3,TRUE\n")
     (tmp_path / "s.csv").write_text("patient_id,split\n1,train\n9,test\n")
     warnings = []
-    studies = {1: ("1", "10")}
+    studies = {1: ("1", ("10",))}
     given_cases(tmp_path / "m.csv", studies, warnings)
     given_findings(tmp_path / "f.csv", studies, warnings)
     assert given_split(tmp_path / "s.csv", studies, warnings) == {"1": "train"}
