@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import attrs
 
 from gankit_dicom._headers import Header
@@ -15,3 +17,10 @@ class Images:
     notes: tuple[str, ...] = ()
     problem: str = ""
     """Why they cannot be used whatever they are."""
+
+    @cached_property
+    def places(self) -> frozenset[tuple[float | None, ...]]:
+        """B-values and positions, to 0.1 mm, that they show."""
+        return frozenset(
+            (header.b_value, *(round(value, 1) for value in header.position_mm)) for header in self.headers
+        )

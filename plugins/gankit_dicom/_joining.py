@@ -66,17 +66,15 @@ def _without_counts(text: str) -> str:
 
 def _joined(bucket: list[Images]) -> list[Images]:
     """Series that may be parts of one scan: runs of them joined where they are, with a problem where one is unclear."""
-    places = [_places(images) for images in bucket]
+    places = [images.places for images in bucket]
     found: list[Images] = []
     start = 0
     while start < len(bucket):
         end = start + next((n for n in _lengths(places[start:]) if _is_one_scan(bucket[start : start + n])), 1)
         one = _one(bucket[start:end])
-        if end - start > 1 and any(
-            _places(before) & _places(one) and not _places(before) >= _places(one) for before in found
-        ):
+        if end - start > 1 and any(before.places & one.places and not before.places >= one.places for before in found):
             return [
-                attrs.evolve(images, problem=UNCLEAR) if _places(images) & _places(one) else images for images in bucket
+                attrs.evolve(images, problem=UNCLEAR) if images.places & one.places else images for images in bucket
             ]
         found.append(one)
         start = end
@@ -87,8 +85,8 @@ def _judged(images: Images, found: Sequence[Images]) -> Images:
     """A series with what is to be said of it beside others that may be parts of the same scan."""
     if any(_lacks_a_part(images, other) for other in found):
         return attrs.evolve(images, problem=PART)
-    own = _places(images)
-    others = [_places(other) for other in found if other is not images]
+    own = images.places
+    others = [other.places for other in found if other is not images]
     if any(own & other and own - other and other - own for other in others):
         return attrs.evolve(images, notes=(*images.notes, OVERLAP))
     return images
@@ -103,11 +101,7 @@ def _one(parts: Sequence[Images]) -> Images:
     return Images(tuple(headers), (f"joined from {len(parts)} series, parts of one scan", *notes))
 
 
-def _places(images: Images) -> frozenset[tuple[object, ...]]:
-    return frozenset((header.b_value, *(round(value, 1) for value in header.position_mm)) for header in images.headers)
-
-
-def _lengths(places: Sequence[frozenset[tuple[object, ...]]]) -> list[int]:
+def _lengths(places: Sequence[frozenset[tuple[float | None, ...]]]) -> list[int]:
     """How many series from the first on may be parts of one scan, the most first: each adds places and none has all."""
     union, length = places[0], 1
     while length < len(places) and not (places[length] <= union or places[length] >= union):
@@ -166,7 +160,7 @@ def _gap_mm(images: Images) -> float | None:
 def _lacks_a_part(images: Images, other: Images) -> bool:
     """Whether another series lies on the grid of this one, beside or between its slices, and fewer slices are missing
     between them than are there."""
-    if images is other or min(len(images.headers), len(other.headers)) < 3 or _places(images) & _places(other):
+    if images is other or min(len(images.headers), len(other.headers)) < 3 or images.places & other.places:
         return False
     headers = [shown[0] for shown in by_place([*images.headers, *other.headers])]
     gap_mm, missing = lattice(headers)
