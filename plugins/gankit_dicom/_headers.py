@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from gankit_dicom._bounded import Bounded
 from gankit_dicom._bvalues import b_value, has_direction, is_trace
 from gankit_dicom._clock import acquired_s
 from gankit_dicom._elements import finite, many
@@ -110,7 +111,7 @@ def read_headers(file: Path) -> tuple[Header, ...]:
     refuse_foreign(file, "not a DICOM file")
     with lenient_pydicom():
         try:
-            with file.open("rb") as opened:
+            with Bounded(file) as opened:
                 dataset = read_plain(opened) or pydicom.dcmread(opened, stop_before_pixels=True, force=True)
             _refuse_other_kinds(dataset)
             side = side_of(dataset)

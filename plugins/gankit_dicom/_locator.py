@@ -67,6 +67,8 @@ def mirror_correlation(image_YX: np.ndarray, shift: float) -> float:
     width = image_YX.shape[1]
     axis = (width - 1) / 2 + shift
     half = int(min(axis, width - 1 - axis))
+    if half < 1:
+        return 0.0
     offsets = np.arange(0.5, half)
     rows = np.arange(image_YX.shape[0])
     sides = [

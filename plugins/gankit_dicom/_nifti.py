@@ -6,6 +6,7 @@ import gzip
 import logging
 import math
 import zlib
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header
 
 GZIP = b"\x1f\x8b"
-DEFLATE = 1032
-"""The most bytes that one packed byte can hold."""
 CHUNK = 1 << 20
 LENGTHS = {348: "Nifti1Header", 540: "Nifti2Header"}
 """sizeof_hdr, by which the two versions differ."""
@@ -113,9 +112,8 @@ def _content(file: Path, length: int, enough: int | None = None) -> bytes:
     try:
         with file.open("rb") as opened:
             packed = opened.read(2) == GZIP
-            most = opened.seek(0, 2) * (DEFLATE if packed else 1)
         with gzip.open(file) if packed else file.open("rb") as opened:
-            content = opened.read(min(length, most))
+            content = _read(opened, length)
             while packed and enough is None and opened.read(CHUNK):  # the end of a gzip stream has its checksum
                 pass
     except EOFError as error:
@@ -127,6 +125,15 @@ def _content(file: Path, length: int, enough: int | None = None) -> bytes:
     if len(content) < (length if enough is None else enough):
         raise Refused("cut short: it has fewer bytes than its header says")
     return content
+
+
+def _read(opened: gzip.GzipFile | BufferedReader, length: int) -> bytes:
+    """So many bytes, or those that are there: memory is taken for no others."""
+    chunks = []
+    while length > 0 and (chunk := opened.read(min(length, CHUNK))):
+        chunks.append(chunk)
+        length -= len(chunk)
+    return b"".join(chunks)
 
 
 # Values ---------------------------------------------------------------------------------------------------

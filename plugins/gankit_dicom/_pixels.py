@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 
 from gankit_dicom._bits import STORED_TAGS, stored_values
+from gankit_dicom._bounded import Bounded
 from gankit_dicom._headers import Header
 from gankit_dicom._jpeg import decoded
 from gankit_dicom._modes import lenient_pydicom
@@ -91,7 +92,7 @@ def _highest(images: Sequence[np.ndarray]) -> float:
 
 def _read(file: Path, headers: Sequence[Header]) -> list[np.ndarray]:
     """Images of one file, before they are inverted and rescaled."""
-    with file.open("rb") as opened:
+    with Bounded(file) as opened:
         try:
             grey = headers[0].grey
             pixels = _find(opened) if grey is None else _found(opened, grey)
@@ -141,8 +142,9 @@ def _find(opened: BinaryIO) -> _Pixels:
 def _found(opened: BinaryIO, grey: Grey) -> _Pixels:
     """The pixels of a plain file, whose header says where they are."""
     from pydicom import Dataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+    syntax = ImplicitVRLittleEndian if grey.implicit else ExplicitVRLittleEndian
     options = {
         "rows": grey.rows,
         "columns": grey.columns,
@@ -153,7 +155,7 @@ def _found(opened: BinaryIO, grey: Grey) -> _Pixels:
         "pixel_representation": grey.signed,
         "pixel_keyword": "PixelData",
     }
-    return _Pixels(opened, grey.start, grey.length, ExplicitVRLittleEndian, Dataset(), options, grey.kind)
+    return _Pixels(opened, grey.start, grey.length, syntax, Dataset(), options, grey.kind)
 
 
 def _syntax(dataset: Dataset) -> UID:

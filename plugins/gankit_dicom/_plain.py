@@ -67,6 +67,8 @@ class Grey:
     stored: int
     """Bits of a value that are used."""
     signed: int
+    implicit: bool
+    """Whether elements are in implicit VR."""
 
     @property
     def kind(self) -> np.dtype:
@@ -184,7 +186,7 @@ class Plain(Dataset):
             for tag, (vr, begin, end) in places.items()
         }
         super().__init__(raw)
-        self._start, self._length = start, length
+        self._start, self._length, self._implicit = start, length, implicit
         characters = raw.get(BaseTag(CHARACTER_SET))
         self.set_original_encoding(implicit, True, _encodings(characters.value or b"" if characters else b""))
 
@@ -200,7 +202,9 @@ class Plain(Dataset):
         usual = self.get("HighBit", said["stored"] - 1) == said["stored"] - 1
         alone = not any(tag >> 16 in OVERLAYS or tag in PADDINGS for tag in self._dict)
         known = (said["allocated"], said["signed"]) in KINDS and 1 <= said["stored"] <= said["allocated"]
-        return Grey(start=self._start, length=self._length, **said) if grey and usual and alone and known else None
+        if not (grey and usual and alone and known):
+            return None
+        return Grey(start=self._start, length=self._length, implicit=self._implicit, **said)
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The value of an element by its keyword, as ``Dataset.get``."""

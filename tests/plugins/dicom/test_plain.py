@@ -124,6 +124,17 @@ def test_stored_values_of_a_plain_file_are_those_that_pydicom_decodes(tmp_path, 
     np.testing.assert_array_equal(quickly, read_images(read_headers(file))[0])
 
 
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
+def test_padding_behind_the_pixels_of_a_plain_file_is_an_element(tmp_path, syntax):
+    """Read as the file is written."""
+    file = write_t2w(tmp_path)[0]
+    before = read_images(read_headers(file))
+    change(file, DataSetTrailingPadding=bytes(64))
+    write_as(syntax)(file)
+    assert read_headers(file)[0].grey is not None
+    np.testing.assert_array_equal(read_images(read_headers(file)), before)
+
+
 OTHER = {
     "big endian": ExplicitVRBigEndian,
     "deflated": DeflatedExplicitVRLittleEndian,
