@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,9 +57,11 @@ class Header:
     series_number: int
     image_number: int
     text: str
-    """Description, protocol and sequence names, lower case."""
+    """Description, protocol and sequence names, lower case, full-width forms of letters written plainly (NFKC)."""
     types: tuple[str, ...]
     sequence: tuple[str, ...]
+    options: tuple[str, ...]
+    """ScanOptions: FS where fat is saturated."""
     rows: int
     columns: int
     spacing_mm: tuple[float, float]
@@ -179,9 +182,10 @@ def _header(file: Path, number: int, side: int, grey: Grey | None, dataset: Data
         frame=_optional_text(dataset, "FrameOfReferenceUID"),
         series_number=int(_number(dataset, "SeriesNumber") or 0),
         image_number=int(_number(dataset, "InstanceNumber") or 0),
-        text=" ".join(texts).lower(),
+        text=unicodedata.normalize("NFKC", " ".join(texts)).lower(),
         types=types,
         sequence=tuple(str(word).upper() for word in many(dataset.get("ScanningSequence"))),
+        options=tuple(str(word).upper() for word in many(dataset.get("ScanOptions"))),
         rows=rows,
         columns=columns,
         spacing_mm=(spacing[0], spacing[1]),

@@ -14,6 +14,7 @@ from gankit_dicom._dce import Enhancement, enhancement
 from gankit_dicom._diffusion import combine
 from gankit_dicom._log import Log
 from gankit_dicom._phases import timed
+from gankit_dicom._preference import preferred, reason
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._sources import AbstractSource
@@ -71,7 +72,12 @@ def _candidates(
             log.refuse(source.number, modality, why)
         else:
             candidates.append(source)
-    return sorted(candidates, key=lambda source: (-drawn_on.get(source.number, 0), source.rank(modality, protocol)))
+    if not candidates:
+        return []
+    by_number = {source.number: source for source in candidates}
+    traits = [source.traits() for source in candidates]
+    ordered = [by_number[each.number] for each in preferred(traits, candidates[0].prefer(modality, protocol))]
+    return sorted(ordered, key=lambda source: -drawn_on.get(source.number, 0))
 
 
 def _first(
@@ -86,8 +92,7 @@ def _first(
     chosen, volume = None, None
     for source in _candidates(modality, sources, protocol, log, drawn_on):
         if chosen is not None:
-            same = "at the same place, " if source.place and source.place == chosen.place else ""
-            log.refuse(source.number, modality, f"{same}series {chosen.number} is preferred")
+            _say_why(modality, chosen, source, protocol, log, drawn_on)
             continue
         try:
             volume = load(source)
@@ -95,9 +100,27 @@ def _first(
             log.refuse(source.number, modality, str(why))
         else:
             chosen = source
-            drawn = drawn_on.get(source.number, 0) > min(drawn_on.values(), default=0)
-            log.use(source.number, modality, "masks are drawn on it" if drawn else "", warnings=volume.notes)
+            log.use(source.number, modality, source.said(modality, protocol), warnings=volume.notes)
     return volume
+
+
+def _say_why(
+    modality: str,
+    chosen: AbstractSource,
+    other: AbstractSource,
+    protocol: Protocol,
+    log: Log,
+    drawn_on: Mapping[int, int],
+) -> None:
+    """Why one source is used and another is not, in the rows of both."""
+    same = "at the same place, " if other.place and other.place == chosen.place else ""
+    if drawn_on.get(chosen.number, 0) > drawn_on.get(other.number, 0):
+        why = "masks are drawn on it"
+    else:
+        why = reason(chosen.traits(), other.traits(), chosen.prefer(modality, protocol))
+    log.refuse(other.number, modality, f"{same}series {chosen.number} is preferred" + (why and f": {why}"))
+    if why:
+        log.say(chosen.number, f"preferred to series {other.number}: {why}")
 
 
 def _checked_t2w(volume: Volume) -> Volume:

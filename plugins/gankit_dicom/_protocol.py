@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import attrs
 
 from gankit import InputError, nearest, option, structure_table
 from gankit_dicom._pattern import expression
+from gankit_dicom._preference import PREFERENCES
 from gankit_dicom._series import Series
 from gankit_dicom._stacking import PLANES
 
@@ -20,14 +21,9 @@ FOLDER = Path(__file__).parent / "protocols"
 MEANINGS = ("gland", "peripheral zone", "transition zone", "lesion", "cs", "not cs")
 """What a value of a mask may mean. A lesion is of unknown grade; one that is "cs" or "not cs" is of known grade."""
 Range = tuple[float, float]
-PREFERENCES: dict[str, Callable[[Series], float]] = {
-    "earlier": lambda series: series.number,
-    "later": lambda series: -series.number,
-    "finer pixels": lambda series: round(series.first.spacing_mm[0] * series.first.spacing_mm[1], 2),
-    "more slices": lambda series: -series.places,
-    "no trace": lambda series: "TRACEW" in series.first.types,
-}
-"""What a rule may prefer: name to a number that is smaller for the preferred series."""
+RESEARCH = "RM"
+"""ScanningSequence of what is none of the standard's sequences, as PROPELLER."""
+SEQUENCE = "kind of sequence"
 
 
 # What values are accepted ---------------------------------------------------------------------------------
@@ -146,7 +142,18 @@ class Rule:
     words: tuple[str, ...] = _words()
     not_types: tuple[str, ...] = _tags()
     not_words: tuple[str, ...] = _words()
+    not_sequence: tuple[str, ...] = _tags()
+    """ScanningSequence has none of these."""
     echo_ms: Range | None = attrs.field(default=None, validator=_ascending)
+    most_b: float | None = attrs.field(default=None)
+    """No image has a larger b-value, s/mm2; any where none is given."""
+    named: tuple[str, ...] = _words()
+    """Where the header has no echo time, or no ScanningSequence but RM (research mode), the text has one of these
+    instead; without any, such series are refused."""
+    not_named: tuple[str, ...] = _words()
+    """And none of these."""
+    named_repetition_ms: Range | None = attrs.field(default=None, validator=_ascending)
+    """And the repetition time, if the header has it, is within these."""
     pixel_mm: Range = _between(0.1, 10)
     slices: Range = _between(3, 500)
     prefer: tuple[str, ...] = attrs.field(default=("earlier",), validator=_preferences)
@@ -155,7 +162,10 @@ class Rule:
     def against(self, series: Series) -> str | None:
         """Why a series is not of this modality; none if it may be."""
         first, pixel_mm = series.first, max(series.first.spacing_mm)
-        if self.sequence and not set(self.sequence) & set(first.sequence):
+        unsaid = self._unsaid(series)
+        if SEQUENCE not in unsaid and self.sequence and not set(self.sequence) & set(first.sequence):
+            return "another kind of sequence"
+        if set(self.not_sequence) & set(first.sequence):
             return "another kind of sequence"
         if (self.types or self.words) and not (set(self.types) & set(first.types) or _any(self.words, first.text)):
             return "not tagged or named so"
@@ -163,8 +173,12 @@ class Rule:
             return "tagged as something else"
         if _any(self.not_words, first.text):
             return "named as something else"
-        if self.echo_ms and not (first.echo_ms is not None and _within(first.echo_ms, self.echo_ms)):
-            return "no echo time" if first.echo_ms is None else f"echo time {first.echo_ms:.4g} ms"
+        if unsaid and (why := self._against_name(series, unsaid)):
+            return why
+        if self.echo_ms and first.echo_ms is not None and not _within(first.echo_ms, self.echo_ms):
+            return f"echo time {first.echo_ms:.4g} ms"
+        if self.most_b is not None and series.b_values and max(series.b_values) > self.most_b:
+            return f"a b-value of {max(series.b_values):g} s/mm2"
         if series.plane != self.plane:
             return f"{series.plane}, not {self.plane}"
         if not _within(pixel_mm, self.pixel_mm):
@@ -173,9 +187,28 @@ class Rule:
             return f"{series.places} slices"
         return None
 
-    def rank(self, series: Series) -> tuple[float, ...]:
-        """Sorts the preferred first."""
-        return tuple(PREFERENCES[name](series) for name in self.prefer)
+    def note(self, series: Series) -> str:
+        """What the report should say of a series that is taken; empty if nothing."""
+        unsaid = self._unsaid(series)
+        return f"its header does not say its {' and '.join(unsaid)}: taken by its description" if unsaid else ""
+
+    def _unsaid(self, series: Series) -> tuple[str, ...]:
+        """What the rule asks for and the header does not say."""
+        no_sequence = self.sequence and not set(series.first.sequence) - {RESEARCH}
+        no_echo = self.echo_ms and series.first.echo_ms is None
+        return (SEQUENCE,) * bool(no_sequence) + ("echo time",) * bool(no_echo)
+
+    def _against_name(self, series: Series, unsaid: Sequence[str]) -> str | None:
+        """Why a series of which the header says too little is not of this modality by its name either."""
+        first, missing = series.first, f"no {' and no '.join(unsaid)} in its header"
+        if not _any(self.named, first.text):
+            return f"{missing}, and its description does not name it" if self.named else missing
+        if _any(self.not_named, first.text):
+            return f"{missing}, and named as something else"
+        repetition_ms = first.repetition_ms
+        if self.named_repetition_ms and repetition_ms and not _within(repetition_ms, self.named_repetition_ms):
+            return f"{missing}, and a repetition time of {repetition_ms:.4g} ms"
+        return None
 
 
 @attrs.frozen(kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import attrs
+import numpy as np
 
 from gankit_dicom._diffusion import Diffusion, diffusion
 from gankit_dicom._headers import Header
@@ -18,6 +19,9 @@ from gankit_dicom._splitting import same_grid, split
 from gankit_dicom._stacking import by_place, plane, read_otherwise
 from gankit_dicom._visits import visits
 from gankit_dicom._volume import Volume, stack
+
+LEAST_GAP_MM = 0.01
+"""Of a series of one slice, which has none."""
 
 
 @attrs.frozen
@@ -45,6 +49,13 @@ class Series:
     def places(self) -> int:
         """How many places in space its images show."""
         return len(by_place(self.headers))
+
+    @property
+    def gap_mm(self) -> float:
+        """From the middle of a slice to the next, on average."""
+        normal = np.cross(self.first.orientation[:3], self.first.orientation[3:])
+        along = np.array([header.position_mm for header in self.headers]) @ normal
+        return max(float(np.ptp(along)) / max(self.places - 1, 1), LEAST_GAP_MM)
 
     @property
     def grid(self) -> str:

@@ -7,11 +7,13 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 import attrs
+import numpy as np
 
 from gankit_dicom._diffusion import Diffusion, weighted
 from gankit_dicom._files import file_place, files_of, read_volume, read_volumes
 from gankit_dicom._phases import APART_S, Dynamic, Phase
-from gankit_dicom._protocol import Protocol
+from gankit_dicom._preference import PREFERENCES, Traits
+from gankit_dicom._protocol import Protocol, plain
 from gankit_dicom._refused import Refused
 from gankit_dicom._series import Series
 from gankit_dicom._sidecars import b_values_beside, sidecars, times_beside
@@ -83,8 +85,16 @@ class AbstractSource(ABC):
         """Why it is not of a modality; none if it may be."""
 
     @abstractmethod
-    def rank(self, modality: str, protocol: Protocol) -> tuple[float, ...]:
-        """Sorts the preferred first."""
+    def traits(self) -> Traits:
+        """What a preference may look at. Raises Refused."""
+
+    @abstractmethod
+    def prefer(self, modality: str, protocol: Protocol) -> tuple[str, ...]:
+        """Names of the preferences that decide between several, the first decides first."""
+
+    def said(self, modality: str, protocol: Protocol) -> str:
+        """What the report should say if a modality is taken from it; empty if nothing."""
+        return ""
 
     @abstractmethod
     def lattice(self) -> Place:
@@ -168,8 +178,26 @@ class SeriesSource(AbstractSource):
             return "stored as MONOCHROME1: whether its values or their inverse are the measure is not said"
         return self.series.problem or getattr(protocol, modality).against(self.series)
 
-    def rank(self, modality: str, protocol: Protocol) -> tuple[float, ...]:
-        return getattr(protocol, modality).rank(self.series)
+    def traits(self) -> Traits:
+        series, first = self.series, self.series.first
+        return Traits(
+            number=self.number,
+            text=plain(first.text),
+            types=first.types,
+            suppressed=bool({"FS", "SFS"} & set(first.options) or "IR" in first.sequence),
+            pixel_mm=first.spacing_mm,
+            field_mm=max(first.rows * first.spacing_mm[0], first.columns * first.spacing_mm[1]),
+            gap_mm=series.gap_mm,
+            places=series.places,
+            time_s=first.time_s,
+            grid=self.place,
+        )
+
+    def prefer(self, modality: str, protocol: Protocol) -> tuple[str, ...]:
+        return getattr(protocol, modality).prefer
+
+    def said(self, modality: str, protocol: Protocol) -> str:
+        return getattr(protocol, modality).note(self.series)
 
     def lattice(self) -> Place:
         first = self.series.first
@@ -231,8 +259,24 @@ class FileSource(AbstractSource):
             return str(why)
         return f"{plane}, not {wanted}" if plane and plane != wanted else None
 
-    def rank(self, modality: str, protocol: Protocol) -> tuple[float, ...]:
-        return (len(self.name), self.number)
+    def traits(self) -> Traits:
+        place = file_place(self.file)
+        upward = int(np.abs(place.direction[2]).argmax())
+        size, spacing_mm = np.delete(place.size, upward), np.delete(place.spacing_mm, upward)
+        return Traits(
+            number=self.number,
+            text=plain(self.name),
+            pixel_mm=(float(spacing_mm[1]), float(spacing_mm[0])),
+            field_mm=float((size * spacing_mm).max()),
+            gap_mm=float(place.spacing_mm[upward]),
+            places=place.size[upward],
+        )
+
+    def prefer(self, modality: str, protocol: Protocol) -> tuple[str, ...]:
+        if modality != "t2w":
+            return ("shorter name",)
+        names = (name for name in protocol.t2w.prefer if PREFERENCES[name].of_files)
+        return (*names, "shorter name")
 
     def lattice(self) -> Place:
         return file_place(self.file)

@@ -157,7 +157,7 @@ def test_an_empty_lesion_mask_against_a_finding_makes_the_labels_unknown(parts, 
 def test_a_wrong_protocol_says_all_its_problems(gankit_command, study, tmp_path):
     """With the place of each."""
     text = (FOLDER / "prostatex.toml").read_text()
-    wrong = text.replace('prefer = ["earlier"]', 'prefer = ["nicer"]').replace('3 = "cs" }', '3 = "bad" }', 1)
+    wrong = text.replace('    "repeat",', '    "nicer",').replace('3 = "cs" }', '3 = "bad" }', 1)
     (tmp_path / "p.toml").write_text(wrong)
     with pytest.raises(
         InputError,
