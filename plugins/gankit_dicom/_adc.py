@@ -19,8 +19,9 @@ APART_S_MM2 = 300.0
 """Two b-values make an ADC without a third if they are this far apart, in s/mm2."""
 
 
-FACTORS = {1.0: "1e-6 mm2/s", 1e3: "1e-3 mm2/s", 1e-3: "1e-9 mm2/s", 0.1: "1e-7 mm2/s", 1e6: "mm2/s"}
-"""Factors to 1e-6 mm2/s that are tried on a map whose header does not say its unit, in this order, and the units."""
+FACTORS = (1.0, 1e3, 1e-3, 0.1, 1e6)
+"""To 1e-6 mm2/s, tried in this order on a map whose header does not say its unit: from 1e-6, 1e-3, 1e-9, 1e-7 and
+1 mm2/s."""
 WRONG_UNIT = "The unit in the header of an ADC map does not fit its values; the unit that fits them was taken."
 
 
@@ -48,7 +49,7 @@ def checked_adc(volume: Volume, rule: AdcRule, unit: str = "") -> Adc:
     """
     factor, how = _factor(_median(volume.array), rule, unit)
     wrong = how == "its values" and mm2_per_s(unit) is not None
-    made = "a map as given" if factor == 1 else f"a map as given, times {factor:g} to 1e-6 mm2/s by {how}"
+    made = "a map as given" if factor == 1 else f"a map as given, times {factor:.10g} to 1e-6 mm2/s by {how}"
     return _cut(volume, volume.array * np.float32(factor), rule, made, (WRONG_UNIT,) if wrong else ())
 
 
@@ -83,10 +84,10 @@ def _factor(median: float, rule: AdcRule, unit: str) -> tuple[float, str]:
     if told is not None and fits(factor := round(told * 1e6, 12)):
         return factor, "its header's unit"
     if (found := next(filter(fits, FACTORS), None)) is None:
-        tried = ", ".join(FACTORS.values())
+        tried = ", ".join(f"{factor:.10g}" for factor in FACTORS)
         raise Refused(
-            f"its median is {median:.4g}; an ADC map has {low:.4g} to {high:.4g} 1e-6 mm2/s, and it would not in any of"
-            f" {tried}; a protocol with [adc] scale takes it in another unit"
+            f"its median is {median:.4g}; an ADC map has {low:.4g} to {high:.4g} 1e-6 mm2/s; factors tried: {tried};"
+            " a protocol with [adc] scale gives another"
         )
     return found, "its values"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from gankit_dicom._preference import preferred, reason
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._sources import AbstractSource
+from gankit_dicom._splitting import alike
 from gankit_dicom._volume import Volume, blank_slices, with_lowest_padding
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
@@ -182,10 +182,7 @@ def _computed(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol
 def _dynamic(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol, log: Log) -> Enhancement | None:
     """Enhancement from the largest group of dynamic series, at one place and of one weighting, that gives any; None if
     none does."""
-    groups: dict[tuple[object, ...], list[AbstractSource]] = defaultdict(list)
-    for source in _candidates("dce", sources, protocol, log):
-        groups[source.place, source.weighting].append(source)
-    for group in sorted(groups.values(), key=lambda group: -sum(source.phase_count for source in group)):
+    for group in _dynamic_groups(_candidates("dce", sources, protocol, log)):
         found, used = [], []
         for source in group:
             try:
@@ -208,3 +205,24 @@ def _dynamic(sources: Sequence[AbstractSource], t2w: Volume, protocol: Protocol,
             log.use(number, "dce", warnings=enhanced.pre.notes)
         return enhanced
     return None
+
+
+def _dynamic_groups(sources: Sequence[AbstractSource]) -> list[list[AbstractSource]]:
+    """Series that may be one dynamic scan, the largest first: those at one place of one weighting; then those of them
+    that are of one type, since a scan may be reconstructed twice."""
+    together = alike(sources, lambda one, other: one.weighting == other.weighting and _one_place(one, other))
+    parted = [
+        kinds for group in together if len(kinds := alike(group, lambda one, other: one.types == other.types)) > 1
+    ]
+    apart = [group for kinds in parted for group in kinds]
+    return [*sorted(together, key=_phase_count, reverse=True), *sorted(apart, key=_phase_count, reverse=True)]
+
+
+def _phase_count(sources: Sequence[AbstractSource]) -> int:
+    return sum(source.phase_count for source in sources)
+
+
+def _one_place(one: AbstractSource, other: AbstractSource) -> bool:
+    if len(one.place) != len(other.place) or one.place[:3] != other.place[:3]:
+        return False
+    return all(abs(a - b) <= 1 for a, b in zip(one.place, other.place, strict=True))

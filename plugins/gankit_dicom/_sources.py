@@ -46,8 +46,9 @@ class AbstractSource(ABC):
 
     @property
     @abstractmethod
-    def place(self) -> tuple[object, ...]:
-        """Equal for sources on one grid, as far as is known without reading them."""
+    def place(self) -> tuple[float, ...]:
+        """Rows, columns, slices and middle in whole mm: equal for sources on one grid, as far as is known without
+        reading them; empty where nothing is."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -58,6 +59,11 @@ class AbstractSource(ABC):
     def echo_ms(self) -> float | None:
         """Echo time; None where it is not known."""
         return None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Image types, as its header says them."""
+        return ()
 
     @property
     def weighting(self) -> tuple[float, ...]:
@@ -150,6 +156,10 @@ class SeriesSource(AbstractSource):
         return self.series.first.echo_ms
 
     @property
+    def types(self) -> tuple[str, ...]:
+        return self.series.first.types
+
+    @property
     def weighting(self) -> tuple[float, ...]:
         first = self.series.first
         return round(first.echo_ms or 0, 1), round(first.flip_deg or 0)
@@ -164,10 +174,10 @@ class SeriesSource(AbstractSource):
         return len(self.series.headers) // self.series.places
 
     @property
-    def place(self) -> tuple[object, ...]:
+    def place(self) -> tuple[float, ...]:
         first = self.series.first
-        lowest = min(header.position_mm for header in self.series.headers)
-        return (first.rows, first.columns, self.series.places, tuple(round(value) for value in lowest))
+        middle = np.mean([header.position_mm for header in self.series.headers], axis=0)
+        return (first.rows, first.columns, self.series.places, *middle.round().tolist())
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -243,7 +253,7 @@ class FileSource(AbstractSource):
         return ""
 
     @property
-    def place(self) -> tuple[object, ...]:
+    def place(self) -> tuple[float, ...]:
         return ()
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, pairwise
+from typing import TypeVar
 
 import attrs
 
@@ -11,6 +12,8 @@ from gankit_dicom._copies import without_copies
 from gankit_dicom._headers import Header
 from gankit_dicom._images import Images
 from gankit_dicom._stacking import COSINE_TOLERANCE, by_place, plane
+
+Item = TypeVar("Item")
 
 KINDS = frozenset(
     ("ADC", "EADC", "FA", "P", "R", "I", "PHASE MAP", "WATER", "FAT", "IN_PHASE", "OUT_PHASE", "OPP_PHASE",
@@ -22,15 +25,15 @@ ODD, ODD_SHARE = 4, 0.25
 stack."""
 
 
-def alike(headers: Iterable[Header], same: Callable[[Header, Header], bool]) -> list[list[Header]]:
-    """Headers in groups: each joins the first group whose first header is the same in what is asked."""
-    groups: list[list[Header]] = []
-    for header in headers:
-        group = next((group for group in groups if same(group[0], header)), None)
+def alike(items: Iterable[Item], same: Callable[[Item, Item], bool]) -> list[list[Item]]:
+    """Items in groups: each joins the first group whose first item is the same in what is asked."""
+    groups: list[list[Item]] = []
+    for item in items:
+        group = next((group for group in groups if same(group[0], item)), None)
         if group is None:
-            groups.append([header])
+            groups.append([item])
         else:
-            group.append(header)
+            group.append(item)
     return groups
 
 

@@ -31,7 +31,7 @@ def volume(values):
 
 def times(factor, by):
     """What the report says of a map that was multiplied."""
-    return "a map as given" if factor == 1 else f"a map as given, times {factor:g} to 1e-6 mm2/s by {by}"
+    return "a map as given" if factor == 1 else f"a map as given, times {factor:.10g} to 1e-6 mm2/s by {by}"
 
 
 def adc(median=1300.0, size=8):
@@ -108,7 +108,7 @@ def test_a_header_whose_unit_does_not_fit_is_not_believed():
 @pytest.mark.parametrize("median", [5.0, 60.0, 5e4, 1e5, 2e7, 1e-5])
 def test_a_map_that_fits_no_unit_is_refused_with_those_that_were_tried(median):
     """And with what an ADC has."""
-    with pytest.raises(Refused, match=r"300 to 3500 1e-6 mm2/s, and .* 1e-3 mm2/s, 1e-9 mm2/s, 1e-7 mm2/s, mm2/s; "):
+    with pytest.raises(Refused, match="300 to 3500 1e-6 mm2/s; factors tried: 1, 1000, 0.001, 0.1, 1000000; "):
         checked_adc(volume(adc(median)), RULE)
 
 
@@ -184,7 +184,7 @@ def test_a_unit_that_the_values_do_not_tell_is_taken_if_the_protocol_says_so(par
     write_t2w(tmp_path / "scans")
     write_adc(tmp_path / "scans", RescaleSlope="0.05", RescaleIntercept="0")
     (refused,) = parts(tmp_path / "scans")
-    assert "in any of" in " ".join(refused.record["series"][-1]["reasons"])
+    assert "factors tried" in " ".join(refused.record["series"][-1]["reasons"])
     (part,) = parts(tmp_path / "scans", protocol=write_mine(tmp_path / "mine.toml", "scale = 20"))
     assert 1000 < np.median(part.modalities["adc"][:, 20:-20, 20:-20]) < 1700
 

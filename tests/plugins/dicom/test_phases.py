@@ -224,3 +224,29 @@ def test_series_before_contrast_of_other_flip_angles_are_no_phases(parts, tmp_pa
     (part,) = parts(tmp_path)
     assert part.record["dce"] == {"written": "early", "arrival_s": 20.0, "pre": 3, "early": 3, "late": 1}
     assert [row["used"] for row in part.record["series"]] == ["T2w", "ADC", "", "", "DCE"]
+
+
+def test_of_a_scan_that_was_reconstructed_twice_one_reconstruction_is_taken(parts, tmp_path):
+    """They are of the same times, and their types differ."""
+    write_t2w(tmp_path)
+    write_adc(tmp_path)
+    for first, kind in ((20, "ND"), (40, "NORM")):
+        for phase, time_s in enumerate(TIMES_S):
+            tags = {"AcquisitionTime": clock(37800 + time_s), "ImageType": ["ORIGINAL", "PRIMARY", "M", kind]}
+            write_series(tmp_path, first + phase, dynamic_values(DYNAMIC.places(), time_s), DYNAMIC, **KIND, **tags)
+    (part,) = parts(tmp_path)
+    assert part.record["dce"] == {"written": "early", "arrival_s": 20.0, "pre": 3, "early": 3, "late": 1}
+    assert [row["used"] for row in part.record["series"]] == ["T2w", "ADC", *7 * ["DCE"], *7 * [""]]
+
+
+def test_phases_whose_positions_differ_by_rounding_are_at_one_place(parts, tmp_path):
+    """Half a hundredth of a mm, about a whole number of mm."""
+    write_t2w(tmp_path)
+    write_adc(tmp_path)
+    for phase, time_s in enumerate(TIMES_S):
+        centre = DYNAMIC.centre_mm.round() + 0.5 + (0.005 if phase % 2 else -0.005)
+        grid = attrs.evolve(DYNAMIC, centre_mm=centre)
+        tags = {"AcquisitionTime": clock(37800 + time_s)}
+        write_series(tmp_path, 20 + phase, dynamic_values(grid.places(), time_s), grid, **KIND, **tags)
+    (part,) = parts(tmp_path)
+    assert part.record["dce"]["pre"] == 3
