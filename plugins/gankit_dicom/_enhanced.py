@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -55,9 +54,7 @@ def frames(dataset: Dataset) -> list[Dataset]:
     for group in [dataset, *(dataset.get("SharedFunctionalGroupsSequence") or ())[:1]]:
         _add(shared, group)
     shared.decode()  # parsed once, not for each frame
-    headers = [_merged(shared, group) for group in groups]
-    _forget_constant_trigger(headers)
-    return headers
+    return [_merged(shared, group) for group in groups]
 
 
 def _merged(header: Dataset, group: Dataset) -> Dataset:
@@ -102,13 +99,6 @@ def _classic() -> dict[int, str]:
     from pydicom.tag import Tag
 
     return {Tag(enhanced): classic for enhanced, classic in CLASSIC.items()}
-
-
-def _forget_constant_trigger(headers: Sequence[Dataset]) -> None:
-    """A trigger delay that is the same for all frames, as without gating, is no time of theirs."""
-    if len({header.get("TriggerTime") for header in headers}) == 1:
-        for header in headers:
-            header.pop("TriggerTime", None)
 
 
 def _sequence(header: Dataset) -> list[str]:

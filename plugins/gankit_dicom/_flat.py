@@ -13,8 +13,6 @@ def flat(dataset: Dataset, **values: Any) -> Dataset:
     from pydicom import Dataset
 
     made = Dataset(dict(dataset.items()))
-    implicit, little = dataset.original_encoding
-    made.set_original_encoding(implicit, little, dataset.original_character_set)
     for keyword, value in values.items():
         put(made, keyword, value)
     return made

@@ -149,7 +149,8 @@ class SeriesSource(AbstractSource):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self.series.notes
+        inverted = any(header.inverted for header in self.series.headers)
+        return (*self.series.notes, *(["stored as MONOCHROME1, inverted"] if inverted else []))
 
     @property
     def echo_ms(self) -> float | None:

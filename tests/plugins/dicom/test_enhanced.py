@@ -133,6 +133,10 @@ CLOCK = {
     "acquisition": lambda time_s: {
         "FrameAcquisitionDateTime": f"20200102{10:02}{time_s // 60:02}{time_s % 60:02}.0000"
     },
+    "acquisition beside a constant trigger": lambda time_s: {
+        **CLOCK["acquisition"](time_s),
+        "NominalCardiacTriggerDelayTime": 0.0,
+    },
     "offset": lambda time_s: {"TemporalPositionTimeOffset": float(time_s) + 1},
     "trigger": lambda time_s: {"NominalCardiacTriggerDelayTime": 1000.0 * time_s + 1},
 }

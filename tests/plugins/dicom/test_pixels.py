@@ -228,7 +228,9 @@ def padded(folder, write, values, grid):
 
 def test_padding_neither_moves_the_scale_nor_is_a_measure(parts, tmp_path):
     """T2w as without it, but for the lowest value where it is; ADC is unmeasured there."""
-    padded(tmp_path / "scans", write_t2w, t2w_values(T2W.places()), T2W)
+    values = t2w_values(T2W.places())
+    values[:, 36, 36] = 1
+    padded(tmp_path / "scans", write_t2w, values, T2W)
     padded(tmp_path / "scans", write_adc, adc_values(DIFFUSION.places()), DIFFUSION)
     write_t2w(tmp_path / "whole")
     write_adc(tmp_path / "whole")
@@ -237,6 +239,7 @@ def test_padding_neither_moves_the_scale_nor_is_a_measure(parts, tmp_path):
     t2w, expected = part.modalities["t2w"], whole.modalities["t2w"]
     middle = (slice(None), slice(16, -16), slice(16, -16))
     np.testing.assert_allclose(np.median(t2w[middle]), np.median(expected[middle]), rtol=0.1)
+    np.testing.assert_allclose(part.record["t2w"]["low"], whole.record["t2w"]["low"], rtol=0.2)
     assert (t2w[:, 0, 0] == t2w.min()).all()
     assert (part.modalities["adc"][:, 0, 0] == 0).all()
     adc, expected = part.modalities["adc"][middle], whole.modalities["adc"][middle]
@@ -255,6 +258,7 @@ def test_inverted_t2w_is_shown_as_any_other(parts, tmp_path):
     write_adc(tmp_path / "whole")
     (part,), (whole,) = parts(tmp_path / "scans"), parts(tmp_path / "whole")
     np.testing.assert_allclose(part.modalities["t2w"], whole.modalities["t2w"], atol=1e-3)
+    assert "stored as MONOCHROME1, inverted" in part.record["series"][0]["reasons"]
 
 
 def test_an_inverted_adc_map_is_refused_by_that_word(parts, tmp_path):
