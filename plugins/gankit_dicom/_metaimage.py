@@ -14,7 +14,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from gankit_dicom._packed import unpacked
+from gankit_dicom._packed import names_a_file, unpacked
 from gankit_dicom._refused import Refused
 from gankit_dicom._stored import Place, Stored, refuse_absurd_size
 
@@ -169,7 +169,7 @@ def _parts(header: _Header) -> list[Path]:
     if data.upper() == "LOCAL":
         return [header.file]
     names = list(header.lines) if data.startswith("LIST") else _numbered(*data.split()) or [data]
-    if not names or not all(names) or any("\0" in name for name in names):
+    if not names or not all(map(names_a_file, names)):
         raise Refused("damaged: its header names no file of voxels")
     return [header.file.parent / name for name in names]
 

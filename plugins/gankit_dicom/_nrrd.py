@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gankit_dicom._modes import silent_itk
-from gankit_dicom._packed import unpacked
+from gankit_dicom._packed import names_a_file, unpacked
 from gankit_dicom._refused import Refused
 from gankit_dicom._stored import Place, Stored, refuse_absurd_size
 
@@ -116,4 +116,4 @@ def _header(file: Path) -> tuple[dict[str, str], int]:
 def _data_of(file: Path, fields: dict[str, str]) -> Path:
     """The file of the voxels: its own, or the one that it names."""
     name = fields.get("data file", "")
-    return file.parent / name if name and "\0" not in name else file
+    return file.parent / name if names_a_file(name) else file

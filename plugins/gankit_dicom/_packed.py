@@ -1,4 +1,4 @@
-"""Packed streams of bytes, read up to the checksum at their end."""
+"""Files that a header names, and packed streams of bytes, read up to the checksum at their end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from gankit_dicom._refused import Refused
 CHUNK = 1 << 20
 WBITS = 47
 """zlib and gzip streams, by their first bytes."""
+
+
+MOST_LETTERS = 255
+"""Bytes of a name, which no file system's file has more of."""
+
+
+def names_a_file(name: str) -> bool:
+    """Whether a file may be called so; what a damaged header holds may be no name."""
+    return bool(name) and "\0" not in name and len(name.encode("utf-8", "replace")) <= MOST_LETTERS
 
 
 def unpacked(file: Path, start: int, limit: int) -> bytes:

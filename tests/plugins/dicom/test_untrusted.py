@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from gankit_dicom._files import read_volume
+from gankit_dicom._files import files_of, read_volume
 from gankit_dicom._headers import read_headers
 from gankit_dicom._refused import Refused
 from tests.plugins.dicom.scans import T2W, t2w_values, write_t2w, write_volume
@@ -53,3 +53,14 @@ def test_a_locator_on_a_narrow_image_divides_by_nothing(recwarn):
     images = np.random.default_rng(0).random((3, 24, 24))
     assert abs(symmetry_shift(images, 0.5)) < 6
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "\0", "nowhere.raw"])
+def test_a_header_that_names_no_file_is_refused(tmp_path, name):
+    """A file system takes names of 255 bytes; what a damaged header holds may be longer."""
+    file = tmp_path / "t2w.mha"
+    write_volume(file, t2w_values(T2W.places()))
+    file.write_bytes(file.read_bytes().replace(b"= LOCAL", b"= " + name.encode(), 1))
+    with pytest.raises(Refused):
+        read_volume(file)
+    assert files_of(file) == (file,)
