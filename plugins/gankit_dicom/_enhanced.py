@@ -102,11 +102,10 @@ def _classic() -> dict[int, str]:
 
 
 def _sequence(header: Dataset) -> list[str]:
-    """ScanningSequence of a classic image, by the MR Pulse Sequence module (C.8.13.4)."""
+    """ScanningSequence of a classic image, by the MR Pulse Sequence module (C.8.13.4). Echo planar images are no others,
+    whatever echo they start from."""
+    if header.get("EchoPlanarPulseSequence") == "YES":
+        return ["EP"]
     echo = str(header.get("EchoPulseSequence", "")).upper()
-    is_of = {
-        "SE": "SPIN" in echo or echo == "BOTH",
-        "GR": "GRADIENT" in echo or echo == "BOTH",
-        "EP": header.get("EchoPlanarPulseSequence") == "YES",
-    }
+    is_of = {"SE": "SPIN" in echo or echo == "BOTH", "GR": "GRADIENT" in echo or echo == "BOTH"}
     return [kind for kind, is_so in is_of.items() if is_so]

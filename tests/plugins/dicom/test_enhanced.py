@@ -95,6 +95,20 @@ def test_what_a_frame_says_goes_before_what_all_frames_say(tmp_path):
     assert all(header.sequence == ("SE",) for header in headers)
 
 
+@pytest.mark.parametrize(
+    ("echo", "planar", "sequence"),
+    [("SPIN", "NO", ("SE",)), ("SPIN ECHO", "", ("SE",)), ("GRADIENT", "NO", ("GR",)), ("BOTH", "NO", ("SE", "GR")),
+     ("SPIN", "YES", ("EP",))],
+)  # fmt: skip
+def test_the_kind_of_sequence_is_known_by_its_echo(tmp_path, echo, planar, sequence):
+    """Enhanced images have no ScanningSequence."""
+    values = t2w_values(T2W.places())
+    frames = [(place, values[place], {}) for place in ORDER]
+    file = write_enhanced(tmp_path, 2, frames, T2W, shared={"EffectiveEchoTime": 104.0}, EchoPulseSequence=echo,
+                          EchoPlanarPulseSequence=planar)  # fmt: skip
+    assert {header.sequence for header in read_headers(file)} == {sequence}
+
+
 def test_each_frame_is_rescaled_by_its_own_slope(tmp_path):
     """PixelValueTransformationSequence, of each frame."""
     frames = [(place, values, {"RescaleSlope": 1.0 + place}) for place, values, _ in t2w_frames()]
