@@ -102,7 +102,7 @@ def _classic() -> dict[int, str]:
 
 
 def _sequence(header: Dataset) -> list[str]:
-    """ScanningSequence of a classic image, by the MR Pulse Sequence module (C.8.13.4). Echo planar images are no others,
+    """ScanningSequence of a classic image, by the MR Pulse Sequence module (C.8.13.4). Echo planar images are no other,
     whatever echo they start from."""
     if header.get("EchoPlanarPulseSequence") == "YES":
         return ["EP"]
