@@ -57,7 +57,10 @@ def given_cases(file: Path | None, studies: Studies, warnings: list[str]) -> dic
         if left and len(left) <= len(others) and len({rows[case] for case in others}) == 1:
             said |= dict.fromkeys(left, rows[others[0]])
             used |= set(others)
-    _warn(file, "marksheet", table.warnings, table.rows, used, "study", warnings)
+    problems = list(table.warnings)
+    if not used and match_ids((study for _, study in table.cases), (patient for patient, _ in studies.values())):
+        problems.append("patients stand in study_id, not in patient_id")
+    _warn(file, "marksheet", problems, table.rows, used, "study", warnings)
     return {number: said.get(number, frozenset()) for number in studies}
 
 

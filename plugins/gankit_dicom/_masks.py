@@ -140,7 +140,8 @@ def _of_several(mask: MaskFile, named: Sequence[Named], places: dict[int, list[P
     if len(found) == 1:
         return found[0]
     of = "studies of a patient" if len({study.patient for study in named}) == 1 else "patients"
-    raise Refused(f"its name fits several {of}, and its place {'several' if found else 'none'} of them")
+    fitting = "several" if found else "none"
+    raise Refused(f"its name fits several {of}, and its place {fitting} of them; say in its path which study it is of")
 
 
 def _by_place(mask: MaskFile, studies: Sequence[Named], others_named: bool, places: dict[int, list[Place]]) -> Named:

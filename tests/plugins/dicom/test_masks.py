@@ -324,7 +324,7 @@ def test_of_two_t2w_the_one_that_the_masks_are_drawn_on_is_taken(parts, tmp_path
     assert part.record["crop"]["by"] == "gland mask"
     (row,) = [row for row in part.record["series"] if row["used"] == "T2w"]
     assert row["number"] == 3
-    assert row["reasons"] == ["masks are drawn on it"]
+    assert row["reasons"] == ["preferred to series 1: masks are drawn on it"]
 
 
 # All masks of a study together ---------------------------------------------------------------------------

@@ -223,6 +223,14 @@ def test_rows_that_match_nobody_are_counted(tmp_path):
     ]
 
 
+def test_exchanged_columns_are_said(tmp_path):
+    """And not guessed."""
+    (tmp_path / "m.csv").write_text("study_id,patient_id,case_csPCa\n1,10,NO\n")
+    warnings = []
+    assert given_cases(tmp_path / "m.csv", {1: ("1", "10")}, warnings) == {1: frozenset()}
+    assert warnings[0] == "Table of the marksheet: patients stand in study_id, not in patient_id (m.csv)."
+
+
 def test_a_table_of_which_nothing_matches_is_told_on_the_terminal_and_in_the_report(gankit_command, tmp_path):
     """With its name."""
     write_patient(tmp_path / "scans" / "1_10_")
