@@ -47,10 +47,20 @@ def checked_adc(volume: Volume, rule: AdcRule, unit: str = "") -> Adc:
     Raises:
         Refused: its values are not an ADC's in any unit.
     """
-    factor, how = _factor(_median(volume.array), rule, unit)
+    values = _without_padding(volume)
+    factor, how = _factor(_median(values), rule, unit)
     wrong = how == "its values" and mm2_per_s(unit) is not None
     made = "a map as given" if factor == 1 else f"a map as given, times {factor:.10g} to 1e-6 mm2/s by {how}"
-    return _cut(volume, volume.array * np.float32(factor), rule, made, (WRONG_UNIT,) if wrong else ())
+    return _cut(volume, values * np.float32(factor), rule, made, (WRONG_UNIT,) if wrong else ())
+
+
+def _without_padding(volume: Volume) -> np.ndarray:
+    """Values of a map, 0 where the scanner wrote padding, which is no measurement."""
+    import SimpleITK as sitk
+
+    if volume.padding is None:
+        return volume.array
+    return np.where(sitk.GetArrayViewFromImage(volume.padding) > 0, np.float32(0), volume.array)
 
 
 def _median(values: np.ndarray) -> float:

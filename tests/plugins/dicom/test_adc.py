@@ -144,6 +144,16 @@ def test_voxels_without_a_measurement_are_not_counted():
     assert checked_adc(volume(values), RULE).outside == 0
 
 
+def test_padding_is_no_measurement():
+    """Though it is stored as the lowest, perhaps negative, value."""
+    values, padding = adc(), np.zeros((8, 8, 8))
+    padding[:, 4:] = 1
+    values[:, 4:], values[0, 0, 0] = -40, -40
+    found = checked_adc(attrs.evolve(volume(values), padding=volume(padding).image), RULE)
+    assert found.outside == 0
+    assert (found.array[:, 4:] == 0).all()
+
+
 def test_a_signal_that_rises_with_b_is_refused():
     """As where b-values are confused."""
     signal = {b: volume(1000 * np.exp(-b * 1e-6 * adc())) for b in (0.0, 800.0)}
