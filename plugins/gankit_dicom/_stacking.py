@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import attrs
 import numpy as np
@@ -36,8 +37,7 @@ class Stacking:
 
 def plane(header: Header) -> str:
     """The plane of ``PLANES`` that an image is closest to."""
-    normal = np.abs(np.cross(header.orientation[:3], header.orientation[3:]))
-    return PLANES[int(normal.argmax())]
+    return PLANES[int(np.abs(_orthonormal(header.orientation)[:, 2]).argmax())]
 
 
 def by_place(headers: Sequence[Header]) -> list[list[Header]]:
@@ -123,21 +123,27 @@ def read_otherwise(headers: Sequence[Header]) -> tuple[str, ...]:
 
 
 def _is_rounded(orientation: tuple[float, ...]) -> bool:
-    axes = _orthonormal(np.array(orientation))
+    axes = _orthonormal(orientation)
     return not np.allclose(axes[:, :2].T.ravel(), orientation, rtol=0, atol=1e-4)
 
 
 def _axes(headers: Sequence[Header]) -> np.ndarray:
     """(3, 3), of the mean cosines."""
-    return _orthonormal(np.mean([header.orientation for header in headers], axis=0))
+    first = headers[0].orientation
+    if all(header.orientation == first for header in headers):
+        return _orthonormal(first)
+    return _orthonormal(tuple(np.mean([header.orientation for header in headers], axis=0).tolist()))
 
 
-def _orthonormal(cosines: np.ndarray) -> np.ndarray:
+@lru_cache(maxsize=4096)
+def _orthonormal(cosines: tuple[float, ...]) -> np.ndarray:
     """The nearest orthonormal matrix to a row's and a column's cosines and their cross product: the orthogonal factor
-    of the polar decomposition."""
+    of the polar decomposition. Nobody may change it."""
     row, column = cosines[:3], cosines[3:]
     turned, _, back = np.linalg.svd(np.stack([row, column, np.cross(row, column)], axis=1))
-    return turned @ back
+    axes = turned @ back
+    axes.setflags(write=False)
+    return axes
 
 
 def _rounding_mm(positions: np.ndarray) -> float:
