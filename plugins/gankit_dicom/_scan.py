@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -18,6 +19,11 @@ from gankit_dicom._refused import Refused
 
 Read = tuple[Header, ...] | str
 """Headers of a file's images, or why there are none."""
+COMMON = (
+    "patient", "study", "series", "frame", "text", "types", "sequence", "spacing_mm", "orientation", "meaning", "date",
+    "birth_date", "sex", "grey",
+)  # fmt: skip
+"""What images of a series, or of a study, have in common."""
 CHUNK = 64
 """Files a worker reads at a time."""
 
@@ -84,13 +90,20 @@ def scan(
     """Headers of all images among files; ``run`` maps a function over chunks, in order."""
     headers: list[Header] = []
     refused = []
+    known: dict[tuple[str, Any], Any] = {}
     results = chain.from_iterable(run(read_all_headers, _chunks(files)))
     for number, result in enumerate(progress(results, "reading headers", len(files)), start=1):
         if isinstance(result, str):
             refused.append(RefusedFile(number, result))
         else:
-            headers += result
+            headers += [_sharing(header, known) for header in result]
     return headers, refused
+
+
+def _sharing(header: Header, known: dict[tuple[str, Any], Any]) -> Header:
+    """The header with what many have in common held once, for an archive has a million of them."""
+    own = ((name, getattr(header, name)) for name in COMMON)
+    return attrs.evolve(header, **{key[0]: known.setdefault(key, key[1]) for key in own})
 
 
 def _chunks(files: Sequence[Path]) -> Iterable[Sequence[Path]]:
