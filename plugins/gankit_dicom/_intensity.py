@@ -96,9 +96,11 @@ def percentile_scale(
         gland: bool, where the gland is or is expected.
 
     Raises:
-        Refused: the values do not vary.
+        Refused: the values do not vary, or there are none.
     """
     inner, gland_values = values[~np.isnan(values)], values[gland & ~np.isnan(values)]
+    if not inner.size:
+        raise Refused("its crop shows no voxel of it")
     low, most, high = (float(value) for value in np.percentile(inner, (percentiles[0], 100 - CUT, percentiles[1])))
     if gland_values.size:
         high = min(high, max(most, low + over_gland * (float(np.median(gland_values)) - low)))

@@ -153,3 +153,9 @@ def test_bias_correction_is_an_option_of_the_command(gankit_command, tmp_path):
     assert "after N4 bias correction" in (tmp_path / "c.report.html").read_text()
     refused = gankit_command("import", "dicom", tmp_path / "scans", "--bias", "n3", "-o", out)
     assert refused.exit_code == 2
+
+
+def test_a_crop_without_a_voxel_is_refused():
+    """As of a volume of a few rows."""
+    with pytest.raises(Refused, match="no voxel"):
+        percentile_scale(np.full((1, 4, 4), np.nan), np.ones((1, 4, 4), bool), (1, 99), 2.0, (0, 700))
