@@ -39,7 +39,8 @@ def paired_share(cohort: Cohort, one: str, other: str) -> float | None:
     together, as many comparisons are lost as won, 0.5. The slices and their partners are drawn from a fixed seed.
 
     Returns: the share of comparisons that are won, of those that are not even; None where fewer than ``LEAST`` slices
-        have both modalities, they are of one patient, the sizes cannot be compared, or nearly all comparisons are even.
+        that differ have both modalities, they are of one patient, the sizes cannot be compared, or nearly all
+        comparisons are even.
     """
     chosen = _with_both(cohort, one, other)
     first, second = cohort.modalities[one], cohort.modalities[other]
@@ -47,6 +48,10 @@ def paired_share(cohort: Cohort, one: str, other: str) -> float | None:
         return None
     grid = _grid(first, second)
     levels_NP, others_NP = (_levels(_sampled(each, chosen, grid)) for each in (first, second))
+    distinct = np.sort(np.unique(np.concatenate([levels_NP, others_NP], axis=1), axis=0, return_index=True)[1])
+    if len(distinct) < LEAST:
+        return None
+    chosen, levels_NP, others_NP = chosen[distinct], levels_NP[distinct], others_NP[distinct]
     own_N = [_information(a_P, b_P) for a_P, b_P in zip(levels_NP, others_NP, strict=True)]
     generator, patient_N = Draws(0).generator("cohort/partners"), cohort.patient[chosen]
     gains = []

@@ -53,8 +53,9 @@ def read_tensors(path: Path, format: str) -> tuple[dict[str, Tensor], dict[str, 
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, OSError) as error:
         raise CheckpointError(f"{path}: cannot be read, perhaps cut short ({error})") from error
-    if header.get("format") != format:
-        raise CheckpointError(f"{path}: format {header.get('format')!r}, accepted: {format!r}")
+    found = header.get("format") if isinstance(header, dict) else None
+    if found != format:
+        raise CheckpointError(f"{path}: format {found!r}, accepted: {format!r}")
     if header.pop("digest", None) != _digest(tensors, header):
         raise CheckpointError(f"{path}: its content does not match its digest; the file was altered or damaged")
     return tensors, header

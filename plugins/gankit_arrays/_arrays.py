@@ -166,10 +166,10 @@ def _whole(values: np.ndarray, where: str) -> np.ndarray:
 
 def _examples(values: np.ndarray) -> str:
     """The end of a message about texts where there should be numbers: those that are there."""
-    if values.dtype.kind not in "US" or values.ndim != 1:
+    if values.dtype.kind not in "US" or values.ndim != 1 or not len(values):
         return ""
-    found = ", ".join(repr(str(text)) for text in np.unique(values)[:3])
-    return f" ({found}); store numbers, as by (texts == {str(values[0])!r}).astype(int)" if len(values) else ""
+    found = [str(text) for text in np.unique(values)]
+    return f" ({', '.join(map(repr, found[:3]))}); store numbers, as by (texts == {found[-1]!r}).astype(int)"
 
 
 def _modality(stored: _Stored, names: Names, name: str, count: int) -> Modality:

@@ -207,6 +207,9 @@ def test_nothing_is_concluded_from_few_slices_or_equal_ones(sound):
     assert (
         without_few(attrs.evolve(shuffled(sound), patient=np.full(len(sound), "P"), split=np.full(240, "train"))) == []
     )
+    twice = few.select(np.tile(np.arange(len(few)), 2))
+    twice = attrs.evolve(twice, patient=np.repeat(["A", "B"], len(few)), split=np.full(len(twice), "train"))
+    assert not any(said.startswith("modalities") for said in cohort_warnings(twice))
     ramp = np.arange(24 * 24, dtype=np.float32).reshape(24, 24) + np.arange(240.0)[:, None, None]
     alike = attrs.evolve(sound, modalities={"adc": Modality.of(ramp), "t2w": Modality.of(2 * ramp)})
     assert without_few(alike) == []

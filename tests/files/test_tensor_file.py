@@ -79,3 +79,11 @@ def test_another_file_is_refused(tmp_path):
     save_file({"a": torch.ones(2)}, path)
     with pytest.raises(CheckpointError, match="format None"):
         read_tensors(path, "test-1")
+
+
+def test_a_header_that_is_no_object_is_refused(tmp_path):
+    """JSON that another program wrote under gankit's key."""
+    for text in ("[1, 2]", "5", "null"):
+        save_file({"a": torch.ones(2)}, tmp_path / "file.safetensors", metadata={"gankit": text})
+        with pytest.raises(CheckpointError, match="format None, accepted: 'test'"):
+            read_tensors(tmp_path / "file.safetensors", "test")

@@ -245,6 +245,18 @@ def test_what_is_no_place_with_a_value_is_refused(text):
         read_given([text])
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"words", b"PK\x03\x04 cut short", b"\x93NUMPY\x01\x00\xff\xff{", b"\x93NUMPY"]
+)
+@pytest.mark.parametrize("name", ["masks.npz", "masks.npy", "masks.png"])
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, name, content):
+    """Whatever it is called."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match="cannot be read as .npy, .npz or a cohort") as caught:
+        read_given([f"lesion={tmp_path / name}"])
+    assert "\n" not in str(caught.value)
+
+
 def test_a_cohort_gives_what_its_slices_have_in_the_units_of_the_recipe(model, graded):
     """Labels and masks come from a cohort as in training; unknown labels and other classes are refused."""
     known = graded.select(graded.labels["grade"] >= 0)
