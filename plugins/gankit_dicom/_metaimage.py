@@ -33,6 +33,8 @@ SPACINGS = ("ElementSpacing", "ElementSize")
 YES = ("true", "1", "t")
 LONG = ("LONG", "ULONG")
 """Of 4 bytes or, where a machine wrote so many, of 8."""
+MOST = 1e6
+"""Of a number in a header: mm of an origin, a spacing or a cosine; a kilometre is absurd."""
 MOST_FILES = 100_000
 MOST_DIGITS = 32
 """Of a voxel that is written as text, with the space behind it."""
@@ -61,6 +63,8 @@ class _Header:
             raise Refused("damaged: its header cannot be parsed") from error
         if len(values) != count:
             raise Refused("damaged: its header has other counts of numbers than axes")
+        if not (np.abs(values) < MOST).all():
+            raise Refused("its place in space is not finite")
         return values
 
     @property

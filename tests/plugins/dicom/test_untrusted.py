@@ -64,3 +64,18 @@ def test_a_header_that_names_no_file_is_refused(tmp_path, name):
     with pytest.raises(Refused):
         read_volume(file)
     assert files_of(file) == (file,)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "1e300"])
+@pytest.mark.parametrize("field", ["TransformMatrix", "Offset", "ElementSpacing"])
+def test_a_number_that_is_none_is_refused_without_a_word(tmp_path, recwarn, field, number):
+    """Of a place in space."""
+    file = tmp_path / "t2w.mha"
+    write_volume(file, t2w_values(T2W.places()))
+    content = file.read_bytes()
+    start = content.index(field.encode()) + len(field) + 3
+    end = content.index(b" ", start)
+    file.write_bytes(content[:start] + number.encode() + content[end:])
+    with pytest.raises(Refused, match="not finite"):
+        read_volume(file)
+    assert not recwarn.list
