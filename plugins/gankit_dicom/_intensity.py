@@ -36,6 +36,11 @@ class Levels:
         """A level in the units that the volume came in."""
         return self.offset + level * self.step
 
+    @property
+    def nothing(self) -> float:
+        """The level of no signal: the units' 0, or the smallest level where values are below 0."""
+        return min(0.0, -self.offset / self.step)
+
 
 def levels(image: sitk.Image) -> Levels:
     """The volume in whole levels from its smallest value, as a scanner stores it before any slope and intercept.
@@ -76,7 +81,7 @@ class Scale:
     to: tuple[float, float]
 
     def apply(self, values: np.ndarray) -> np.ndarray:
-        """Linear, cut at the ends; outside of the volume, where values are NaN, the start of the range."""
+        """Linear, cut at the ends; the start of the range where values are NaN, which are padding."""
         start, end = self.to
         scaled = start + (values - self.low) / (self.high - self.low) * (end - start)
         return np.nan_to_num(np.clip(scaled, start, end), nan=start).astype(np.float32)
@@ -92,7 +97,7 @@ def percentile_scale(
     beyond, but cuts no more than a quarter of the crop.
 
     Args:
-        values: the crop; NaN outside of the volume, which counts for nothing.
+        values: the crop; NaN where the scanner wrote padding, which counts for nothing.
         gland: bool, where the gland is or is expected.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -251,9 +250,10 @@ def _sampled(
 def _t2w(
     task: StudyTask, chosen: Chosen, scanned: Levels, crop: Crop, gland: np.ndarray | None, record: dict[str, Any]
 ) -> np.ndarray:
-    """T2w on the crop in the protocol's range; where no mask shows the gland, the middle of the crop stands for it."""
+    """T2w on the crop in the protocol's range, no signal outside of the volume; where no mask shows the gland, the
+    middle of the crop stands for it."""
     t2w = scanned.image
-    images = sample(without_bias(t2w) if task.options.bias == "n4" else t2w, t2w, crop, outside=math.nan)
+    images = sample(without_bias(t2w) if task.options.bias == "n4" else t2w, t2w, crop, outside=scanned.nothing)
     if (padding := chosen.t2w.padding) is not None:
         images[sample(padding, t2w, crop) > 0] = np.nan
     if gland is None:

@@ -65,17 +65,35 @@ def test_the_locator_and_the_check_of_t2w_see_the_same_in_all_units(slope, inter
 
 @pytest.mark.parametrize(("slope", "intercept"), UNITS)
 def test_the_crop_has_the_same_bytes_in_all_units(parts: Callable[..., list[Part]], tmp_path, slope, intercept):
-    """And it reaches beyond the image, where there is no value to scale."""
+    """Where it is inside of the volume."""
     made = []
     for name, tags in (("plain", {}), ("other", {"RescaleSlope": slope, "RescaleIntercept": intercept})):
         write_series(tmp_path / name, 2, noisy(), T2W, ScanningSequence="SE", EchoTime=104, **tags)
         write_adc(tmp_path / name)
-        made += parts(tmp_path / name)
+        made += parts(tmp_path / name, options=Options(gland=1.0))
     plain, other = made
     assert plain.record["crop"] == other.record["crop"]
     assert plain.modalities["t2w"].tobytes() == other.modalities["t2w"].tobytes()
     assert plain.record["t2w"]["high"] * slope + intercept == pytest.approx(other.record["t2w"]["high"], rel=1e-4)
+
+
+@pytest.mark.parametrize("slope", [0.001, 1000.0, 0.37])
+def test_there_is_no_signal_beyond_the_volume_whatever_its_scale(parts, tmp_path, slope):
+    """The crop is wider than the volume, so its range begins at 0 of the scanner's units."""
+    made = []
+    for name, tags in (("plain", {}), ("other", {"RescaleSlope": slope, "RescaleIntercept": 0})):
+        write_t2w(tmp_path / name, **tags)
+        write_adc(tmp_path / name)
+        made += parts(tmp_path / name)
+    plain, other = made
+    np.testing.assert_allclose(plain.modalities["t2w"], other.modalities["t2w"], atol=0.01)
+    assert plain.record["t2w"]["low"] == pytest.approx(0, abs=1e-6)
     assert (plain.modalities["t2w"][:, 0] == 0).all()
+
+
+def test_a_volume_with_values_below_0_has_no_signal_at_its_smallest():
+    assert levels(image(noisy() - 2000)).nothing == 0
+    assert levels(image(noisy() + 500)).nothing == pytest.approx(-500 - noisy().min())
 
 
 def bright(places: np.ndarray, where: str) -> np.ndarray:
