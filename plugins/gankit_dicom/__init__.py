@@ -54,9 +54,10 @@ def import_dicom(
 
     Args:
         folder: looked through with all folders below it.
-        patient_from: what tells patients apart: PatientID ("header"), or where an archive has removed ids or given all
-            the same: the study ("study": one that comes twice counts as two patients, who may fall into both splits),
-            or the folder straight below ``folder`` that an image lies in ("folder": its name is the patient's id).
+        patient_from: what tells patients apart: PatientID, and the study of images without one ("header"); or where an
+            archive has given all the same id: the study ("study": a patient with two counts as two, who may fall into
+            both splits), or the folder straight below ``folder`` that an image lies in ("folder": its name is the
+            patient's id).
         masks: folder of gland, zone and lesion masks, as NIfTI, MetaImage, NRRD or DICOM segmentations; matched by
             what a segmentation says, by the ids of patient and study in their names, else by their place in space.
         findings: PROSTATEx findings (CSV: ProxID, pos, ClinSig).

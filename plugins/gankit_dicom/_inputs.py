@@ -159,11 +159,12 @@ def find(request: Request, mapped: Mapper) -> Inputs:
 
 def _dicom(request: Request, files: list[Path], mapped: Mapper, inputs: Inputs) -> list[_Study]:
     headers, refused = scan(files, mapped)
+    unnamed = sum(not header.patient for header in headers) if request.patient_from == "header" else 0
     headers, nobodys = with_patients(headers, request.patient_from, request.folder)
     numbers = {file: number for number, file in enumerate(files, start=1)}
     refused += [RefusedFile(numbers[file], why) for file, why in nobodys.items()]
     inputs.refused_files = sorted(refused, key=lambda each: each.number)
-    inputs.warnings += patient_warnings(headers, nobodys)
+    inputs.warnings += patient_warnings(headers, unnamed)
     return [
         _Study(
             number=study.number,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import attrs
 
 from gankit_dicom._headers import Header
 
-NO_ID = "no patient id in the header; `patient_from` folder or study tells patients apart without it"
 NO_FOLDER = "in no folder below the one given, where `patient_from` folder looks for patients"
 SEVERAL_PEOPLE = (
     "in a folder with images of several people by sex or birth date; `patient_from` folder needs a folder for each,"
@@ -20,21 +19,34 @@ SEVERAL_PEOPLE = (
 
 
 def with_patients(headers: Iterable[Header], patient_from: str, folder: Path) -> tuple[list[Header], dict[Path, str]]:
-    """Images with what tells their patient, one of ``PATIENT_FROM``; and why files are nobody's."""
+    """Images with what tells their patient, one of ``PATIENT_FROM``; and why files are nobody's.
+
+    By "header", an image without an id is of the patient of its study.
+    """
     if patient_from == "header":
-        return _named(headers, lambda header: header.patient, NO_ID)
+        return [_named_by(header, header.patient or _study_name(header.study)) for header in headers], {}
     if patient_from == "study":
-        return _named(headers, lambda header: _study_name(header.study), NO_ID)
-    named, refused = _named(headers, lambda header: _folder_name(header.file, folder), NO_FOLDER)
+        return [_named_by(header, _study_name(header.study)) for header in headers], {}
+    named, refused = _by_folder(headers, folder)
     mixed = _shared(named)
     refused |= {header.file: SEVERAL_PEOPLE for header in named if header.patient in mixed}
     return [header for header in named if header.patient not in mixed], refused
 
 
-def patient_warnings(headers: Iterable[Header], refused: Mapping[Path, str]) -> list[str]:
-    """What the terminal says of ids that are missing or shared."""
-    warnings = [f"{count} files were left out: {why}." for why, count in Counter(refused.values()).items()]
-    if shared := len(_shared(headers)):
+def patient_warnings(named: Iterable[Header], unnamed: int) -> list[str]:
+    """What the terminal says of ids that are missing or shared.
+
+    Args:
+        named: images with what tells their patient.
+        unnamed: how many of them go by their study, since they have no id.
+    """
+    warnings = []
+    if unnamed:
+        warnings.append(
+            f"{unnamed} images have no patient id: each of their studies counts as a patient; where one patient has"
+            " several, `patient_from` folder keeps them out of both splits."
+        )
+    if shared := len(_shared(named)):
         who = "1 patient id stands" if shared == 1 else f"{shared} patient ids stand"
         warnings.append(
             f"{who} for several people by sex or birth date, and counts as one patient; `patient_from` folder or study"
@@ -43,13 +55,17 @@ def patient_warnings(headers: Iterable[Header], refused: Mapping[Path, str]) -> 
     return warnings
 
 
-def _named(headers: Iterable[Header], name: Callable[[Header], str], why: str) -> tuple[list[Header], dict[Path, str]]:
+def _named_by(header: Header, patient: str) -> Header:
+    return attrs.evolve(header, patient=patient)
+
+
+def _by_folder(headers: Iterable[Header], folder: Path) -> tuple[list[Header], dict[Path, str]]:
     named, refused = [], {}
     for header in headers:
-        if patient := name(header):
-            named.append(attrs.evolve(header, patient=patient))
+        if patient := _folder_name(header.file, folder):
+            named.append(_named_by(header, patient))
         else:
-            refused[header.file] = why
+            refused[header.file] = NO_FOLDER
     return named, refused
 
 

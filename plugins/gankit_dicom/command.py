@@ -65,8 +65,8 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     type=click.Choice(list(PATIENT_FROM)),
     default="header",
     show_default=True,
-    help="What tells patients apart: PatientID; or, where ids were removed, the study, or the folder straight below"
-    " FOLDER.",
+    help="What tells patients apart: PatientID, and the study of images without one; or, where ids are missing or all"
+    " the same, the study, or the folder straight below FOLDER.",
 )
 def dicom(**given: Any) -> None:
     """Make a cohort from all DICOM files below FOLDER, whatever files and folders are called.

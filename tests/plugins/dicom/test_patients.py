@@ -29,12 +29,14 @@ def imported(gankit_command, tmp_path):
 
 
 @pytest.mark.parametrize("tags", [{}, {"PatientID": None}, {"PatientID": "  "}])
-def test_images_without_an_id_are_refused_with_the_option_that_takes_them(imported, tmp_path, tags):
-    """Nobody's images must not become one patient."""
-    write_people(tmp_path / "in", {}, {}, **tags)
-    said, cohort = imported()
-    assert cohort is None
-    assert "40 files were left out: no patient id in the header; --patient-from folder or study" in said
+def test_images_without_an_id_are_of_the_patient_of_their_study(imported, tmp_path, tags):
+    """Said with the option that joins studies of one patient; nobody's images must not become one patient."""
+    write_people(tmp_path / "in", {}, {}, {"PatientID": "Known"}, **tags)
+    said, cohort = imported("--test-fraction", 0.5)
+    assert len(set(cohort.patient)) == 3
+    assert "Known" in cohort.patient
+    assert "warning: 40 images have no patient id: each of their studies counts as a patient" in said
+    assert "--patient-from folder" in said
 
 
 @pytest.mark.parametrize("patient_from", ["study", "folder"])
@@ -73,7 +75,7 @@ def test_images_in_no_folder_are_refused_where_folders_tell(imported, tmp_path):
     write_adc(tmp_path / "in", study=2, PatientID="")
     said, cohort = imported("--patient-from", "folder")
     assert set(cohort.patient) == {"person-1"}
-    assert "20 files were left out: in no folder below the one given" in said
+    assert "20 files not used: in no folder below the one given" in said
 
 
 @pytest.mark.parametrize("other", [{"PatientSex": "F"}, {"PatientBirthDate": "19500505"}])
@@ -83,7 +85,7 @@ def test_a_folder_of_several_people_is_refused(imported, tmp_path, other):
     shutil.move(tmp_path / "in" / "person-2", tmp_path / "in" / "person-1")
     said, cohort = imported("--patient-from", "folder")
     assert cohort is None
-    assert "40 files were left out: in a folder with images of several people by sex or birth date" in said
+    assert "40 files not used: in a folder with images of several people by sex or birth date" in said
 
 
 @pytest.mark.parametrize("other", [{"PatientSex": "F"}, {"PatientBirthDate": "19500505"}])
