@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-FLOATS = {"FL": "f", "FD": "d"}
+BINARY = {"FL": "f", "FD": "d", "US": "H"}
 
 
 def many(value: Any) -> tuple[Any, ...]:
@@ -29,7 +29,7 @@ def finite(value: Any) -> float | None:
 
 
 def private_values(dataset: Dataset, creator: str, group: int, element: int, vr: str) -> tuple[Any, ...]:
-    """Values of a vendor's private element: numbers of VR FL and FD, else texts; none where it is not there.
+    """Values of a vendor's private element: numbers of VR FL, FD and US, else texts; none where it is not there.
 
     The creator reserves a block of the group, which block being its own affair (PS3.5 section 7.8.1). In implicit VR,
     and where a tool wrote UN, the VR is the vendor's.
@@ -65,9 +65,9 @@ def _decoded(dataset: Dataset, tag: int, vr: str) -> tuple[Any, ...]:
     item = dataset.get_item(tag)
     value = item.value if isinstance(item.value, bytes) and item.VR in (None, "UN", "OB", vr) else dataset[tag].value
     if isinstance(value, bytes):
-        size = struct.calcsize(FLOATS.get(vr, "B"))
-        if vr in FLOATS and value and len(value) % size == 0:
+        size = struct.calcsize(BINARY.get(vr, "B"))
+        if vr in BINARY and value and len(value) % size == 0:
             order = "<" if getattr(item, "is_little_endian", True) else ">"
-            return struct.unpack(f"{order}{len(value) // size}{FLOATS[vr]}", value)
+            return struct.unpack(f"{order}{len(value) // size}{BINARY[vr]}", value)
         value = value.decode("ascii", "replace").strip(" \0").split("\\")
     return many(value)

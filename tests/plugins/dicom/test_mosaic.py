@@ -94,6 +94,18 @@ def test_an_adc_is_computed_from_mosaics_as_from_single_images(parts, tmp_path):
     np.testing.assert_allclose(part.modalities["adc"], expected.modalities["adc"], atol=1.0)
 
 
+@pytest.mark.parametrize("vr", ["US", "UN"])
+def test_the_count_of_slices_may_be_a_private_element_of_its_own(tmp_path, vr):
+    """In binary, as its VR says; a tool may have written UN."""
+    image = lambda up: csa_header(2, SliceNormalVector=[f"{value:.8f}" for value in up * NORMAL])  # noqa: E731
+    file = write_mosaic(tmp_path, adc_values(DIFFUSION.places()), image=image)
+    dataset = pydicom.dcmread(file)
+    dataset.add_new(0x00190011, "LO", "SIEMENS MR HEADER")
+    dataset.add_new(0x0019110A, vr, 10 if vr == "US" else b"\x0a\0")
+    dataset.save_as(file)
+    assert len(read_headers(file)) == 10
+
+
 def test_the_texts_of_a_tile_are_read_in_the_files_character_set(tmp_path):
     """As those of any image."""
     values = adc_values(DIFFUSION.places())
