@@ -15,7 +15,7 @@ from gankit_dicom._kinds import SEGMENTATION
 from gankit_dicom._masks import MaskFile, Named, assign, mask_files, segmentation_file
 from gankit_dicom._named import find_volumes
 from gankit_dicom._options import PATIENT_FROM, Options, refuse_other_kinds
-from gankit_dicom._patients import patient_warnings, with_patients
+from gankit_dicom._patients import in_one_spelling, patient_warnings, with_patients
 from gankit_dicom._privacy import alias, read_or_make_salt
 from gankit_dicom._protocol import FOLDER, Protocol, load_protocol, plain
 from gankit_dicom._refused import Refused
@@ -161,10 +161,11 @@ def _dicom(request: Request, files: list[Path], mapped: Mapper, inputs: Inputs) 
     headers, refused = scan(files, mapped)
     unnamed = sum(not header.patient for header in headers) if request.patient_from == "header" else 0
     headers, nobodys = with_patients(headers, request.patient_from, request.folder)
+    headers, respelled = in_one_spelling(headers) if request.patient_from == "header" else (headers, 0)
     numbers = {file: number for number, file in enumerate(files, start=1)}
     refused += [RefusedFile(numbers[file], why) for file, why in nobodys.items()]
     inputs.refused_files = sorted(refused, key=lambda each: each.number)
-    inputs.warnings += patient_warnings(headers, unnamed)
+    inputs.warnings += patient_warnings(headers, unnamed, respelled)
     return [
         _Study(
             number=study.number,

@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from gankit_dicom._headers import Header
+from gankit_dicom._ids import id_key
 
 NO_FOLDER = "in no folder below the one given, where `patient_from` folder looks for patients"
 SEVERAL_PEOPLE = (
@@ -33,12 +34,25 @@ def with_patients(headers: Iterable[Header], patient_from: str, folder: Path) ->
     return [header for header in named if header.patient not in mixed], refused
 
 
-def patient_warnings(named: Iterable[Header], unnamed: int) -> list[str]:
-    """What the terminal says of ids that are missing or shared.
+def in_one_spelling(headers: Sequence[Header]) -> tuple[list[Header], int]:
+    """Images whose ids differ by what ``id_key`` forgives, as case and spaces, under the first of these spellings; and
+    how many ids were spelled in several ways. People who differ in sex or birth date keep their own."""
+    by_key: dict[str, list[Header]] = defaultdict(list)
+    for header in headers:
+        by_key[id_key(header.patient)].append(header)
+    spellings = {key: sorted({header.patient for header in images}) for key, images in by_key.items()}
+    one = {key: found[0] for key, found in spellings.items() if len(found) > 1 and not differ(by_key[key])}
+    named = [attrs.evolve(header, patient=one.get(id_key(header.patient), header.patient)) for header in headers]
+    return named, len(one)
+
+
+def patient_warnings(named: Iterable[Header], unnamed: int, respelled: int) -> list[str]:
+    """What the terminal says of ids that are missing, shared or spelled in several ways.
 
     Args:
         named: images with what tells their patient.
         unnamed: how many of them go by their study, since they have no id.
+        respelled: how many ids are spelled in several ways.
     """
     warnings = []
     if unnamed:
@@ -52,6 +66,9 @@ def patient_warnings(named: Iterable[Header], unnamed: int) -> list[str]:
             f"{who} for several people by sex or birth date, and counts as one patient; `patient_from` folder or study"
             " tells them apart."
         )
+    if respelled:
+        what = "1 patient id is" if respelled == 1 else f"{respelled} patient ids are"
+        warnings.append(f"{what} spelled in several ways, by case or spaces; each counts as one patient.")
     return warnings
 
 

@@ -106,6 +106,36 @@ def test_one_person_in_two_studies_is_not_warned_of(imported, tmp_path, other):
     assert "several people" not in said
 
 
+SPELLINGS = [("Planted 7", "PLANTED  7"), ("planted-7", "Planted-7"), ("70007", "70007.0")]
+
+
+@pytest.mark.parametrize("ids", SPELLINGS)
+def test_one_id_in_several_spellings_is_one_patient(imported, tmp_path, ids):
+    """As where someone typed it at each visit; else one visit could train and the other test."""
+    write_people(tmp_path / "in", *({"PatientID": spelled} for spelled in ids))
+    said, cohort = imported()
+    assert set(cohort.patient) == {min(ids)}
+    assert "1 patient id is spelled in several ways, by case or spaces; each counts as one patient" in said
+
+
+def test_a_study_whose_series_spell_the_id_differently_is_one_study(imported, tmp_path):
+    """As where the map was made on a workstation."""
+    write_t2w(tmp_path / "in", PatientID="Planted 7")
+    write_adc(tmp_path / "in", PatientID="PLANTED 7")
+    _, cohort = imported()
+    assert set(cohort.patient) == {"PLANTED 7"}
+
+
+@pytest.mark.parametrize("other", [{"PatientSex": "F"}, {"PatientBirthDate": "19500505"}])
+def test_people_whose_ids_differ_by_case_stay_two(imported, tmp_path, other):
+    """By sex or birth date they are."""
+    own = {"PatientSex": "M", "PatientID": "planted-7"}
+    write_people(tmp_path / "in", own, {**own, "PatientID": "PLANTED-7", **other})
+    said, cohort = imported()
+    assert set(cohort.patient) == {"planted-7", "PLANTED-7"}
+    assert "several ways" not in said
+
+
 def test_the_option_takes_names_that_are_known(tmp_path):
     """With the nearest."""
     write_people(tmp_path, {})
