@@ -18,7 +18,7 @@ from gankit_dicom._enhanced import frames
 from gankit_dicom._kinds import kind_of
 from gankit_dicom._modes import lenient_pydicom
 from gankit_dicom._mosaic import side_of, tiles
-from gankit_dicom._plain import Grey, Plain, read_plain
+from gankit_dicom._plain import Grey, read_plain
 from gankit_dicom._real_world import Meaning, meaning
 from gankit_dicom._refused import Refused
 
@@ -34,6 +34,11 @@ MR_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.30",
 )  # fmt: skip
 """MR images, enhanced ones, those converted to them, parametric maps: what a file may be that has no modality."""
+UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+"""Transfer syntaxes whose pixels lie in the file as they are."""
+BITS = {"Rows": None, "Columns": None, "BitsAllocated": None, "SamplesPerPixel": 1, "NumberOfFrames": 1}
+"""What says how many bits the pixels take, and what holds of a file that does not say it."""
+CUT_SHORT = "cut short: an image has fewer pixels than its header says"
 ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "a gzip archive", b"7z\xbc\xaf": "a 7z archive"}
 
 
@@ -115,11 +120,16 @@ def read_headers(file: Path) -> tuple[Header, ...]:
     with lenient_pydicom():
         try:
             with Bounded(file) as opened:
-                dataset = read_plain(opened) or pydicom.dcmread(opened, stop_before_pixels=True, force=True)
+                plain = read_plain(opened)
+                dataset = plain or pydicom.dcmread(opened, stop_before_pixels=True, force=True)
+                start = plain.start if plain else opened.tell() + (8 if dataset.original_encoding[0] else 12)
+                left = opened.seek(0, 2) - start
             _refuse_other_kinds(dataset)
+            if plain or dataset.file_meta.get("TransferSyntaxUID", UNCOMPRESSED[0]) in UNCOMPRESSED:
+                _refuse_cut_short(dataset, left)
             side = side_of(dataset)
             images = (tile for frame in frames(dataset) for tile in tiles(frame))
-            grey = dataset.grey if isinstance(dataset, Plain) else None
+            grey = plain.grey if plain else None
             return tuple(_header(file, number, side, grey, image) for number, image in enumerate(images))
         except (Refused, MemoryError):
             raise
@@ -228,6 +238,13 @@ def _refuse_other_kinds(dataset: Dataset) -> None:
         dataset.get("PhotometricInterpretation") or "MONOCHROME2"
     ).strip().upper() not in ("MONOCHROME1", "MONOCHROME2"):
         raise Refused("not a greyscale image")
+
+
+def _refuse_cut_short(dataset: Dataset, left: int) -> None:
+    """An image that is not compressed, whose file has only so many bytes ``left`` from its first pixel on."""
+    said = [dataset.get(name, otherwise) for name, otherwise in BITS.items()]
+    if all(isinstance(value, int) for value in said) and 8 * left < math.prod(said):
+        raise Refused(CUT_SHORT)
 
 
 def _refuse_skewed(orientation: tuple[float, ...]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from gankit_dicom._bits import STORED_TAGS, stored_values
 from gankit_dicom._bounded import Bounded
-from gankit_dicom._headers import Header
+from gankit_dicom._headers import CUT_SHORT, Header
 from gankit_dicom._jpeg import decoded
 from gankit_dicom._modes import lenient_pydicom
 from gankit_dicom._plain import Grey
@@ -203,7 +203,7 @@ def _refuse_wrong_length(pixels: _Pixels) -> None:
     bits = options["rows"] * options["columns"] * options["bits_allocated"] * options["number_of_frames"]
     expected = math.ceil(bits / 8)
     if pixels.length < expected or _size(pixels.file) < pixels.start + expected:
-        raise Refused("cut short: an image has fewer pixels than its header says")
+        raise Refused(CUT_SHORT)
     if pixels.length > expected + expected % 2:
         raise Refused("an image has more pixels than its header says")
 

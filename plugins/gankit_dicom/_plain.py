@@ -186,7 +186,7 @@ class Plain(Dataset):
             for tag, (vr, begin, end) in places.items()
         }
         super().__init__(raw)
-        self._start, self._length, self._implicit = start, length, implicit
+        self.start, self._length, self._implicit = start, length, implicit
         characters = raw.get(BaseTag(CHARACTER_SET))
         self.set_original_encoding(implicit, True, _encodings(characters.value or b"" if characters else b""))
 
@@ -204,7 +204,7 @@ class Plain(Dataset):
         known = (said["allocated"], said["signed"]) in KINDS and 1 <= said["stored"] <= said["allocated"]
         if not (grey and usual and alone and known):
             return None
-        return Grey(start=self._start, length=self._length, implicit=self._implicit, **said)
+        return Grey(start=self.start, length=self._length, implicit=self._implicit, **said)
 
     def get(self, key: Any, default: Any = None) -> Any:
         """The value of an element by its keyword, as ``Dataset.get``."""

@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from gankit_dicom._headers import read_headers
 from gankit_dicom._options import Options
@@ -51,7 +52,6 @@ T2W_DAMAGE = {
     "several pixel spacings": lambda files: change(files[3], PixelSpacing=[1.0, 1.0]),
     "several orientations": lambda files: change(files[3], ImageOrientationPatient=[1, 0, 0, 0, 1, 0]),
     "several frames": lambda files: change(files[3], FrameOfReferenceUID="1.2.3"),
-    "fewer pixels": lambda files: pixels(files, lambda content: content[: WHOLE // 2]),
     "more pixels": lambda files: pixels(files, lambda content: content + bytes(100)),
     "1 blank image": lambda files: pixels(files, lambda content: bytes(WHOLE)),
     "12 stored bits": lambda files: pixels(files, lambda content: b"\x01\x7f" * (WHOLE // 2)),
@@ -87,6 +87,7 @@ FILES = {
     "an empty file": lambda file, source: file.write_bytes(b""),
     "not a DICOM file": lambda file, source: file.write_text("notes of the day " * 20),
     "DICOM without an image": lambda file, source: file.write_bytes(source.read_bytes()[:400]),
+    "fewer pixels": lambda file, source: file.write_bytes(source.read_bytes()[:-400]),
 }
 
 
@@ -97,6 +98,56 @@ def test_a_foreign_or_broken_file_is_refused_with_its_reason(study, tmp_path, re
     FILES[reason](tmp_path / "image.dcm", source)
     with pytest.raises(Refused, match=reason):
         read_headers(tmp_path / "image.dcm")
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[:-400])
+
+
+def few_pixels(file):
+    change(file, PixelData=pydicom.dcmread(file).PixelData[: WHOLE // 2])
+
+
+@pytest.mark.parametrize("shorten", [cut, few_pixels])
+@pytest.mark.parametrize("tags", [{}, {"PixelPaddingValue": 0}])
+def test_of_a_stack_whose_last_image_is_cut_short_the_others_are_taken(parts, tmp_path, tags, shorten):
+    """The file is named as any that is not used; one in the middle would be missing."""
+    files = write_t2w(tmp_path / "scans", 2, **tags)
+    write_adc(tmp_path / "scans")
+    shorten(files[-1])
+    with pytest.raises(Refused, match="cut short: an image has fewer pixels than its header says"):
+        read_headers(files[-1])
+    (part,) = parts(tmp_path / "scans")
+    assert f"x {len(files) - 1}, " in part.record["series"][0]["grid"]
+    assert part.record["series"][0]["used"] == "T2w"
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("preamble", [True, False])
+def test_one_byte_too_few_is_cut_short_however_elements_are_written(tmp_path, syntax, preamble):
+    """And the whole image is not."""
+    file = write_t2w(tmp_path, 2)[0]
+    dataset = pydicom.dcmread(file)
+    implicit, little = syntax.is_implicit_VR, syntax.is_little_endian
+    dataset.file_meta.TransferSyntaxUID = syntax
+    pydicom.dcmwrite(file, dataset, implicit_vr=implicit, little_endian=little, force_encoding=True)
+    content = file.read_bytes()[0 if preamble else 132 :]
+    file.write_bytes(content)
+    assert len(read_headers(file)) == 1
+    file.write_bytes(content[:-1])
+    with pytest.raises(Refused, match="cut short: an image has fewer pixels than its header says"):
+        read_headers(file)
+
+
+def test_of_an_image_and_a_copy_that_was_cut_short_the_image_is_taken(parts, tmp_path):
+    """As when a transfer was broken off and begun again."""
+    files = write_t2w(tmp_path / "scans", 2)
+    write_adc(tmp_path / "scans")
+    (expected,) = parts(tmp_path / "scans")
+    for file in files[2:5]:
+        cut(shutil.copy(file, file.with_name(f"0-{file.name}")))
+    (part,) = parts(tmp_path / "scans")
+    np.testing.assert_array_equal(part.modalities["t2w"], expected.modalities["t2w"])
 
 
 FAR = Grid(size=40, pixel_mm=2.0, slices=10, gap_mm=3.0, centre_mm=np.array([400.0, 0, 0]))
