@@ -15,6 +15,8 @@ from gankit_dicom._volume import Volume, middle, same_grid
 
 MAX_ADC = 4000.0
 """1e-6 mm2/s; free water at body temperature is near 3000."""
+SEVERAL_UNITS = 30.0
+"""Medians of two slices of one map never differ by so many times; units differ by 1000."""
 APART_S_MM2 = 300.0
 """Two b-values make an ADC without a third if they are this far apart, in s/mm2."""
 
@@ -45,9 +47,10 @@ def checked_adc(volume: Volume, rule: AdcRule, unit: str = "") -> Adc:
         unit: what its header says; empty where it says nothing.
 
     Raises:
-        Refused: its values are not an ADC's in any unit.
+        Refused: its values are not an ADC's in any unit, or slices are in several.
     """
     values = _without_padding(volume)
+    _refuse_several_units(values)
     factor, how = _factor(_median(values), rule, unit)
     wrong = how == "its values" and mm2_per_s(unit) is not None
     made = "a map as given" if factor == 1 else f"a map as given, times {factor:.10g} to 1e-6 mm2/s by {how}"
@@ -61,6 +64,19 @@ def _without_padding(volume: Volume) -> np.ndarray:
     if volume.padding is None:
         return volume.array
     return np.where(sitk.GetArrayViewFromImage(volume.padding) > 0, np.float32(0), volume.array)
+
+
+def _refuse_several_units(values_ZYX: np.ndarray) -> None:
+    """Slices whose headers scale some to one unit and some to another."""
+    height, width = (size // 4 for size in values_ZYX.shape[1:])
+    central = values_ZYX[:, height : values_ZYX.shape[1] - height, width : values_ZYX.shape[2] - width]
+    measured = [image[image > 0] for image in central if (image > 0).mean() >= 0.1]
+    medians = [float(np.median(values)) for values in measured]
+    if medians and max(medians) > SEVERAL_UNITS * min(medians):
+        raise Refused(
+            f"its slices are in several units: their medians are {min(medians):.4g} to {max(medians):.4g}; export it"
+            " anew, all slices with one rescale slope"
+        )
 
 
 def _median(values: np.ndarray) -> float:

@@ -39,6 +39,25 @@ def adc(median=1300.0, size=8):
     return median * (1 + 0.1 * np.sin(np.arange(size**3) + 0.5)).reshape(size, size, size)
 
 
+@pytest.mark.parametrize("others", [slice(1, None, 2), slice(0, 1), slice(0, 4)])
+@pytest.mark.parametrize("times_as_much", [1e3, 1e-3])
+def test_a_map_whose_slices_are_in_several_units_is_refused(others, times_as_much):
+    """Whichever unit most are in: the median of the whole would fit, and some slices would be wrong in silence."""
+    values = adc()
+    values[others] *= times_as_much
+    with pytest.raises(Refused, match="its slices are in several units: their medians are .* to .*; export it anew"):
+        checked_adc(volume(values), RULE)
+
+
+@pytest.mark.parametrize("empty", [slice(0, 2), slice(7, 8)])
+def test_slices_that_show_nothing_are_of_no_unit(empty):
+    """As those above and below what was scanned."""
+    values = adc()
+    values[empty] = 0
+    values[empty, 4, 4] = 1
+    assert checked_adc(volume(values), RULE).made == "a map as given"
+
+
 @pytest.mark.parametrize(
     ("unit", "of_one"),
     [
