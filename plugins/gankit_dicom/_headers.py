@@ -125,12 +125,13 @@ def read_headers(file: Path) -> tuple[Header, ...]:
                 start = plain.start if plain else opened.tell() + (8 if dataset.original_encoding[0] else 12)
                 left = opened.seek(0, 2) - start
             _refuse_other_kinds(dataset)
-            if plain or dataset.file_meta.get("TransferSyntaxUID", UNCOMPRESSED[0]) in UNCOMPRESSED:
-                _refuse_cut_short(dataset, left)
             side = side_of(dataset)
             images = (tile for frame in frames(dataset) for tile in tiles(frame))
             grey = plain.grey if plain else None
-            return tuple(_header(file, number, side, grey, image) for number, image in enumerate(images))
+            headers = tuple(_header(file, number, side, grey, image) for number, image in enumerate(images))
+            if plain or dataset.file_meta.get("TransferSyntaxUID", UNCOMPRESSED[0]) in UNCOMPRESSED:
+                _refuse_cut_short(dataset, left)
+            return headers
         except (Refused, MemoryError):
             raise
         except OSError as error:
