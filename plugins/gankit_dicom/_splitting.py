@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 
 KINDS = frozenset(
     ("ADC", "EADC", "FA", "P", "R", "I", "PHASE MAP", "WATER", "FAT", "IN_PHASE", "OUT_PHASE", "OPP_PHASE",
-     "SUBTRACTION", "MIP", "MPR", "PROJECTION IMAGE", "REFORMATTED", "LOCALIZER")
+     "SUBTRACTION", "SUB", "NORM", "DIS2D", "MIP", "MPR", "PROJECTION IMAGE", "REFORMATTED", "LOCALIZER")
 )  # fmt: skip
 """Image types that are another series than images without them, though they may have its UID."""
 ODD, ODD_SHARE = 4, 0.25

@@ -197,3 +197,12 @@ def test_two_acquisitions_that_nothing_tells_apart_are_refused(tmp_path):
     (series,) = all_series(tmp_path)
     with pytest.raises(Refused, match="several images at one place"):
         series.volume()
+
+
+@pytest.mark.parametrize("kind", ["NORM", "DIS2D", "SUB"])
+def test_a_stack_and_what_the_scanner_made_of_it_are_two_series(tmp_path, kind):
+    """Evened out for the coils, corrected for distortion or subtracted, under the UID of the original."""
+    write_in(tmp_path / "stack", 2, grid(9))
+    made = {"ImageType": ["DERIVED", "PRIMARY", "M", kind], "phase": 1}
+    write_series(tmp_path / "made", 2, 300 - t2w_values(grid(9).places()) / 2, grid(9), **{**T2W_TAGS, **ONE, **made})
+    assert slices(tmp_path) == [9, 9]
