@@ -42,6 +42,8 @@ def in_one_spelling(headers: Sequence[Header]) -> tuple[list[Header], int]:
         by_key[id_key(header.patient)].append(header)
     spellings = {key: sorted({header.patient for header in images}) for key, images in by_key.items()}
     one = {key: found[0] for key, found in spellings.items() if len(found) > 1 and not differ(by_key[key])}
+    if not one:
+        return list(headers), 0
     named = [attrs.evolve(header, patient=one.get(id_key(header.patient), header.patient)) for header in headers]
     return named, len(one)
 
