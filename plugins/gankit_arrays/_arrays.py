@@ -169,7 +169,16 @@ def _examples(values: np.ndarray) -> str:
     if values.dtype.kind not in "US" or values.ndim != 1 or not len(values):
         return ""
     found = [str(text) for text in np.unique(values)]
-    return f" ({', '.join(map(repr, found[:3]))}); store numbers, as by (texts == {found[-1]!r}).astype(int)"
+    by = "texts.astype(float)" if _are_numbers(values) else f"(texts == {found[-1]!r}).astype(int)"
+    return f" ({', '.join(map(repr, found[:3]))}); store numbers, as by {by}"
+
+
+def _are_numbers(texts: np.ndarray) -> bool:
+    try:
+        texts.astype(float)
+    except ValueError:
+        return False
+    return True
 
 
 def _modality(stored: _Stored, names: Names, name: str, count: int) -> Modality:

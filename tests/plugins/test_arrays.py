@@ -204,6 +204,8 @@ REFUSED = {
     "a label without end": (["--label", "cs=is_cs"], {"is_cs": np.full(COUNT, np.inf)}, "has values [inf]; accepted:"),
     "labels that are text": (["--label", "cs=fold"], {}, "needs one number a slice, got <U5 of shape (40,) ('test',"
                              " 'train'); store numbers, as by (texts == 'train').astype(int)"),
+    "labels that are numbers as text": (["--label", "cs=is_cs"], {"is_cs": np.array(["0", "1", "nan", "1"] * 10)},
+                                        "('0', '1', 'nan'); store numbers, as by texts.astype(float)"),
     "complex labels": (["--label", "cs=is_cs"], {"is_cs": np.zeros(COUNT, complex)}, "got complex128 of shape (40,)"),
     "presence that is NaN": (["--present", "t2w=has_t2"], {"has_t2": np.where(np.arange(COUNT) < 3, np.nan, 1)},
                              "--present t2w=has_t2: is NaN in 3 slices; store 1 or 0"),
