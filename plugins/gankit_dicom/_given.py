@@ -73,7 +73,7 @@ def given_split(file: Path | None, studies: Studies, warnings: list[str]) -> dic
     """ "train" or "test" by patient, as files or headers spell the patient.
 
     Raises:
-        InputError: the table cannot be read, or puts a patient into two splits.
+        InputError: the table cannot be read, has none of the patients, or puts one into two splits.
     """
     without: tuple[dict[str, str], tuple[str, ...]] = {}, ()
     table, problems = _read(file, "split", read_split, without, warnings)
@@ -83,6 +83,8 @@ def given_split(file: Path | None, studies: Studies, warnings: list[str]) -> dic
     for spelled, patient in meant.items():
         if splits.setdefault(patient, table[spelled]) != table[spelled]:
             raise InputError(f"`split` {file}: a patient in two splits; a patient belongs to one")
+    if file is not None and studies and not splits:
+        raise InputError(f"`split` {file}: none of its patients is here; spell patient_id as the files or headers do")
     return splits
 
 

@@ -26,16 +26,18 @@ def match_ids(spelled: Iterable[str], known: Iterable[str]) -> dict[str, str]:
     """Which of the ``known`` ids each spelling in a table means.
 
     An exact spelling goes before one that differs by what ``id_key`` forgives, and this before one that lacks zeros in
-    front. A spelling that would mean two of the known ids means none.
+    front, which never means an id that another spelling means already. A spelling that would mean two of the known ids
+    means none.
     """
     spelled, left = list(dict.fromkeys(spelled)), list(dict.fromkeys(known))
     meant: dict[str, str] = {}
     keys: tuple[Callable[[str], str], ...] = (str, id_key, _without_zeros)
     for key in keys:
+        if key is _without_zeros:
+            left = [name for name in left if name not in meant.values()]
         by_key: dict[str, list[str]] = {}
         for name in left:
             by_key.setdefault(key(name), []).append(name)
         found = {text: by_key[key(text)] for text in spelled if text not in meant and key(text) in by_key}
         meant |= {text: names[0] for text, names in found.items() if len(names) == 1}
-        left = [name for name in left if name not in meant.values()]
     return meant

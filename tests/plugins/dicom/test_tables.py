@@ -5,6 +5,7 @@ import contextlib
 import numpy as np
 import pytest
 
+from gankit import InputError
 from gankit_dicom._given import given_cases, given_findings, given_split
 from gankit_dicom._ids import match_ids
 from gankit_dicom._refused import Refused
@@ -176,6 +177,8 @@ def test_no_damage_of_a_table_is_more_than_a_refusal(tmp_path, read, coding):
         (["12", "0012"], ["0012", "12"], {"12": "12", "0012": "0012"}),
         (["a"], ["A", "a"], {"a": "a"}),
         (["A"], ["a", "B"], {"A": "a"}),
+        (["12", "12.0", " 12"], ["12"], {"12": "12", "12.0": "12", " 12": "12"}),
+        (["12", "012"], ["12"], {"12": "12"}),
         (["1"], ["11", "1.5"], {}),
     ],
 )
@@ -221,6 +224,13 @@ def test_rows_that_match_nobody_are_counted(tmp_path):
         "Table of the findings: 1 of 1 rows match no patient (f.csv).",
         "Table of the split: 1 of 2 rows match no patient (s.csv).",
     ]
+
+
+def test_a_split_of_nobody_who_is_here_is_refused(tmp_path):
+    """No other split is drawn in its place."""
+    (tmp_path / "s.csv").write_text("patient_id,split\nA,train\nB,test\n")
+    with pytest.raises(InputError, match="none of its patients is here"):
+        given_split(tmp_path / "s.csv", {1: ("1", ("10",))}, [])
 
 
 def test_exchanged_columns_are_said(tmp_path):
