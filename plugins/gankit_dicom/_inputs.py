@@ -182,7 +182,7 @@ def _dicom(request: Request, files: list[Path], mapped: Mapper, inputs: Inputs) 
 
 def _volumes(request: Request, files: list[Path], protocol: Protocol, inputs: Inputs) -> tuple[list[_Study], Protocol]:
     """Studies by names, and the protocol with what the files say of their labels."""
-    found = find_volumes(files, request.folder, request.pattern, protocol)
+    found = find_volumes(files, request.folder, request.pattern, protocol, request.masks)
     inputs.warnings += found.warnings
     inputs.refused_files = [RefusedFile(number, why) for number, why in found.refused]
     studies = [

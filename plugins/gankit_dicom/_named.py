@@ -74,7 +74,9 @@ class _Reading:
     """Empty where the name tells none, or a word of what a file is would be a patient or a study."""
 
 
-def find_volumes(files: Sequence[Path], folder: Path, pattern: str | None, protocol: Protocol) -> Volumes:
+def find_volumes(
+    files: Sequence[Path], folder: Path, pattern: str | None, protocol: Protocol, masks: Path | None = None
+) -> Volumes:
     """Find the studies among files.
 
     Each file has the first pattern by which its name tells what it is. The usual ways to call files are tried in order
@@ -96,7 +98,7 @@ def find_volumes(files: Sequence[Path], folder: Path, pattern: str | None, proto
             refused.append((number, "not a NIfTI, MetaImage or NRRD file"))
 
     # Studies by their paths below the folder, else below the one above it.
-    datasets = datasets_of(files) if protocol.files.channel_names else {}
+    datasets = datasets_of(files, [folder, *([masks] if masks else [])]) if protocol.files.channel_names else {}
     names = _Names(protocol.files, datasets)
     for root in (folder, folder.absolute().parent):
         each = [_File(number, file, _text(file, root)) for number, file in volumes]
@@ -104,10 +106,10 @@ def find_volumes(files: Sequence[Path], folder: Path, pattern: str | None, proto
         with_t2w = [study for study in studies if any(source.role == "t2w" for source in study.sources)]
         if with_t2w:
             break
-    masks, warnings = _labels(datasets)
+    rules, warnings = _labels(datasets)
     if len(with_t2w) < max(len(studies), 1) and not pattern and (other := _looks_like(each, protocol)):
         warnings.append(f"No name tells of a T2w in some studies; names look like {other[0]}'s: `protocol` {other[1]}.")
-    return Volumes(studies, tuple(sorted(refused + strangers)), masks, tuple(warnings))
+    return Volumes(studies, tuple(sorted(refused + strangers)), rules, tuple(warnings))
 
 
 def _text(file: Path, root: Path) -> str:

@@ -32,15 +32,26 @@ class Dataset:
     """What a value means, one of a protocol's meanings."""
 
 
-def datasets_of(files: Sequence[Path]) -> dict[Path, Dataset | str]:
+def datasets_of(files: Sequence[Path], given: Sequence[Path]) -> dict[Path, Dataset | str]:
     """The data set that each folder of files belongs to, or why it cannot be read; folders without one are left out.
 
     The ``dataset.json`` of a folder holds for all below it, up to the next one.
+
+    Args:
+        given: folders that the user gave. As each may be one of a data set's own, as ``imagesTr``, the
+            ``dataset.json`` in it and beside it count as well.
     """
-    own = {file.parent: _read(file) for file in files if file.name.lower() == "dataset.json"}
+    places = [place for folder in given for place in (folder, folder.absolute().parent)]
+    beside = [file for place in places if (file := place / "dataset.json").is_file()]
+    own = {
+        file.parent.absolute(): _read(file)
+        for file in dict.fromkeys([*files, *beside])
+        if file.name.lower() == "dataset.json"
+    }
     found = {}
-    for folder in {file.parent for file in files}:
-        nearest = next((each for each in (folder, *folder.parents) if each in own), None)
+    for folder in {*given, *(file.parent for file in files)}:
+        above = folder.absolute()
+        nearest = next((each for each in (above, *above.parents) if each in own), None)
         if nearest is not None:
             found[folder] = own[nearest]
     return found

@@ -124,6 +124,19 @@ def test_labels_of_nnunet_are_used_where_their_values_are_said(parts, tmp_path, 
     assert set(part.cs) == ({0, 1} if said else {-1})
 
 
+def test_a_folder_of_a_data_set_is_what_the_dataset_json_beside_it_says(parts, tmp_path):
+    """Its images and its labels may be given one by one."""
+    folder = tmp_path / "Dataset105_p"
+    write_pair(folder / "imagesTr" / "c_0001.nii.gz", folder / "imagesTr" / "c_0000.nii.gz")
+    places = T2W.places()
+    write(folder / "labelsTr" / "c.nii.gz", 1.0 * gland(places) + lesion(places))
+    write_dataset(folder, channel_names={"0": "ADC", "1": "T2"}, labels={"background": 0, "gland": 1, "csPCa": 2})
+    (part,) = parts(folder / "imagesTr", "volumes", protocol="nnunet", masks=folder / "labelsTr")
+    used = {row["number"]: row["used"] for row in part.record["series"]}
+    assert used == {1: "ADC", 2: "T2w"}
+    assert set(part.cs) == {0, 1}
+
+
 # BIDS -----------------------------------------------------------------------------------------------------
 
 
