@@ -120,11 +120,19 @@ def _read_values(mask: MaskFile, protocol: Protocol, grids: Sequence[sitk.Image]
     grid = next((grid for grid in grids if on_lattice(place_of(image), place_of(grid))), None)
     if grid is None:
         raise Refused(OTHER_GRID)
+    if meaning.get(1) == "lesion" and _are_numbers(found):
+        meaning = dict.fromkeys(meaning, "lesion")
     on_t2w = on_grid_of(image_like(values, image), grids[0])
     shown: dict[str, np.ndarray] = {}
     for value, name in meaning.items():
         shown[name] = shown.get(name, False) | (on_t2w == value)
     return Mask(mask.number, shown, reader_of(mask.parts, protocol), copy_of(mask.parts, protocol), grid is grids[0])
+
+
+def _are_numbers(found: np.ndarray) -> bool:
+    """Whether the values of a mask may number its lesions: 1, 2 and so on, none left out. Grades, then, are unknown."""
+    values = found[found > 0]
+    return len(values) > 1 and values.tolist() == list(range(1, len(values) + 1))
 
 
 def _whole(values: np.ndarray) -> np.ndarray:

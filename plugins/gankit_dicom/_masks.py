@@ -120,6 +120,8 @@ def assign(
     fitting = [_owned(mask, studies) or _named(mask, index) for mask in progress(masks, "matching masks")]
     for mask, named in zip(masks, fitting, strict=True):
         try:
+            if not named and index.named_in(mask.parts):
+                raise Refused("its name says a study that is not here of a patient who is")
             study = _of_several(mask, named, places) if named else _by_place(mask, studies, any(fitting), places)
         except Refused as error:
             refused.append((mask, str(error)))
@@ -208,7 +210,7 @@ def _named(mask: MaskFile, index: _Index) -> list[Named]:
         study
         for study in found
         if not any(plain(study.patient) in other and plain(study.patient) != other for other in names)
-        and not any(_is_of_other_study(part, study) for part in mask.parts)
+        and not _is_of_other_study(mask.parts, study)
     ]
     tells = {study.number: _tells(mask.parts, study) for study in kept}
     return [study for study in kept if tells[study.number] == max(tells.values())]
@@ -223,11 +225,14 @@ def _tells(parts: Sequence[str], study: Named) -> int:
     return int(any(part.startswith(patient) for part in parts))
 
 
-def _is_of_other_study(part: str, study: Named) -> bool:
-    """Whether a name has another number than the study's where the study's would be, as in 10001_1000002."""
-    found = re.search(rf"{re.escape(plain(study.patient))}(\d+)_", part)
-    number = study.study
-    return bool(found and number.isdigit() and len(found[1]) == len(number) and found[1] != number)
+def _is_of_other_study(parts: Sequence[str], study: Named) -> bool:
+    """Whether a path has another number than the study's where the study's would be, as in 10001_1000002 or
+    10001/1000002."""
+    path, number = plain("_".join(parts)), study.study
+    if not number.isdigit() or plain(number) in path:
+        return False
+    found = re.findall(rf"(?={re.escape(plain(study.patient))}(\d+)_)", path)
+    return any(len(other) == len(number) for other in found)
 
 
 def _without_ids(part: str, study: Named) -> str:

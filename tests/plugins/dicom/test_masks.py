@@ -68,6 +68,9 @@ STUDIES = [("10001", "1000001"), ("10001", "1000002"), ("10002", "1000003")]
         ([("1", "")], "11.nii.gz", None),
         ([("A", "1.2.840.1"), ("A", "1.2.840.2")], "1.2.840.2/lesion.nii.gz", 1),
         ([("A", "1.2.840.1")], "A_1000009.nii.gz", 0),
+        ([("10001", "1000001")], "10001_1000009_lesion.nii.gz", None),
+        ([("10001", "1000001")], "10001/1000009/lesion.nii.gz", None),
+        ([("10001", "1000001")], "10001/10001_1000001/lesion.nii.gz", 0),
     ],
 )
 def test_a_mask_is_of_the_one_study_that_its_path_names_or_of_none(tmp_path, studies, path, owner):
@@ -82,6 +85,13 @@ def test_a_mask_is_of_the_one_study_that_its_path_names_or_of_none(tmp_path, stu
     assigned, refused = assign(masks, named)
     assert [number for number, found in assigned.items() if found] == ([] if owner is None else [owner])
     assert len(refused) == (owner is None)
+
+
+@pytest.mark.parametrize("name", ["P7_1000002_lesion", "P7/1000002/lesion", "P7/1000002_lesion"])
+def test_a_mask_of_another_study_is_of_none_wherever_it_lies(parts, scans, name):
+    """Follow-ups are often scanned on one grid."""
+    write_volume(scans / "masks" / f"{name}.nii.gz", 3.0 * LESION)
+    assert set(imported(parts, scans).cs) == {-1}
 
 
 @pytest.mark.parametrize("moved", [True, False])
@@ -199,6 +209,8 @@ def test_files_that_are_no_images_are_counted_on_the_terminal(gankit_command, tm
         ("zones/x", {1: "peripheral zone", 2: "transition zone"}),
         ("lesions/Masks/T2/x-Finding1-t2_tse_tra_ROI", {1: "lesion", 2: "cs", 3: "cs", 4: "cs", 5: "cs"}),
         ("lesion_study/gland/x", {1: "gland"}),
+        ("lesions/x_PI-RADS", dict.fromkeys(range(1, 6), "lesion")),
+        ("PIRADS lesions/x", dict.fromkeys(range(1, 6), "lesion")),
         ("x_non-csPCa", {1: "not cs"}),
     ],
 )
@@ -225,6 +237,16 @@ def test_a_patient_s_id_does_not_say_what_a_mask_shows(tmp_path):
         ("AI/human/x", "human"),
         ("expert/nnUNet/x", "AI"),
         ("PAI_7/x", ""),
+        ("lesions/nnU-Net/x", "AI"),
+        ("lesions/U-Net/x", "AI"),
+        ("lesion_pred/x", "AI"),
+        ("lesions/model_output/x", "AI"),
+        ("lesions/auto/x", "AI"),
+        ("lesions/deep learning/x", "AI"),
+        ("lesions/inference/x", "AI"),
+        ("lesions/ground_truth/x", "human"),
+        ("nnUNet_raw/Dataset105/labelsTr/x", "human"),
+        ("Dataset105/labelsPr/x", "AI"),
     ],
 )
 def test_a_path_says_who_drew_a_mask(path, reader):
@@ -353,6 +375,19 @@ def test_a_human_s_lesions_go_before_an_ai_s(parts, scans, given, labels, by):
     first, last, _ = part.record["crop"]["slices"]
     assert part.cs.tolist() == labels[first - 1 : last]
     assert part.record["labels"]["by"] == by
+
+
+@pytest.mark.parametrize(
+    ("values", "lower", "upper"), [((1, 2), -1, -1), ((2, 1), -1, -1), ((3, 2), 1, 1), ((1, 3), -1, 1)]
+)
+def test_values_that_may_number_lesions_are_no_grades(parts, scans, values, lower, upper):
+    """A first and a second lesion are 1 and 2, whatever their grades."""
+    below, above = higher(-3), higher(2)
+    write_volume(scans / "masks" / "P7_1000001_lesion.nii.gz", values[0] * below + values[1] * above)
+    part = imported(parts, scans)
+    first, last, _ = part.record["crop"]["slices"]
+    for where, label in ((below, lower), (above, upper)):
+        assert set(part.cs[where.any(axis=(1, 2))[first - 1 : last]]) == {label}
 
 
 def test_of_copies_on_two_grids_the_t2w_s_is_taken(parts, scans):
