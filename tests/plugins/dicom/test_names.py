@@ -221,7 +221,7 @@ def test_names_that_several_folders_have_make_no_patient(tmp_path):
     [
         ("t2w", "t2w"), ("t2", "t2w"), ("t2_tse_tra", "t2w"), ("t2map", ""), ("t2_star", ""), ("adc", "adc"),
         ("t2w_mask", "mask"), ("adc_label", "mask"), ("lesion_t2w", "mask"), ("hbv", "dwi"), ("dwi_b800", "dwi"),
-        ("dce_12.5s", "dce"), ("cor", ""), ("sag", ""),
+        ("dce_12.5s", "dce"), ("cor", ""), ("sag", ""), ("cspca", "mask"), ("t2w_tumour", "mask"),
     ],
 )  # fmt: skip
 def test_a_name_begins_with_what_it_is_unless_it_is_a_mask(name, role):
