@@ -192,7 +192,7 @@ def test_a_hook_that_raises_is_named_and_switched_off(run, watched, plugins, cap
     place = f"{__file__}:{fail.__code__.co_firstlineno + 2}"
     hooks = noting(told) | {failing: lambda run: fail(run)}
     result = run(watched(broken=hooks, other=noting(news)), quiet=False)
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: plugin")]
     assert lines == [
         f"warning: plugin 'broken': hook {failing} failed: OSError: no room ({place}); its observers are off for"
         " the rest of this run, training goes on"
