@@ -24,8 +24,8 @@ CHANCE = 0.65
 """Share of comparisons below which the modalities are taken for shuffled.
 
 Shuffled pairs have 0.5 on average. Those of the phantom and of 49 real slices had 0.62 at most; of draws of 20 slices,
-83 to 97% were below 0.65, by pair of modalities. True pairs of the phantom and of patients had 0.90 to 1.00, and 0.76 to
-1.00 in draws of 20 slices.
+83 to 97% were below 0.65, by pair of modalities. True pairs of the phantom and of patients had 0.90 to 1.00, and 0.76
+to 1.00 in draws of 20 slices.
 """
 
 
