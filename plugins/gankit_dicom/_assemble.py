@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gankit import Cohort, InputError, Modality, split_patients
-from gankit_dicom._delineations import TISSUES
+from gankit_dicom._labels.delineations import TISSUES
 from gankit_dicom._options import MODALITIES, UNITS
 from gankit_dicom._part import Kept
 

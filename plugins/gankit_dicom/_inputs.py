@@ -10,20 +10,20 @@ from pathlib import Path
 import attrs
 
 from gankit import InputError, nearest
-from gankit_dicom._given import given_cases, given_findings, given_split
-from gankit_dicom._kinds import SEGMENTATION
-from gankit_dicom._masks import MaskFile, Named, assign, mask_files, segmentation_file
-from gankit_dicom._named import find_volumes
+from gankit_dicom._dicom.kinds import SEGMENTATION
+from gankit_dicom._labels.given import given_cases, given_findings, given_split
+from gankit_dicom._labels.masks import MaskFile, Named, assign, mask_files, segmentation_file
 from gankit_dicom._options import PATIENT_FROM, Options, refuse_other_kinds
-from gankit_dicom._patients import in_one_spelling, patient_warnings, with_patients
 from gankit_dicom._privacy import alias, read_or_make_salt
 from gankit_dicom._protocol import FOLDER, Protocol, load_protocol, plain
 from gankit_dicom._refused import Refused
 from gankit_dicom._run import Mapper
 from gankit_dicom._scan import RefusedFile, files_under, scan, summary, walked
-from gankit_dicom._series import group
+from gankit_dicom._series.patients import in_one_spelling, patient_warnings, with_patients
+from gankit_dicom._series.series import group
 from gankit_dicom._sources import AbstractSource, FileSource, SeriesSource
 from gankit_dicom._study import StudyTask
+from gankit_dicom._volumes.named import find_volumes
 
 
 def _to_path(given: str | Path | None) -> Path | None:

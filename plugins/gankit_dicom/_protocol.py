@@ -12,10 +12,10 @@ from typing import Any
 import attrs
 
 from gankit import InputError, nearest, option, structure_table
-from gankit_dicom._pattern import expression
-from gankit_dicom._preference import PREFERENCES
-from gankit_dicom._series import Series
-from gankit_dicom._stacking import PLANES
+from gankit_dicom._series.series import Series
+from gankit_dicom._series.stacking import PLANES
+from gankit_dicom._slices.preference import PREFERENCES
+from gankit_dicom._volumes.pattern import expression
 
 FOLDER = Path(__file__).parent / "protocols"
 MEANINGS = ("gland", "peripheral zone", "transition zone", "lesion", "cs", "not cs")

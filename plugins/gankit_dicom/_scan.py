@@ -13,8 +13,8 @@ import attrs
 
 from gankit import InputError, progress
 from gankit_dicom._clutter import CLUTTER, is_clutter
-from gankit_dicom._headers import Header, read_headers
-from gankit_dicom._modes import lenient_pydicom
+from gankit_dicom._dicom.headers import Header, read_headers
+from gankit_dicom._dicom.modes import lenient_pydicom
 from gankit_dicom._refused import Refused
 
 Read = tuple[Header, ...] | str

@@ -9,16 +9,16 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from gankit_dicom._diffusion import Diffusion, weighted
-from gankit_dicom._files import file_place, files_of, read_volume, read_volumes
-from gankit_dicom._phases import APART_S, Dynamic, Phase
-from gankit_dicom._preference import PREFERENCES, Traits
 from gankit_dicom._protocol import Protocol, plain
 from gankit_dicom._refused import Refused
-from gankit_dicom._series import Series
-from gankit_dicom._sidecars import b_values_beside, sidecars, times_beside
-from gankit_dicom._stored import Place
-from gankit_dicom._volume import Volume, stack_corners
+from gankit_dicom._series.diffusion import Diffusion, weighted
+from gankit_dicom._series.phases import APART_S, Dynamic, Phase
+from gankit_dicom._series.series import Series
+from gankit_dicom._series.volume import Volume, stack_corners
+from gankit_dicom._slices.preference import PREFERENCES, Traits
+from gankit_dicom._volumes.files import file_place, files_of, read_volume, read_volumes
+from gankit_dicom._volumes.sidecars import b_values_beside, sidecars, times_beside
+from gankit_dicom._volumes.stored import Place
 
 LOOKS = {"ADC": "ADC map", "FA": "anisotropy map", "TRACEW": "trace-weighted", "DIFFUSION": "diffusion"}
 SEQUENCES = {"SE": "spin echo", "GR": "gradient echo", "EP": "echo planar"}

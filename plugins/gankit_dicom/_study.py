@@ -12,8 +12,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from gankit import write_bytes
-from gankit_dicom._dce import Enhancement
-from gankit_dicom._delineations import (
+from gankit_dicom._dicom.modes import silent_itk, single_threaded_itk
+from gankit_dicom._labels.delineations import (
     EMPTY,
     Delineations,
     Lost,
@@ -23,23 +23,23 @@ from gankit_dicom._delineations import (
     may_show_lesions,
     read_mask,
 )
-from gankit_dicom._geometry import Crop, image_like, inside, sample, sample_labels, sample_measured
-from gankit_dicom._intensity import Levels, inpainted, levels, measured_mask, percentile_scale, without_bias
-from gankit_dicom._labels import NO, UNKNOWN, YES, Labels, labels_of
+from gankit_dicom._labels.labels import NO, UNKNOWN, YES, Labels, labels_of
+from gankit_dicom._labels.masks import MaskFile, copy_of, drawn_on, reader_of
+from gankit_dicom._labels.tables import Finding
 from gankit_dicom._log import Log, Row
-from gankit_dicom._masks import MaskFile, copy_of, drawn_on, reader_of
-from gankit_dicom._modalities import Chosen, choose
-from gankit_dicom._modes import silent_itk, single_threaded_itk
 from gankit_dicom._options import Options
 from gankit_dicom._part import Part, key_of, read_part, write_part
-from gankit_dicom._place import crop_by_findings, crop_by_locator, crop_by_mask, holds, locator_error, shows
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
-from gankit_dicom._registration import box_around, refine
+from gankit_dicom._series.volume import blank_slices
 from gankit_dicom._sheet import sheet_png
+from gankit_dicom._slices.dce import Enhancement
+from gankit_dicom._slices.geometry import Crop, image_like, inside, sample, sample_labels, sample_measured
+from gankit_dicom._slices.intensity import Levels, inpainted, levels, measured_mask, percentile_scale, without_bias
+from gankit_dicom._slices.modalities import Chosen, choose
+from gankit_dicom._slices.place import crop_by_findings, crop_by_locator, crop_by_mask, holds, locator_error, shows
+from gankit_dicom._slices.registration import box_around, refine
 from gankit_dicom._sources import AbstractSource
-from gankit_dicom._tables import Finding
-from gankit_dicom._volume import blank_slices
 
 COVERED = 0.5
 """Part of a slice that a modality must cover to be present in it."""

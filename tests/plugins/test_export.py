@@ -173,8 +173,8 @@ def test_a_diffusion_coefficient_is_mapped_to_real_world_values(model, plugins, 
 
 def test_what_is_exported_as_dicom_is_imported_with_its_values(folders, model):
     """One image of an import is what the model made, to half a step of 16 bit."""
-    from gankit_dicom._headers import read_headers
-    from gankit_dicom._pixels import read_images
+    from gankit_dicom._dicom.headers import read_headers
+    from gankit_dicom._dicom.pixels import read_images
 
     images = model.sample(2, 3)
     for name, high in (("adc", 3000), ("t2w", 700)):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gankit_dicom._elements import finite
+from gankit_dicom._dicom.elements import finite
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from gankit_dicom import _csa
-from gankit_dicom._csa import csa_values
-from gankit_dicom._elements import finite, many, private_bytes, private_values
+from gankit_dicom._dicom import csa
+from gankit_dicom._dicom.csa import csa_values
+from gankit_dicom._dicom.elements import finite, many, private_bytes, private_values
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -81,7 +81,7 @@ def _said(dataset: Dataset) -> Iterable[tuple[Any, ...]]:
         yield many(item.get("DiffusionBValue"))
     for where in B_VALUES:
         yield private_values(dataset, *where)
-    yield csa_values(private_bytes(dataset, _csa.CREATOR, _csa.GROUP, _csa.ELEMENT), "B_value")
+    yield csa_values(private_bytes(dataset, csa.CREATOR, csa.GROUP, csa.ELEMENT), "B_value")
 
 
 def _as_b(value: Any) -> float | None:

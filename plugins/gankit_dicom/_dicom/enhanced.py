@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from gankit_dicom._flat import flat, put
+from gankit_dicom._dicom.flat import flat, put
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit_dicom._bounded import Bounded
-from gankit_dicom._bvalues import b_value, has_direction, is_trace
-from gankit_dicom._clock import acquired_s
-from gankit_dicom._elements import finite, many
-from gankit_dicom._enhanced import frames
-from gankit_dicom._kinds import kind_of
-from gankit_dicom._modes import lenient_pydicom
-from gankit_dicom._mosaic import side_of, tiles
-from gankit_dicom._plain import Grey, read_plain
-from gankit_dicom._real_world import Meaning, meaning
+from gankit_dicom._dicom.bounded import Bounded
+from gankit_dicom._dicom.bvalues import b_value, has_direction, is_trace
+from gankit_dicom._dicom.clock import acquired_s
+from gankit_dicom._dicom.elements import finite, many
+from gankit_dicom._dicom.enhanced import frames
+from gankit_dicom._dicom.kinds import kind_of
+from gankit_dicom._dicom.modes import lenient_pydicom
+from gankit_dicom._dicom.mosaic import side_of, tiles
+from gankit_dicom._dicom.plain import Grey, read_plain
+from gankit_dicom._dicom.real_world import Meaning, meaning
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gankit_dicom._modes import silent_itk
+from gankit_dicom._dicom.modes import silent_itk
 
 if TYPE_CHECKING:
     from pydicom.uid import UID

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gankit_dicom import _csa
-from gankit_dicom._csa import csa_values
-from gankit_dicom._elements import finite, many, private_bytes, private_values
-from gankit_dicom._flat import flat
+from gankit_dicom._dicom import csa
+from gankit_dicom._dicom.csa import csa_values
+from gankit_dicom._dicom.elements import finite, many, private_bytes, private_values
+from gankit_dicom._dicom.flat import flat
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _is_mosaic(dataset: Dataset) -> bool:
 
 
 def _csa_of(dataset: Dataset, name: str) -> tuple[str, ...]:
-    return csa_values(private_bytes(dataset, _csa.CREATOR, _csa.GROUP, _csa.ELEMENT), name)
+    return csa_values(private_bytes(dataset, csa.CREATOR, csa.GROUP, csa.ELEMENT), name)
 
 
 def _count(dataset: Dataset) -> int:
@@ -102,7 +102,7 @@ def _step(dataset: Dataset, count: int, normal: np.ndarray, first: np.ndarray) -
 
 def _protocol_mm(dataset: Dataset) -> np.ndarray:
     """Centres of the slices in mm by the protocol (ASCCONV), (slices, 3); none where it is not there."""
-    found = PROTOCOL.search(private_bytes(dataset, _csa.CREATOR, _csa.GROUP, SERIES_HEADER))
+    found = PROTOCOL.search(private_bytes(dataset, csa.CREATOR, csa.GROUP, SERIES_HEADER))
     places: dict[int, dict[str, float]] = {}
     for index, axis, text in SLICE.findall(found[1].decode("ascii", "replace") if found else ""):
         places.setdefault(int(index), {})[axis] = finite(text) or 0.0

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import attrs
 import numpy as np
 
-from gankit_dicom._bits import STORED_TAGS, stored_values
-from gankit_dicom._bounded import Bounded
-from gankit_dicom._headers import CUT_SHORT, Header
-from gankit_dicom._jpeg import decoded
-from gankit_dicom._modes import lenient_pydicom
-from gankit_dicom._plain import Grey
+from gankit_dicom._dicom.bits import STORED_TAGS, stored_values
+from gankit_dicom._dicom.bounded import Bounded
+from gankit_dicom._dicom.headers import CUT_SHORT, Header
+from gankit_dicom._dicom.jpeg import decoded
+from gankit_dicom._dicom.modes import lenient_pydicom
+from gankit_dicom._dicom.plain import Grey
 from gankit_dicom._refused import Refused
 
 if TYPE_CHECKING:

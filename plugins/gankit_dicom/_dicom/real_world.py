@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from gankit_dicom._elements import finite, many, private_values
+from gankit_dicom._dicom.elements import finite, many, private_values
+from gankit_dicom._dicom.units import mm2_per_s
 from gankit_dicom._refused import Refused
-from gankit_dicom._units import mm2_per_s
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -8,14 +8,14 @@ import attrs
 import numpy as np
 import SimpleITK as sitk
 
-from gankit_dicom._files import read_volume
-from gankit_dicom._geometry import image_like, on_grid_of
-from gankit_dicom._labels import Lesions
-from gankit_dicom._lattice import on_lattice, place_of
-from gankit_dicom._masks import MaskFile, copy_of, reader_of, rule_of
+from gankit_dicom._labels.labels import Lesions
+from gankit_dicom._labels.lattice import on_lattice, place_of
+from gankit_dicom._labels.masks import MaskFile, copy_of, reader_of, rule_of
+from gankit_dicom._labels.segmentation import Segment, read_segmentation, read_segments
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
-from gankit_dicom._segmentation import Segment, read_segmentation, read_segments
+from gankit_dicom._slices.geometry import image_like, on_grid_of
+from gankit_dicom._volumes.files import read_volume
 
 TISSUES = ("not outlined", "gland", "peripheral zone", "transition zone")
 LESIONS = ("lesion", "cs", "not cs")

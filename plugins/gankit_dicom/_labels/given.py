@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from gankit import InputError
-from gankit_dicom._ids import id_key, match_ids
+from gankit_dicom._labels.ids import id_key, match_ids
+from gankit_dicom._labels.tables import Finding, Findings, Marksheet, read_findings, read_marksheet, read_split
 from gankit_dicom._refused import Refused
-from gankit_dicom._tables import Finding, Findings, Marksheet, read_findings, read_marksheet, read_split
 
 Table = TypeVar("Table")
 Key = TypeVar("Key")

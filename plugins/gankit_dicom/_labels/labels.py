@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from gankit_dicom._tables import Finding
+from gankit_dicom._labels.tables import Finding
 
 YES, NO, UNKNOWN = 1, 0, -1
 NEAR_MM = 5.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from gankit_dicom._stored import AGREE_MM, Place
-from gankit_dicom._volume import CORNERS
+from gankit_dicom._series.volume import CORNERS
+from gankit_dicom._volumes.stored import AGREE_MM, Place
 
 TOLERANCE = 0.25
 """Of a voxel, by which a box may be off."""

@@ -10,15 +10,15 @@ import attrs
 
 from gankit import progress
 from gankit_dicom._clutter import CLUTTER, is_clutter
-from gankit_dicom._files import ending, file_place, files_of
-from gankit_dicom._headers import refuse_foreign
-from gankit_dicom._kinds import SEGMENTATION
-from gankit_dicom._lattice import on_lattice, same_corners
+from gankit_dicom._dicom.headers import refuse_foreign
+from gankit_dicom._dicom.kinds import SEGMENTATION
+from gankit_dicom._labels.lattice import on_lattice, same_corners
+from gankit_dicom._labels.segmentation import Owner, read_owner
 from gankit_dicom._protocol import MaskRule, Protocol, plain
 from gankit_dicom._refused import Refused
-from gankit_dicom._segmentation import Owner, read_owner
 from gankit_dicom._sources import AbstractSource, SeriesSource
-from gankit_dicom._stored import Place
+from gankit_dicom._volumes.files import ending, file_place, files_of
+from gankit_dicom._volumes.stored import Place
 
 ARRAYS = (".npz", ".npy")
 NO_MASK = "not a NIfTI, MetaImage, NRRD or DICOM segmentation file"

@@ -15,8 +15,8 @@ import attrs
 import numpy as np
 import SimpleITK as sitk
 
-from gankit_dicom._kinds import SEGMENTATIONS, kind_of
-from gankit_dicom._modes import lenient_pydicom
+from gankit_dicom._dicom.kinds import SEGMENTATIONS, kind_of
+from gankit_dicom._dicom.modes import lenient_pydicom
 from gankit_dicom._protocol import plain
 from gankit_dicom._refused import Refused
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attrs
 
-from gankit_dicom._ids import id_key
+from gankit_dicom._labels.ids import id_key
 from gankit_dicom._refused import Refused
 
 DELIMITERS = (",", ";", "\t", "|")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import attrs
 
-from gankit_dicom._headers import Header
-from gankit_dicom._images import Images
-from gankit_dicom._pixels import read_images
+from gankit_dicom._dicom.headers import Header
+from gankit_dicom._dicom.pixels import read_images
 from gankit_dicom._refused import Refused
-from gankit_dicom._stacking import by_place
+from gankit_dicom._series.images import Images
+from gankit_dicom._series.stacking import by_place
 
 
 def without_copies(headers: Sequence[Header]) -> Images:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 import numpy as np
 
-from gankit_dicom._bvalues import b_value_in_text
-from gankit_dicom._headers import Header
+from gankit_dicom._dicom.bvalues import b_value_in_text
+from gankit_dicom._dicom.headers import Header
 from gankit_dicom._refused import Refused
-from gankit_dicom._stacking import by_place
-from gankit_dicom._volume import Volume, middle, same_grid, stack
+from gankit_dicom._series.stacking import by_place
+from gankit_dicom._series.volume import Volume, middle, same_grid, stack
 
 SHELL = 0.02
 """Part of a b-value by which its directions may differ: the imaging gradients add to each another b."""

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import attrs
 
-from gankit_dicom._headers import Header
+from gankit_dicom._dicom.headers import Header
 
 
 @attrs.frozen

@@ -8,12 +8,12 @@ from itertools import chain
 
 import attrs
 
-from gankit_dicom._copies import same_pixels
-from gankit_dicom._headers import Header
-from gankit_dicom._images import Images
+from gankit_dicom._dicom.headers import Header
 from gankit_dicom._refused import Refused
-from gankit_dicom._splitting import close, same_grid, same_kind
-from gankit_dicom._stacking import by_place, lattice, stacking
+from gankit_dicom._series.copies import same_pixels
+from gankit_dicom._series.images import Images
+from gankit_dicom._series.splitting import close, same_grid, same_kind
+from gankit_dicom._series.stacking import by_place, lattice, stacking
 
 PART = "part of a scan that came in several series, and slices between them are missing"
 MANY = 8

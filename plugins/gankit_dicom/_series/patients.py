@@ -9,8 +9,8 @@ from pathlib import Path
 
 import attrs
 
-from gankit_dicom._headers import Header
-from gankit_dicom._ids import id_key
+from gankit_dicom._dicom.headers import Header
+from gankit_dicom._labels.ids import id_key
 
 NO_FOLDER = "in no folder below the one given, where `patient_from` folder looks for patients"
 SEVERAL_PEOPLE = (

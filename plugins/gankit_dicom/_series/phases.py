@@ -9,10 +9,10 @@ from itertools import pairwise
 import attrs
 import numpy as np
 
-from gankit_dicom._clock import DAY_S, unwrapped
-from gankit_dicom._headers import Header
+from gankit_dicom._dicom.clock import DAY_S, unwrapped
+from gankit_dicom._dicom.headers import Header
 from gankit_dicom._refused import Refused
-from gankit_dicom._volume import Volume
+from gankit_dicom._series.volume import Volume
 
 APART_S = 0.5
 """Least time from phase to phase; what differs less does not tell phases apart."""

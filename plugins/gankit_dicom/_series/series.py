@@ -10,15 +10,15 @@ from itertools import chain
 import attrs
 import numpy as np
 
-from gankit_dicom._diffusion import Diffusion, diffusion
-from gankit_dicom._headers import Header
-from gankit_dicom._joining import join
-from gankit_dicom._phases import Dynamic, Phase, rounds, times_of
+from gankit_dicom._dicom.headers import Header
 from gankit_dicom._refused import Refused
-from gankit_dicom._splitting import same_grid, split
-from gankit_dicom._stacking import by_place, plane, read_otherwise
-from gankit_dicom._visits import visits
-from gankit_dicom._volume import Volume, stack
+from gankit_dicom._series.diffusion import Diffusion, diffusion
+from gankit_dicom._series.joining import join
+from gankit_dicom._series.phases import Dynamic, Phase, rounds, times_of
+from gankit_dicom._series.splitting import same_grid, split
+from gankit_dicom._series.stacking import by_place, plane, read_otherwise
+from gankit_dicom._series.visits import visits
+from gankit_dicom._series.volume import Volume, stack
 
 LEAST_GAP_MM = 0.01
 """Of a series of one slice, which has none."""

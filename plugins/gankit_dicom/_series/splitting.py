@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import attrs
 
-from gankit_dicom._copies import without_copies
-from gankit_dicom._headers import Header
-from gankit_dicom._images import Images
-from gankit_dicom._stacking import COSINE_TOLERANCE, by_place, plane
+from gankit_dicom._dicom.headers import Header
+from gankit_dicom._series.copies import without_copies
+from gankit_dicom._series.images import Images
+from gankit_dicom._series.stacking import COSINE_TOLERANCE, by_place, plane
 
 Item = TypeVar("Item")
 

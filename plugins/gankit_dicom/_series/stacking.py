@@ -9,7 +9,7 @@ from functools import lru_cache
 import attrs
 import numpy as np
 
-from gankit_dicom._headers import Header
+from gankit_dicom._dicom.headers import Header
 from gankit_dicom._refused import Refused
 
 GAP_TOLERANCE = 0.05

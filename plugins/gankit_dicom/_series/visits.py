@@ -8,8 +8,8 @@ from itertools import chain
 
 import attrs
 
-from gankit_dicom._headers import Header
-from gankit_dicom._patients import differ
+from gankit_dicom._dicom.headers import Header
+from gankit_dicom._series.patients import differ
 
 NO_FRAME = (
     "No image has a frame of reference: the series are taken to lie in one, as if the patient had not been moved."

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from gankit_dicom._headers import Header
-from gankit_dicom._pixels import read_images
+from gankit_dicom._dicom.headers import Header
+from gankit_dicom._dicom.pixels import read_images
 from gankit_dicom._refused import Refused
-from gankit_dicom._stacking import COSINE_TOLERANCE, stacking
+from gankit_dicom._series.stacking import COSINE_TOLERANCE, stacking
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
-from gankit_dicom._diffusion import SHELL
+from gankit_dicom._dicom.units import mm2_per_s
 from gankit_dicom._protocol import AdcRule, DwiRule
 from gankit_dicom._refused import Refused
-from gankit_dicom._units import mm2_per_s
-from gankit_dicom._volume import Volume, middle, same_grid
+from gankit_dicom._series.diffusion import SHELL
+from gankit_dicom._series.volume import Volume, middle, same_grid
 
 MAX_ADC = 4000.0
 """1e-6 mm2/s; free water at body temperature is near 3000."""

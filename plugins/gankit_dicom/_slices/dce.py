@@ -9,7 +9,7 @@ import numpy as np
 
 from gankit_dicom._protocol import DceRule
 from gankit_dicom._refused import Refused
-from gankit_dicom._volume import Volume, same_grid
+from gankit_dicom._series.volume import Volume, same_grid
 
 ARRIVAL = 0.05
 """Part of the whole rise of the enhancing voxels' mean signal at which contrast has arrived."""

@@ -7,8 +7,8 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
-from gankit_dicom._geometry import image_like
 from gankit_dicom._refused import Refused
+from gankit_dicom._slices.geometry import image_like
 
 LEVELS = 65535
 """At most, and of a volume whose values lie on no lattice."""

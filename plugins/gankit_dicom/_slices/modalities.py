@@ -8,17 +8,17 @@ from typing import TypeVar
 import attrs
 import numpy as np
 
-from gankit_dicom._adc import Adc, checked_adc, computed_adc
-from gankit_dicom._dce import Enhancement, enhancement
-from gankit_dicom._diffusion import combine
 from gankit_dicom._log import Log
-from gankit_dicom._phases import timed
-from gankit_dicom._preference import preferred, reason
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
+from gankit_dicom._series.diffusion import combine
+from gankit_dicom._series.phases import timed
+from gankit_dicom._series.splitting import alike
+from gankit_dicom._series.volume import Volume, blank_slices, with_lowest_padding
+from gankit_dicom._slices.adc import Adc, checked_adc, computed_adc
+from gankit_dicom._slices.dce import Enhancement, enhancement
+from gankit_dicom._slices.preference import preferred, reason
 from gankit_dicom._sources import AbstractSource
-from gankit_dicom._splitting import alike
-from gankit_dicom._volume import Volume, blank_slices, with_lowest_padding
 
 AnyVolume = TypeVar("AnyVolume", bound=Volume)
 NOTHING_DRAWN: Mapping[int, int] = {}

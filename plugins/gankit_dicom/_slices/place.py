@@ -9,13 +9,13 @@ import attrs
 import numpy as np
 import SimpleITK as sitk
 
-from gankit_dicom._geometry import Crop
-from gankit_dicom._labels import slice_of
-from gankit_dicom._locator import Place, locate
+from gankit_dicom._labels.labels import slice_of
+from gankit_dicom._labels.tables import Finding
 from gankit_dicom._options import Options
 from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
-from gankit_dicom._tables import Finding
+from gankit_dicom._slices.geometry import Crop
+from gankit_dicom._slices.locator import Place, locate
 
 
 @attrs.frozen

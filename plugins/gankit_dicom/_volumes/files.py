@@ -8,12 +8,12 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from gankit_dicom._metaimage import metaimage_files, metaimage_place, read_metaimage
-from gankit_dicom._nifti import nifti_files, nifti_place, read_nifti
-from gankit_dicom._nrrd import nrrd_files, nrrd_place, read_nrrd
 from gankit_dicom._refused import Refused
-from gankit_dicom._stored import Place, Stored
-from gankit_dicom._volume import Volume
+from gankit_dicom._series.volume import Volume
+from gankit_dicom._volumes.metaimage import metaimage_files, metaimage_place, read_metaimage
+from gankit_dicom._volumes.nifti import nifti_files, nifti_place, read_nifti
+from gankit_dicom._volumes.nrrd import nrrd_files, nrrd_place, read_nrrd
+from gankit_dicom._volumes.stored import Place, Stored
 
 
 @attrs.frozen

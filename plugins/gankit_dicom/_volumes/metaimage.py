@@ -14,9 +14,9 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from gankit_dicom._packed import names_a_file, unpacked
 from gankit_dicom._refused import Refused
-from gankit_dicom._stored import Place, Stored, refuse_absurd_size
+from gankit_dicom._volumes.packed import names_a_file, unpacked
+from gankit_dicom._volumes.stored import Place, Stored, refuse_absurd_size
 
 HEADER_BYTES = 1 << 20
 """Headers are sought in so many bytes."""

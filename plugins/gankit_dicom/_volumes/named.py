@@ -11,12 +11,12 @@ import attrs
 
 from gankit import InputError
 from gankit_dicom._clutter import CLUTTER, is_clutter
-from gankit_dicom._files import ending, files_of
-from gankit_dicom._nnunet import Dataset, datasets_of
-from gankit_dicom._pattern import expression
 from gankit_dicom._protocol import FileRules, MaskRule, Protocol
-from gankit_dicom._sidecars import sidecars
 from gankit_dicom._sources import FileSource
+from gankit_dicom._volumes.files import ending, files_of
+from gankit_dicom._volumes.nnunet import Dataset, datasets_of
+from gankit_dicom._volumes.pattern import expression
+from gankit_dicom._volumes.sidecars import sidecars
 
 SHELVES = "train(?:ing)?|test(?:ing)?|val(?:idation)?|data|images|scans|nifti|nii|raw|derivatives"
 """Folders of patients, which are no patients themselves."""

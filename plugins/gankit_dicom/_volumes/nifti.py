@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from gankit_dicom._refused import Refused
-from gankit_dicom._stored import AGREE_MM, SPACING_MM, Place, Stored, moved_mm, refuse_absurd_size
+from gankit_dicom._volumes.stored import AGREE_MM, SPACING_MM, Place, Stored, moved_mm, refuse_absurd_size
 
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Header

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gankit_dicom._modes import silent_itk
-from gankit_dicom._packed import names_a_file, unpacked
+from gankit_dicom._dicom.modes import silent_itk
 from gankit_dicom._refused import Refused
-from gankit_dicom._stored import Place, Stored, refuse_absurd_size
+from gankit_dicom._volumes.packed import names_a_file, unpacked
+from gankit_dicom._volumes.stored import Place, Stored, refuse_absurd_size
 
 if TYPE_CHECKING:
     import SimpleITK as sitk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gankit_dicom._files import ENDINGS
+from gankit_dicom._volumes.files import ENDINGS
 
 FIELD = re.compile(r"\{(\w+)(?::([^{}]+))?\}")
 FIELDS = {"patient", "study", "name"}

@@ -7,8 +7,8 @@ import math
 import re
 from pathlib import Path
 
-from gankit_dicom._files import ending
 from gankit_dicom._refused import Refused
+from gankit_dicom._volumes.files import ending
 
 B_VALUES = (".bval", ".bvals")
 FSL = ("bvals", "bval", "bvals.txt", "bval.txt", "bvecs", "bvec", "bvecs.txt", "bvec.txt")

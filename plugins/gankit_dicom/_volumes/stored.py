@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 
 from gankit_dicom._refused import Refused
-from gankit_dicom._volume import CORNERS
+from gankit_dicom._series.volume import CORNERS
 
 AGREE_MM = 0.5
 """Two places of one grid agree where no corner is farther from its twin, in mm."""

@@ -193,7 +193,7 @@ def change_dicom(content: bytes, chance: random.Random, others: Sequence[bytes])
     """The value of an element, or its length."""
     import pydicom
 
-    from gankit_dicom._modes import lenient_pydicom
+    from gankit_dicom._dicom.modes import lenient_pydicom
 
     with lenient_pydicom():
         try:

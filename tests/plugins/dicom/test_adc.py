@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from gankit_dicom._adc import WRONG_UNIT, checked_adc, computed_adc
+from gankit_dicom._dicom.units import mm2_per_s
 from gankit_dicom._protocol import FOLDER, load_protocol
 from gankit_dicom._refused import Refused
-from gankit_dicom._units import mm2_per_s
-from gankit_dicom._volume import Volume
+from gankit_dicom._series.volume import Volume
+from gankit_dicom._slices.adc import WRONG_UNIT, checked_adc, computed_adc
 from tests.plugins.dicom.scans import (
     DIFFUSION,
     T2W,

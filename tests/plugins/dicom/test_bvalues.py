@@ -8,8 +8,8 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from gankit_dicom._bvalues import b_value, b_value_in_text, has_direction, is_trace
-from gankit_dicom._csa import csa_values
+from gankit_dicom._dicom.bvalues import b_value, b_value_in_text, has_direction, is_trace
+from gankit_dicom._dicom.csa import csa_values
 from tests.plugins.dicom.scans import csa_header
 
 SIEMENS = (0x0019, "SIEMENS MR HEADER", 0x0C, "IS", 800)

@@ -4,8 +4,8 @@ import attrs
 import numpy as np
 import pytest
 
-from gankit_dicom._preference import PREFERENCES, Traits, preferred, reason
 from gankit_dicom._protocol import FOLDER, Rule, load_protocol
+from gankit_dicom._slices.preference import PREFERENCES, Traits, preferred, reason
 from tests.plugins.dicom.scans import T2W, Grid, t2w_values, write_adc, write_t2w, write_volume
 
 PELVIS = Grid(size=96, pixel_mm=1.15, slices=20, gap_mm=6.0)

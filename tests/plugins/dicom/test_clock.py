@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 
-from gankit_dicom._clock import acquired_s, clock_s, unwrapped
+from gankit_dicom._dicom.clock import acquired_s, clock_s, unwrapped
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from gankit_dicom._headers import read_headers
+from gankit_dicom._dicom.headers import read_headers
 from gankit_dicom._refused import Refused
-from gankit_dicom._series import group
+from gankit_dicom._series.series import group
 from tests.plugins.dicom.scans import (
     Grid,
     body,
@@ -138,6 +138,8 @@ def test_a_series_of_many_phases_is_not_read_to_look_for_copies(tmp_path, monkey
         write_series(tmp_path, 9, values, SMALL, phase=phase, **time, **GRADIENT_ECHO)
     headers = [header for file in tmp_path.iterdir() for header in read_headers(file)]
     read = []
-    monkeypatch.setattr("gankit_dicom._copies.read_images", lambda images: read.append(images) or [np.array(len(read))])
+    monkeypatch.setattr(
+        "gankit_dicom._series.copies.read_images", lambda images: read.append(images) or [np.array(len(read))]
+    )
     group(headers)
     assert len(read) <= 6

@@ -9,11 +9,11 @@ import pydicom
 import pytest
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from gankit_dicom._headers import read_headers
+from gankit_dicom._dicom.headers import read_headers
+from gankit_dicom._dicom.pixels import read_images
 from gankit_dicom._options import Options
-from gankit_dicom._pixels import read_images
 from gankit_dicom._refused import Refused
-from gankit_dicom._volume import stack
+from gankit_dicom._series.volume import stack
 from tests.plugins.dicom.scans import (
     NORMAL,
     ROW,

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gankit_dicom._diffusion import shells
-from gankit_dicom._headers import read_headers
-from gankit_dicom._series import group
+from gankit_dicom._dicom.headers import read_headers
+from gankit_dicom._series.diffusion import shells
+from gankit_dicom._series.series import group
 from tests.plugins.dicom.scans import DIFFUSION, Grid, adc_values, body, write_diffusion, write_series, write_t2w
 
 SMALL = Grid(size=24, pixel_mm=4.0, slices=4, gap_mm=6.0)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from gankit_dicom._intensity import levels, percentile_scale, without_bias
-from gankit_dicom._locator import locate
-from gankit_dicom._modalities import _checked_t2w
 from gankit_dicom._options import Options
 from gankit_dicom._part import Part
 from gankit_dicom._refused import Refused
-from gankit_dicom._volume import Volume
+from gankit_dicom._series.volume import Volume
+from gankit_dicom._slices.intensity import levels, percentile_scale, without_bias
+from gankit_dicom._slices.locator import locate
+from gankit_dicom._slices.modalities import _checked_t2w
 from tests.plugins.dicom.scans import CENTRE_MM, COLUMN, T2W, t2w_values, write_adc, write_series, write_t2w
 
 UNITS = [(0.001, 0.0), (1000.0, 0.0), (1.0, 500.0), (1.0, -2000.0), (0.37, -11.5)]

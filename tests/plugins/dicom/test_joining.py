@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gankit_dicom._headers import read_headers
-from gankit_dicom._series import group
+from gankit_dicom._dicom.headers import read_headers
+from gankit_dicom._series.series import group
 from tests.plugins.dicom.scans import (
     DIFFUSION,
     NORMAL,

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from gankit import InputError
-from gankit_dicom._labels import Lesions, from_findings, labels_of
+from gankit_dicom._labels.labels import Lesions, from_findings, labels_of
+from gankit_dicom._labels.tables import Finding
 from gankit_dicom._protocol import FOLDER, FileRules, load_protocol
 from gankit_dicom._refused import Refused
-from gankit_dicom._series import _seconds
-from gankit_dicom._tables import Finding
+from gankit_dicom._series.series import _seconds
 from tests.plugins.dicom.scans import CENTRE_MM, NORMAL, T2W, write_adc, write_t2w, write_volume
 from tests.plugins.dicom.test_signals import image
 

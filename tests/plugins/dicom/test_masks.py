@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from gankit_dicom._lattice import on_lattice, place_of
-from gankit_dicom._masks import Named, assign, mask_files, reader_of, rule_of
+from gankit_dicom._labels.lattice import on_lattice, place_of
+from gankit_dicom._labels.masks import Named, assign, mask_files, reader_of, rule_of
 from gankit_dicom._options import Options
 from gankit_dicom._protocol import load_protocol, plain
 from gankit_dicom._refused import Refused

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from gankit_dicom._files import files_of, read_volume, read_volumes
 from gankit_dicom._refused import Refused
+from gankit_dicom._volumes.files import files_of, read_volume, read_volumes
 from tests.plugins.dicom.scans import T2W, t2w_values, write_volume
 
 VALUES = np.rint(t2w_values(T2W.places()) / 4)

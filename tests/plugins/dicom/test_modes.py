@@ -10,14 +10,14 @@ import SimpleITK as sitk
 from pydicom import config
 
 from gankit_dicom import _study
-from gankit_dicom._files import file_place, read_volume
-from gankit_dicom._headers import read_headers
+from gankit_dicom._dicom.headers import read_headers
+from gankit_dicom._dicom.modes import lenient_pydicom, silent_itk, single_threaded_itk
+from gankit_dicom._dicom.pixels import read_images
 from gankit_dicom._inputs import Request, find
-from gankit_dicom._modes import lenient_pydicom, silent_itk, single_threaded_itk
 from gankit_dicom._options import Options
-from gankit_dicom._pixels import read_images
 from gankit_dicom._refused import Refused
 from gankit_dicom._study import import_study
+from gankit_dicom._volumes.files import file_place, read_volume
 from tests.plugins.dicom.scans import T2W, write_t2w, write_volume
 
 

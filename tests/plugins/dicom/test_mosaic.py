@@ -4,8 +4,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from gankit_dicom._headers import read_headers
-from gankit_dicom._pixels import read_images
+from gankit_dicom._dicom.headers import read_headers
+from gankit_dicom._dicom.pixels import read_images
 from gankit_dicom._refused import Refused
 from tests.plugins.dicom.scans import (
     DIFFUSION,

@@ -10,10 +10,10 @@ import pytest
 from gankit import InputError
 from gankit_dicom._clutter import CLUTTER
 from gankit_dicom._inputs import Request, find
-from gankit_dicom._nnunet import read_dataset
 from gankit_dicom._options import Options
 from gankit_dicom._protocol import FOLDER, FileRules, load_protocol
 from gankit_dicom._refused import Refused
+from gankit_dicom._volumes.nnunet import read_dataset
 from tests.plugins.dicom.scans import DIFFUSION, T2W, adc_values, gland, lesion, t2w_values, write_adc, write_t2w
 from tests.plugins.dicom.scans import write_volume as write
 

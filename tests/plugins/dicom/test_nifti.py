@@ -8,8 +8,8 @@ import nibabel
 import numpy as np
 import pytest
 
-from gankit_dicom._files import file_place, files_of, read_volume, read_volumes
 from gankit_dicom._refused import Refused
+from gankit_dicom._volumes.files import file_place, files_of, read_volume, read_volumes
 from tests.plugins.dicom.scans import DIFFUSION, T2W, adc_values, t2w_values, write_volume
 
 VALUES = t2w_values(T2W.places())

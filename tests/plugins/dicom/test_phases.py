@@ -4,10 +4,10 @@ import attrs
 import numpy as np
 import pytest
 
-from gankit_dicom._headers import read_headers
-from gankit_dicom._phases import Dynamic, Phase, rounds, timed, times_of
+from gankit_dicom._dicom.headers import read_headers
 from gankit_dicom._refused import Refused
-from gankit_dicom._series import group
+from gankit_dicom._series.phases import Dynamic, Phase, rounds, timed, times_of
+from gankit_dicom._series.series import group
 from tests.plugins.dicom.scans import DYNAMIC, Grid, change, dynamic_values, write_adc, write_series, write_t2w
 
 TIMES_S = (0, 10, 20, 30, 45, 60, 200)

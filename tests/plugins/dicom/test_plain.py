@@ -13,12 +13,12 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from gankit_dicom import _headers
-from gankit_dicom._elements import many
-from gankit_dicom._headers import read_headers
-from gankit_dicom._modes import lenient_pydicom
-from gankit_dicom._pixels import read_images
-from gankit_dicom._plain import read_plain
+from gankit_dicom._dicom import headers
+from gankit_dicom._dicom.elements import many
+from gankit_dicom._dicom.headers import read_headers
+from gankit_dicom._dicom.modes import lenient_pydicom
+from gankit_dicom._dicom.pixels import read_images
+from gankit_dicom._dicom.plain import read_plain
 from gankit_dicom._refused import Refused
 from tests.plugins.dicom.scans import Grid, change, t2w_values, write_series, write_t2w
 
@@ -100,7 +100,7 @@ def test_a_plain_file_has_the_elements_that_pydicom_finds(tmp_path, kind, monkey
         for element in whole:
             if element.keyword and element.VR != "SQ":
                 assert many(plain.get(element.keyword)) == many(element.value)
-    monkeypatch.setattr(_headers, "read_plain", lambda opened: None)
+    monkeypatch.setattr(headers, "read_plain", lambda opened: None)
     assert read_headers(file) == quickly
 
 
@@ -120,7 +120,7 @@ def test_stored_values_of_a_plain_file_are_those_that_pydicom_decodes(tmp_path, 
     write_as(syntax)(file)
     (quickly,) = read_images(read_headers(file))
     np.testing.assert_array_equal(quickly, values)
-    monkeypatch.setattr(_headers, "read_plain", lambda opened: None)
+    monkeypatch.setattr(headers, "read_plain", lambda opened: None)
     np.testing.assert_array_equal(quickly, read_images(read_headers(file))[0])
 
 
@@ -183,6 +183,6 @@ def test_damaged_headers_come_out_as_pydicom_reads_them(tmp_path, monkeypatch):
             plain += plainly(bad) is not None
         quickly = outcome(bad)
         with monkeypatch.context() as slowly:
-            slowly.setattr(_headers, "read_plain", lambda opened: None)
+            slowly.setattr(headers, "read_plain", lambda opened: None)
             assert outcome(bad) == quickly
     assert plain > 100

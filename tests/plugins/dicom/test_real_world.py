@@ -5,8 +5,8 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from gankit_dicom._headers import read_headers
-from gankit_dicom._pixels import read_images
+from gankit_dicom._dicom.headers import read_headers
+from gankit_dicom._dicom.pixels import read_images
 from gankit_dicom._refused import Refused
 from tests.plugins.dicom.scans import DIFFUSION, adc_values, write_adc, write_enhanced, write_t2w
 

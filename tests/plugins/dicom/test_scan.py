@@ -1,6 +1,6 @@
 """Headers of an archive: what many have in common is in memory once."""
 
-from gankit_dicom._headers import read_headers
+from gankit_dicom._dicom.headers import read_headers
 from gankit_dicom._scan import COMMON, files_under, scan
 from tests.plugins.dicom.scans import write_adc, write_t2w
 

@@ -9,8 +9,8 @@ from pydicom.pixels import pack_bits
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
+from gankit_dicom._labels.segmentation import read_owner, read_segmentation, read_segments
 from gankit_dicom._refused import Refused
-from gankit_dicom._segmentation import read_owner, read_segmentation, read_segments
 from tests.plugins.dicom.scans import (
     DIFFUSION,
     ROOT,

@@ -125,8 +125,8 @@ def test_other_b_values_make_another_part(parts, scans, tmp_path):
 
 def test_what_is_beside_a_volume_is_no_file_that_was_not_used(scans):
     """Other texts are."""
-    from gankit_dicom._named import find_volumes
     from gankit_dicom._protocol import load_protocol
+    from gankit_dicom._volumes.named import find_volumes
 
     write_dwi(scans, (0, 800)).write_text("0 800")
     for name in ("P_1_dwi.bvec", "P_1_dwi.json", "P_1_t2w.JSON", "notes.json"):

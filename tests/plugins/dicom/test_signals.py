@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from gankit_dicom._adc import computed_adc, decay
-from gankit_dicom._dce import enhancement, relative
-from gankit_dicom._locator import locate
 from gankit_dicom._protocol import load_protocol
 from gankit_dicom._refused import Refused
-from gankit_dicom._registration import mutual_information, refine
-from gankit_dicom._volume import Volume
+from gankit_dicom._series.volume import Volume
+from gankit_dicom._slices.adc import computed_adc, decay
+from gankit_dicom._slices.dce import enhancement, relative
+from gankit_dicom._slices.locator import locate
+from gankit_dicom._slices.registration import mutual_information, refine
 from tests.plugins.dicom.scans import T2W, body, dynamic_values, gland, lesion, t2w_values
 
 PROTOCOL = load_protocol("prostatex")

@@ -4,10 +4,10 @@ import numpy as np
 import pydicom
 import pytest
 
-from gankit_dicom._headers import read_headers
+from gankit_dicom._dicom.headers import read_headers
 from gankit_dicom._refused import Refused
-from gankit_dicom._series import group
-from gankit_dicom._volume import corners
+from gankit_dicom._series.series import group
+from gankit_dicom._series.volume import corners
 from tests.plugins.dicom.scans import COLUMN, NORMAL, ROW, T2W, Grid, change, t2w_values, write_adc, write_t2w
 
 TURN = np.deg2rad(7)

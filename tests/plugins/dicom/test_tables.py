@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gankit import InputError
-from gankit_dicom._given import given_cases, given_findings, given_split
-from gankit_dicom._ids import match_ids
+from gankit_dicom._labels.given import given_cases, given_findings, given_split
+from gankit_dicom._labels.ids import match_ids
+from gankit_dicom._labels.tables import Finding, read_findings, read_marksheet, read_split
 from gankit_dicom._refused import Refused
-from gankit_dicom._tables import Finding, read_findings, read_marksheet, read_split
 from tests.plugins.dicom.test_volumes import write_patient
 
 MARKS = "patient_id,study_id,mri_date,lesion_ISUP,case_csPCa\n1,10,2019-07-02,N/A,NO\n2,20,2020-07-02,3,YES\n3,30,,,\n"

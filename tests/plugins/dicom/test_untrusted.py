@@ -7,9 +7,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from gankit_dicom._files import files_of, read_volume
-from gankit_dicom._headers import read_headers
+from gankit_dicom._dicom.headers import read_headers
 from gankit_dicom._refused import Refused
+from gankit_dicom._volumes.files import files_of, read_volume
 from tests.plugins.dicom.scans import T2W, t2w_values, write_t2w, write_volume
 
 
@@ -48,7 +48,7 @@ def test_a_dicom_element_that_promises_gigabytes_takes_none(tmp_path, least_memo
 
 def test_a_locator_on_a_narrow_image_divides_by_nothing(recwarn):
     """A field narrower than its search has no mirror image there."""
-    from gankit_dicom._locator import symmetry_shift
+    from gankit_dicom._slices.locator import symmetry_shift
 
     images = np.random.default_rng(0).random((3, 24, 24))
     assert abs(symmetry_shift(images, 0.5)) < 6

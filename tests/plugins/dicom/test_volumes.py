@@ -6,7 +6,7 @@ import pytest
 from gankit import read_cohort
 from gankit_dicom._inputs import Request, find
 from gankit_dicom._options import Options
-from gankit_dicom._pattern import expression
+from gankit_dicom._volumes.pattern import expression
 from tests.plugins.dicom.scans import (
     DIFFUSION,
     DYNAMIC,

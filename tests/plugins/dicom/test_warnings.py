@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gankit
-from gankit_dicom._labels import EMPTY
+from gankit_dicom._labels.labels import EMPTY
 from gankit_dicom._log import Log, counted_warnings
 from tests.plugins.dicom.scans import CENTRE_MM, T2W, write_volume
 from tests.plugins.dicom.test_volumes import write_patient

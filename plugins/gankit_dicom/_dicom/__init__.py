@@ -1,0 +1,1 @@
+"""One DICOM file: what its header says of each image in it, and their pixels."""
