@@ -20,7 +20,7 @@ from gankit_dicom._dicom.modes import lenient_pydicom
 from gankit_dicom._dicom.mosaic import side_of, tiles
 from gankit_dicom._dicom.plain import Grey, read_plain
 from gankit_dicom._dicom.real_world import Meaning, meaning
-from gankit_dicom._refused import Refused
+from gankit_dicom._refused import Refused, damage_refused
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -117,27 +117,20 @@ def read_headers(file: Path) -> tuple[Header, ...]:
     import pydicom
 
     refuse_foreign(file, "not a DICOM file")
-    with lenient_pydicom():
-        try:
-            with Bounded(file) as opened:
-                plain = read_plain(opened)
-                dataset = plain or pydicom.dcmread(opened, stop_before_pixels=True, force=True)
-                start = plain.start if plain else opened.tell() + (8 if dataset.original_encoding[0] else 12)
-                left = opened.seek(0, 2) - start
-            _refuse_other_kinds(dataset)
-            side = side_of(dataset)
-            images = (tile for frame in frames(dataset) for tile in tiles(frame))
-            grey = plain.grey if plain else None
-            headers = tuple(_header(file, number, side, grey, image) for number, image in enumerate(images))
-            if plain or dataset.file_meta.get("TransferSyntaxUID", UNCOMPRESSED[0]) in UNCOMPRESSED:
-                _refuse_cut_short(dataset, left)
-            return headers
-        except (Refused, MemoryError):
-            raise
-        except OSError as error:
-            raise Refused("cannot be read") from error
-        except Exception as error:  # damaged bytes can raise anything from the depths of a parser
-            raise Refused("damaged: its header cannot be parsed") from error
+    with lenient_pydicom(), damage_refused("damaged: its header cannot be parsed"):
+        with Bounded(file) as opened:
+            plain = read_plain(opened)
+            dataset = plain or pydicom.dcmread(opened, stop_before_pixels=True, force=True)
+            start = plain.start if plain else opened.tell() + (8 if dataset.original_encoding[0] else 12)
+            left = opened.seek(0, 2) - start
+        _refuse_other_kinds(dataset)
+        side = side_of(dataset)
+        images = (tile for frame in frames(dataset) for tile in tiles(frame))
+        grey = plain.grey if plain else None
+        headers = tuple(_header(file, number, side, grey, image) for number, image in enumerate(images))
+        if plain or dataset.file_meta.get("TransferSyntaxUID", UNCOMPRESSED[0]) in UNCOMPRESSED:
+            _refuse_cut_short(dataset, left)
+        return headers
 
 
 def refuse_foreign(file: Path, otherwise: str) -> None:

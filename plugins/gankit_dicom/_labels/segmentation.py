@@ -6,8 +6,7 @@ is empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ import SimpleITK as sitk
 from gankit_dicom._dicom.kinds import SEGMENTATIONS, kind_of
 from gankit_dicom._dicom.modes import lenient_pydicom
 from gankit_dicom._protocol import plain
-from gankit_dicom._refused import Refused
+from gankit_dicom._refused import Refused, damage_refused
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -33,6 +32,7 @@ CODES = {
 }
 """SNOMED CT and SRT codes of segmented property types, whatever language their meaning is written in."""
 CODED = ("AnatomicRegionSequence", "SegmentedPropertyTypeCodeSequence")
+DAMAGED = "a damaged segmentation"
 MAX_VOXELS = 500_000_000
 MAX_SLICES = 1000
 
@@ -107,7 +107,7 @@ def read_owner(file: Path) -> Owner:
     Raises:
         Refused: not a segmentation, or damaged.
     """
-    with _damage_refused():
+    with lenient_pydicom(), damage_refused(DAMAGED):
         dataset = _dataset(file, pixels=False)
         series = [str(each.get("SeriesInstanceUID", "")) for each in dataset.get("ReferencedSeriesSequence") or ()]
         patient, study = (str(dataset.get(name) or "").strip() for name in ("PatientID", "StudyInstanceUID"))
@@ -120,7 +120,7 @@ def read_segments(file: Path) -> tuple[Segment, ...]:
     Raises:
         Refused: not a segmentation, damaged, or without segments.
     """
-    with _damage_refused():
+    with lenient_pydicom(), damage_refused(DAMAGED):
         return _segments(_dataset(file, pixels=False))
 
 
@@ -130,21 +130,8 @@ def read_segmentation(file: Path) -> Segmentation:
     Raises:
         Refused: not a segmentation, damaged, or without a place in space.
     """
-    with _damage_refused():
+    with lenient_pydicom(), damage_refused(DAMAGED):
         return _segmentation(_dataset(file, pixels=True))
-
-
-@contextmanager
-def _damage_refused() -> Iterator[None]:
-    with lenient_pydicom():
-        try:
-            yield
-        except (Refused, MemoryError):
-            raise
-        except OSError as error:
-            raise Refused("cannot be read") from error
-        except Exception as error:  # damaged bytes can raise anything from the depths of a parser
-            raise Refused("a damaged segmentation") from error
 
 
 def _dataset(file: Path, pixels: bool) -> Dataset:
