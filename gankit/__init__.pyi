@@ -4,6 +4,7 @@ from gankit import imports as imports
 from gankit._draws import Draws as Draws
 from gankit._errors import CheckpointError as CheckpointError
 from gankit._errors import CohortError as CohortError
+from gankit._errors import FileWarning as FileWarning
 from gankit._errors import GankitError as GankitError
 from gankit._errors import InputError as InputError
 from gankit._errors import PluginError as PluginError

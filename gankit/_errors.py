@@ -68,6 +68,10 @@ class PluginWarning(UserWarning):
     """Something of a plugin is left out; work that does not need it goes on."""
 
 
+class FileWarning(UserWarning):
+    """A file is read though nothing proves its content, or it is damaged and made again, or left out in part."""
+
+
 class RunError(GankitError):
     """A run that failed for a reason the user can act on."""
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from gankit._errors import GankitError, InputError, PluginError, PluginWarning, nearest
+from gankit._errors import FileWarning, GankitError, InputError, PluginError, PluginWarning, nearest
 from gankit._wording import command_line, speak_flags, worded
 from gankit.cli._collecting import collecting_later
 from gankit.plugin.plugins import Plugins, load_plugins
@@ -42,11 +42,12 @@ class _Shown(click.ClickException):
 
 @contextmanager
 def _shown() -> Iterator[None]:
-    """A context that shows errors for the user, and warnings about plugins that were left out, on one line each."""
+    """A context that shows errors for the user, and warnings about plugins and files, on one line each."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always", PluginWarning)
-            warnings.showwarning = partial(_show_warning, warnings.showwarning)
+            for category in SHOWN:
+                warnings.simplefilter("always", category)
+            warnings.showwarning = partial(_show_warning, warnings.showwarning, set())
             yield
     except GankitError as error:
         rank = os.environ.get("RANK")  # set in the processes that torchrun started
@@ -56,10 +57,17 @@ def _shown() -> Iterator[None]:
         raise _Shown("interrupted", 130) from error
 
 
-def _show_warning(others: Callable[..., None], message: Warning, category: type[Warning], *where: Any) -> None:
-    if not issubclass(category, PluginWarning):
+SHOWN = (PluginWarning, FileWarning)
+"""Warnings that the user reads, each once in a command."""
+
+
+def _show_warning(
+    others: Callable[..., None], told: set[str], message: Warning, category: type[Warning], *where: Any
+) -> None:
+    if not issubclass(category, SHOWN):
         others(message, category, *where)
-    elif os.environ.get("RANK", "0") == "0":  # only the first of the processes that torchrun started prints it
+    elif os.environ.get("RANK", "0") == "0" and str(message) not in told:  # torchrun: the first process prints it
+        told.add(str(message))
         say(f"warning: {message}", quiet=False)
 
 

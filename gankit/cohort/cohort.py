@@ -7,7 +7,6 @@ in their units.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,14 +16,16 @@ import numpy as np
 
 from gankit._errors import CohortError
 from gankit.cohort.channels import channels_first
-from gankit.files.atomic import write_filled
-from gankit.processes.progress import progress
+from gankit.files.digest import Altered
+from gankit.files.stored_arrays import read_arrays, verified_header, write_arrays
 
 if TYPE_CHECKING:
     from gankit.cohort.dataset import SliceDataset
     from gankit.recipe.recipe import Pool, Recipe
 
 FORMAT = "gankit-cohort-1"
+KEYS = ("format", "modalities", "patients", "tissues", "synthetic", "source")
+"""What a header has, besides its digest."""
 SPLITS = ("train", "test")
 """The splits of a cohort, in the order of their numbers in the file."""
 
@@ -304,29 +305,17 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
         "synthetic": cohort.synthetic,
         "source": cohort.source,
     }
-    metadata = {"gankit": json.dumps(header, sort_keys=True)}
-    write_filled(Path(path), lambda file: _save(arrays, metadata, file))
-
-
-def _save(arrays: dict[str, np.ndarray], metadata: dict[str, str], file: Path) -> None:
-    """Save arrays without a copy of them in memory. Raises OSError."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
-    try:
-        save_file(arrays, file, metadata=metadata)
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
+    write_arrays(Path(path), arrays, header)
 
 
 def read_cohort(path: str | Path) -> Cohort:
     """Read a cohort file, see ``write_cohort``.
 
-    Raises:
-        CohortError: the file is missing, cut short or not a cohort file, or its content breaks the rules of ``Cohort``.
-    """
-    from safetensors import SafetensorError, safe_open
+    Warns with ``FileWarning`` of a file of an earlier version, which has no digest.
 
+    Raises:
+        CohortError: the file is missing, damaged or not a cohort file, or its content breaks the rules of ``Cohort``.
+    """
     # Is there such a file?
     path = Path(path)
     if not path.is_file():
@@ -334,19 +323,19 @@ def read_cohort(path: str | Path) -> Cohort:
     if path.suffix == ".npz":
         raise CohortError(f"{path}: arrays are no cohort yet; make one with 'gankit import arrays {path}'")
 
-    # Read it, and see that it is a cohort.
+    # Read it, and see that it is a cohort, and the one that was written.
     try:
-        with safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {}).get("gankit", "{}"))
-            names = list(file.keys())
-            arrays = {name: file.get_tensor(name) for name in progress(names, f"reading {path.name}")}
-    except (SafetensorError, ValueError, OSError) as error:
+        arrays, header = read_arrays(path)
+    except (ValueError, OSError) as error:
         raise CohortError(
             f"{path}: not a readable cohort file, perhaps cut short ({error}); make or copy it again"
         ) from error
-    found = header.get("format") if isinstance(header, dict) else None
-    if found != FORMAT:
+    if (found := header.get("format")) != FORMAT:
         raise CohortError(f"{path}: not a cohort file (format {found!r}, accepted: {FORMAT!r})")
+    try:
+        header = verified_header(header, arrays, KEYS, path)
+    except Altered as error:
+        raise CohortError(f"{path}: {error}; make or copy it again") from error
 
     # Put its parts together.
     try:

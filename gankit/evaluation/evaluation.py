@@ -16,8 +16,9 @@ from gankit._draws import Draws
 from gankit._errors import CohortError, InputError, nearest
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.evaluation.intervals import bootstrap
-from gankit.files.atomic import write_bytes
+from gankit.files.digest import warn_of_file
 from gankit.files.lock import locked
+from gankit.files.stored_arrays import read_arrays, verified_header, write_arrays
 from gankit.recipe.recipe import ModalitySpec
 
 if TYPE_CHECKING:
@@ -153,17 +154,17 @@ class Evaluation:
 
 
 def _stored(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The arrays of a file. Where there is no readable file, they are made and written."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load, save
-
+    """The arrays of a file. Where there is no sound file, they are made and written."""
     if path.is_file():
         try:
-            return load(path.read_bytes())
-        except SafetensorError:
-            path.unlink()  # cut short; it is made again
+            arrays, header = read_arrays(path)
+            verified_header(header, arrays, (), path)
+        except (ValueError, OSError) as error:
+            warn_of_file(path, f"damaged ({error}); it is made again")
+        else:
+            return arrays
     arrays = {name: np.ascontiguousarray(array) for name, array in make().items()}
-    write_bytes(path, save(arrays))
+    write_arrays(path, arrays, {})
     return arrays
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from gankit._errors import CheckpointError
 from gankit.files.atomic import write_bytes
+from gankit.files.digest import KEY, Altered, Values, tensors_digest, verified
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -29,7 +29,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
         RunError: the file cannot be written.
     """
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps({**header, "digest": _digest(stored, header)})  # keys stay in the order of the recipe
+    text = json.dumps({**header, KEY: tensors_digest(header, _values(stored))})  # keys stay in the order of the recipe
     write_bytes(path, save(stored, metadata={"gankit": text}))
 
 
@@ -56,15 +56,13 @@ def read_tensors(path: Path, format: str) -> tuple[dict[str, Tensor], dict[str, 
     found = header.get("format") if isinstance(header, dict) else None
     if found != format:
         raise CheckpointError(f"{path}: format {found!r}, accepted: {format!r}")
-    if header.pop("digest", None) != _digest(tensors, header):
-        raise CheckpointError(f"{path}: its content does not match its digest; the file was altered or damaged")
-    return tensors, header
+    try:
+        return tensors, verified(header, lambda rest, _: tensors_digest(rest, _values(tensors)), (), path)
+    except Altered as error:
+        raise CheckpointError(f"{path}: {error}") from error
 
 
-def _digest(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
-    digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=16)
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+def _values(tensors: Mapping[str, Tensor]) -> Iterator[Values]:
+    for name, tensor in tensors.items():
+        kind = str(tensor.dtype).removeprefix("torch.")
+        yield name, kind, tuple(tensor.shape), tensor.reshape(-1).view(torch.uint8).numpy()

@@ -6,9 +6,12 @@ import time
 import attrs
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from gankit import FileWarning
 from gankit.evaluation.real_side import Wanted, prepare
 from gankit.recipe.recipe import ModalitySpec
+from tests.damage import flipped, spoilt
 
 
 @pytest.fixture
@@ -35,12 +38,26 @@ def test_two_at_once_make_it_once(evaluation):
     assert all((each["weights"] == [0, 1, 2]).all() for each in found)
 
 
-def test_what_is_cut_short_is_made_again(evaluation, tmp_path):
-    """A damaged file costs time, not the evaluation."""
+def test_what_is_damaged_is_named_and_made_again(evaluation, tmp_path):
+    """Whichever byte it is: a damaged file costs time, not the evaluation."""
+    made = evaluation.kept("net", {}, lambda: {"weights": np.arange(3.0), "mean": np.zeros((2, 1), np.float32)})
+    (file,) = (tmp_path / "cache").glob("*.safetensors")
+    content = file.read_bytes()
+    for damaged in (*flipped(content, 40), *spoilt(content).values()):
+        file.write_bytes(damaged)
+        with pytest.warns(FileWarning, match=f"{file.name}: damaged .*; it is made again"):
+            evaluation.kept("net", {}, lambda: made)
+        assert file.read_bytes() == content
+
+
+def test_arrays_of_before_digests_are_read_with_a_warning(evaluation, tmp_path):
+    """They had no header at all; what makes them is not called."""
     evaluation.kept("net", {}, lambda: {"weights": np.arange(3.0)})
     (file,) = (tmp_path / "cache").glob("*.safetensors")
-    file.write_bytes(file.read_bytes()[:20])
-    assert (evaluation.kept("net", {}, lambda: {"weights": np.ones(2)})["weights"] == 1).all()
+    save_file({"weights": np.arange(3.0)}, file)
+    with pytest.warns(FileWarning, match="has no digest, as files of earlier versions") as warned:
+        assert (evaluation.kept("net", {}, pytest.fail)["weights"] == [0, 1, 2]).all()
+    assert len(warned) == 1
 
 
 def test_what_it_depends_on_is_its_name(evaluation):
