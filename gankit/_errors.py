@@ -43,7 +43,9 @@ class Problem:
         return Problem(".".join(part for part in (parent, self.place) if part), self.message)
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}" if self.place else self.message
+        """One line of at most 2000 characters, whatever the names in a recipe hold."""
+        text = f"{self.place}: {self.message}" if self.place else self.message
+        return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text[:2000])
 
 
 class RecipeError(InputError):
@@ -80,6 +82,12 @@ class CheckpointError(RunError):
     """A checkpoint or model file that does not verify."""
 
 
+def shown(value: object, longest: int = 100) -> str:
+    """A value on one line, for messages: its ``repr``, cut to so many characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name, as in ``"; did you mean 'stitch'?"``.
 
@@ -88,6 +96,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     import difflib  # for messages alone
 
+    if len(name) > 200:  # comparing takes time by the square, and no known name is so long
+        return ""
     known = list(known)
     begun = [each for each in known if len(name) >= 3 and each.startswith(name)]
     alike = 0.6 if len(name) > 2 else 0.5  # one letter of two

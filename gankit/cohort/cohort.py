@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import numpy as np
 
-from gankit._errors import CohortError
+from gankit._errors import CohortError, shown
 from gankit.cohort.channels import channels_first
 from gankit.files.digest import Altered
+from gankit.files.paths import is_file
 from gankit.files.stored_arrays import read_arrays, verified_header, write_arrays
 
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ def read_cohort(path: str | Path) -> Cohort:
     """
     # Is there such a file?
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise CohortError(f"{path}: no such cohort file; make one with 'gankit import' or 'gankit phantom'")
     if path.suffix == ".npz":
         raise CohortError(f"{path}: arrays are no cohort yet; make one with 'gankit import arrays {path}'")
@@ -331,7 +332,7 @@ def read_cohort(path: str | Path) -> Cohort:
             f"{path}: not a readable cohort file, perhaps cut short ({error}); make or copy it again"
         ) from error
     if (found := header.get("format")) != FORMAT:
-        raise CohortError(f"{path}: not a cohort file (format {found!r}, accepted: {FORMAT!r})")
+        raise CohortError(f"{path}: not a cohort file (format {shown(found)}, accepted: {FORMAT!r})")
     try:
         header = verified_header(header, arrays, KEYS, path)
     except Altered as error:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
 
-from gankit._errors import InputError
+from gankit._errors import InputError, shown
+from gankit.files.documents import parse_value
 from gankit.files.toml_types import key_of
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.file import load_recipe, parse_override, read_layers
@@ -112,10 +112,10 @@ def _axis(text: str) -> tuple[str, list[Any]]:
     if not equals or not all(key.strip().split(".")) or not values.strip():
         raise InputError(f"`axes` {text}: must be KEY=VALUE,VALUE,..., as in training.batch=8,16")
     try:
-        found = tomllib.loads(f"values = [{values}]")["values"]
-    except tomllib.TOMLDecodeError:
-        found = [value.strip() for value in values.split(",")]
-    return key.strip(), found
+        found = parse_value(f"[{values}]")
+    except ValueError as error:
+        raise InputError(f"`axes` {shown(text)} {error}") from error
+    return key.strip(), found if isinstance(found, list) else [value.strip() for value in values.split(",")]
 
 
 def _full(key: str, networks: Any) -> str:

@@ -17,6 +17,7 @@ from gankit.evaluation.evaluation import Candidate, Evaluation
 from gankit.evaluation.result_files import converter
 from gankit.evaluation.results import Reading
 from gankit.files.atomic import write_text
+from gankit.files.documents import read_json
 from gankit.files.lock import Held, locked
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.contract import blaming, broken, in_short, require_call
@@ -173,7 +174,7 @@ def _finite(reading: Reading) -> Reading:
 def _read(path: Path) -> dict[str, Kept]:
     """Metric to what a file has of it; empty where there is no file or a damaged one, since it can be made again."""
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))["metrics"]
+        metrics = read_json(path)["metrics"]
         return converter().structure(metrics, dict[str, Kept])
     except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError):
         return {}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from gankit._errors import InputError
+from gankit._errors import InputError, shown
+from gankit.files.documents import read_json
 
 
 def read_document(file: Path, accepted: str, remedy: str) -> dict[str, Any]:
@@ -21,17 +21,12 @@ def read_document(file: Path, accepted: str, remedy: str) -> dict[str, Any]:
         InputError: the file cannot be read, is not JSON, or has another format.
     """
     try:
-        document = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse)
+        document = read_json(file)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}); {remedy}") from error
     except ValueError as error:
         raise InputError(f"{file}: damaged ({error}); {remedy}") from error
     found = document.get("format") if isinstance(document, dict) else None
     if found != accepted:
-        raise InputError(f"{file}: format {found!r}; accepted: {accepted!r}; {remedy}")
+        raise InputError(f"{file}: format {shown(found)}; accepted: {accepted!r}; {remedy}")
     return document
-
-
-def _refuse(constant: str) -> None:
-    """JSON has no NaN and no infinity; Python's reader would take them."""
-    raise ValueError(f"{constant} is no JSON number")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from gankit._errors import InputError
+from gankit._errors import InputError, shown
 
 
 def given_path(parameter: str, given: Any) -> Path:
@@ -14,3 +14,11 @@ def given_path(parameter: str, given: Any) -> Path:
     if isinstance(given, str | os.PathLike):
         return Path(given)
     raise InputError(f"`{parameter}` must be a path, got {given!r}")
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file. Raises InputError: it cannot be looked for, as where its name is too long."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise InputError(f"{shown(str(path))}: {error.strerror}; name another file") from error

@@ -11,6 +11,7 @@ import numpy as np
 
 from gankit.files.atomic import write_filled
 from gankit.files.digest import KEY, Values, tensors_digest, verified
+from gankit.files.documents import parse_json
 from gankit.processes.progress import progress
 
 
@@ -58,7 +59,7 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             arrays = {name: file.get_tensor(name) for name in progress(names, f"reading {path.name}")}
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    header = json.loads(metadata.get("gankit", "{}"))
+    header = parse_json(metadata.get("gankit", "{}"))
     return arrays, header if isinstance(header, dict) and metadata.keys() <= {"gankit"} else metadata
 
 

@@ -12,9 +12,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from gankit._errors import CheckpointError
+from gankit._errors import CheckpointError, shown
 from gankit.files.atomic import write_bytes
 from gankit.files.digest import KEY, Altered, Values, tensors_digest, verified
+from gankit.files.documents import parse_json
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -49,13 +50,13 @@ def read_tensors(path: Path, format: str) -> tuple[dict[str, Tensor], dict[str, 
         raise CheckpointError(f"{path}: no such file")
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("gankit", "{}"))
+            header = parse_json((file.metadata() or {}).get("gankit", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, OSError) as error:
         raise CheckpointError(f"{path}: cannot be read, perhaps cut short ({error})") from error
     found = header.get("format") if isinstance(header, dict) else None
     if found != format:
-        raise CheckpointError(f"{path}: format {found!r}, accepted: {format!r}")
+        raise CheckpointError(f"{path}: format {shown(found)}, accepted: {format!r}")
     try:
         return tensors, verified(header, lambda rest, _: tensors_digest(rest, _values(tensors)), (), path)
     except Altered as error:

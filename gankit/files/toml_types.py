@@ -12,7 +12,7 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
-from gankit._errors import InputError, Problem, nearest
+from gankit._errors import InputError, Problem, nearest, shown
 
 Kind = TypeVar("Kind")
 
@@ -84,9 +84,9 @@ def _strict(kind: type, word: str) -> Callable[[Any, Any], Any]:
 
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-            raise ValueError(f"must be {word}, got {value!r}")
+            raise ValueError(f"must be {word}, got {shown(value)}")
         if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"must be a finite number, got {value!r}")
+            raise ValueError(f"must be a finite number, got {shown(value)}")
         try:
             return kind(value)
         except OverflowError:
@@ -99,13 +99,13 @@ def _tuple_hook(converter: cattrs.Converter) -> Callable[[Any, Any], tuple[Any, 
     def hook(value: Any, kind: Any) -> tuple[Any, ...]:
         parts = typing.get_args(kind)
         if not isinstance(value, list | tuple):
-            raise ValueError(f"must be a list, got {value!r}")
+            raise ValueError(f"must be a list, got {shown(value)}")
         if parts[-1] is Ellipsis and attrs.has(parts[0]):  # tables; cattrs notes the index of each for its problems
             return tuple(converter.structure(value, list[parts[0]]))  # type: ignore[valid-type]
         if parts[-1] is Ellipsis:
             parts = parts[:1] * len(value)
         if len(value) != len(parts):
-            raise ValueError(f"must be a list of {len(parts)}, got {value!r}")
+            raise ValueError(f"must be a list of {len(parts)}, got {shown(value)}")
         return tuple(converter.structure(item, part) for item, part in zip(value, parts, strict=True))
 
     return hook
@@ -116,7 +116,7 @@ def _mapping_hook(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any]
 
     def hook(value: Any, of: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise ValueError(f"must be a table, got {value!r}")
+            raise ValueError(f"must be a table, got {shown(value)}")
         return structure(value, of)
 
     return hook
@@ -126,7 +126,7 @@ def _choice(value: Any, kind: Any) -> Any:
     accepted = typing.get_args(kind)
     if value not in accepted:
         listed = ", ".join(map(repr, accepted))
-        raise ValueError(f"must be one of {listed}, got {value!r}{nearest(str(value), map(str, accepted))}")
+        raise ValueError(f"must be one of {listed}, got {shown(value)}{nearest(str(value), map(str, accepted))}")
     return value
 
 
@@ -152,7 +152,7 @@ def _table_hook(kind: type, converter: cattrs.Converter) -> Callable[[Any, Any],
 
     def hook(value: Any, of: Any) -> Any:
         if not isinstance(value, Mapping):
-            raise ValueError(f"must be a table, got {value!r}")
+            raise ValueError(f"must be a table, got {shown(value)}")
         return structure(value, of)
 
     return hook

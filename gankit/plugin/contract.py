@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gankit._errors import GankitError, PluginError
+from gankit._errors import GankitError, PluginError, shown
 from gankit.plugin.components import Component
 from gankit.plugin.failures import described, left_gankit
 from gankit.plugin.registry import origin_of
@@ -90,5 +90,4 @@ def require_call(where: str, offered: Offered, name: str, function: Callable[...
 
 def in_short(value: object) -> str:
     """A value in few words, for messages: its type, and at most 60 characters of itself."""
-    shown = " ".join(repr(value).split())
-    return f"{type(value).__name__} {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    return f"{type(value).__name__} {shown(value, 60)}"

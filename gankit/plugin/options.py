@@ -6,6 +6,8 @@ from typing import Any
 
 import attrs
 
+from gankit._errors import shown
+
 _COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "gt": (">", operator.gt),
     "ge": (">=", operator.ge),
@@ -27,7 +29,7 @@ class Bounds:
             for name, bound in self.bounds:
                 symbol, holds = _COMPARISONS[name]
                 if number is not None and not holds(number, bound):
-                    wrong.append(f"must be {symbol} {bound}, got {number!r}")
+                    wrong.append(f"must be {symbol} {bound}, got {shown(number)}")
         if wrong:
             raise ValueError("; ".join(wrong))
 

@@ -7,14 +7,15 @@ phases and terms are tables by name, so that each layer can address them.
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from gankit._errors import InputError, Problem, RecipeError, nearest
+from gankit._errors import InputError, Problem, RecipeError, nearest, shown
+from gankit.files.documents import parse_value, read_toml, require_bounded
+from gankit.files.paths import is_file
 from gankit.files.toml_types import key_of
 from gankit.plugin.components import AbstractLoss, AbstractOptimizer, AbstractPhase, AbstractSchedule, Component
 from gankit.plugin.plugins import Plugins, load_plugins
@@ -24,6 +25,8 @@ from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import WAYS, Document, structure_recipe
 
 OVERRIDES = "`overrides`"
+LONGEST_CHAIN = 32
+"""Recipes that extend each other in a row."""
 
 
 @attrs.frozen
@@ -129,7 +132,7 @@ def find_recipe(recipe: str | Path, plugins: Plugins, beside: Path | None = None
     """
     text = str(recipe)
     path = (beside / text) if beside else Path(text)
-    if path.is_file():
+    if is_file(path):
         return path
     if text in plugins.recipes:
         return plugins.recipes[text]
@@ -144,39 +147,57 @@ def find_recipe(recipe: str | Path, plugins: Plugins, beside: Path | None = None
 
 def read_layers(recipe: str | Path, overrides: Iterable[str] | Mapping[str, Any], plugins: Plugins) -> Layers:
     """The document of a recipe, merged from what it extends, itself, and the overrides."""
-    layers = _read_chain(find_recipe(recipe, plugins), plugins, ())
+    layers = _read_chain(find_recipe(recipe, plugins), plugins)
     source = "an override" if isinstance(overrides, Mapping) else OVERRIDES
     return _overlay(layers, _parse_overrides(overrides), source, plugins.registry)
 
 
-def _read_chain(path: Path, plugins: Plugins, children: tuple[Path, ...]) -> Layers:
-    """Read a recipe file and, first, the recipe that it extends. ``children`` are the files that lead to this one."""
-    if path.resolve() in children:
-        circle = " extends ".join(child.name for child in (*children, path))
-        raise RecipeError(str(path), [Problem("extends", f"the recipe extends itself: {circle}")])
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(str(path), [Problem("", f"not TOML: {error}")]) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(str(path), [Problem("", f"cannot be read as UTF-8 text: {error}")]) from error
-    document.pop("provenance", None)  # a locked recipe has it, and is a recipe too
+def _read_chain(path: Path, plugins: Plugins) -> Layers:
+    """The layers of a recipe file and of those that it extends."""
+    # 1. Down to the recipe that extends nothing.
+    files, documents = [path], [_read_file(path)]
+    while (parent := documents[-1].pop("extends", None)) is not None:
+        beneath = _beneath(files, parent, plugins)
+        variant = {"name": files[-1].stem, "summary": f"a variant of {beneath.stem}"}
+        documents[-1] = variant | documents[-1]
+        files.append(beneath)
+        documents.append(_read_file(beneath))
 
-    # A recipe that extends nothing is the lowest layer.
-    parent = document.pop("extends", None)
-    source = plugins.origin_of(path)
-    if parent is None:
-        return _overlay(Layers({}, {}), document, source, plugins.registry)
+    # 2. And up again, each on the one that it extends.
+    layers = Layers({}, {})
+    for file, document in zip(reversed(files), reversed(documents), strict=True):
+        layers = _overlay(layers, document, plugins.origin_of(file), plugins.registry)
+    return layers
+
+
+def _beneath(files: list[Path], parent: Any, plugins: Plugins) -> Path:
+    """The file of the recipe that the last of these files extends."""
+
+    def refused(message: str) -> RecipeError:
+        return RecipeError(str(files[-1]), [Problem("extends", message)])
+
     if not isinstance(parent, str):
-        raise RecipeError(str(path), [Problem("extends", f"must be a recipe name or file, got {parent!r}")])
-
-    # Any other lies on the one that it extends.
+        raise refused(f"must be a recipe name or file, got {shown(parent)}")
     try:
-        beneath = find_recipe(parent, plugins, beside=path.parent)
+        beneath = find_recipe(parent, plugins, beside=files[-1].parent)
     except InputError as error:
-        raise RecipeError(str(path), [Problem("extends", str(error))]) from error
-    document = {"name": path.stem, "summary": f"a variant of {beneath.stem}", **document}
-    return _overlay(_read_chain(beneath, plugins, (*children, path.resolve())), document, source, plugins.registry)
+        raise refused(str(error)) from error
+    if any(beneath.samefile(file) for file in files):
+        raise refused(f"the recipe extends itself: {' extends '.join(file.name for file in (*files, beneath))}")
+    if len(files) >= LONGEST_CHAIN:
+        raise refused(f"more than {LONGEST_CHAIN} recipes extend each other; write what some of them say in one")
+    return beneath
+
+
+def _read_file(path: Path) -> Document:
+    try:
+        document = read_toml(path)
+    except OSError as error:
+        raise RecipeError(str(path), [Problem("", f"cannot be read: {error.strerror}")]) from error
+    except ValueError as error:
+        raise RecipeError(str(path), [Problem("", str(error))]) from error
+    document.pop("provenance", None)  # a locked recipe has it, and is a recipe too
+    return document
 
 
 # Layers ---------------------------------------------------------------------------------------------------
@@ -198,7 +219,7 @@ def _overlay(beneath: Layers, document: Document, source: str, registry: Registr
     # 3. Remove from what lies beneath, so that this layer may say it anew, and merge.
     kept, origins = dict(beneath.document), dict(beneath.origins)
     if not isinstance(removals, list) or not all(isinstance(path, str) for path in removals):
-        problems.append(Problem("remove", f"must be a list of key paths, got {removals!r}"))
+        problems.append(Problem("remove", f"must be a list of key paths, got {shown(removals)}"))
         removals = []
     rest = [path for path in removals if not _remove(kept, path.split("."))]
     merged = _Merge(source, registry, origins)(kept, document)
@@ -350,7 +371,7 @@ def _keyed(items: Any, place: str, name_of: Any, problems: list[Problem]) -> Any
                 problems.append(Problem(f"{place}.{name}.name", f"the key is the name, {name!r}; remove this one"))
         return {name: dict(item) if isinstance(item, Mapping) else item for name, item in items.items()}
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
-        problems.append(Problem(place, f"must be a list of tables, got {items!r}"))
+        problems.append(Problem(place, f"must be a list of tables, got {shown(items)}"))
         return {}
     keyed: Document = {}
     for index, item in enumerate(items):
@@ -386,6 +407,7 @@ def _parse_overrides(overrides: Iterable[str] | Mapping[str, Any]) -> Document:
     document: Document = {}
     for path, value in overrides.items():
         *parents, last = path.split(".")
+        _require_bounded(path, value)
         table = document
         for part in parents:
             table = table.setdefault(part, {})
@@ -397,19 +419,28 @@ def _parse_overrides(overrides: Iterable[str] | Mapping[str, Any]) -> Document:
     return document
 
 
+def _require_bounded(path: str, value: Any) -> None:
+    for part in reversed(path.split(".")):
+        value = {part: value}
+    try:
+        require_bounded(value)
+    except ValueError as error:
+        raise InputError(f"{OVERRIDES} {shown(path)}: {error}") from error
+
+
 def parse_override(text: str) -> tuple[str, Any]:
     """``"training.steps=100"`` as a key path and a value. A value that is not TOML is taken as text.
 
     Raises:
-        InputError: there is no ``=``, or a part of the key is empty.
+        InputError: there is no ``=``, a part of the key is empty, or the value has several lines or a comment.
     """
     path, equals, value = text.partition("=")
-    if not equals or not all(path.strip().split(".")):
-        raise InputError(f"{OVERRIDES} {text}: must be KEY=VALUE, as in {OVERRIDES} training.steps=100")
+    if not equals or not all(path.strip().split(".")) or not path.isprintable():
+        raise InputError(f"{OVERRIDES} {ascii(text)[1:-1]}: must be KEY=VALUE, as in {OVERRIDES} training.steps=100")
     try:
-        return path.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return path.strip(), value
+        return path.strip(), parse_value(value)
+    except ValueError as error:
+        raise InputError(f"{OVERRIDES} {shown(text)} {error}") from error
 
 
 def _with_origin(problem: Problem, origins: Mapping[str, str], source: str) -> Problem:

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 import cattrs
 
-from gankit._errors import InputError, Problem, nearest
+from gankit._errors import InputError, Problem, nearest, shown
 from gankit.files.toml_types import KeyProblem, key_of, structured, table_converter
 from gankit.plugin.components import (
     KINDS,
@@ -78,7 +78,7 @@ def _converter(registry: Registry) -> cattrs.Converter:
 def _names(value: Any, _: Any) -> tuple[str, ...]:
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"must be a name or a list of names, got {value!r}")
+        raise ValueError(f"must be a name or a list of names, got {shown(value)}")
     return tuple(names)
 
 
@@ -95,7 +95,7 @@ def _component_hook(converter: cattrs.Converter, registry: Registry) -> Callable
     def hook(value: Any, base: type[Component]) -> Component:
         kinds = NETWORK_KINDS if base is AbstractNetwork else (base.kind,)
         if not isinstance(value, Mapping):
-            raise ValueError(f"must be a table with 'use', got {value!r}")
+            raise ValueError(f"must be a table with 'use', got {shown(value)}")
         if not isinstance(use := value.get("use"), str):
             known = ", ".join(entry.name for entry in registry.entries(*kinds))
             raise KeyProblem("use", f"{_USE_MISSING}; known: {known}")
@@ -115,7 +115,7 @@ WAYS: dict[str, type] = {"network": Edge, "random": RandomPlace, "label": GivenL
 def _graph_place_hook(converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     def hook(value: Any, _: Any) -> Any:
         if not isinstance(value, Mapping):
-            raise ValueError(f"must be a table, got {value!r}")
+            raise ValueError(f"must be a table, got {shown(value)}")
         said = [key for key in WAYS if key in value] or (["network"] if "from" in value else [])
         if len(said) != 1:
             found = " and ".join(said) or ", ".join(value) or "no key"
@@ -131,7 +131,7 @@ def _graph_place_hook(converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
 def _by_name(converter: cattrs.Converter, base: type[Component]) -> Callable[[Any, Any], tuple[Component, ...]]:
     def hook(value: Any, _: Any) -> tuple[Component, ...]:
         if not isinstance(value, Mapping):
-            raise ValueError(f"must be tables by name, got {value!r}")
+            raise ValueError(f"must be tables by name, got {shown(value)}")
         named = {name: {**item, "name": name} if isinstance(item, Mapping) else item for name, item in value.items()}
         return tuple(converter.structure(named, dict[str, base]).values())  # type: ignore[valid-type]
 

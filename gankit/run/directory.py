@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import attrs
 
 from gankit._errors import InputError, RunError
 from gankit.files.atomic import remove_parts, write_bytes, write_text
+from gankit.files.documents import read_toml
 from gankit.files.lock import Held, locked
 from gankit.files.toml_text import toml_text
 from gankit.recipe.structure import Document
@@ -146,8 +146,8 @@ class RunDirectory:
         if not self.recipe.is_file():
             raise InputError(f"{self.path}: not a run directory (no {self.recipe.name})")
         try:
-            return tomllib.loads(self.recipe.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            return read_toml(self.recipe)
+        except ValueError as error:
             raise InputError(f"{self.recipe}: damaged ({error}); restore it or start anew with `out`") from error
 
     # Metrics ----------------------------------------------------------------------------------------------

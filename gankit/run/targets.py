@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from gankit._errors import InputError, nearest
+from gankit.files.documents import parse_json
+from gankit.files.paths import is_file
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Recipe
@@ -25,14 +26,14 @@ def model_file(path: Path, plugins: Plugins) -> Path | None:
     Raises:
         InputError: there is no such run, file or shipped model, or the run has no model yet.
     """
+    if is_file(path):
+        return path if "recipe" in header(path) else None
     if path.is_dir():
         run = RunDirectory(path)
         run.locked_recipe()
         if not run.model.is_file():
             raise InputError(f"{path}: the run has no model yet; train it on with 'gankit train'")
         return run.model
-    if path.is_file():
-        return path if "recipe" in header(path) else None
     if (name := str(path)) in plugins.models:
         return plugins.models[name]
     if name in plugins.recipes:
@@ -47,7 +48,7 @@ def header(path: Path) -> dict[str, Any]:
 
     try:
         with safe_open(path, framework="numpy") as file:
-            found = json.loads((file.metadata() or {}).get("gankit", "{}"))
+            found = parse_json((file.metadata() or {}).get("gankit", "{}"))
     except (SafetensorError, ValueError, OSError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from gankit import InputError, nearest, option, structure_table
+from gankit import InputError, nearest, option, read_toml, structure_table
 from gankit_dicom._series.series import Series
 from gankit_dicom._series.stacking import PLANES
 from gankit_dicom._slices.preference import PREFERENCES
@@ -367,12 +366,12 @@ def _extended(name: str) -> dict[str, Any]:
 
 def _table(file: Path, name: str, shipped: Iterable[str]) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return read_toml(file)
     except FileNotFoundError as error:
         raise InputError(
             f"`protocol` {name}: no such file{nearest(name, shipped)}; shipped protocols: {', '.join(sorted(shipped))}"
         ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"`protocol` {name}: not a readable TOML file ({error})") from error
 
 

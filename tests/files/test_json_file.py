@@ -19,12 +19,14 @@ def test_a_document_of_the_format_is_read(tmp_path):
     ("content", "message"),
     [
         (None, r"cannot be read \(No such file or directory\)"),
-        (b'{"format": "gankit-', "damaged \\(Unterminated string"),
+        (b'{"format": "gankit-', "damaged \\(not JSON: Unterminated string"),
         (b"\xff", "damaged"),
         (b'{"format": "gankit-test-0"}', "format 'gankit-test-0'; accepted: 'gankit-test-1'"),
+        (b"[" * 200_000, r"damaged \(more than 64 tables or lists"),
+        (b"1" * 5000, r"damaged \(a whole number of more than 64 bits"),
         (b"[]", "format None; accepted: 'gankit-test-1'"),
     ],
-    ids=["missing", "cut short", "no text", "older", "a list"],
+    ids=["missing", "cut short", "no text", "older", "brackets", "digits", "a list"],
 )
 def test_another_file_is_refused_with_the_remedy(tmp_path, content, message):
     """One line with the file, what was found and what to do."""

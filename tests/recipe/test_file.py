@@ -259,6 +259,15 @@ def test_a_recipe_that_extends_itself_is_refused(variant, written):
         variant('extends = "other.toml"')
 
 
+def test_a_long_line_of_recipes_that_extend_each_other_is_refused(written, plugins):
+    """32 may, in whichever order they are read; of 3,000 none could say what the last one means."""
+    written("v0.toml", ADC_ONLY)
+    files = [written(f"v{n}.toml", f'extends = "v{n - 1}.toml"\ntraining.steps = {n}') for n in range(1, 40)]
+    assert load_recipe(files[30], (), plugins).training.steps == 31
+    with pytest.raises(RecipeError, match="more than 32 recipes extend each other; write what some of them say in one"):
+        load_recipe(files[-1], (), plugins)
+
+
 def test_extending_what_is_not_there_is_refused(variant):
     """The message is about ``extends``, in the file that has it."""
     with pytest.raises(RecipeError, match=r"variant\.toml: 1 problem\n  extends: .*'mpmr'; did you mean 'mpmri'"):
@@ -302,6 +311,32 @@ def test_a_replaced_table_belongs_to_the_layer_that_replaced_it(variant, written
         variant('extends = "between.toml"\nnetworks.critic = { use = "mlp-critic", width = 0 }')
 
 
+# Files ----------------------------------------------------------------------------------------------------
+
+
+def test_a_recipe_with_a_byte_order_mark_is_read(tmp_path, plugins):
+    """As editors of Windows save one."""
+    (tmp_path / "small.toml").write_text(ADC_ONLY, encoding="utf-8-sig")
+    assert load_recipe(tmp_path / "small.toml", (), plugins).name == "small"
+
+
+def test_a_name_that_no_file_can_have_is_refused(variant, plugins):
+    """300 characters are more than a file system takes."""
+    with pytest.raises(RecipeError, match=r"1 problem\n  extends: '.*a\.\.\.: File name too long"):
+        variant(f'extends = "{"a" * 300}"')
+    with pytest.raises(InputError, match="File name too long; name another file"):
+        load_recipe("a" * 300, (), plugins)
+
+
+def test_a_problem_is_one_line_whatever_the_recipe_holds(variant):
+    """Names with line breaks, values of megabytes: neither fills a screen nor moves its cursor."""
+    text = f'extends = "small.toml"\nsummary = [{", ".join(["1"] * 50_000)}]\n"new\\n\\u001bline" = 1'
+    with pytest.raises(RecipeError) as refused:
+        variant(text)
+    assert len(lines := str(refused.value).split("\n")) == 3
+    assert all(line.isprintable() and len(line) < 500 for line in lines)
+
+
 # Overrides ------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +372,21 @@ def test_an_override_needs_a_key_and_a_value(load, text):
     """The message shows one that is right."""
     with pytest.raises(InputError, match=r"must be KEY=VALUE, as in `overrides` training\.steps=100"):
         load(ADC_ONLY, text)
+
+
+@pytest.mark.parametrize("text", ["training.steps=3\n[latent]\ndim = 5", "training.steps=3 # or 5", "a\nb=3"])
+def test_an_override_is_one_value_of_one_key(load, text):
+    """It cannot bring further statements."""
+    with pytest.raises(InputError, match="several lines|a comment|must be KEY=VALUE"):
+        load(ADC_ONLY, text)
+
+
+@pytest.mark.parametrize("path", ["a" + ".a" * 100, "a" * 5000])
+def test_an_override_of_no_possible_key_is_refused(written, plugins, path):
+    """Whether it comes as text or in a mapping."""
+    for overrides in ([f"{path}=1"], {path: 1}):
+        with pytest.raises(InputError, match=r"`overrides` 'a.*: (more than 64|the key)"):
+            load_recipe(written("small.toml", ADC_ONLY), overrides, plugins)
 
 
 @pytest.mark.parametrize("order", [1, -1])

@@ -108,7 +108,6 @@ def test_the_message_names_file_and_count(load):
         ("phases.synthesize.betas", "[0.5]", "must be a list of 2, got [0.5]"),
         ("phases.synthesize.betas", "[0.5, 1.0]", "must be < 1, got 1.0"),
         ("phases.synthesize.learning_rate", "nan", "must be a finite number, got nan"),
-        ("phases.synthesize.learning_rate", "9" * 400, "must be a number, got one too large for a float"),
         ("phases.synthesize.stop", "'late'", "must be a whole number, got 'late'"),
         ("phases.synthesize.terms.wgan-gp-adc.against", "['cs']", "must be text, got ['cs']"),
     ],
@@ -157,7 +156,7 @@ def test_a_key_of_another_component_is_unknown(faults):
     assert found == {"networks.critic.factor": "unknown key; accepted: width, norm, spectral_norm"}
 
 
-@pytest.mark.parametrize("text", ["name = ", "[phases", "\x00", "name = 'a'\nname = 'b'"])
+@pytest.mark.parametrize("text", ["name = ", "[phases", "\x01", "name = 'a'\nname = 'b'"])
 def test_a_file_that_is_not_toml_says_where(load, text):
     """The parser's line and column reach the user."""
     with pytest.raises(RecipeError, match=r"small\.toml: 1 problem\n  not TOML: .*at (line|end)"):
@@ -167,7 +166,7 @@ def test_a_file_that_is_not_toml_says_where(load, text):
 def test_a_file_that_is_not_text_is_refused(tmp_path, plugins):
     """A binary file by mistake is one clear line."""
     (tmp_path / "small.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RecipeError, match="cannot be read as UTF-8 text"):
+    with pytest.raises(RecipeError, match="it is UTF-16; save it as UTF-8"):
         load_recipe(tmp_path / "small.toml", (), plugins)
 
 
