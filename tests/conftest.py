@@ -1,5 +1,6 @@
 """Small things that many tests share: the installed plugins, a cohort and a recipe that train in moments."""
 
+import os
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -10,6 +11,9 @@ import numpy as np
 import pytest
 
 from gankit import Cohort, Modality, Plugins, Recipe, load_plugins, load_recipe, train, write_cohort
+
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # before anything imports torch
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 TINY = {
     "modalities.adc.shape": [1, 16, 16],

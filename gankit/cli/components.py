@@ -11,6 +11,7 @@ import click
 
 from gankit._errors import InputError, PluginError, nearest
 from gankit.cli._group import plugins
+from gankit.files.tables import Table, print_table
 from gankit.files.toml_types import key_of
 from gankit.plugin.kinds import KIND_NAMES
 from gankit.plugin.options import default_of
@@ -19,13 +20,23 @@ from gankit.plugin.registry import RegisteredComponent
 
 @click.command
 @click.argument("name", required=False)
-def components(name: str | None) -> None:
+@click.option("--plugins", "of_plugins", is_flag=True, help="List the installed plugins: distribution, version, module.")
+def components(name: str | None, of_plugins: bool) -> None:
     """List the installed components, or show one with its options.
 
     \b
         gankit components
         gankit components stitch-decoder
+        gankit components --plugins
+
+    The environment's GANKIT_PLUGINS restricts which plugins load: names of plugins and of distributions, with commas
+    between them, as in GANKIT_PLUGINS=gankit,edges.
     """
+    if of_plugins and name is not None:
+        raise click.UsageError("--plugins lists all of them; leave the name out")
+    if of_plugins:
+        print_table(_plugin_table())
+        return
     registry = plugins().registry
     found = [entry for entry in registry.entries() if name in (None, entry.name)]
     if name is not None and not found:
@@ -44,6 +55,17 @@ def components(name: str | None) -> None:
     for entry in found if name is not None else ():
         _write_component(formatter, entry)
     click.echo(formatter.getvalue().rstrip() or "no plugin has components")
+
+
+def _plugin_table() -> Table:
+    """Every plugin that loaded, and every one that did not with the reason."""
+    loaded = [(entry.name, plugins().distributions[entry.name], entry.value) for entry in plugins().entry_points]
+    return Table(
+        title="",
+        columns=("plugin", "distribution", "module"),
+        rows=tuple(loaded),
+        notes=tuple(map(str, plugins().failures)),
+    )
 
 
 def _class(entry: RegisteredComponent) -> type:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import attrs
@@ -13,6 +12,7 @@ import click
 
 from gankit._errors import InputError, RunError
 from gankit.cli._group import PluginGroup, plugins
+from gankit.plugin.installed import installed_plugins
 from gankit.plugin.plugins import Plugins
 
 TEMPLATES = Path(__file__).with_name("templates") / "plugin"
@@ -91,7 +91,7 @@ def plugin_names(text: str, installed: Plugins) -> PluginNames:
             f"{text!r} is not a name for a plugin; accepted: up to {LONGEST_NAME} lower-case letters and digits, with"
             f" single dashes between them{hint}"
         )
-    named = {entry.name for entry in entry_points(group="gankit")}  # also plugins that cannot be loaded
+    named = {entry.name for entry in installed_plugins()}  # also plugins that cannot be loaded
     components = {entry.name for entry in installed.registry.entries()}
     for kind, taken in (("plugin", named), ("component", components), ("recipe", installed.recipes)):
         if name in taken:

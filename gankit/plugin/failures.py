@@ -24,6 +24,8 @@ class Failure:
     """One line: what went wrong, where, and what to do."""
     name: str = ""
     """The name that was left out; empty for a whole plugin, since the names that it offers are then unknown."""
+    wanted: bool = False
+    """Whether the user asked for it. Only messages about an unknown name tell of it then."""
 
     def __str__(self) -> str:
         return f"{self.what} is left out: {self.why}"

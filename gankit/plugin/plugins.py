@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +16,7 @@ import pluggy
 from gankit._errors import InputError, PluginError, PluginWarning, nearest
 from gankit.plugin import hooks
 from gankit.plugin.failures import Failure, described, perhaps
+from gankit.plugin.installed import chosen_plugins, origin
 from gankit.plugin.registry import RegisteredComponent, Registry
 from gankit.plugin.targets import imported
 
@@ -57,7 +57,12 @@ class Plugins:
     @property
     def distributions(self) -> dict[str, str]:
         """Plugin name to ``"distribution version"``, for the locked recipe."""
-        return {offer.plugin: _origin(offer.entry_point) for offer in self._offers}
+        return {offer.plugin: origin(offer.entry_point) for offer in self._offers}
+
+    @property
+    def entry_points(self) -> tuple[EntryPoint, ...]:
+        """The entry point of each plugin that loaded, in the order of their names."""
+        return tuple(offer.entry_point for offer in self._offers)
 
     def perhaps(self, name: str) -> str:
         """The end of a message about an unknown name: plugins that were left out and may have offered it."""
@@ -145,17 +150,18 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
     of ``Plugins.failures``. A message about an unknown name tells of them.
 
     Args:
-        found: the entry points to load; default: those of every installed distribution.
+        found: the entry points to load; default: those of every installed distribution, without those that the
+            environment's ``GANKIT_PLUGINS`` leaves out, see ``chosen_plugins``.
     """
     # Load each plugin by itself, so that one that is broken does not stop the others.
     manager = pluggy.PluginManager(hooks.PROJECT)
     manager.add_hookspecs(hooks)
-    entries = sorted(entry_points(group="gankit") if found is None else found, key=lambda entry: entry.name)
-    offers, failures = list[_Offer](), list[Failure]()
-    for name, same in groupby(entries, key=lambda entry: entry.name):
+    chosen, failures = chosen_plugins() if found is None else (list(found), [])
+    offers = list[_Offer]()
+    for name, same in groupby(sorted(chosen, key=_name), key=_name):
         first, *others = same
         if others:
-            listed = " and ".join(map(_origin, (first, *others)))
+            listed = " and ".join(map(origin, (first, *others)))
             failures.append(Failure(f"plugin {name!r}", f"{listed} have each a plugin of that name; uninstall one"))
             continue
         try:
@@ -163,7 +169,7 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
         except PluginError as error:
             failures.append(
                 Failure(
-                    f"plugin {name!r} ({first.value}, from {_origin(first)})",
+                    f"plugin {name!r} ({first.value}, from {origin(first)})",
                     f"{error}; mend it or uninstall the distribution",
                 )
             )
@@ -171,20 +177,13 @@ def load_plugins(found: Iterable[EntryPoint] | None = None) -> Plugins:
     # Put together what they offer, and tell of what was left out.
     plugins = _together(manager, offers, failures)
     for failure in plugins.failures:
-        warnings.warn(str(failure), PluginWarning, stacklevel=2)
+        if not failure.wanted:
+            warnings.warn(str(failure), PluginWarning, stacklevel=2)
     return plugins
 
 
-def _origin(entry_point: EntryPoint) -> str:
-    """The distribution that a plugin is from, as in ``"gankit 0.1.0"``; its module where it is from none."""
-    return _named_version(entry_point.dist) if entry_point.dist else entry_point.value
-
-
-@functools.cache
-def _named_version(distribution: Distribution) -> str:
-    """As in ``"gankit 0.1.0"``. Cached, since a distribution may have many plugins and parsing its metadata is slow."""
-    metadata = distribution.metadata
-    return f"{metadata['Name']} {metadata['Version']}"
+def _name(entry_point: EntryPoint) -> str:
+    return entry_point.name
 
 
 # One plugin -----------------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def _start(job: Job, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "gankit.processes.job_process", *job.module],
+            [sys.executable, "-P", "-m", "gankit.processes.job_process", *job.module],  # -P: no module from here
             stdin=subprocess.PIPE,  # nothing is written; when it closes, the job knows that this process is gone
             stdout=log,
             stderr=log,

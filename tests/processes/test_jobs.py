@@ -71,6 +71,17 @@ def test_a_job_that_fails_leaves_its_last_line_and_the_others_run(job):
     assert ended[0].last == "last line"
 
 
+def test_a_job_runs_no_module_of_the_current_folder(job, tmp_path, monkeypatch):
+    """Neither by its name nor by an import of what it runs."""
+    for name in ("planted", "runpy", "threading", "numpy"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('it ran')\n")
+    monkeypatch.chdir(tmp_path)
+    planted = Job(name="planted", module=("planted",), log=tmp_path / "planted.log")
+    ended, _ = run_jobs([planted, job("good", "quick")], 1, os.environ, quiet=True)
+    assert [(each.name, each.code) for each in ended] == [("planted", 1), ("good", 0)]
+    assert ended[0].last.endswith("No module named planted")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_is_passed_on_once_and_no_other_job_starts(job, tmp_path, number):
     """Both that run are told once; the third never starts."""
