@@ -2,18 +2,63 @@
 
 import json
 
+import pydicom
 import pytest
+import tomli_w
+from pydicom.dataset import Dataset
 
 from gankit import read_cohort
+from gankit.recipe.structure import to_document
 from gankit_dicom._privacy import alias
-from tests.plugins.dicom.scans import ROOT, SECRETS, change, write_adc, write_masks, write_study, write_t2w
+from tests.plugins.dicom.scans import (
+    DIFFUSION,
+    ROOT,
+    SECRETS,
+    T2W,
+    adc_values,
+    change,
+    lesion,
+    t2w_values,
+    write_adc,
+    write_enhanced,
+    write_masks,
+    write_study,
+    write_t2w,
+)
+from tests.plugins.dicom.test_segmentation import write_seg
 
-PLANTED = ["planted", "zebediah", "19411207", "20110707", "20110708", "20110709", ROOT, "tt=20.5s", "secretfolder"]
+PLANTED = [
+    *("planted", "zebediah", "19411207", "20110707", "20110708", "20110709", "20110710", ROOT, "tt=20.5s"),
+    "secretfolder",
+]
+ENHANCED = {"FrameComments": "Planted frame", "FrameAcquisitionDateTime": "20110710101500", "EffectiveEchoTime": 104.0}
+ENDINGS = {".safetensors", ".html", ".salt", ".png"}
+
+
+def write_enhanced_study(folder):
+    """T2w and ADC of a third patient, each in one file, with texts of the file, of all frames, and of each frame."""
+    for number, grid, values, kind in (
+        (2, T2W, t2w_values, ["ORIGINAL", "PRIMARY", "M"]),
+        (4, DIFFUSION, adc_values, ["DERIVED", "PRIMARY", "DIFFUSION", "ADC"]),
+    ):
+        frames = [(place, image, ENHANCED) for place, image in enumerate(values(grid.places()))]
+        shared = {"RepetitionTime": 3000.0, "ScanningSequence": "SE"}
+        write_enhanced(folder, number, frames, grid, shared=shared, ImageType=kind, patient="Planted-0004")
+
+
+def write_thumbnail(file):
+    """Put a thumbnail with a text into a file, as archives do."""
+    icon = Dataset()
+    icon.SamplesPerPixel, icon.PhotometricInterpretation, icon.Rows, icon.Columns = 1, "MONOCHROME2", 4, 16
+    icon.BitsAllocated, icon.BitsStored, icon.HighBit, icon.PixelRepresentation = 8, 8, 7, 0
+    icon.PixelData = b"Planted thumb".ljust(64)
+    change(file, IconImageSequence=[icon])
 
 
 @pytest.fixture(scope="module")
-def outputs(gankit_command, tmp_path_factory):
-    """Everything an import writes for two patients, one of whom is refused, with files that cannot be read."""
+def imported(gankit_command, tmp_path_factory):
+    """What an import writes for three patients, one more of whom is refused, with files that cannot be read; and what
+    it prints."""
     tmp_path = tmp_path_factory.mktemp("planting")
     scans = tmp_path / "in" / "SecretFolder"
     write_study(scans / "SecretFolder One", dynamic=True)
@@ -23,6 +68,12 @@ def outputs(gankit_command, tmp_path_factory):
     (scans / "SecretFolder notes.txt").write_text("Planted words")
     broken = write_t2w(scans / "three", patient="Planted-0003")
     change(broken[2], ImagePositionPatient=None)
+    write_enhanced_study(scans / "four")
+    for file in (scans / "four").iterdir():
+        write_thumbnail(file)
+    seg = scans / "four" / "seg"
+    write_seg(seg, {"Planted lesion": lesion(T2W.places())}, patient="Planted-0004", study=study_of(scans / "four"))
+    change(seg, ContentCreatorName="Planted^Reader", ContentDescription="Planted seg", PatientName="Zebediah^Planted")
     write_masks(tmp_path / "in" / "masks", "Planted-0001")
     write_masks(tmp_path / "in" / "masks", "of-nobody")
     (tmp_path / "in" / "findings.csv").write_text("ProxID,fid,pos,ClinSig\nPlanted-0001,1,Planted words,TRUE\n")
@@ -32,20 +83,73 @@ def outputs(gankit_command, tmp_path_factory):
              "--marksheet", tmp_path / "in" / "marks.csv", "-o", out / "cohort.safetensors")  # fmt: skip
     result = gankit_command("import", "dicom", scans, *asked)
     assert result.exit_code == 0, result.output
-    return out
+    return out, result.output
+
+
+@pytest.fixture(scope="module")
+def outputs(imported):
+    """The folder that the import wrote."""
+    return imported[0]
+
+
+@pytest.fixture(scope="module")
+def trained(gankit_command, outputs, plugins, tiny_recipe, tmp_path_factory):
+    """A run on the imported cohort that every tracker follows, with report and export; and what all of that prints."""
+    folder = tmp_path_factory.mktemp("trained")
+    path = {"cohort.path": str(outputs / "cohort.safetensors")}
+    recipe = tiny_recipe(**path, **{"training.track": list(plugins.trackers), "training.sample_every": 2})
+    (folder / "tiny.toml").write_text(tomli_w.dumps(to_document(recipe, plugins.registry)))
+    words = [
+        ("train", folder / "tiny.toml", "-o", folder / "run"),
+        ("sample", folder / "run", "-n", "2", "--format", "dicom", "-o", folder / "exported"),
+        ("cohort", "info", outputs / "cohort.safetensors"),
+    ]
+    results = [gankit_command(*each) for each in words]
+    assert [result.exit_code for result in results] == [0, 0, 0], results[0].output
+    return folder, "".join(result.output for result in results)
+
+
+def study_of(folder):
+    """The StudyInstanceUID of a folder's images."""
+    return pydicom.dcmread(next(folder.glob("[24]-*")), stop_before_pixels=True).StudyInstanceUID
+
+
+def found(words, content):
+    """Those of the words that a file's bytes hold, whatever the case and the coding."""
+    content = content.lower()
+    codings = ("utf-8", "utf-16-le", "utf-16-be")
+    return [word for word in words if any(word.encode(coding) in content for coding in codings)]
+
+
+WORDS = [*PLANTED, *(value.lower() for value in SECRETS.values())]
 
 
 def test_no_output_holds_a_byte_of_what_a_header_a_name_or_a_folder_says(outputs):
     """Searched in every file, whatever the case and the coding; names of files are searched too."""
     files = [file for file in outputs.rglob("*") if file.is_file()]
-    assert {file.suffix for file in files} == {".safetensors", ".html", ".salt", ".png"}
-    words = [*PLANTED, *(value.lower() for value in SECRETS.values())]
+    assert {file.suffix for file in files} == ENDINGS
     for file in files:
-        content = file.read_bytes().lower()
-        for word in words:
-            for coded in (word.encode(), word.encode("utf-16-le"), word.encode("utf-16-be")):
-                assert coded not in content, (file.name, word)
-            assert word not in str(file.relative_to(outputs)).lower()
+        assert found(WORDS, file.read_bytes() + str(file.relative_to(outputs)).encode()) == [], file.name
+
+
+def test_each_patient_with_a_header_of_its_own_form_was_read(outputs):
+    """Files of one frame and of many; what was not read could not leak."""
+    assert len(set(read_cohort(outputs / "cohort.safetensors").patient)) == 2
+
+
+def test_nothing_that_is_printed_names_a_patient(imported):
+    """Folders are what the user gave, and are named; headers are not."""
+    assert found([word for word in WORDS if word not in ("planted", "secretfolder")], imported[1].encode()) == []
+
+
+def test_nothing_of_a_run_names_a_patient(trained):
+    """Neither its files, pictures and report, nor what trackers keep, nor a printed line."""
+    folder, printed = trained
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert {"report.html", "metrics.jsonl", "mlflow.db"} <= {file.name for file in files}
+    for file in files:
+        assert found(WORDS, file.read_bytes()) == [], file.name
+    assert found(WORDS, printed.encode()) == []
 
 
 def test_the_search_would_find_a_planted_text(outputs):
@@ -57,7 +161,8 @@ def test_the_search_would_find_a_planted_text(outputs):
 def test_patients_go_by_salted_hashes(outputs):
     """The name follows from the id and the salt, and from nothing else."""
     salt = (outputs / "cohort.salt").read_bytes()
-    assert set(read_cohort(outputs / "cohort.safetensors").patient) == {alias("Planted-0001", salt)}
+    patients = {alias("Planted-0001", salt), alias("Planted-0004", salt)}
+    assert set(read_cohort(outputs / "cohort.safetensors").patient) == patients
     assert alias("Planted-0001", salt) != alias("Planted-0001", b"another salt of some length")
     assert alias("Planted-0001", salt) != alias("Planted-0002", salt)
     assert (outputs / "cohort.salt").stat().st_mode & 0o077 == 0
