@@ -20,7 +20,7 @@ from gankit.plugin.registry import RegisteredComponent
 
 @click.command
 @click.argument("name", required=False)
-@click.option("--plugins", "of_plugins", is_flag=True, help="List the installed plugins: distribution, version, module.")
+@click.option("--plugins", "of_plugins", is_flag=True, help="List plugins with distribution, version and module.")
 def components(name: str | None, of_plugins: bool) -> None:
     """List the installed components, or show one with its options.
 

@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
 from gankit import PluginWarning, load_plugins
+from gankit.cli import main
 from gankit.plugin.installed import CHOSEN, installed_plugins
 
 NEVER = "raise SystemExit('it ran')\n"
@@ -82,3 +84,12 @@ def test_a_name_that_nothing_installed_has_gets_the_nearest(monkeypatch):
     monkeypatch.setenv(CHOSEN, "stitch,unt")
     with pytest.warns(PluginWarning, match=r"^'unt' of GANKIT_PLUGINS is left out: .*; did you mean 'unet'\?; known: "):
         assert set(load_plugins().distributions) == {"stitch"}
+
+
+def test_plugins_are_listed_with_distribution_version_and_module(plugins):
+    """One line each; a component beside the list is refused, for it would not be used."""
+    lines = CliRunner().invoke(main, ["components", "--plugins"]).output.splitlines()
+    assert [line.split() for line in lines[1:]] == [
+        [entry.name, *plugins.distributions[entry.name].split(), entry.value] for entry in plugins.entry_points
+    ]
+    assert CliRunner().invoke(main, ["components", "--plugins", "unet"]).exit_code == 2
