@@ -57,6 +57,11 @@ def plugins() -> Plugins:
 
 @pytest.fixture(scope="session")
 def tiny_cohort() -> Cohort:
+    """``disc_with_a_spot()``."""
+    return disc_with_a_spot()
+
+
+def disc_with_a_spot() -> Cohort:
     """24 slices of 8 patients, 16 x 16, half of them ``cs``: a bright disc with a darker spot where there is cancer.
 
     Patients 0 to 5 train, 6 and 7 test; patients with even numbers have cancer.
@@ -105,10 +110,16 @@ def tiny_recipe(plugins: Plugins, tiny_cohort_file: Path) -> Callable[..., Recip
     """
 
     def tiny(recipe: str = "mpmri-paper", **overrides: Any) -> Recipe:
-        small = {path: value for path, value in TINY.items() if has(load_recipe(recipe, (), plugins), path)}
-        return load_recipe(recipe, {**small, "cohort.path": str(tiny_cohort_file), **overrides}, plugins)
+        changes = {**shrunk(recipe, plugins), "cohort.path": str(tiny_cohort_file), **overrides}
+        return load_recipe(recipe, changes, plugins)
 
     return tiny
+
+
+def shrunk(recipe: str, plugins: Plugins) -> dict[str, Any]:
+    """The part of ``TINY`` that a recipe has."""
+    whole = load_recipe(recipe, (), plugins)
+    return {path: value for path, value in TINY.items() if has(whole, path)}
 
 
 def has(recipe: Recipe, path: str) -> bool:

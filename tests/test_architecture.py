@@ -129,7 +129,7 @@ def test_tests_stand_where_their_wings_do():
     """``tests/`` has a folder for each wing that is one, and beside them those of what is not core."""
     wings = {file.parent.name for file in (REPOSITORY / "gankit").glob("*/__init__.py")}
     folders = {file.parent.name for file in (REPOSITORY / "tests").glob("*/test_*.py")}
-    assert folders == wings | {"docs", "examples", "plugins"}
+    assert folders == wings | {"docs", "examples", "faults", "plugins"}
 
 
 ORDINARY = {"mirror", "file", "translate"}

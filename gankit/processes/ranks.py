@@ -103,11 +103,13 @@ def joined_ranks(device: torch.device, batch: int) -> Iterator[Ranks]:
         )
 
     # 2. Join them.
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    with _reaching_others():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
         # 3. Leave together: a process that leaves while another still sends to it may abort the other.
-        dist.barrier()
+        with _reaching_others():
+            dist.barrier()
     finally:
         dist.destroy_process_group()
 
@@ -159,8 +161,16 @@ class _MeanOverRanks(torch.autograd.Function):
 
 
 def _all_reduce(tensor: Tensor, operation: dist.ReduceOp.RedOpType = dist.ReduceOp.SUM) -> Tensor:
-    try:
+    with _reaching_others():
         dist.all_reduce(tensor, operation)
+    return tensor
+
+
+@contextmanager
+def _reaching_others() -> Iterator[None]:
+    """A context that needs the other processes. Raises RunError: one of them has gone."""
+    try:
+        yield
     except RuntimeError as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(
@@ -168,4 +178,3 @@ def _all_reduce(tensor: Tensor, operation: dist.ReduceOp.RedOpType = dist.Reduce
             " them again with the same command, in any number that divides the batch, to resume from the last"
             " checkpoint"
         ) from error
-    return tensor

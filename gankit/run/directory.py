@@ -34,6 +34,9 @@ RATE = "learning_rate/"
 """Before the name of an optimizer: key of its rate in a row of ``metrics.jsonl``. All keys else with a dot are scalars
 of phases."""
 
+LOCK = ".lock"
+"""Name of the file by which one process holds a run directory."""
+
 LAST_ROWS = 1 << 14
 """Bytes at the end of ``metrics.jsonl`` that have at least its last row."""
 
@@ -73,18 +76,31 @@ class RunDirectory:
         """
         found = self.path.exists()
         try:
-            with locked(self.path / ".lock", wait=False, remedy="give another place with `out`"):
+            with locked(self.path / LOCK, wait=False, remedy="give another place with `out`"):
                 try:
                     for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
                         remove_parts(folder)
                     yield
                 finally:
-                    if not found and [path.name for path in self.path.iterdir()] in ([], [".lock"]):
+                    if not found and [path.name for path in self.path.glob("*")] in ([], [LOCK]):
                         shutil.rmtree(self.path, ignore_errors=True)  # it failed before anything was kept
         except Held as error:
             raise RunError(
                 f"{self.path}: another process is writing this run; wait for it, or give another place with `out`"
             ) from error
+
+    def require_held(self) -> None:
+        """Make sure that the directory that this process holds is still in its place, so that no file is written into
+        another one.
+
+        Raises:
+            RunError: it was removed or moved away.
+        """
+        if not (self.path / LOCK).exists():
+            raise RunError(
+                f"{self.path}: was removed or moved away while it was written; restore it and run the same command"
+                " again to go on, or run it again to train anew"
+            )
 
     def checkpoints(self) -> list[Path]:
         """Checkpoints, newest first."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from gankit._errors import InputError, nearest
-from gankit.files.atomic import write_bytes, write_text
+from gankit._errors import InputError, RunError, nearest
+from gankit.files.atomic import PART, write_bytes, write_text
 from gankit.plugin.contract import blaming, broken, in_short, require_call
 from gankit.plugin.targets import imported
 
@@ -144,6 +144,7 @@ def export(
         if synthetic.index == 0:
             _claim(folder, _note(synthetic, count, format))
         for name, content in files.items():
+            _require_claimed(folder)
             write_bytes(folder / f"synthetic-{synthetic.index:06d}" / name, content)
 
 
@@ -182,10 +183,16 @@ def _claim(folder: Path, note: Mapping[str, Any]) -> None:
     """Write the note into a new or empty folder. Raises InputError: the folder has files of something else."""
     text = json.dumps(note, indent=2) + "\n"
     path = folder / NOTE
-    if folder.is_dir() and any(folder.iterdir()):
+    if any(file.suffix != PART for file in folder.glob("*")):  # a part is of a note whose writing was cut off
         if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
             raise InputError(
                 f"`out` {folder}: holds other files than this export; nothing was written, choose a new one"
             )
     else:
         write_text(path, text)
+
+
+def _require_claimed(folder: Path) -> None:
+    """Raise RunError where the note is gone, so that no other folder is filled in the place of one that was removed."""
+    if not (folder / NOTE).is_file():
+        raise RunError(f"{folder}: was removed or moved away while it was written; run the same command again")

@@ -43,6 +43,7 @@ class RunRecord:
     def row(self, numbers: Mapping[str, float]) -> None:
         """Add a row of metrics: step, speed, time, the newest number of each ``phase.term``, and as
         ``learning_rate/NAME`` the rate of the last step of each optimizer that has a schedule."""
+        self._run.require_held()
         step, wall_s = self._state.step, time.monotonic() - self._began
         pace = {"steps_per_s": round((step - self._first) / wall_s, 3), "wall_s": round(self._before_s + wall_s, 2)}
         rates = self._state.optimizers.rates(step - 1)
@@ -51,22 +52,32 @@ class RunRecord:
         self._observers.tell("row_logged", row=row)
 
     def checkpoint(self) -> None:
-        """Write a checkpoint and the model. Raises RunError: a tensor of the state is not finite."""
+        """Write a checkpoint and the model. Raises RunError: a tensor of the state is not finite, or the directory was
+        removed."""
         state = self._state
         if (name := state.not_finite()) is not None:
             raise RunError(f"{name} is not finite after step {state.step}; {after_divergence(self._run)}")
+        self._run.require_held()
         state.save(self._run.checkpoint(state.step))
         self._run.prune(state.step, state.recipe.training.keep_checkpoints)
         seen = labels_seen(state.recipe, self._cohort)
+        self._run.require_held()
         save_model(self._run.model, state.averages, self._document, state.step, self._spacing_mm, seen)
 
     def sheet(self) -> None:
         """Write a sample sheet of the averaged networks."""
+        self._run.require_held()
         state, path = self._state, self._run.sample(self._state.step)
         model = Model(state.recipe, state.averages, state.step, real=self._cohort)
         real = real_pairs(self._cohort, state.recipe, SHEET_PAIRS)
         write_sheet(path, state.recipe, real, model.sample(SHEET_PAIRS, state.recipe.training.seed))
         self._observers.tell("sheet_written", path=path)
+
+    def lacks_sheet(self) -> bool:
+        """Whether a sheet was due after the last step, and there is none, because the run was cut off before it."""
+        step = self._state.step
+        due = step > 0 and step % self._state.recipe.training.sample_every == 0
+        return due and not self._run.sample(step).exists()
 
     def complete(self) -> bool:
         """Whether the directory has the model, and the sheet of this step."""

@@ -129,6 +129,7 @@ def train(
             result = _train_steps(run, trainer, record, progress)
             if ranks.first:
                 report_if_possible(run.path, progress.say, cohort=cohort, plugins=plugins)
+                run.require_held()
         observers.tell("run_ended", result=result)
         return result
 
@@ -231,6 +232,8 @@ def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progres
     device = next(state.networks.parameters()).device
     scalars = ScalarReader(run, READ_EVERY if device.type == "cuda" else 1)
     first = state.step
+    if ranks.first and record.lacks_sheet():
+        record.sheet()
     with stopping() as stop:
         ended = state.step >= settings.steps
         while not ended:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
-from contextlib import ExitStack
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from gankit import Cohort, CohortError, InputError, say, watched, write_bytes, write_cohort
+from gankit import (
+    Cohort,
+    CohortError,
+    Held,
+    InputError,
+    RunError,
+    locked,
+    say,
+    watched,
+    write_bytes,
+    write_cohort,
+)
 from gankit_dicom._options import Options
 
 if TYPE_CHECKING:
@@ -18,6 +31,7 @@ if TYPE_CHECKING:
     from gankit_dicom._part import Kept
 
 PACKAGES = ("nibabel", "pydicom", "SimpleITK", "scipy")
+LOCK = ".lock"
 OF_OPTIONS = tuple(field.name for field in attrs.fields(Options))
 
 
@@ -42,6 +56,7 @@ def imported(
     Raises:
         InputError: a parameter cannot be used, or a package is missing.
         CohortError: nothing could be imported; with ``out`` the report is written all the same.
+        RunError: another process writes to ``out``, or what it has written is gone.
     """
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
@@ -54,7 +69,23 @@ def imported(
         if out is None:
             out = Path(stack.enter_context(TemporaryDirectory(prefix="gankit-import-"))) / "cohort.safetensors"
         request = Request(kind=kind, folder=folder, out=Path(out), kept=kept, options=options, **asked)
+        stack.enter_context(_alone(request))
         return _imported(request, quiet)
+
+
+@contextmanager
+def _alone(request: Request) -> Iterator[None]:
+    """A context in which no other process writes the cohort, its parts or its salt."""
+    parts = request.beside(".parts")
+    try:
+        with locked(parts / LOCK, wait=False, remedy="give another `out`"):
+            try:
+                yield
+            finally:
+                if [file.name for file in parts.glob("*")] == [LOCK]:  # it failed before anything was kept
+                    shutil.rmtree(parts, ignore_errors=True)
+    except Held as error:
+        raise RunError(f"{request.out}: another process imports into it; wait for it, or give another `out`") from error
 
 
 def _imported(request: Request, quiet: bool) -> Imported:
@@ -62,7 +93,7 @@ def _imported(request: Request, quiet: bool) -> Imported:
     from gankit_dicom._inputs import find
     from gankit_dicom._log import counted_warnings
     from gankit_dicom._report import report_html
-    from gankit_dicom._run import forget_parts, mapper, run_studies
+    from gankit_dicom._run import mapper, run_studies
 
     # Every study to a part, in a file of its own until all are done.
     with watched(not quiet), mapper(request.jobs) as mapped:
@@ -84,7 +115,7 @@ def _imported(request: Request, quiet: bool) -> Imported:
         if cohort is not None:
             write_cohort(cohort, request.out)
         write_bytes(request.report, report_html(request, inputs, parts, cohort, warnings).encode())
-        forget_parts(request.beside(".parts"))
+        shutil.rmtree(request.beside(".parts"), ignore_errors=True)
     for sentence in warnings:
         say(f"warning: {sentence}", quiet)
     if cohort is None:

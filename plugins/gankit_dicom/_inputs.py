@@ -261,5 +261,5 @@ def _is_mask(source: AbstractSource) -> bool:
 def _namer(request: Request) -> Callable[[str], str]:
     if request.options.keep_ids:
         return str
-    salt = read_or_make_salt(request.salt or request.beside(".salt"))
+    salt = read_or_make_salt(request.salt or request.beside(".salt"), users=request.salt is not None)
     return lambda patient: alias(patient, salt)

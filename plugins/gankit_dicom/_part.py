@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from gankit import read_npz, write_bytes
+from gankit import RunError, read_npz, write_bytes
 
 FORMAT = 2
 """Raised when the same input would give other slices."""
@@ -49,9 +49,7 @@ class Kept:
 
     def read(self) -> Part:
         """The part with its slices."""
-        part = read_part(self.file)
-        assert part is not None, "a part that was just written does not read"
-        return part
+        return written_part(self.file)
 
 
 def key_of(files: Iterable[Path], words: str) -> str:
@@ -65,20 +63,22 @@ def key_of(files: Iterable[Path], words: str) -> str:
 
 def write_part(part: Part, file: Path) -> None:
     """Keep a part."""
-    arrays = {f"modality.{name}": values for name, values in part.modalities.items()}
+    arrays: dict[str, Any] = {f"modality.{name}": values for name, values in part.modalities.items()}
     arrays |= {f"present.{name}": values for name, values in part.present.items()}
     arrays |= {name: value for name in ("tissue", "lesion") if (value := getattr(part, name)) is not None}
-    record = np.frombuffer(json.dumps(part.record).encode(), dtype=np.uint8)
+    arrays["record"] = np.frombuffer(json.dumps(part.record).encode(), dtype=np.uint8)
     content = io.BytesIO()
-    np.savez(content, record=record, cs=part.cs, spacing_mm=np.array(part.spacing_mm), **arrays)  # type: ignore[arg-type]
+    np.savez(content, key=np.array(file.stem), cs=part.cs, spacing_mm=np.array(part.spacing_mm), **arrays)
     write_bytes(file, content.getvalue())
 
 
 def read_part(file: Path) -> Part | None:
-    """A kept part; None if there is none or it cannot be read."""
+    """A kept part; None if there is none, it cannot be read, or it is the part of something else."""
     try:
         arrays = read_npz(file)
     except ValueError:
+        return None
+    if str(arrays.get("key")) != file.stem:
         return None
 
     def named(prefix: str) -> dict[str, np.ndarray]:
@@ -93,3 +93,11 @@ def read_part(file: Path) -> Part | None:
         lesion=arrays.get("lesion"),
         spacing_mm=float(arrays["spacing_mm"]),
     )
+
+
+def written_part(file: Path) -> Part:
+    """A part that this import has written. Raises RunError: it is gone or damaged since."""
+    part = read_part(file)
+    if part is None:
+        raise RunError(f"{file}: was removed or damaged while the import ran; run the same import again")
+    return part

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from gankit import CohortError, progress, say
-from gankit_dicom._part import Kept, read_part
+from gankit_dicom._part import Kept, written_part
 from gankit_dicom._study import StudyTask, import_study
 
 Mapper = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
@@ -77,20 +75,18 @@ def _exit_after_parent() -> None:
 
 
 def run_studies(tasks: Sequence[StudyTask], mapped: Mapper, quiet: bool = False) -> list[Kept]:
-    """What all studies gave, in order; parts that an earlier run kept are taken over."""
+    """What all studies gave, in order; parts that an earlier run kept are taken over.
+
+    Raises:
+        RunError: a part is gone that was written.
+    """
     parts: list[Kept] = []
     kept = 0
     done = progress(mapped(import_study, tasks), "importing studies", len(tasks))
     for task, (name, was_there) in zip(tasks, done, strict=True):
-        part = read_part(task.parts / name)
-        assert part is not None, "a part that was just written does not read"
-        parts.append(Kept(task.parts / name, part.record))
+        file = task.parts / name
+        parts.append(Kept(file, written_part(file).record))
         kept += was_there
     if kept:
         say(f"{kept} studies were imported by an earlier run", quiet)
     return parts
-
-
-def forget_parts(folder: Path) -> None:
-    """Remove the kept parts after success."""
-    shutil.rmtree(folder, ignore_errors=True)

@@ -1,13 +1,17 @@
 """Files appear whole or not at all."""
 
 import errno
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from gankit import RunError, write_bytes
+from gankit.files.atomic import PART, write_filled
 
 
 def full_disk(*_):
@@ -87,3 +91,52 @@ def test_an_unwritable_folder_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(RunError, match="file: cannot be written: Permission denied"):
         write_bytes(tmp_path / "file", b"new")
+
+
+def wait_in(path, begun):
+    """Write half of a file, say so, and wait."""
+
+    def fill(part):
+        part.write_bytes(b"half")
+        begun.set()
+        time.sleep(60)
+
+    write_filled(path, fill)
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path):
+    """A part of the same file goes when nobody writes it any more; as long as somebody does, it stays."""
+    context = multiprocessing.get_context("fork")
+    begun = context.Event()
+    process = context.Process(target=wait_in, args=(tmp_path / "file", begun))
+    process.start()
+    assert begun.wait(30)
+    write_bytes(tmp_path / "file", b"mine")
+    (part,) = tmp_path.glob(f".file.*{PART}")
+    assert [file.read_bytes() for file in part.iterdir()] == [b"half"]
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    write_bytes(tmp_path / "file", b"again")
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"again"
+
+
+def test_parts_of_earlier_versions_go_too(tmp_path):
+    """They were files."""
+    (tmp_path / f".file.abc{PART}").write_bytes(b"half")
+    (tmp_path / f".other.abc{PART}").write_bytes(b"half")
+    write_bytes(tmp_path / "file", b"whole")
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f".other.abc{PART}", "file"]
+
+
+def test_a_secret_is_never_anybodys_to_read(tmp_path):
+    """Neither when it is whole nor before."""
+    seen = []
+
+    def fill(part):
+        part.write_bytes(b"secret")
+        seen.append(part.parent.stat().st_mode & 0o077)
+
+    write_filled(tmp_path / "file", fill, 0o600)
+    assert seen == [0]
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600

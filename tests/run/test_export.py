@@ -49,6 +49,26 @@ def test_an_export_that_was_cut_short_is_completed(spaced_run, tmp_path):
     assert contents(tmp_path / "out") == whole
 
 
+def test_an_export_that_was_killed_before_its_note_goes_on(spaced_run, tmp_path):
+    """What is left of the note is nobody's file."""
+    (tmp_path / "out" / ".export.json.abc.part").mkdir(parents=True)
+    assert command("sample", spaced_run, "-n", 2, "--format", "png", "-o", tmp_path / "out").exit_code == 0
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_a_folder_that_is_removed_ends_the_export(model, plugins, tmp_path):
+    """On one line, and no other folder is filled in its place."""
+
+    def slices():
+        for synthetic in synthetic_slices(model, 2, 0, None, lambda done: None):
+            yield synthetic
+            (tmp_path / "out").rename(tmp_path / "elsewhere")
+
+    with pytest.raises(RunError, match="out: was removed or moved away while it was written; run the same command"):
+        export(slices(), 2, "png", find_format("png", plugins), tmp_path / "out", "export")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("change", [("-s", 1), ("-n", 3), ("--format", "nifti"), ("--spacing-mm", 2)])
 def test_another_export_is_not_mixed_into_a_folder(spaced_run, tmp_path, change):
     """Slices of two seeds, formats or sizes in one folder could not be told apart."""

@@ -21,7 +21,7 @@ from gankit import BatchNorm, Cohort, InputError, Modality, Plugins, Recipe, Run
 from gankit.processes.ranks import Ranks, joined_ranks
 from gankit.training.resident import resident_cohort
 from gankit.training.train import Trainer
-from tests.training.commands import written
+from tests.commands import written
 from tests.training.strange_norms import RECIPE, with_strange_norms
 
 CPU = torch.device("cpu")
@@ -189,6 +189,23 @@ def test_a_process_that_dies_ends_the_others_with_a_clear_error(shared_recipe: P
         process.join(120)
     assert "another process of this run has gone" in out.read_text()
     assert "to resume from the last checkpoint" in out.read_text()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_that_never_came_or_left_early_is_told_of(when: str, tmp_path: Path, monkeypatch):
+    """Joining and leaving need the others as steps do."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, value in (("RANK", "0"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", free_port())):
+        monkeypatch.setenv(name, value)
+
+    def gone(*arguments, **settings):
+        raise RuntimeError("Connection closed by peer")
+
+    for name in ("init_process_group", "barrier", "destroy_process_group", "get_rank", "get_world_size"):
+        monkeypatch.setattr(f"torch.distributed.{name}", lambda *_: 1)
+    monkeypatch.setattr(f"torch.distributed.{'init_process_group' if when == 'before' else 'barrier'}", gone)
+    with pytest.raises(RunError, match="another process of this run has gone"), joined_ranks(CPU, 4):
+        pass
 
 
 def test_shares_are_equal_and_make_up_the_batch():

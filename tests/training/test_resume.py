@@ -16,7 +16,8 @@ from gankit.files.tensor_file import read_tensors
 from gankit.run.directory import RunDirectory
 from gankit.training.state import TrainingState
 from gankit.training.train import Trainer
-from tests.training.commands import Command, written
+from tests.commands import Command, written
+from tests.faults.faults import LargestFile
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +108,31 @@ def test_a_run_killed_before_its_model_was_written_writes_it(run, tmp_path):
     run(2)
     assert bytes_of(tmp_path / "run", 2) == before
     assert directory.sample(2).exists()
+
+
+def test_a_sheet_that_was_due_when_a_run_was_killed_is_made(run, tmp_path):
+    """Its step is done, so that no later step would make it."""
+    every = {"training.sample_every": 2}
+    run(4, **every)
+    directory = RunDirectory(tmp_path / "run")
+    directory.checkpoint(4).unlink()
+    directory.sample(2).unlink()
+    directory.sample(4).unlink()
+    run(4, **every)
+    assert directory.sample(2).exists()
+    assert directory.sample(4).exists()
+
+
+def test_a_directory_that_is_removed_ends_the_run(run, tiny_recipe, plugins, tmp_path):
+    """On one line, and nothing is written into another directory in its place."""
+    recipe = written(tiny_recipe(), plugins, tmp_path / "recipe.toml", steps=10_000)
+    command = Command(["train", recipe, "-o", tmp_path / "run", "--device", "cpu"], tmp_path / "log")
+    command.wait_until(lambda: len(logged_steps(tmp_path / "run")) >= 2)
+    (tmp_path / "run").rename(tmp_path / "elsewhere")
+    assert command.wait() == 1
+    assert "run: was removed or moved away while it was written; restore it" in command.text()
+    assert "Traceback" not in command.text()
+    assert not (tmp_path / "run").exists()
 
 
 def test_without_a_checkpoint_training_starts_anew(run, tmp_path):
@@ -326,7 +352,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(run, tiny_recipe, plugins, t
     before = RunDirectory(tmp_path / "run").checkpoint(2).read_bytes()
     recipe = written(tiny_recipe(), plugins, tmp_path / "recipe.toml", steps=4)
     arguments = ["train", recipe, "-o", tmp_path / "run", "--device", "cpu"]
-    command = Command(arguments, tmp_path / "log", largest_file=len(before) // 2)
+    command = Command(arguments, tmp_path / "log", first=LargestFile(len(before) // 2))
     assert command.wait() == 1
     assert "step-000004.safetensors: cannot be written: File too large" in command.text()
     assert "Traceback" not in command.text()

@@ -1,15 +1,16 @@
 """Nothing that names a patient reaches an output."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pydicom
 import pytest
 import tomli_w
 from pydicom.dataset import Dataset
 
-from gankit import read_cohort
+from gankit import InputError, read_cohort
 from gankit.recipe.structure import to_document
-from gankit_dicom._privacy import alias
+from gankit_dicom._privacy import alias, read_or_make_salt
 from tests.plugins.dicom.scans import (
     DIFFUSION,
     ROOT,
@@ -166,6 +167,33 @@ def test_patients_go_by_salted_hashes(outputs):
     assert alias("Planted-0001", salt) != alias("Planted-0001", b"another salt of some length")
     assert alias("Planted-0001", salt) != alias("Planted-0002", salt)
     assert (outputs / "cohort.salt").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "another file"])
+def test_a_damaged_salt_is_refused(tmp_path, harm):
+    """It would give patients other names without a word; the line says what to do."""
+    file = tmp_path / "c.salt"
+    salt = read_or_make_salt(file, users=False)
+    assert read_or_make_salt(file, users=True) == salt
+    file.write_bytes({"flipped": b"0" + salt[1:], "cut": salt[:70], "another file": b"x" * 100}[harm])
+    with pytest.raises(InputError, match="the salt is damaged or not one of gankit's.*restore it, name a secret of"):
+        read_or_make_salt(file, users=False)
+
+
+def test_a_salt_of_the_users_own_or_of_before_is_taken(tmp_path):
+    """One that gankit made before has no digits of a check."""
+    (tmp_path / "own").write_bytes(b"a sentence that nobody guesses")
+    (tmp_path / "before").write_bytes(b"0123456789abcdef" * 4)
+    assert read_or_make_salt(tmp_path / "own", users=True) == b"a sentence that nobody guesses"
+    assert read_or_make_salt(tmp_path / "before", users=False) == b"0123456789abcdef" * 4
+
+
+def test_imports_at_once_share_one_salt(tmp_path):
+    """Whoever comes first makes it."""
+    with ThreadPoolExecutor(8) as pool:
+        salts = list(pool.map(lambda _: read_or_make_salt(tmp_path / "salt", users=True), range(8)))
+    assert set(salts) == {(tmp_path / "salt").read_bytes()}
+    assert [file.name for file in tmp_path.iterdir()] == ["salt"]
 
 
 def test_ids_are_kept_where_the_user_asks_for_it(gankit_command, study, tmp_path):

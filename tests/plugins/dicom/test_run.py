@@ -9,11 +9,12 @@ import sys
 
 import pytest
 
-from gankit import CohortError, read_cohort
+from gankit import CohortError, RunError, locked, read_cohort
 from gankit_dicom import _study
 from gankit_dicom._inputs import Request, find
 from gankit_dicom._options import Options
-from gankit_dicom._run import mapper
+from gankit_dicom._part import read_part
+from gankit_dicom._run import mapper, run_studies
 from gankit_dicom._study import import_study
 from tests.plugins.dicom.scans import change, write_adc, write_t2w
 
@@ -87,6 +88,40 @@ def test_the_report_is_one_file_that_asks_for_nothing_outside(gankit_command, st
     assert read_cohort(out).modalities.keys() == {"t2w", "adc", "dce"}
 
 
+def test_one_import_at_a_time_writes_a_cohort(gankit_command, study, tmp_path):
+    """Another one into the same file is refused on one line, and leaves what is there."""
+    out = tmp_path / "c.safetensors"
+    with locked(tmp_path / "c.parts" / ".lock", wait=False):
+        result = gankit_command("import", "dicom", study, "-o", out)
+        assert result.exit_code == 1
+        assert result.output == f"Error: {out}: another process imports into it; wait for it, or give another -o\n"
+        assert (tmp_path / "c.parts" / ".lock").exists()
+    assert gankit_command("import", "dicom", study, "-o", out).exit_code == 0
+
+
+def test_an_import_that_found_nothing_leaves_no_folder(gankit_command, tmp_path):
+    """Neither parts nor their lock."""
+    assert gankit_command("import", "dicom", tmp_path / "none", "-o", tmp_path / "c.safetensors").exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_of_another_study_is_made_again(study, tmp_path):
+    """A part says which one it is, so that a renamed file is not taken for it."""
+    (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
+    name, _ = import_study(task)
+    part = task.parts / name
+    assert import_study(task) == (name, True)
+    part.rename(part.with_stem("0" * 32))
+    assert read_part(part.with_stem("0" * 32)) is None
+
+
+def test_a_part_that_vanishes_ends_the_import_on_one_line(study, tmp_path, monkeypatch):
+    """As where somebody tidies up while it runs."""
+    (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
+    with pytest.raises(RunError, match="was removed or damaged while the import ran; run the same import again"):
+        run_studies([task], lambda _, tasks: iter([("gone.npz", False)]), quiet=True)
+
+
 def test_a_patients_id_is_no_path(tmp_path):
     """With ``--keep-ids`` an id may hold anything; its sheet stays in the folder of sheets."""
     for file in (*write_t2w(tmp_path / "scans"), *write_adc(tmp_path / "scans")):
@@ -107,7 +142,8 @@ def test_a_killed_process_is_told_with_what_to_do():
 
 TWO_PROCESSES = """
 import os, time
-from gankit_dicom._run import mapper
+from gankit_dicom._part import read_part
+from gankit_dicom._run import mapper, run_studies
 
 def work(seconds):
     print(os.getpid(), flush=True)
