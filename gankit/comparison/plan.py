@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from gankit._errors import InputError
+from gankit._errors import CheckpointError, InputError
 from gankit.comparison.earlier import Earlier
 from gankit.evaluation.judging import Judging
 from gankit.evaluation.metrics import headline_patterns
@@ -23,6 +24,7 @@ from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import Document, plain, structure_named, to_document
 from gankit.run.directory import RunDirectory, differences
+from gankit.run.model_header import ModelHeader
 from gankit.run.targets import header
 
 FORMAT = "gankit-comparison-plan-1"
@@ -116,7 +118,7 @@ class Plan:
                 f"{there.path}: holds a run of another recipe ({_some(found)}); move it away, or compare in another"
                 " place with `out`"
             )
-        steps = header(there.model).get("step", 0) if there.model.exists() else 0
+        steps = _steps_of(there.model)
         if steps > wanted:
             raise InputError(
                 f"{there.path}: was trained for {steps} steps, this comparison asks for {wanted}; give `steps` {steps},"
@@ -162,12 +164,21 @@ class Plan:
         """
         path = self.folder / "plan.json"
         if path.is_file():
-            found = list(_changes(read_document(path, FORMAT, REMEDY), self.document(plugins)))
+            with _damaged(path):
+                found = list(_changes(read_document(path, FORMAT, REMEDY), self.document(plugins)))
             if found:
                 raise InputError(
                     f"{self.folder}: holds another comparison ({_some(found)}); give the same values, or another place"
                     " with `out`"
                 )
+
+
+def _steps_of(model: Path) -> int:
+    """Steps of a run's model; 0 where there is none, or a damaged one, which training puts right."""
+    try:
+        return ModelHeader.of(header(model), model).step
+    except CheckpointError:
+        return 0
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
@@ -204,16 +215,27 @@ def planned_run(method: str, slug: str, seed: int, recipe: Recipe, plugins: Plug
 
 def read_plan(folder: Path, plugins: Plugins) -> Plan:
     """The plan in the folder of a comparison. Raises InputError: there is none, or it is damaged."""
-    document = read_document(folder / "plan.json", FORMAT, REMEDY)
-    metrics, _ = structure_named(document["metrics"], AbstractMetric, plugins.registry)
-    assert metrics is not None
-    asked = {key: document[key] for key in ("sets", "headline", "device")}
-    return Plan(
-        folder=folder,
-        runs=tuple(_run(name, run, plugins) for name, run in document["runs"].items()),
-        judging=Judging(metrics=tuple(metrics), **document["judging"], **asked),
-        metrics=metrics,
-    )
+    document = read_document(path := folder / "plan.json", FORMAT, REMEDY)
+    with _damaged(path):
+        metrics, problems = structure_named(document["metrics"], AbstractMetric, plugins.registry)
+        if metrics is None:
+            raise InputError(f"{path}: metrics.{problems[0]}; {REMEDY}")
+        asked = {key: document[key] for key in ("sets", "headline", "device")}
+        return Plan(
+            folder=folder,
+            runs=tuple(_run(name, run, plugins) for name, run in document["runs"].items()),
+            judging=Judging(metrics=tuple(metrics), **document["judging"], **asked),
+            metrics=metrics,
+        )
+
+
+@contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    """A context that raises InputError where a part of a plan is missing or of another type."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: damaged, a part is missing or of another type ({error}); {REMEDY}") from error
 
 
 def _run(name: str, run: Mapping[str, Any], plugins: Plugins) -> PlannedRun:

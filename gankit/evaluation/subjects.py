@@ -90,7 +90,7 @@ def model_subject(
         sets=sets.count,
         slices=sets.size,
         make=make,
-        origin=Origin(source=f"sampled from {path}", note=note, path=str(path), **about_run(path, file)),
+        origin=Origin(source=f"sampled from {path}", note=note, path=str(path), **about_run(path, file, plugins)),
     )
 
 

@@ -10,6 +10,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gankit._errors import InputError
+from gankit.files.paths import is_file
+from gankit.networks.stored_weights import described, not_finite
 from gankit.networks.synthesizer import Networks
 
 
@@ -27,18 +29,20 @@ def read_first_weights(networks: Networks) -> None:
         own = networks[name].state_dict()
         stored = _stored(path, name, own.keys(), f"weights.{name}")
         for key, tensor in own.items():
-            if stored[key].shape != tensor.shape:
-                found, wanted = (" x ".join(map(str, each.shape)) or "scalar" for each in (stored[key], tensor))
+            if (found := described(stored[key])) != (wanted := described(tensor)):
                 raise InputError(
                     f"weights.{name}: {key!r} is {found} in {path}, but {wanted} in this recipe; give the network the"
                     " options with which it was trained"
                 )
+        if (bad := not_finite({key: stored[key] for key in own})) is not None:
+            raise InputError(f"weights.{name}: {bad!r} has NaN or infinite values in {path}; name an earlier file")
+        for key, tensor in own.items():
             tensor.copy_(stored[key])
 
 
 def _stored(path: Path, name: str, keys: Iterable[str], where: str) -> dict[str, Tensor]:
     """The tensors of a network in a file, by key of its ``state_dict``."""
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{where}: no such file {path}; name a checkpoint, a model or a state_dict as .safetensors")
     try:
         with safe_open(path, framework="pt") as file:

@@ -11,18 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gankit._errors import CheckpointError, CohortError, InputError
+from gankit._errors import CheckpointError, CohortError, InputError, shown
 from gankit._shapes import LATENT
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.cohort.dataset import SliceDataset, chosen_modalities
 from gankit.cohort.source import cohort_of
 from gankit.files.tensor_file import read_tensors, write_tensors
+from gankit.networks.stored_weights import declared_weights, unfit
 from gankit.networks.synthesizer import Networks, build_networks
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
-from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Edge, Recipe
 from gankit.run.given import Counts, fitted, given_places, in_short, labels_seen, place_values, random_places
+from gankit.run.model_header import ModelHeader
 from gankit.run.targets import header as header_of
 from gankit.run.targets import model_file
 
@@ -339,7 +340,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
 
     Raises:
         InputError: there is no such file or run, the run has no model yet, or the file is not a model.
-        CheckpointError: the file does not verify, or its weights do not fit its recipe.
+        CheckpointError: the file does not verify, its weights do not fit its recipe, or some are not finite.
         RecipeError: the recipe in it does not fit the installed plugins.
     """
     # Find the file.
@@ -349,21 +350,29 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
         file = Path(path)
         _refuse_another_kind(file)  # a damaged file passes here, and is refused when it is read
 
-    # Read it, and build its networks.
-    tensors, header = read_tensors(file, FORMAT)
-    recipe = check_document(Layers(header["recipe"], {}), str(file), plugins)
+    # Read it, and compare what it declares with what it has, before its networks take memory.
+    tensors, stored_header = read_tensors(file, FORMAT)
+    header = ModelHeader.of(stored_header, file)
+    recipe = header.checked_recipe(file, plugins)
+    if declared := declared_weights(recipe, _stored(recipe)):
+        _require_fit(file, tensors, declared)
+
+    # Build its networks.
     networks = build_networks(recipe, _stored(recipe))
-    try:
-        networks.by_name.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise CheckpointError(f"{file}: its weights do not fit its recipe: {error}") from error
-    spacing_mm = {name: (rows, columns) for name, (rows, columns) in header.get("spacing_mm", {}).items()}
+    _require_fit(file, tensors, networks.by_name.state_dict())
+    networks.by_name.load_state_dict(tensors)
     ready = networks.requires_grad_(False).eval().to(where)
-    return Model(recipe, ready, header["step"], header_of(file)["digest"], spacing_mm, header.get("seen", []))
+    seen = [list(row) for row in header.seen]
+    return Model(recipe, ready, header.step, header_of(file)["digest"], header.spacing_mm, seen)
+
+
+def _require_fit(file: Path, tensors: Mapping[str, Tensor], declared: Mapping[str, Tensor]) -> None:
+    if why := unfit(tensors, declared):
+        raise CheckpointError(f"{file}: its weights do not fit its recipe: {why}; copy the file again, or train anew")
 
 
 def _refuse_another_kind(file: Path) -> None:
     if file.suffix == ".toml":
         raise InputError(f"{file}: a recipe, not a model; train it with 'gankit train {file}' and name its run here")
     if found := header_of(file).get("format"):
-        raise InputError(f"{file}: not a model (format {found!r}); name a run directory or its model.safetensors")
+        raise InputError(f"{file}: not a model (format {shown(found)}); name a run directory or its model.safetensors")

@@ -9,9 +9,9 @@ from gankit._errors import InputError, nearest
 from gankit.files.documents import parse_json
 from gankit.files.paths import is_file
 from gankit.plugin.plugins import Plugins
-from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Recipe
 from gankit.run.directory import RunDirectory
+from gankit.run.model_header import ModelHeader
 
 
 def model_file(path: Path, plugins: Plugins) -> Path | None:
@@ -61,17 +61,23 @@ def keep_what_is_real(out: Path) -> None:
 
 
 def recipe_of(file: Path, plugins: Plugins) -> Recipe:
-    """The recipe in a model file. Raises RecipeError: it does not fit the installed plugins."""
-    return check_document(Layers(header(file)["recipe"], {}), str(file), plugins)
+    """The recipe in a model file.
+
+    Raises:
+        RecipeError: it does not fit the installed plugins.
+        CheckpointError: the file's header is damaged.
+    """
+    return ModelHeader.of(header(file), file).checked_recipe(file, plugins)
 
 
-def about_run(path: Path, file: Path) -> dict[str, Any]:
+def about_run(path: Path, file: Path, plugins: Plugins) -> dict[str, Any]:
     """What a run or a model file says about its training: recipe, seed, steps and, of a run, time and device.
 
     ``path`` is what the user named, ``file`` the model file.
     """
-    found = header(file)
-    about = {"recipe": found["recipe"]["name"], "seed": found["recipe"]["training"]["seed"], "steps": found["step"]}
+    found = ModelHeader.of(header(file), file)
+    recipe = found.checked_recipe(file, plugins)
+    about = {"recipe": recipe.name, "seed": recipe.training.seed, "steps": found.step}
     if path.is_dir():
         run = RunDirectory(path)
         about |= {"wall_s": run.wall_s(), "device": run.provenance().get("device")}

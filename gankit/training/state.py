@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from gankit._errors import CheckpointError, RunError
+from gankit._errors import CheckpointError, RunError, shown
 from gankit.files.tensor_file import read_tensors, write_tensors
 from gankit.networks.first_weights import read_first_weights
+from gankit.networks.stored_weights import described, not_finite
 from gankit.networks.synthesizer import Networks, build_networks
 from gankit.processes.ranks import ALONE, Ranks
 from gankit.recipe.recipe import Recipe
@@ -81,7 +82,7 @@ class TrainingState:
 
     def not_finite(self) -> str | None:
         """Name of the first tensor that has an infinite value or NaN; None where there is none."""
-        return next((name for name, tensor in self.tensors().items() if not tensor.isfinite().all()), None)
+        return not_finite(self.tensors())
 
     def save(self, path: Path) -> None:
         """Write a checkpoint. Raises RunError: it cannot be written."""
@@ -92,19 +93,23 @@ class TrainingState:
         """Read a checkpoint into the tensors of the state. Where this raises, the state is unchanged.
 
         Raises:
-            CheckpointError: the checkpoint does not verify.
+            CheckpointError: the checkpoint does not verify, or has values that are not finite.
             RunError: it has other tensors than the networks that the installed plugins build.
         """
         stored, header = read_tensors(path, FORMAT)
+        if (name := not_finite(stored)) is not None:
+            raise CheckpointError(f"{path}: {name!r} has NaN or infinite values")
+        if not isinstance(step := header.get("step"), int) or isinstance(step, bool) or step < 0:
+            raise CheckpointError(f"{path}: its step must be a whole number of at least 0, got {shown(step)}")
         own = self.tensors()
-        if stored.keys() != own.keys() or any(stored[name].shape != own[name].shape for name in own):
+        if stored.keys() != own.keys() or any(described(stored[name]) != described(own[name]) for name in own):
             raise RunError(
                 f"{path}: holds other networks than the recipe builds with the installed plugins; install the versions"
                 " that recipe.lock.toml names, or train anew in another place (`out`)"
             )
         for name, tensor in own.items():
             tensor.copy_(stored[name])
-        self.step = header["step"]
+        self.step = step
 
     def load_newest(self, checkpoints: Iterable[Path], warn: Callable[[str], None]) -> Path | None:
         """Read the first of these checkpoints that verifies, and warn of those that do not.

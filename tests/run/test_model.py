@@ -2,6 +2,8 @@
 
 import io
 import json
+import math
+import resource
 
 import attrs
 import numpy as np
@@ -9,12 +11,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 from matplotlib.image import imread
+from safetensors.torch import save
 
 import gankit
 from gankit import CheckpointError, CohortError, InputError, interpolate, load_model, load_recipe, read_cohort, train
 from gankit.cli import main
 from gankit.cohort.sheet import sheet_png
 from gankit.files.tensor_file import read_tensors, write_tensors
+from gankit.networks.stored_weights import declared_weights, described
 from gankit.networks.synthesizer import build_networks
 from gankit.recipe.structure import to_document
 from gankit.run.directory import RunDirectory
@@ -230,8 +234,109 @@ def test_weights_that_do_not_fit_their_recipe_are_refused(run, plugins, tmp_path
     tensors, header = read_tensors(run / "model.safetensors", "gankit-model-2")
     tensors.pop("adc_decoder.first.bias")
     write_tensors(tmp_path / "m.safetensors", tensors, header)
-    with pytest.raises(CheckpointError, match="its weights do not fit its recipe"):
+    with pytest.raises(CheckpointError, match="its weights do not fit its recipe: 'adc_decoder.first.bias' is not"):
         load_model(tmp_path / "m.safetensors", plugins=plugins)
+
+
+@pytest.fixture
+def rewritten(run, plugins, tmp_path):
+    """``rewritten(change)``: loads the model again after ``change(tensors, header)``, under a digest of its own."""
+
+    def load(change):
+        tensors, header = read_tensors(run / "model.safetensors", "gankit-model-2")
+        change(tensors, header)
+        write_tensors(tmp_path / "m.safetensors", tensors, header)
+        return load_model(tmp_path / "m.safetensors", plugins=plugins)
+
+    return load
+
+
+def test_a_recipe_that_declares_more_than_the_file_has_takes_no_memory(rewritten, monkeypatch):
+    """A file of some kB whose recipe says gigabytes is refused before a network is built."""
+    monkeypatch.setattr("gankit.run.model.build_networks", lambda *_: pytest.fail("was built"))
+    began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match="do not fit its recipe: .* is float32 .*, and float32 .* in the recipe"):
+        rewritten(lambda _, header: header["recipe"]["networks"]["adc_decoder"].update(width=4096))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began < 100_000  # kB
+
+
+def test_every_shipped_network_can_be_declared_without_memory(plugins):
+    """And declares what it is built with."""
+    for name in plugins.recipes:
+        recipe = load_recipe(name, (), plugins)
+        declared = declared_weights(recipe, recipe.networks)
+        assert declared is not None, name
+        built = build_networks(recipe).by_name.state_dict() if name.endswith("quick") else declared
+        assert {key: described(value) for key, value in built.items()} == {
+            key: described(value) for key, value in declared.items()
+        }
+        assert all(value.is_meta for value in declared.values())
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("key", ["adc_decoder.first.bias", "encoder.norm.running_variance"])
+def test_weights_that_are_not_finite_are_refused(rewritten, key, bad):
+    """Parameters and running statistics alike; the tensor is named."""
+    with pytest.raises(CheckpointError, match=f"'{key}' has NaN or infinite values"):
+        rewritten(lambda tensors, _: tensors[key].view(-1)[:1].fill_(bad))
+
+
+def test_weights_of_another_type_are_refused(rewritten):
+    """They would be rounded without a word."""
+    key = "adc_decoder.first.bias"
+    with pytest.raises(CheckpointError, match=f"'{key}' is float64 "):
+        rewritten(lambda tensors, _: tensors.update({key: tensors[key].double()}))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("step", None, "step: must be a whole number, got None"),
+        ("step", "many", "step: must be a whole number, got 'many'"),
+        ("step", -1, "step: must be >= 0, got -1"),
+        ("step", 1.5, "step: must be a whole number"),
+        ("step", [], "step: must be a whole number"),
+        ("recipe", [], "recipe: must be a table"),
+        ("recipe", 5, "recipe: must be a table"),
+        ("recipe", "x" * 10_000_000, "recipe: must be a table"),
+        ("spacing_mm", {"adc": [0.0, 1.0]}, "spacing_mm: adc must be two sizes above 0 mm"),
+        ("spacing_mm", {"adc": [-1.0, 1.0]}, "spacing_mm: adc must be two sizes above 0 mm"),
+        ("spacing_mm", {"adc": [1.0]}, "spacing_mm.adc: must be a list of 2"),
+        ("spacing_mm", {"adc": 1.0}, "spacing_mm.adc: must be a list"),
+        ("spacing_mm", [1, 2], "spacing_mm: must be a table"),
+        ("seen", [[1, 2, 3, 4]], "seen must be rows of 1 counts"),
+        ("seen", [[]], "seen must be rows of 1 counts"),
+        ("seen", "all", "seen: must be a list"),
+    ],
+)
+def test_a_header_of_another_shape_is_refused_on_one_line(rewritten, key, value, said):
+    """Whatever stands in it, with a digest that is right."""
+    with pytest.raises(CheckpointError, match=rf"m\.safetensors: its header is no model's: {said}") as refused:
+        rewritten(lambda _, header: header.update({key: value}))
+    assert len(str(refused.value)) < 500
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["step", "recipe"])
+def test_a_header_that_lacks_a_part_is_refused(rewritten, key):
+    """With its name."""
+    with pytest.raises((CheckpointError, InputError), match=f"{key}: required, but missing|not a model"):
+        rewritten(lambda _, header: header.pop(key))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    ["[]", "5", "null", '"a"', "{", "[" * 200_000, '{"format": NaN}', '{"a": 1, "a": 1}', "1" * 5000, '{"recipe": 5}'],
+    ids=["list", "number", "null", "text", "cut", "brackets", "NaN", "twice", "digits", "recipe"],
+)
+def test_metadata_that_are_no_header_are_refused_on_one_line(run, tmp_path, metadata):
+    """At the command line too."""
+    tensors, _ = read_tensors(run / "model.safetensors", "gankit-model-2")
+    (tmp_path / "m.safetensors").write_bytes(save(tensors, metadata={"gankit": metadata}))
+    result = command("sample", tmp_path / "m.safetensors", "-o", tmp_path / "s.png")
+    assert isinstance(result.exception, SystemExit)
+    assert len(result.output.splitlines()) == 1
+    assert len(result.output) < 500
 
 
 # Interpolation --------------------------------------------------------------------------------------------

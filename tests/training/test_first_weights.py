@@ -91,7 +91,7 @@ def test_what_does_not_fit_is_refused_in_one_line(tiny_recipe, tiny_cohort, crit
             train(tiny_recipe(**{f"weights.{network}": str(tmp_path / file)}), tmp_path / "run", cohort=tiny_cohort)
         assert message in str(caught.value)
     wider = {"networks.adc_critic.width": 6, "weights.adc_critic": str(tmp_path / "mine.safetensors")}
-    with pytest.raises(InputError, match=r"'layers.0.weight' is 4 x 1 x 4 x 4 in .*, but 6 x 1 x 4 x 4 in this recipe"):
+    with pytest.raises(InputError, match=r"'layers.0.weight' is float32 4 x 1 x 4 x 4 in .*, but float32 6 x"):
         train(tiny_recipe(**wider), tmp_path / "run", cohort=tiny_cohort)
     with pytest.raises(RecipeError, match=r"weights.adc_critc: no network 'adc_critc'; did you mean 'adc_critic'"):
         tiny_recipe(**{"weights.adc_critc": "a.safetensors"})

@@ -1,0 +1,54 @@
+"""Whether stored weights are those of the networks that a recipe declares, told before memory is taken for these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from gankit._errors import shown
+from gankit.recipe.recipe import Recipe
+
+
+def declared_weights(recipe: Recipe, names: Iterable[str]) -> dict[str, Tensor] | None:
+    """The ``state_dict`` of networks of a checked recipe, as ``"network.key"``, on torch's meta device.
+
+    Tensors there have a shape and a type, but take no memory. None where a component cannot be built there.
+    """
+    weights: dict[str, Tensor] = {}
+    with torch.device("meta"):
+        for name in names:
+            try:
+                module = recipe.networks[name].build(*recipe.built_for(name))
+            except Exception:  # whatever a component does that this device cannot; it is built and blamed elsewhere
+                return None
+            weights |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
+    return weights
+
+
+def unfit(stored: Mapping[str, Tensor], declared: Mapping[str, Tensor]) -> str:
+    """The first of the ways in which stored weights are not those that are declared, as a sentence; empty: none."""
+    if lacking := [name for name in declared if name not in stored]:
+        return f"{_listed(lacking)} not there"
+    if beside := [name for name in stored if name not in declared]:
+        return f"{_listed(beside)} of no network"
+    for name, tensor in stored.items():
+        if described(tensor) != described(declared[name]):
+            return f"{name!r} is {described(tensor)}, and {described(declared[name])} in the recipe"
+    bad = not_finite(stored)
+    return "" if bad is None else f"{bad!r} has NaN or infinite values"
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """Name of the first of these tensors that has an infinite value or NaN; None where there is none."""
+    return next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
+
+
+def described(tensor: Tensor) -> str:
+    """Type and shape in words, as in ``"float32 64 x 3"``."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} {' x '.join(map(str, tensor.shape)) or 'scalar'}"
+
+
+def _listed(names: list[str]) -> str:
+    return f"{shown(names[0])} is" if len(names) == 1 else f"{shown(names[0])} and {len(names) - 1} more are"
