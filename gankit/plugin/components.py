@@ -419,7 +419,7 @@ class AbstractOptimizer(Component):
 
     kind: ClassVar[str] = "optimizer"
 
-    learning_rate: float = option(2e-4, gt=0, help="step size, before the schedule")
+    learning_rate: float = option(2e-4, gt=0, le=1_000, help="step size, before the schedule")
     schedule: AbstractSchedule | None = option(
         None, help="how the step size changes over the training, a table with 'use'; default: it does not"
     )
@@ -504,7 +504,7 @@ class AbstractPhase(Component):
     every: int = option(1, ge=1, help="run on every n-th training step")
     start: int = option(0, ge=0, help="first training step on which the phase runs")
     stop: int | None = option(None, ge=1, help="training step before which the phase ends; default: never")
-    critic_steps: int = option(1, ge=1, help="updates of the critics for each update of the players")
+    critic_steps: int = option(1, ge=1, le=1_000, help="updates of the critics for each update of the players")
     optimizer: str | None = option(
         None, help="name in 'optimizers' of the optimizer of the players; default: an Adam of the phase's own"
     )
@@ -512,13 +512,17 @@ class AbstractPhase(Component):
         None, help="name in 'optimizers' of the optimizer of the critics; default: an Adam of the phase's own"
     )
     learning_rate: float | None = option(
-        2e-4, gt=0, unless="optimizer", help="Adam step size of the players; not beside 'optimizer'"
+        2e-4, gt=0, le=1_000, unless="optimizer", help="Adam step size of the players; not beside 'optimizer'"
     )
     betas: tuple[float, float] | None = option(
         (0.5, 0.99), ge=0, lt=1, unless="optimizer", help="Adam decay rates of the players; not beside 'optimizer'"
     )
     critic_learning_rate: float | None = option(
-        2e-4, gt=0, unless="critic_optimizer", help="Adam step size of the critics; not beside 'critic_optimizer'"
+        2e-4,
+        gt=0,
+        le=1_000,
+        unless="critic_optimizer",
+        help="Adam step size of the critics; not beside 'critic_optimizer'",
     )
     critic_betas: tuple[float, float] | None = option(
         (0.5, 0.99),

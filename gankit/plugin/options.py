@@ -8,6 +8,8 @@ import attrs
 
 from gankit._errors import shown
 
+LARGEST_WHOLE, LARGEST = 10**9, 1e15
+"""Largest whole number, and largest number, of an option that says no upper bound. Networks compute in float32."""
 _COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "gt": (">", operator.gt),
     "ge": (">=", operator.ge),
@@ -26,12 +28,21 @@ class Bounds:
     def __call__(self, instance: object, attribute: Any, value: Any) -> None:
         wrong = []
         for number in value if isinstance(value, tuple) else (value,):
-            for name, bound in self.bounds:
+            for name, bound in self._bounds_of(number):
                 symbol, holds = _COMPARISONS[name]
-                if number is not None and not holds(number, bound):
+                if not holds(number, bound):
                     wrong.append(f"must be {symbol} {bound}, got {shown(number)}")
         if wrong:
             raise ValueError("; ".join(wrong))
+
+    def _bounds_of(self, value: Any) -> tuple[tuple[str, float], ...]:
+        """The bounds of a number, its own and those that every option has; none for what is no number."""
+        if not isinstance(value, int | float):
+            return ()
+        largest, own = LARGEST_WHOLE if isinstance(value, int) else LARGEST, dict(self.bounds)
+        above = () if own.keys() & {"lt", "le"} else (("le", largest),)
+        below = () if own.keys() & {"gt", "ge"} else (("ge", -largest),)
+        return (*self.bounds, *above, *below)
 
 
 def option(
@@ -51,7 +62,8 @@ def option(
             is safe as a default, since components are frozen.
         help: one sentence with the unit, shown by ``gankit components NAME`` and in the JSON Schema.
         gt, ge, lt, le: bounds (>, >=, <, <=) of a number, or of each number of a tuple. A recipe that breaks one has a
-            problem at this key.
+            problem at this key. Without an upper bound, or a lower one, whole numbers are at most 10^9 away from 0, and
+            other numbers 10^15.
         unless: another option of the component, which takes the place of this one. Where a recipe gives the other, this
             one is None, and a recipe that gives both has a problem at this key.
 
@@ -63,7 +75,7 @@ def option(
     if unless is not None:
         metadata |= {"unless": unless, "default": default}
         default = attrs.Factory(lambda spec: None if _given(spec, unless) else metadata["default"], takes_self=True)
-    return attrs.field(default=default, validator=Bounds(bounds) if bounds else None, metadata=metadata)
+    return attrs.field(default=default, validator=Bounds(bounds), metadata=metadata)
 
 
 def default_of(field: Any) -> Any:

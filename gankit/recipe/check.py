@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
-from gankit._errors import Problem, nearest
+from gankit._errors import Problem, nearest, shown
 from gankit._shapes import LATENT, SCORE, Shapes, joined, shape_text
 from gankit.files.toml_types import key_of
 from gankit.plugin.components import (
@@ -35,6 +35,8 @@ from gankit.recipe.recipe import (
     real_places,
 )
 
+LONGEST_NAME = 100
+"""Bytes of a name. File systems take 255 for the name of a file, which may have several names in it."""
 GRAPH = "synthesizer"
 """Place of the problems of the modality graph as a whole."""
 
@@ -102,7 +104,11 @@ def _check_names(recipe: Recipe) -> Iterator[Problem]:
         named |= {f"phases.{phase.name}.terms.{term.name}": term.name for term in phase.terms}
     for place, name in named.items():
         if not name.replace("_", "").replace("-", "").isalnum():
-            yield Problem(place, f"a name has letters, digits, '_' and '-' only, got {name!r}")
+            yield Problem(place, f"a name has letters, digits, '_' and '-' only, got {shown(name)}")
+        elif len(name.encode()) > LONGEST_NAME:
+            yield Problem(
+                place, f"a name has at most {LONGEST_NAME} bytes, since files are named by it, got {len(name)}"
+            )
     for section in ("modalities", "synthesizer"):
         for reserved in {LATENT, SCORE} & set(getattr(recipe, section)):
             yield Problem(f"{section}.{reserved}", "is the name of a place of every graph; choose another")

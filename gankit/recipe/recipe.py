@@ -38,14 +38,14 @@ class Pool:
 class Latent:
     """The latent space; its prior is a standard normal distribution."""
 
-    dim: int = option(128, ge=1, help="number of latent dimensions")
+    dim: int = option(128, ge=1, le=1_000_000, help="number of latent dimensions")
 
 
 @attrs.frozen(kw_only=True)
 class ModalitySpec:
     """A modality as the networks see it."""
 
-    shape: Shape = option(help="channels, then the spatial size, as in [1, 64, 64]", ge=1)
+    shape: Shape = option(help="channels, then the spatial size, as in [1, 64, 64]", ge=1, le=100_000)
     unit: str = option("1", help="unit of stored values; '1' for arbitrary units")
     range: tuple[float, float] = option(help="stored values that become -1 and 1")
     mask: str | None = option(
@@ -81,7 +81,7 @@ class Edge:
 class RandomPlace:
     """A place of standard normal noise beside the latent. A phase draws it, or keeps it quiet: zero."""
 
-    random: Shape = option(help="channels, then the spatial size, as in [2, 64, 64]", ge=1)
+    random: Shape = option(help="channels, then the spatial size, as in [2, 64, 64]", ge=1, le=100_000)
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +108,7 @@ class Augmentation:
     """Changes of real slices in training, drawn for each slice anew and the same for all its modalities."""
 
     mirror: bool = option(False, help="mirror left and right, half of the time")
-    shift: int = option(0, ge=0, help="move by up to so many pixels along each axis, edge repeated")
+    shift: int = option(0, ge=0, le=100_000, help="move by up to so many pixels along each axis, edge repeated")
 
 
 @attrs.frozen(kw_only=True)
@@ -116,8 +116,8 @@ class Training:
     """How long, how much at a time, and what is kept."""
 
     steps: int = option(help="training steps", ge=1)
-    batch: int = option(16, ge=1, help="slices, or latents, drawn at a time, over all processes")
-    seed: int = option(0, ge=0, help="every random number of the run follows from it")
+    batch: int = option(16, ge=1, le=1_000_000, help="slices, or latents, drawn at a time, over all processes")
+    seed: int = option(0, ge=0, le=2**63 - 1, help="every random number of the run follows from it")
     precision: Literal["float32", "bf16"] = option(
         "float32", help="of networks; with 'bf16' penalties, losses, weights and optimizers stay in float32"
     )

@@ -21,9 +21,11 @@ class ConvEncoder(AbstractEncoder):
     side of 8 or more; all but the first are normalised within each sample.
     """
 
-    width: int = option(32, ge=1, help="channels of the first layer; each further one doubles them, up to 8 times")
+    width: int = option(
+        32, ge=1, le=16_384, help="channels of the first layer; each further one doubles them, up to 8 times"
+    )
     depth: int | None = option(
-        None, ge=1, help="number of convolutional layers; default: as many as bring every side under 8"
+        None, ge=1, le=32, help="number of convolutional layers; default: as many as bring every side under 8"
     )
     latent_norm: Literal["batch", "layer", "none"] = option(
         "batch",

@@ -20,8 +20,8 @@ class MlpCritic(AbstractDiscriminator):
     Without normalisation, so that one latent's score does not depend on the others of its batch.
     """
 
-    width: int = option(256, ge=1, help="units of each hidden layer")
-    layers: int = option(2, ge=1, help="number of hidden layers")
+    width: int = option(256, ge=1, le=16_384, help="units of each hidden layer")
+    layers: int = option(2, ge=1, le=256, help="number of hidden layers")
 
     @property
     def gives_features(self) -> bool:

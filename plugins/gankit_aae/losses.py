@@ -44,8 +44,10 @@ class BandL2(AbstractPairedLoss):
     Two images (B, C, *S) in [-1, 1] to one unitless loss each, (B,).
     """
 
-    inner: int = option(0, ge=0, help="reach of the smaller local mean in pixels; 0 for none, 1 for 3 along each axis")
-    beyond: int = option(3, ge=1, help="how many pixels farther the larger local mean reaches")
+    inner: int = option(
+        0, ge=0, le=1_000, help="reach of the smaller local mean in pixels; 0 for none, 1 for 3 along each axis"
+    )
+    beyond: int = option(3, ge=1, le=1_000, help="how many pixels farther the larger local mean reaches")
 
     def build(self) -> PairedLoss:
         from gankit_aae._losses import BandMeanSquare

@@ -24,8 +24,12 @@ class CoupledCritic(AbstractDiscriminator):
     twice, so that a gradient penalty can take the place of ``gan``.
     """
 
-    width: int = option(32, ge=1, help="channels of the first layer; each further one doubles them, up to 8 times")
-    own: int = option(1, ge=1, help="first layers that each modality has of its own; the last, linear one is shared")
+    width: int = option(
+        32, ge=1, le=16_384, help="channels of the first layer; each further one doubles them, up to 8 times"
+    )
+    own: int = option(
+        1, ge=1, le=32, help="first layers that each modality has of its own; the last, linear one is shared"
+    )
 
     @property
     def couples_places(self) -> bool:

@@ -25,9 +25,11 @@ class CoupledGenerator(AbstractGenerator):
     others in proportion.
     """
 
-    width: int = option(32, ge=1, help="channels of the last blocks; the first have 4 times as many")
+    width: int = option(32, ge=1, le=16_384, help="channels of the last blocks; the first have 4 times as many")
     start: int = option(2, ge=1, help="pixels along the smallest side of the fully connected layer's map")
-    own: int = option(0, ge=0, help="last up-sampling blocks that each modality has of its own, beside its convolution")
+    own: int = option(
+        0, ge=0, le=32, help="last up-sampling blocks that each modality has of its own, beside its convolution"
+    )
     gain: float = option(0.25, gt=0, help="scale of the images before tanh when training starts")
 
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:

@@ -35,9 +35,13 @@ class PatchCritic(AbstractDiscriminator):
     ADC map measures, and batch mixes samples. May be differentiated twice.
     """
 
-    width: int = option(32, ge=1, help="channels of the first layer; each further one doubles them, up to 8 times")
-    layers: int = option(3, ge=1, help="convolutions that halve the sides; a patch has 16, 34, 70, 142, ... pixels")
-    scales: int = option(1, ge=1, help="critics, each on an image half as large as that of the one before")
+    width: int = option(
+        32, ge=1, le=16_384, help="channels of the first layer; each further one doubles them, up to 8 times"
+    )
+    layers: int = option(
+        3, ge=1, le=32, help="convolutions that halve the sides; a patch has 16, 34, 70, 142, ... pixels"
+    )
+    scales: int = option(1, ge=1, le=16, help="critics, each on an image half as large as that of the one before")
     norm: Literal["none", "batch", "layer", "instance"] = option(
         "none",
         help="normalisation after each layer but the first and the last; batch mixes samples, so no gradient penalty",

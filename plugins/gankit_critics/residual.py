@@ -36,7 +36,9 @@ class ResidualCritic(AbstractDiscriminator):
     May be differentiated twice.
     """
 
-    width: int = option(32, ge=1, help="channels of the first block; each further one doubles them, up to 8 times")
+    width: int = option(
+        32, ge=1, le=16_384, help="channels of the first block; each further one doubles them, up to 8 times"
+    )
     norm: Literal["none", "batch", "layer", "instance"] = option(
         "none",
         help="normalisation before each leaky ReLU within a block; batch mixes samples, so no gradient penalty",

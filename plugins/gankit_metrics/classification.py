@@ -42,9 +42,9 @@ class SliceClassificationAccuracy(AbstractMetric):
     specificity near 1, which the note gives. ``gan-test`` does not have this weakness.
     """
 
-    hidden: int = option(64, ge=1, help="units of the first layer")
+    hidden: int = option(64, ge=1, le=16_384, help="units of the first layer")
     steps: int = option(800, ge=1, help="training steps of 64 slices")
-    learning_rate: float = option(1e-3, gt=0, help="largest step size of AdamW")
+    learning_rate: float = option(1e-3, gt=0, le=1_000, help="largest step size of AdamW")
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
         if len(candidate.cohort) < FEWEST or not trainable(evaluation):
@@ -178,7 +178,7 @@ class GanTest(AbstractMetric):
     a synthesizer may please it without a focal lesion, which ``oracle`` sees.
     """
 
-    width: int = option(12, ge=1, help="channels after the first convolution")
+    width: int = option(12, ge=1, le=16_384, help="channels after the first convolution")
     steps: int = option(400, ge=1, help="training steps of 64 slices")
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:

@@ -65,9 +65,9 @@ class TaskFrechet(AbstractMetric):
     as well: compare with theirs. ``random-frechet`` sees blur, noise and grids better.
     """
 
-    neighbours: int = option(3, ge=1, help="size of the neighbourhoods of precision and recall")
-    density_neighbours: int = option(5, ge=1, help="size of the neighbourhoods of density and coverage")
-    kinds: int = option(10, ge=2, help="clusters of real slices")
+    neighbours: int = option(3, ge=1, le=10_000, help="size of the neighbourhoods of precision and recall")
+    density_neighbours: int = option(5, ge=1, le=10_000, help="size of the neighbourhoods of density and coverage")
+    kinds: int = option(10, ge=2, le=10_000, help="clusters of real slices")
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_task import measure
@@ -86,8 +86,8 @@ class RandomFrechet(AbstractMetric):
     belong together, only the distance of the pairs shows it.
     """
 
-    neighbours: int = option(3, ge=1, help="size of the neighbourhoods of recall")
-    seed: int = option(0, ge=0, help="seed of the filters, apart from the evaluation's")
+    neighbours: int = option(3, ge=1, le=10_000, help="size of the neighbourhoods of recall")
+    seed: int = option(0, ge=0, le=2**63 - 1, help="seed of the filters, apart from the evaluation's")
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_random_readings import measure
@@ -117,7 +117,9 @@ class Diversity(AbstractMetric):
     first scales' exponents scaled to sum 1. Negative similarities count as 0.
     """
 
-    slices: int = option(64, ge=2, help="slices drawn from each side, each of another patient; all pairs are compared")
+    slices: int = option(
+        64, ge=2, le=10_000, help="slices drawn from each side, each of another patient; all pairs are compared"
+    )
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_diversity import measure

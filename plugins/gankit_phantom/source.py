@@ -18,17 +18,19 @@ class Phantom(AbstractCohortSource):
     """Slices of the digital prostate phantom: ADC, T2w and early enhancement (dce) from one tissue map, with labels,
     tissue and lesion masks. The defaults are the counts of Wang et al., III: 360 patients, 2,525 slices."""
 
-    seed: int = option(0, ge=0, help="seed of the patients and their slices, apart from training.seed")
-    size: int = option(64, ge=32, help="pixels along each side")
+    seed: int = option(0, ge=0, le=2**63 - 1, help="seed of the patients and their slices, apart from training.seed")
+    size: int = option(64, ge=32, le=4_096, help="pixels along each side")
     anatomy: Path | None = option(
         None, help=".npz of real label maps to draw over: labels, spacing_mm, patient_id, is_cs"
     )
-    patients_cs: int = option(134, ge=2, help="patients with clinically significant cancer (CS), one a split at least")
-    patients_noncs: int = option(226, ge=2, help="patients without, one a split at least")
-    train_cs: int = option(483, ge=1, help="CS slices for training")
-    train_noncs: int = option(1942, ge=1, help="other slices for training")
-    test_cs: int = option(50, ge=1, help="CS slices for testing")
-    test_noncs: int = option(50, ge=1, help="other slices for testing")
+    patients_cs: int = option(
+        134, ge=2, le=1_000_000, help="patients with clinically significant cancer (CS), one a split at least"
+    )
+    patients_noncs: int = option(226, ge=2, le=1_000_000, help="patients without, one a split at least")
+    train_cs: int = option(483, ge=1, le=1_000_000, help="CS slices for training")
+    train_noncs: int = option(1942, ge=1, le=1_000_000, help="other slices for training")
+    test_cs: int = option(50, ge=1, le=1_000_000, help="CS slices for testing")
+    test_noncs: int = option(50, ge=1, le=1_000_000, help="other slices for testing")
 
     def load(self) -> Cohort:
         from gankit_phantom._cohort import phantom_cohort

@@ -30,9 +30,11 @@ class ResNet(AbstractTranslator):
     t is 0, it nears 1 or -1 as t does, and it never leaves [-1, 1]. Values of x beyond [-1, 1] are limited to it.
     """
 
-    width: int = option(32, ge=1, help="channels at full size, doubled at each halving; 64 in the papers")
-    depth: int = option(2, ge=1, help="how often the sides are halved; they must be divisible by 2^depth")
-    blocks: int = option(6, ge=1, help="number of residual blocks; in CycleGAN 6 at 128 pixels, 9 at 256 and more")
+    width: int = option(32, ge=1, le=16_384, help="channels at full size, doubled at each halving; 64 in the papers")
+    depth: int = option(2, ge=1, le=32, help="how often the sides are halved; they must be divisible by 2^depth")
+    blocks: int = option(
+        6, ge=1, le=1_024, help="number of residual blocks; in CycleGAN 6 at 128 pixels, 9 at 256 and more"
+    )
     norm: Literal["pixel", "instance"] = option(
         "pixel",
         help="'pixel' normalises each pixel over its channels, 'instance' each channel over its pixels (as in the"

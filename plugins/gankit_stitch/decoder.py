@@ -37,7 +37,7 @@ class StitchDecoder(AbstractGenerator):
     factor: int = option(
         2, ge=1, help="F: sub-images along each dimension; 1 makes the whole image without the StitchLayer"
     )
-    width: int = option(32, ge=1, help="channels of the last blocks; the first have 4 times as many")
+    width: int = option(32, ge=1, le=16_384, help="channels of the last blocks; the first have 4 times as many")
     start: int = option(2, ge=1, help="pixels along the smallest side of the fully connected layer's map")
     gain: float = option(0.25, gt=0, help="scale of the image before tanh when training starts")
     base: int = option(

@@ -37,9 +37,9 @@ class StyleGenerator(AbstractGenerator):
     factor: int = option(
         2, ge=1, help="F: sub-images along each dimension; 1 makes the whole image without the StitchLayer"
     )
-    width: int = option(32, ge=1, help="channels of the last blocks; the first have 4 times as many")
+    width: int = option(32, ge=1, le=16_384, help="channels of the last blocks; the first have 4 times as many")
     start: int = option(2, ge=1, help="pixels along the smallest side of the constant map")
-    mapping: int = option(2, ge=0, help="layers of the mapping network; 0: styles are linear in the latent")
+    mapping: int = option(2, ge=0, le=256, help="layers of the mapping network; 0: styles are linear in the latent")
     gain: float = option(0.25, gt=0, help="scale of the image before tanh when training starts")
 
     @property

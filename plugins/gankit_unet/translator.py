@@ -31,8 +31,8 @@ class UNet(AbstractTranslator):
     Where this place is quiet, nothing is dropped. Noise that is not named as ``noise`` is read as an image.
     """
 
-    width: int = option(32, ge=1, help="channels at full size; twice at half size, 4 times below")
-    depth: int = option(4, ge=1, help="how often the sides are halved; they must be divisible by 2^depth")
+    width: int = option(32, ge=1, le=16_384, help="channels at full size; twice at half size, 4 times below")
+    depth: int = option(4, ge=1, le=32, help="how often the sides are halved; they must be divisible by 2^depth")
     attention: int | None = option(
         None,
         ge=1,

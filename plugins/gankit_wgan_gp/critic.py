@@ -24,7 +24,9 @@ class ConvCritic(AbstractDiscriminator):
     (arXiv:1802.05957, equation 8).
     """
 
-    width: int = option(32, ge=1, help="channels of the first layer; each further one doubles them, up to 8 times")
+    width: int = option(
+        32, ge=1, le=16_384, help="channels of the first layer; each further one doubles them, up to 8 times"
+    )
     norm: Literal["none", "batch", "layer"] = option(
         "none",
         help="normalisation after each layer but the first; batch mixes samples, so no gradient penalty",

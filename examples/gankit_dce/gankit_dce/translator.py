@@ -23,7 +23,7 @@ class Tofts(AbstractTranslator):
     gradient echo. So whatever the weights, some tissue enhances like that. See ``gankit_dce.kinetics``.
     """
 
-    width: int = option(24, ge=1, help="channels of the convolutions")
+    width: int = option(24, ge=1, le=16_384, help="channels of the convolutions")
     highest: float = option(3.2, gt=0, help="upper end of the modality's range, whose lower end must be 0")
     ktrans_per_min: float = option(0.5, gt=0, help="largest Ktrans, 1/min")
     ve: float = option(0.5, gt=0.02, le=1, help="largest volume fraction of the extravascular extracellular space")
