@@ -17,9 +17,10 @@ from typing import Any
 
 import click
 
-from gankit._errors import FileWarning, GankitError, InputError, PluginError, PluginWarning, nearest
+from gankit._errors import FileWarning, GankitError, InputError, PluginError, PluginWarning, nearest, shown
 from gankit._wording import command_line, speak_flags, worded
 from gankit.cli._collecting import collecting_later
+from gankit.files.obstacles import is_obstacle, obstacle
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.plugin.targets import imported
 from gankit.processes.progress import say, watched
@@ -55,6 +56,10 @@ def _shown() -> Iterator[None]:
         raise _Shown(message if rank is None else f"[rank {rank}] {message}", error.exit_code) from error
     except KeyboardInterrupt as error:
         raise _Shown("interrupted", 130) from error
+    except OSError as error:
+        if error.filename is None or not is_obstacle(error):
+            raise
+        raise _Shown(f"{shown(str(error.filename), 300)}: {obstacle(error)}", 1) from error
 
 
 SHOWN = (PluginWarning, FileWarning)

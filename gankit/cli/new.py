@@ -10,8 +10,9 @@ from pathlib import Path
 import attrs
 import click
 
-from gankit._errors import InputError, RunError
+from gankit._errors import InputError
 from gankit.cli._group import PluginGroup, plugins
+from gankit.files.obstacles import writing
 from gankit.plugin.installed import installed_plugins
 from gankit.plugin.plugins import Plugins
 
@@ -108,7 +109,7 @@ def write_plugin(names: PluginNames, folder: Path) -> None:
     """
     if folder.exists() or folder.is_symlink():
         raise InputError(f"`out` {folder}: exists already; nothing was written, choose a new folder")
-    try:
+    with writing(f"`out` {folder}"):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".gankit-new-", dir=folder.parent) as place:
             made = Path(place) / "plugin"
@@ -116,8 +117,6 @@ def write_plugin(names: PluginNames, folder: Path) -> None:
                 (made / path).parent.mkdir(parents=True, exist_ok=True)
                 (made / path).write_text(text, encoding="utf-8")
             made.rename(folder)
-    except OSError as error:
-        raise RunError(f"`out` {folder}: cannot be written: {error.strerror or error}; choose another place") from error
 
 
 def rendered(names: PluginNames) -> Iterator[tuple[Path, str]]:

@@ -212,7 +212,7 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
 def _held(folder: Path) -> Iterator[None]:
     """A context that holds the folder, so that no other process works on it."""
     try:
-        with locked(folder / ".lock", wait=False, remedy="give another `out`"):
+        with locked(folder / ".lock", wait=False, elsewhere="give another `out`"):
             yield
     except Held as error:
         raise RunError(f"{folder}: another process is at this comparison; wait for it") from error

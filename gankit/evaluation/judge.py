@@ -71,7 +71,7 @@ class Judge:
         """
         path = self.folder / f"{name}.json"
         try:
-            with locked(path.with_name(f".{name}.lock"), wait=wait, remedy="choose another `out`"):
+            with locked(path.with_name(f".{name}.lock"), wait=wait, elsewhere="choose another `out`"):
                 kept = _read(path)
                 if lacking := self._lacking(kept, identity):
                     candidate = make()

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from gankit._errors import RunError
+from gankit.files.obstacles import writing
 
 try:
     import fcntl
@@ -42,7 +42,7 @@ def write_filled(path: Path, fill: Callable[[Path], object], mode: int = 0o666) 
     Raises:
         RunError: ``fill`` raised an OSError, or as for ``write_bytes``.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _part_of(path) as part:
             fill(part)
@@ -51,11 +51,6 @@ def write_filled(path: Path, fill: Callable[[Path], object], mode: int = 0o666) 
             part.chmod(mode & ~_umask())
             part.replace(path)
         _sync_folder(path.parent)
-    except OSError as error:
-        raise RunError(
-            f"{path}: cannot be written: {error.strerror or error}; files written before are intact,"
-            " make room or choose another place and run the same command again"
-        ) from error
 
 
 def write_text(path: Path, content: str) -> None:

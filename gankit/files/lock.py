@@ -5,11 +5,12 @@ The operating system releases it when the process ends, however it ends.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gankit._errors import RunError
+from gankit.files.obstacles import writing
 
 
 class Held(Exception):
@@ -17,13 +18,13 @@ class Held(Exception):
 
 
 @contextmanager
-def locked(file: Path, *, wait: bool, remedy: str = "choose another place") -> Iterator[None]:
+def locked(file: Path, *, wait: bool, elsewhere: str = "choose another place") -> Iterator[None]:
     """Hold the lock of a lock file until the end of the context. The file and its folder are made where needed.
 
     Args:
         file: the lock file.
         wait: whether to wait until another process releases the lock.
-        remedy: what the user can do where the folder cannot be written.
+        elsewhere: how the user chooses another place, for the message where the folder cannot be written.
 
     Raises:
         Held: another process holds the lock, and ``wait`` is False.
@@ -32,13 +33,14 @@ def locked(file: Path, *, wait: bool, remedy: str = "choose another place") -> I
     import filelock  # here, since its import takes an eighth of the time of `gankit --help`
 
     lock = filelock.FileLock(file)
-    try:
+    with writing(file.parent, elsewhere):
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=-1 if wait else 0)
-    except filelock.Timeout as error:
-        raise Held(file) from error
-    except OSError as error:
-        raise RunError(f"{file.parent}: cannot be written: {error.strerror or error}; {remedy}") from error
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except filelock.Timeout as error:
+            raise Held(file) from error
+        except NotImplementedError as error:
+            raise OSError(errno.ENOLCK, "No locks available") from error
     try:
         yield
     finally:

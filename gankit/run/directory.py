@@ -15,6 +15,7 @@ from gankit._errors import InputError, RunError
 from gankit.files.atomic import remove_parts, write_bytes, write_text
 from gankit.files.documents import read_toml
 from gankit.files.lock import Held, locked
+from gankit.files.obstacles import writing
 from gankit.files.toml_text import toml_text
 from gankit.recipe.structure import Document
 
@@ -76,7 +77,7 @@ class RunDirectory:
         """
         found = self.path.exists()
         try:
-            with locked(self.path / LOCK, wait=False, remedy="give another place with `out`"):
+            with locked(self.path / LOCK, wait=False, elsewhere="give another place with `out`"):
                 try:
                     for folder in (self.path, self.path / "checkpoints", self.path / "samples"):
                         remove_parts(folder)
@@ -170,13 +171,8 @@ class RunDirectory:
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add one line to ``metrics.jsonl``. Raises RunError: it cannot be written."""
-        try:
-            with self.metrics.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
-        except OSError as error:
-            raise RunError(
-                f"{self.metrics}: cannot be written: {error.strerror or error}; make room and run again"
-            ) from error
+        with writing(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The rows of ``metrics.jsonl``; a line cut short by a crash is left out."""

@@ -78,7 +78,7 @@ def _alone(request: Request) -> Iterator[None]:
     """A context in which no other process writes the cohort, its parts or its salt."""
     parts = request.beside(".parts")
     try:
-        with locked(parts / LOCK, wait=False, remedy="give another `out`"):
+        with locked(parts / LOCK, wait=False, elsewhere="give another `out`"):
             try:
                 yield
             finally:

@@ -39,6 +39,6 @@ def test_an_error_within_lets_go(tmp_path):
 def test_a_place_that_cannot_be_written_says_what_to_do(tmp_path):
     """A file where a folder is needed."""
     (tmp_path / "file").write_text("")
-    held = locked(tmp_path / "file" / "run" / ".lock", wait=False, remedy="give another one")
-    with pytest.raises(RunError, match="file/run: cannot be written: .*; give another one"), held:
+    held = locked(tmp_path / "file" / "run" / ".lock", wait=False, elsewhere="give another one")
+    with pytest.raises(RunError, match="file/run: cannot be written: .*give another one"), held:
         pass

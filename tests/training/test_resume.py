@@ -365,7 +365,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(run, tiny_recipe, plugins, t
 def test_an_unwritable_place_is_refused_before_training(run, tmp_path):
     """A run directory below a file cannot be; the line says where and what to do."""
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(RunError, match=r"file/run: cannot be written: .*; give another place with `out`"):
+    with pytest.raises(RunError, match=r"file/run: cannot be written: .*give another place with `out`"):
         run(1, "file/run")
 
 
