@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -34,10 +35,13 @@ def require_place(recipe: Recipe, cohort: Cohort, place: str) -> None:
     """
     if place in recipe.modalities:
         spec = recipe.modalities[place]
-        if (unit := modality_of(cohort, place, spec).unit) != spec.unit:
+        modality = modality_of(cohort, place, spec)
+        if modality.unit != spec.unit:
+            values = modality.values[modality.present]
+            in_unit, in_range = f"'modalities.{place}.unit=\"{modality.unit}\"'", _set_range(place, values)
             raise CohortError(
-                f"modalities.{place}.unit: the recipe says {spec.unit!r}, the cohort {unit!r}; convert the cohort's"
-                " values or change the recipe's unit and range"
+                f"modalities.{place}.unit: the recipe says {spec.unit!r}, the cohort {modality.unit!r}; convert the"
+                f" cohort's values, or train in its unit and range, as in `overrides` {in_unit} `overrides` {in_range}"
             )
         return
     label = recipe.labels()[place]
@@ -135,11 +139,32 @@ def refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> Non
     low, high = spec.range
     if (outside := _outside(spec, values)) > 0.5:
         first, last = np.percentile(values, [1, 99])
+        same = constant(values)
+        found = f"{same}; import them again" if same else f"98% are within [{first:.4g}, {last:.4g}]; convert them"
         raise CohortError(
-            f"modalities.{name}.range: {outside:.0%} of the values are outside [{low:g}, {high:g}], 98% are within"
-            f" [{first:.4g}, {last:.4g}]; convert them, or train with another range, as in `overrides`"
-            f" modalities.{name}.range=[{first:.4g},{last:.4g}]"
+            f"modalities.{name}.range: {outside:.0%} of the values are outside [{low:g}, {high:g}], {found}, or train"
+            f" with another range, as in `overrides` {_set_range(name, values)}"
         )
+
+
+def constant(values: np.ndarray) -> str:
+    """What is wrong with values that are all the same; an empty text where they are not."""
+    if not values.size or (first := values.flat[0]) != values.min() or first != values.max():
+        return ""
+    return f"all are {first:.4g}, from which nothing can be learned"
+
+
+def _set_range(name: str, values: np.ndarray) -> str:
+    """The override, as a shell takes it, that gives a modality a range which holds all but 1% of its values.
+
+    The ends are rounded outwards, to three digits of the extent. Around a constant they are one half away.
+    """
+    first, last = (float(end) for end in np.percentile(values, [0.4, 99.6]))
+    step = 10.0 ** (math.floor(math.log10(last - first)) - 2) if last > first else 0.5
+    low, high = math.floor(first / step) * step, math.ceil(last / step) * step
+    if not low < high:
+        low, high = first - 0.5 * max(1.0, abs(first)), last + 0.5 * max(1.0, abs(last))
+    return f"'modalities.{name}.range=[{low:.9g},{high:.9g}]'"
 
 
 NARROW = 0.1
@@ -154,17 +179,21 @@ def range_warnings(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
         spec, modality = recipe.modalities[name], cohort.modalities[name]
         values = modality.values[modality.present]
         low, high = spec.range
-        if found := narrow(spec, values):
-            first, last = np.percentile(values, [1, 99])
+        if found := constant(values):
             yield (
-                f"modalities.{name}.range: 98% of the cohort's values are {found} scale them, or"
-                f" set the range, as in `overrides` modalities.{name}.range=[{first:.4g},{last:.4g}]"
+                f"modalities.{name}: of the cohort's values {found}; import the modality again, or take it out of the"
+                " recipe, with what makes and judges it ('gankit recipe graph')"
+            )
+        elif found := narrow(spec, values):
+            yield (
+                f"modalities.{name}.range: 98% of the cohort's values are {found} scale them, or set the range, as in"
+                f" `overrides` {_set_range(name, values)}"
             )
         if (outside := _outside(spec, values)) >= 0.01:
             yield (
                 f"modalities.{name}.range: {outside:.1%} of the cohort's values are outside [{low:g}, {high:g}], which"
-                f" networks cannot make; they reach from {values.min():.4g} to {values.max():.4g}; widen the range or"
-                " clip the values"
+                f" networks cannot make; they reach from {values.min():.4g} to {values.max():.4g}; clip the values, or"
+                f" widen the range, as in `overrides` {_set_range(name, values)}"
             )
 
 

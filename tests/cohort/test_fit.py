@@ -1,5 +1,7 @@
 """How a cohort fits a recipe: modalities, units and ranges, pools, sizes."""
 
+import re
+import shlex
 import subprocess
 import sys
 
@@ -9,6 +11,7 @@ import pytest
 
 from gankit import CohortError, Modality
 from gankit.cohort.fit import area_average, network_values, pixel_sizes, pool_indices, range_warnings, require_fit
+from gankit.recipe.file import parse_override
 
 
 def fitted(recipe, cohort):
@@ -142,3 +145,86 @@ def test_slices_that_lack_a_modality_say_nothing_of_its_range(tiny_recipe, tiny_
         said = list(range_warnings(tiny_recipe(), cohort))
         assert len(said) == count
         assert not any("outside" in each for each in said)
+
+
+# What messages propose ------------------------------------------------------------------------------------
+
+
+def proposed(message):
+    """The overrides in a message, as a shell hands them to the command."""
+    quoted = re.findall(r"`overrides` ('[^']*')", message)
+    assert quoted, message
+    return dict(parse_override(word) for text in quoted for word in shlex.split(text))
+
+
+@pytest.fixture
+def with_adc(tiny_cohort):
+    """``with_adc(values)``: the tiny cohort with other values, and perhaps another unit, of adc."""
+
+    def changed(values, unit="1e-6 mm2/s"):
+        adc = attrs.evolve(tiny_cohort.modalities["adc"], values=values.astype(np.float32), unit=unit)
+        return attrs.evolve(tiny_cohort, modalities={**tiny_cohort.modalities, "adc": adc})
+
+    return changed
+
+
+def adc_values(recipe, cohort):
+    """The adc of a cohort as networks see it. Raises CohortError where it does not fit."""
+    require_fit(recipe, cohort)
+    return network_values("adc", recipe.modalities["adc"], cohort.modalities["adc"])
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(1e6, 0.0), (-1.0, 0.0), (1e9, 0.0), (1e-9, 0.0), (1.0, 1e5)])
+def test_the_range_that_is_proposed_for_values_of_another_unit_fits(tiny_recipe, tiny_cohort, with_adc, factor, offset):
+    """Training with it is refused no more, and warned of no more."""
+    cohort = with_adc(tiny_cohort.modalities["adc"].values * np.float32(factor) + np.float32(offset))
+    try:
+        adc_values(tiny_recipe(), cohort)
+    except CohortError as error:
+        message = str(error)
+    else:
+        (message,) = range_warnings(tiny_recipe(), cohort)
+    wide = tiny_recipe(**proposed(message))
+    assert np.abs(np.percentile(adc_values(wide, cohort), [1, 99])).max() <= 1
+    assert list(range_warnings(wide, cohort)) == []
+
+
+def test_the_range_that_is_proposed_for_values_outside_fits(tiny_recipe, tiny_cohort):
+    """Where 1% and more are outside."""
+    (message,) = range_warnings(tiny_recipe(**{"modalities.t2w.range": [50.5, 400]}), tiny_cohort)
+    assert list(range_warnings(tiny_recipe(**proposed(message)), tiny_cohort)) == []
+
+
+@pytest.mark.parametrize("unit", ["mm2/s", "1", "1e-3 mm2/s"])
+def test_the_unit_and_range_that_are_proposed_for_another_unit_fit(tiny_recipe, tiny_cohort, with_adc, unit):
+    """A unit that looks like a number is text too."""
+    cohort = with_adc(tiny_cohort.modalities["adc"].values / 1e6, unit)
+    with pytest.raises(CohortError, match="convert the cohort's values, or train in its unit and range") as refused:
+        adc_values(tiny_recipe(), cohort)
+    changes = proposed(str(refused.value))
+    assert changes["modalities.adc.unit"] == unit
+    fitting = tiny_recipe(**changes)
+    assert np.abs(np.percentile(adc_values(fitting, cohort), [1, 99])).max() <= 1
+    assert list(range_warnings(fitting, cohort)) == []
+
+
+@pytest.mark.parametrize("value", [-7.0, 9000.0, 1e6, 123456.7])
+def test_a_constant_outside_of_the_range_is_named_and_its_proposed_range_fits(
+    tiny_recipe, tiny_cohort, with_adc, value
+):
+    """Nothing can be learned from it, and yet what the message says can be trained."""
+    cohort = with_adc(np.full_like(tiny_cohort.modalities["adc"].values, value))
+    with pytest.raises(
+        CohortError, match=r"all are .*, from which nothing can be learned; import them again"
+    ) as refused:
+        adc_values(tiny_recipe(), cohort)
+    fitting = tiny_recipe(**proposed(str(refused.value)))
+    assert np.abs(adc_values(fitting, cohort)).max() < 1
+
+
+def test_a_constant_within_the_range_is_warned_of(tiny_recipe, tiny_cohort, with_adc):
+    """With what can be done."""
+    cohort = with_adc(np.full_like(tiny_cohort.modalities["adc"].values, 1500))
+    (said,) = range_warnings(tiny_recipe(), cohort)
+    assert said.startswith("modalities.adc: of the cohort's values all are 1500, from which nothing can be learned;")
+    assert "import the modality again, or take it out of the recipe" in said
