@@ -419,7 +419,7 @@ class AbstractOptimizer(Component):
 
     kind: ClassVar[str] = "optimizer"
 
-    learning_rate: float = option(2e-4, gt=0, le=1_000, help="step size, before the schedule")
+    learning_rate: float = option(2e-4, gt=0, help="step size, before the schedule")
     schedule: AbstractSchedule | None = option(
         None, help="how the step size changes over the training, a table with 'use'; default: it does not"
     )
@@ -512,17 +512,13 @@ class AbstractPhase(Component):
         None, help="name in 'optimizers' of the optimizer of the critics; default: an Adam of the phase's own"
     )
     learning_rate: float | None = option(
-        2e-4, gt=0, le=1_000, unless="optimizer", help="Adam step size of the players; not beside 'optimizer'"
+        2e-4, gt=0, unless="optimizer", help="Adam step size of the players; not beside 'optimizer'"
     )
     betas: tuple[float, float] | None = option(
         (0.5, 0.99), ge=0, lt=1, unless="optimizer", help="Adam decay rates of the players; not beside 'optimizer'"
     )
     critic_learning_rate: float | None = option(
-        2e-4,
-        gt=0,
-        le=1_000,
-        unless="critic_optimizer",
-        help="Adam step size of the critics; not beside 'critic_optimizer'",
+        2e-4, gt=0, unless="critic_optimizer", help="Adam step size of the critics; not beside 'critic_optimizer'"
     )
     critic_betas: tuple[float, float] | None = option(
         (0.5, 0.99),

@@ -49,7 +49,7 @@ class Anatomy(AbstractMetric):
 
     width: int = option(12, ge=1, le=16_384, help="channels of the segmentation network, a U-Net, at full size")
     steps: int = option(500, ge=1, help="training steps of 32 slices")
-    learning_rate: float = option(4e-3, gt=0, le=1_000, help="largest step size of AdamW")
+    learning_rate: float = option(4e-3, gt=0, help="largest step size of AdamW")
     gland: tuple[str, ...] = option(
         ("gland", "peripheral zone", "transition zone", "anterior stroma"),
         help="tissues of the ground truth that make up the gland; those that a cohort lacks are ignored",

@@ -44,7 +44,7 @@ class SliceClassificationAccuracy(AbstractMetric):
 
     hidden: int = option(64, ge=1, le=16_384, help="units of the first layer")
     steps: int = option(800, ge=1, help="training steps of 64 slices")
-    learning_rate: float = option(1e-3, gt=0, le=1_000, help="largest step size of AdamW")
+    learning_rate: float = option(1e-3, gt=0, help="largest step size of AdamW")
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
         if len(candidate.cohort) < FEWEST or not trainable(evaluation):

@@ -42,7 +42,7 @@ class Oracle(AbstractMetric):
 
     width: int = option(12, ge=1, le=16_384, help="channels of the detector, a U-Net, at full size")
     steps: int = option(500, ge=1, help="training steps of 32 slices")
-    learning_rate: float = option(4e-3, gt=0, le=1_000, help="largest step size of AdamW")
+    learning_rate: float = option(4e-3, gt=0, help="largest step size of AdamW")
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
         test = largest_test(evaluation)
