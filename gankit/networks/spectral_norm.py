@@ -40,6 +40,8 @@ class _SpectralNorm(nn.Module):
     """Weights W (M, ...) to ``W / s(W)``."""
 
     def forward(self, weight: Tensor) -> Tensor:
+        if weight.is_meta:  # a network whose sizes alone are asked for
+            return weight
         with torch.autocast(weight.device.type, enabled=False):  # s needs more digits than bfloat16 has
             return weight / _largest_singular_value(weight.flatten(1))
 

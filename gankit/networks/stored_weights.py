@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from gankit._errors import shown
 from gankit.recipe.recipe import Recipe
@@ -17,7 +20,7 @@ def declared_weights(recipe: Recipe, names: Iterable[str]) -> dict[str, Tensor] 
     Tensors there have a shape and a type, but take no memory. None where a component cannot be built there.
     """
     weights: dict[str, Tensor] = {}
-    with torch.device("meta"):
+    with without_memory():
         for name in names:
             try:
                 module = recipe.networks[name].build(*recipe.built_for(name))
@@ -25,6 +28,24 @@ def declared_weights(recipe: Recipe, names: Iterable[str]) -> dict[str, Tensor] 
                 return None
             weights |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
     return weights
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """A context in which networks are built on the meta device, and draw nothing."""
+    with torch.device("meta"), _Undrawn():
+        yield
+
+
+class _Undrawn(TorchFunctionMode):
+    """Leaves weights as they are where a network draws them, which on the meta device loads half of torch first."""
+
+    DRAWS = ("normal_", "uniform_", "random_", "bernoulli_", "exponential_", "log_normal_", "cauchy_", "geometric_")
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(function, "__module__", "") == "torch.nn.init" or function.__name__ in self.DRAWS:
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 def unfit(stored: Mapping[str, Tensor], declared: Mapping[str, Tensor]) -> str:

@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from gankit._draws import Draws
-from gankit._errors import InputError
+from gankit._errors import InputError, RunError
 from gankit._shapes import Shapes, joined
+from gankit.networks.stored_weights import declared_weights
 from gankit.plugin.contract import blaming, broken, require_call
+from gankit.processes.device import machine_memory
 from gankit.recipe.recipe import Edge, Recipe
 
 
@@ -211,13 +213,29 @@ def build_networks(recipe: Recipe, names: Iterable[str] | None = None) -> Networ
     Raises:
         PluginError: the ``build`` of a component takes other arguments, fails, or returns no module or one whose
             weights are not float32 on the CPU.
+        RunError: the weights alone are larger than the memory of this machine.
     """
+    names = tuple(recipe.networks if names is None else names)
+    _require_memory(recipe, names)
     modules = {}
     with torch.random.fork_rng(devices=[]):
-        for name in recipe.networks if names is None else names:
+        for name in names:
             torch.manual_seed(Draws(recipe.training.seed).torch_seed(f"weights/{name}"))
             modules[name] = _built(recipe, name)
     return Networks(recipe, modules)
+
+
+def _require_memory(recipe: Recipe, names: tuple[str, ...]) -> None:
+    """Refuse weights that this machine cannot hold, before the system ends the process for them."""
+    sizes = dict.fromkeys(names, 0)
+    for key, tensor in (declared_weights(recipe, names) or {}).items():
+        sizes[key.partition(".")[0]] += tensor.nbytes
+    if (there := machine_memory()) is not None and (needed := sum(sizes.values())) > there:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise RunError(
+            f"networks.{largest}: has most of the weights, which need {needed / 1e9:,.0f} GB together, and this"
+            f" machine has {there / 1e9:,.0f} GB of memory; lower its width, or the modalities' shapes"
+        )
 
 
 def _built(recipe: Recipe, name: str) -> nn.Module:

@@ -8,7 +8,7 @@ import attrs
 
 from gankit._errors import shown
 
-LARGEST_WHOLE, LARGEST = 10**9, 1e30
+LARGEST_WHOLE, LARGEST = 10**15, 1e30
 """Largest whole number, and largest number, of an option that says no upper bound. Networks compute in float32."""
 _COMPARISONS: dict[str, tuple[str, Callable[[Any, Any], bool]]] = {
     "gt": (">", operator.gt),
@@ -62,8 +62,8 @@ def option(
             is safe as a default, since components are frozen.
         help: one sentence with the unit, shown by ``gankit components NAME`` and in the JSON Schema.
         gt, ge, lt, le: bounds (>, >=, <, <=) of a number, or of each number of a tuple. A recipe that breaks one has a
-            problem at this key. Without an upper bound, or a lower one, whole numbers are at most 10^9 away from 0, and
-            other numbers 10^30.
+            problem at this key. Without a lower or an upper bound it is 10^15 away from 0 for whole numbers, and 10^30
+            for others.
         unless: another option of the component, which takes the place of this one. Where a recipe gives the other, this
             one is None, and a recipe that gives both has a problem at this key.
 

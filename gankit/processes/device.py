@@ -45,6 +45,14 @@ def choose_device(device: str) -> torch.device:
     return torch.device("cuda", int(number if colon else own))
 
 
+def machine_memory() -> int | None:
+    """Bytes of memory of this machine; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 def ran_out(error: BaseException) -> bool:
     """Whether an error says that no memory is left, on the machine or on the device."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)

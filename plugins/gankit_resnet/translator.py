@@ -33,7 +33,7 @@ class ResNet(AbstractTranslator):
     width: int = option(32, ge=1, le=16_384, help="channels at full size, doubled at each halving; 64 in the papers")
     depth: int = option(2, ge=1, le=32, help="how often the sides are halved; they must be divisible by 2^depth")
     blocks: int = option(
-        6, ge=1, le=1_024, help="number of residual blocks; in CycleGAN 6 at 128 pixels, 9 at 256 and more"
+        6, ge=1, le=256, help="number of residual blocks; in CycleGAN 6 at 128 pixels, 9 at 256 and more"
     )
     norm: Literal["pixel", "instance"] = option(
         "pixel",

@@ -31,7 +31,7 @@ def equal_kernels(layer: Any, copies: int, gain: float) -> Any:
 
     Returns: the layer.
     """
-    kernels = gain * layer.weight.detach().repeat_interleave(copies, dim=0)
+    kernels = layer.weight.detach().repeat_interleave(copies, dim=0).mul_(gain)
     layer.out_channels = len(kernels)
     layer.weight, layer.bias = nn.Parameter(kernels), nn.Parameter(kernels.new_zeros(len(kernels)))
     return layer

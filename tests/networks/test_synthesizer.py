@@ -1,11 +1,15 @@
 """The networks of a recipe and the graph that runs through them."""
 
+import subprocess
+import sys
+
 import attrs
 import pytest
 import torch
 
-from gankit import InputError, Networks
+from gankit import InputError, Networks, RunError
 from gankit._shapes import joined
+from gankit.networks.stored_weights import declared_weights
 from gankit.networks.synthesizer import apart, build_networks, together
 
 
@@ -75,3 +79,34 @@ def test_vectors_taken_together_follow_each_other():
     places = {"latent": torch.randn(3, 8), "grade": torch.eye(3)}
     assert torch.equal(together(places, ("latent", "grade")), torch.cat([places["latent"], torch.eye(3)], dim=1))
     assert joined({"latent": (8,), "grade": (3,)}) == (11,)
+
+
+def test_networks_that_the_machine_cannot_hold_are_refused_at_once(tiny_recipe, monkeypatch):
+    """Before the system ends the process for the memory that it takes."""
+    monkeypatch.setattr("gankit.networks.synthesizer.machine_memory", lambda: 10**9)
+    wide = tiny_recipe(**{"networks.adc_critic.width": 16_384})
+    with pytest.raises(RunError, match=r"networks\.adc_critic: has most of the weights, which need .* GB"):
+        build_networks(wide)
+
+
+def test_what_shipped_networks_declare_loads_no_compiler():
+    """Which takes longer than to load a model. Arithmetic on the meta device loads it, except in place."""
+    program = """
+import sys
+from gankit import load_plugins, load_recipe
+from gankit.networks.stored_weights import declared_weights
+plugins = load_plugins()
+for name in plugins.recipes:
+    recipe = load_recipe(name, (), plugins)
+    assert declared_weights(recipe, recipe.networks), name
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_what_networks_declare_draws_nothing(tiny_recipe):
+    """The weights of networks that are built afterwards are the same."""
+    torch.manual_seed(3)
+    before = torch.random.get_rng_state()
+    assert declared_weights(tiny_recipe(), tiny_recipe().networks)
+    assert torch.equal(torch.random.get_rng_state(), before)
