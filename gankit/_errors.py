@@ -88,6 +88,12 @@ def shown(value: object, longest: int = 100) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
+def said(error: BaseException, longest: int = 300) -> str:
+    """What a library says of an error on one line, cut to so many characters, for messages."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= longest else f"{text[: longest - 3]}..."
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name, as in ``"; did you mean 'stitch'?"``.
 

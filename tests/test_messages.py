@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gankit._errors import said
+
 CORE = Path(__file__).parents[1] / "gankit"
 SPEAKING = {"say", "warn"}
 FLAG = re.compile(r"(?<![\w-])--?[a-z][\w-]*")
@@ -38,3 +40,9 @@ def test_no_message_of_core_names_a_flag(file):
         if flag not in OF_OTHERS
     ]
     assert found == []
+
+
+def test_what_a_library_says_is_one_short_line():
+    """Its text may repeat a key of thousands of characters, or have several lines."""
+    assert said(ValueError("a\n  key " + "x" * 5000)) == f"a key {'x' * 291}..."
+    assert said(KeyError()) == "KeyError"

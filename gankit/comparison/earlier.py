@@ -11,7 +11,7 @@ import attrs
 from gankit._errors import InputError
 from gankit.evaluation.result_files import COMPARISON, read_comparison
 from gankit.evaluation.results import ComparisonResult, RealSlices, Row, Settings
-from gankit.files.paths import given_path
+from gankit.files.paths import given_path, is_folder
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +76,7 @@ def read_earlier(files: str | Path | Sequence[str | Path], methods: Sequence[str
         raise InputError(f"`beside` must be folders or files of comparisons, got {files!r}")
     for path in paths:
         given = given_path("beside", path)
-        file = given / COMPARISON if given.is_dir() else given
+        file = given / COMPARISON if is_folder(given) else given
         result = read_comparison(file)
         for method in result.methods:
             if method.name in taken:

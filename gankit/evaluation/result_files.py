@@ -19,7 +19,7 @@ from gankit._errors import GankitError, InputError
 from gankit.evaluation.results import ComparisonResult, EvaluationResult, MethodSummary, Reading, Result, Summary
 from gankit.files.atomic import write_text
 from gankit.files.json_file import read_document
-from gankit.files.paths import given_path
+from gankit.files.paths import given_path, is_folder
 
 EVALUATION = "evaluation.json"
 COMPARISON = "comparison.json"
@@ -77,7 +77,7 @@ def read_comparison(path: str | Path) -> ComparisonResult:
 
 def _read(path: Path, name: str, kind: type[R]) -> R:
     """A result from its file, or from the file of this name in a folder."""
-    file = path / name if path.is_dir() else path
+    file = path / name if is_folder(path) else path
     document = read_document(file, FORMATS[kind], REMEDIES[kind])
     try:
         return converter().structure(document, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,16 @@ def given_path(parameter: str, given: Any) -> Path:
 
 def is_file(path: Path) -> bool:
     """Whether there is such a file. Raises InputError: it cannot be looked for, as where its name is too long."""
+    return _looked_for(path, path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder. Raises InputError: as for ``is_file``."""
+    return _looked_for(path, path.is_dir)
+
+
+def _looked_for(path: Path, look: Callable[[], bool]) -> bool:
     try:
-        return path.is_file()
+        return look()
     except OSError as error:
         raise InputError(f"{shown(str(path))}: {error.strerror}; name another file") from error

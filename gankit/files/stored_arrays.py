@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gankit._errors import said
 from gankit.files.atomic import write_filled
 from gankit.files.digest import KEY, Values, tensors_digest, verified
 from gankit.files.documents import parse_json
@@ -58,7 +59,7 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             names = list(file.keys())
             arrays = {name: file.get_tensor(name) for name in progress(names, f"reading {path.name}")}
     except SafetensorError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(said(error)) from error
     header = parse_json(metadata.get("gankit", "{}"))
     return arrays, header if isinstance(header, dict) and metadata.keys() <= {"gankit"} else metadata
 

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from gankit._errors import CheckpointError, shown
+from gankit._errors import CheckpointError, said, shown
 from gankit.files.atomic import write_bytes
 from gankit.files.digest import KEY, Altered, Values, tensors_digest, verified
 from gankit.files.documents import parse_json
@@ -53,7 +53,7 @@ def read_tensors(path: Path, format: str) -> tuple[dict[str, Tensor], dict[str, 
             header = parse_json((file.metadata() or {}).get("gankit", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, OSError) as error:
-        raise CheckpointError(f"{path}: cannot be read, perhaps cut short ({error})") from error
+        raise CheckpointError(f"{path}: cannot be read, perhaps cut short ({said(error)})") from error
     found = header.get("format") if isinstance(header, dict) else None
     if found != format:
         raise CheckpointError(f"{path}: format {shown(found)}, accepted: {format!r}")

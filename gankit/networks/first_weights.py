@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gankit._errors import InputError
+from gankit._errors import InputError, said
 from gankit.files.paths import is_file
 from gankit.networks.stored_weights import described, not_finite
 from gankit.networks.synthesizer import Networks
@@ -48,7 +48,7 @@ def _stored(path: Path, name: str, keys: Iterable[str], where: str) -> dict[str,
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (SafetensorError, ValueError, OSError) as error:
-        raise InputError(f"{where}: {path} cannot be read as .safetensors ({error})") from error
+        raise InputError(f"{where}: {path} cannot be read as .safetensors ({said(error)})") from error
     for prefix in (f"network.{name}.", f"{name}.", ""):
         stored = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
         if set(keys) <= stored.keys():

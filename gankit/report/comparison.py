@@ -14,6 +14,7 @@ from gankit.evaluation.result_files import COMPARISON, read_comparison
 from gankit.evaluation.results import ComparisonResult, MethodResult, RealSlices
 from gankit.evaluation.summary import by_id
 from gankit.evaluation.tables import comparison_tables, duration, figure, headed, text_or_dash
+from gankit.files.paths import is_folder
 from gankit.files.tables import Table
 from gankit.plugin.components import AbstractCohortSource
 from gankit.plugin.plugins import Plugins
@@ -88,7 +89,7 @@ def _methods(folder: Path, result: ComparisonResult, plugins: Plugins) -> Method
     for method in result.methods:
         run = method.rows[0]
         here = folder / "runs" / run
-        model = readable_model(here if here.is_dir() else Path(paths.get(run) or here), plugins)
+        model = readable_model(here if is_folder(here) else Path(paths.get(run) or here), plugins)
         if isinstance(model, Absent):
             lacking.append(f"{method.name}: {model.why}")
             continue

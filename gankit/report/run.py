@@ -16,6 +16,7 @@ from gankit.cohort.sheet import real_pairs
 from gankit.cohort.source import cohort_of
 from gankit.evaluation.result_files import EVALUATION, read_evaluation
 from gankit.evaluation.tables import ABSENT, duration, evaluation_tables
+from gankit.files.paths import is_folder
 from gankit.files.tables import Table
 from gankit.plugin.components import AbstractAdversarialLoss
 from gankit.plugin.plugins import Plugins
@@ -304,7 +305,7 @@ def evaluation_file(run: Path, named: Path | None) -> Path | None:
         InputError: an evaluation is named, but there is none.
     """
     if named is not None:
-        file = named / EVALUATION if named.is_dir() else named
+        file = named / EVALUATION if is_folder(named) else named
         if not file.is_file():
             raise InputError(f"`evaluation` {named}: no {EVALUATION} there; make one with 'gankit evaluate'")
         return file

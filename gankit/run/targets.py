@@ -7,7 +7,7 @@ from typing import Any
 
 from gankit._errors import InputError, nearest
 from gankit.files.documents import parse_json
-from gankit.files.paths import is_file
+from gankit.files.paths import is_file, is_folder
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import Recipe
 from gankit.run.directory import RunDirectory
@@ -28,7 +28,7 @@ def model_file(path: Path, plugins: Plugins) -> Path | None:
     """
     if is_file(path):
         return path if "recipe" in header(path) else None
-    if path.is_dir():
+    if is_folder(path):
         run = RunDirectory(path)
         run.locked_recipe()
         if not run.model.is_file():
@@ -78,7 +78,7 @@ def about_run(path: Path, file: Path, plugins: Plugins) -> dict[str, Any]:
     found = ModelHeader.of(header(file), file)
     recipe = found.checked_recipe(file, plugins)
     about = {"recipe": recipe.name, "seed": recipe.training.seed, "steps": found.step}
-    if path.is_dir():
+    if is_folder(path):
         run = RunDirectory(path)
         about |= {"wall_s": run.wall_s(), "device": run.provenance().get("device")}
     return about
