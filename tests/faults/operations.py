@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import socket
 import time
@@ -16,6 +17,7 @@ from gankit import load_plugins, load_recipe, write_cohort
 from tests.commands import Command, written
 from tests.conftest import disc_with_a_spot, shrunk
 from tests.faults.faults import NOTHING, Counted, Fault
+from tests.faults.pictures import draw_none
 from tests.plugins.dicom import scans
 
 OUT = Path("out")
@@ -85,19 +87,13 @@ def again(operation: Operation) -> Operation:
 
 @attrs.frozen
 class Quick(Fault):
-    """Pictures, which take most of the time and which no fault concerns, are drawn without matplotlib; the secrets of
-    imports follow from a text. Then the fault is planted."""
+    """No picture is drawn, and the secrets of imports follow from a text. Then the fault is planted."""
 
     fault: Fault
     secret: str
 
     def __call__(self) -> None:
-        import secrets
-
-        import gankit.cohort.sheet
-        import gankit_dicom._study
-
-        gankit.cohort.sheet.sheet_png = gankit_dicom._study.sheet_png = lambda *_: b"\x89PNG a picture" * 1000
+        draw_none()
         secrets.token_hex = lambda size: self.secret * 2 * size
         self.fault()
 

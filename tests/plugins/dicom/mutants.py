@@ -1,45 +1,20 @@
-"""Inputs of every kind, mutated by a seed: cut short, bytes turned, fields changed, files swapped, sizes made huge.
-
-As a program it imports some of them, one after the other, each within limits of time and memory, and prints one line of
-JSON before and one after each.
-"""
+"""Inputs of every kind that imports read, and how what they hold is mutated; see ``tests.faults.mutants``."""
 
 from __future__ import annotations
 
 import gzip
 import io
-import json
 import random
-import resource
-import shutil
-import signal
 import struct
-import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
 import numpy as np
 
-SECONDS = 20
-"""That one import may take."""
-MEMORY = 2 * 2**30
-"""Bytes of address space that one import may take."""
-
-
-@attrs.frozen
-class Kind:
-    """Files that can be imported, and the words that do it."""
-
-    words: tuple[str, ...]
-    """``{}`` is their folder."""
-    mutated: str
-    """Which of the files may be mutated, as a pattern for ``rglob``."""
-    write: Callable[[Path], None]
-
+from tests.faults.mutants import Kind
+from tests.faults.mutations import ANYWHERE, NUMBERS, WORDS, turn_bits
 
 # Sound inputs ---------------------------------------------------------------------------------------------
 
@@ -112,81 +87,7 @@ def write_arrays(folder: Path) -> None:
     np.savez(folder / "b.npz", **images, **facts)
 
 
-VOLUMES = ("import", "volumes", "{}/scans", "--masks", "{}/masks", "--size", "16", "-o", "{}/out/c.safetensors")
-TABLES = ("--findings", "{}/findings.csv", "--marksheet", "{}/marks.csv", "--split", "{}/split.csv")
-ARRAYS = ("--modality", "adc=adc", "--modality", "t2w=t2w", "--label", "cs=cs", "--patient", "patient", "--spacing",
-          "mm", "-o", "{}/out/c.safetensors")  # fmt: skip
-KINDS = {
-    "dicom": Kind(
-        ("import", "dicom", "{}/scans", "--size", "16", "-o", "{}/out/c.safetensors"), "scans/*", write_dicom
-    ),
-    "enhanced": Kind(
-        ("import", "dicom", "{}/scans", "--size", "16", "-o", "{}/out/c.safetensors"), "scans/*", write_enhanced
-    ),
-    "nii": Kind(VOLUMES, "*.nii", write_volumes(".nii")),
-    "nii.gz": Kind(VOLUMES, "*.nii.gz", write_volumes(".nii.gz")),
-    "mha": Kind(VOLUMES, "*.mha", write_volumes(".mha")),
-    "mhd": Kind(VOLUMES, "*.*", write_volumes(".mhd")),
-    "csv": Kind((*VOLUMES, *TABLES), "*.csv", write_tables),
-    "npz": Kind(("import", "arrays", "{}/a.npz", *ARRAYS), "a.npz", write_arrays),
-    "npz, not compressed": Kind(("import", "arrays", "{}/b.npz", *ARRAYS), "b.npz", write_arrays),
-}
-
 # Mutations ------------------------------------------------------------------------------------------------
-
-
-def cut(content: bytes, chance: random.Random, others: Sequence[bytes]) -> bytes:
-    return content[: chance.randrange(len(content) + 1)]
-
-
-def turn_bits(content: bytes, chance: random.Random, others: Sequence[bytes]) -> bytes:
-    """Anywhere, or among the first bytes, where headers are."""
-    changed = bytearray(content)
-    end = len(content) if chance.random() < 0.3 else min(len(content), 1200)
-    for _ in range(chance.choice((1, 1, 2, 5, 30))):
-        changed[chance.randrange(end)] ^= 1 << chance.randrange(8)
-    return bytes(changed)
-
-
-def overwrite(content: bytes, chance: random.Random, others: Sequence[bytes]) -> bytes:
-    at, length = chance.randrange(len(content)), chance.choice((1, 2, 4, 8, 64))
-    filler = chance.choice((b"\0", b"\xff", b"\x7f", b"9", chance.randbytes(1)))
-    return content[:at] + filler * length + content[at + length :]
-
-
-def insert_or_delete(content: bytes, chance: random.Random, others: Sequence[bytes]) -> bytes:
-    at, length = chance.randrange(len(content)), chance.randrange(1, 40)
-    return content[:at] + (chance.randbytes(length) + content[at:] if chance.random() < 0.5 else content[at + length :])
-
-
-def swap(content: bytes, chance: random.Random, others: Sequence[bytes]) -> bytes:
-    """The content of another file, or half of it."""
-    other = chance.choice(others)
-    half = len(content) // 2
-    return chance.choice((other, content[:half] + other[len(other) // 2 :], b"", b"PK\3\4" + content, other + content))
-
-
-ANY = (mutation for mutation in (cut, turn_bits, overwrite, insert_or_delete, swap))
-ANYWHERE: tuple[Callable[[bytes, random.Random, Sequence[bytes]], bytes], ...] = tuple(ANY)
-NUMBERS = (0, 1, -1, 2, 255, 65535, 2**31 - 1, -(2**31), 2**32 - 1, 1e300, -1e300, 1e-300, float("nan"), float("inf"))
-WORDS = (
-    "",
-    " ",
-    "nan",
-    "inf",
-    "-1",
-    "0",
-    "1e400",
-    "1\\2\\3",
-    "\0",
-    "é",
-    "患者",
-    "x" * 5000,
-    "9" * 400,
-    "--",
-    "TRUE",
-    "../..",
-)
 
 
 def change_dicom(content: bytes, chance: random.Random, others: Sequence[bytes]) -> bytes:
@@ -283,72 +184,30 @@ def change_npz(content: bytes, chance: random.Random, others: Sequence[bytes]) -
     return turn_bits(whole, chance, others) if chance.random() < 0.3 else whole
 
 
-FIELDS = {
-    "dicom": change_dicom, "enhanced": change_dicom, "nii": change_nifti, "nii.gz": change_nifti, "mha": change_lines,
-    "mhd": change_lines, "csv": change_lines, "npz": change_npz, "npz, not compressed": change_npz,
-}  # fmt: skip
+# Kinds ----------------------------------------------------------------------------------------------------
 
-
-def mutate(kind: str, folder: Path, number: int) -> str:
-    """Mutate one to three files of a folder; says which and how."""
-    chance = random.Random(number)
-    files = sorted(file for file in folder.rglob(KINDS[kind].mutated) if file.is_file())
-    contents = [file.read_bytes() for file in files]
-    said = []
-    for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        file = chance.choice(files)
-        mutation = FIELDS[kind] if chance.random() < 0.5 else chance.choice(ANYWHERE)
-        if content := file.read_bytes():
-            file.write_bytes(mutation(content, chance, contents))
-            said.append(f"{mutation.__name__} {file.name}")
-    return f"{kind}, {number}: {'; '.join(said)}"
-
-
-# Imports of them ------------------------------------------------------------------------------------------
-
-
-def import_mutants(first: int, last: int) -> None:
-    """Mutants of all kinds in turn, in this process."""
-    from click.testing import CliRunner
-
-    from gankit.cli import main
-    from gankit_dicom import _study
-
-    _study.sheet_png = lambda *_: _PNG  # pictures take most of the time, and no input reaches them that cohorts do not
-    with tempfile.TemporaryDirectory() as place:
-        originals = {}
-        for kind, each in KINDS.items():
-            originals[kind] = Path(place) / "originals" / str(len(originals))
-            originals[kind].mkdir(parents=True)
-            each.write(originals[kind])
-            _run(main, CliRunner(), KINDS[kind], originals[kind], f"{kind}, unchanged")
-            shutil.rmtree(originals[kind] / "out")
-        _limit_memory()
-        for number in range(first, last):
-            kind = list(KINDS)[number % len(KINDS)]
-            folder = Path(place) / "mutant"
-            shutil.rmtree(folder, ignore_errors=True)
-            shutil.copytree(originals[kind], folder)
-            _run(main, CliRunner(), KINDS[kind], folder, mutate(kind, folder, number))
-
-
-_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR" + (1).to_bytes(4) + (1).to_bytes(4)
-
-
-def _run(main: Any, runner: Any, kind: Kind, folder: Path, what: str) -> None:
-    print(json.dumps({"what": what}), flush=True)
-    signal.alarm(SECONDS)
-    result = runner.invoke(main, [word.replace("{}", str(folder)) for word in kind.words])
-    signal.alarm(0)
-    unexpected = None if isinstance(result.exception, (SystemExit, type(None))) else repr(result.exception)
-    lines = [line for line in result.stderr.splitlines() if line and not line.startswith("warning: ")]
-    print(json.dumps({"code": result.exit_code, "said": lines, "raised": unexpected}), flush=True)
-
-
-def _limit_memory() -> None:
-    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
-
-
-if __name__ == "__main__":
-    import_mutants(*map(int, sys.argv[1:]))
+VOLUMES = ("import", "volumes", "{}/scans", "--masks", "{}/masks", "--size", "16", "-o", "{}/out/c.safetensors")
+TABLES = ("--findings", "{}/findings.csv", "--marksheet", "{}/marks.csv", "--split", "{}/split.csv")
+ARRAYS = ("--modality", "adc=adc", "--modality", "t2w=t2w", "--label", "cs=cs", "--patient", "patient", "--spacing",
+          "mm", "-o", "{}/out/c.safetensors")  # fmt: skip
+KINDS = {
+    "dicom": Kind(
+        ("import", "dicom", "{}/scans", "--size", "16", "-o", "{}/out/c.safetensors"),
+        "scans/*",
+        write_dicom,
+        (change_dicom,),
+    ),
+    "enhanced": Kind(
+        ("import", "dicom", "{}/scans", "--size", "16", "-o", "{}/out/c.safetensors"),
+        "scans/*",
+        write_enhanced,
+        (change_dicom,),
+    ),
+    "nii": Kind(VOLUMES, "*.nii", write_volumes(".nii"), (change_nifti,)),
+    "nii.gz": Kind(VOLUMES, "*.nii.gz", write_volumes(".nii.gz"), (change_nifti,)),
+    "mha": Kind(VOLUMES, "*.mha", write_volumes(".mha"), (change_lines,)),
+    "mhd": Kind(VOLUMES, "*.*", write_volumes(".mhd"), (change_lines,)),
+    "csv": Kind((*VOLUMES, *TABLES), "*.csv", write_tables, (change_lines,)),
+    "npz": Kind(("import", "arrays", "{}/a.npz", *ARRAYS), "a.npz", write_arrays, (change_npz,)),
+    "npz, not compressed": Kind(("import", "arrays", "{}/b.npz", *ARRAYS), "b.npz", write_arrays, (change_npz,)),
+}
