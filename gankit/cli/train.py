@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sized
 from pathlib import Path
 
 import click
@@ -59,6 +60,8 @@ def train(
 
     result = run(loaded, out, device=device, plugins=plugins())
     first = os.environ.get("RANK", "0") == "0"  # only the first of the processes that torchrun started prints
+    for alarm in result.alarms:
+        click.echo(f"alarm: {alarm}", err=True)
     if result.interrupted_by is not None:
         if first:
             click.echo(
@@ -68,5 +71,14 @@ def train(
             )
         raise SystemExit(128 + result.interrupted_by)
     if first:
-        click.echo(f"{result.path}: {result.step} steps done; look at {result.path / 'samples'}, then")
+        click.echo(
+            f"{result.path}: {result.step} steps done{_with(result.alarms)}; look at {result.path / 'samples'}, then"
+        )
         click.echo(f"  gankit sample {result.path} -n 16 -o sheet.png")
+
+
+def _with(alarms: Sized) -> str:
+    """How many alarms hold, as the middle of a sentence."""
+    if not alarms:
+        return ""
+    return f" with {'an alarm' if len(alarms) == 1 else f'{len(alarms)} alarms'} (Health of report.html)"

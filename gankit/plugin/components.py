@@ -342,6 +342,10 @@ class AbstractAdversarialLoss(AbstractLoss):
     """Whether the critic's objective without its penalty is minus an estimate of the distance between candidates and
     references, as for a Wasserstein critic. Reports then draw minus the objective as a curve."""
 
+    holds_slope: ClassVar[float | None] = None
+    """The norm that the critic's gradient by its input should have between references and candidates, for what the loss
+    says to hold: 1 for a Wasserstein critic. Training measures it, and says so where it is far off. None: any."""
+
     approaches: ClassVar[bool] = True
     """Whether the player is drawn to the references. Its samples then get the label of the pool ``against``."""
 

@@ -96,7 +96,8 @@ def run_started(run: Run) -> None:
 @hookspec
 def row_logged(run: Run, row: Mapping[str, float]) -> None:
     """A row was added to ``metrics.jsonl``: ``step``, ``steps_per_s``, ``wall_s`` and the newest value of each
-    ``phase.term``, and as ``learning_rate/NAME`` the rate of each optimizer that has a schedule."""
+    ``phase.term``, and as ``learning_rate/NAME`` the rate of each optimizer that has a schedule. A row at or
+    after a sample sheet has ``health/...`` too: what was measured there."""
 
 
 @hookspec

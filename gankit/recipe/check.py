@@ -88,6 +88,27 @@ def recipe_warnings(recipe: Recipe) -> Iterator[str]:
                 f"{GRAPH}.{name}: no network of the graph reads it, so samples are the same whatever it is; name it in"
                 " a 'from'"
             )
+    yield from _warn_of_sides(recipe)
+
+
+def _warn_of_sides(recipe: Recipe) -> Iterator[str]:
+    """Terms whose critic sees the same slices on both sides, or that drive samples away from where others draw them."""
+    for phase in recipe.phases:
+        for term in phase.terms:
+            if not isinstance(term, AbstractAdversarialLoss) or term.against is None:
+                continue
+            where, against = f"phases.{phase.name}.terms.{term.name}", recipe.pools[term.against]
+            if term.alongside is not None and recipe.pools[term.alongside].within(against):
+                yield (
+                    f"{where}.alongside: {term.alongside!r} has no slice that 'against' = {term.against!r} lacks, so"
+                    " the critic sees the same slices on both sides; name the pool of the other class in one of them"
+                )
+            drawn = [name for name in recipe.approached_pools() if recipe.pools[name].within(against)]
+            if term.moves_players and not term.approaches and drawn:
+                yield (
+                    f"{where}.against: this term drives samples away from {term.against!r}, which has the slices that"
+                    f" others approach (pool {drawn[0]!r}); name the pool of the other class"
+                )
 
 
 def _unknown(what: str, name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:

@@ -33,6 +33,11 @@ class Pool:
     equals: int = option(1, ge=0, help="value of the label, as 1 yes, 0 no, or the number of a class")
     split: Literal["train", "test", "all"] = option("train", help="split that selects")
 
+    def within(self, other: Pool) -> bool:
+        """Whether the other pool has every slice of this one, whatever the cohort."""
+        labelled = other.label is None or (self.label, self.equals) == (other.label, other.equals)
+        return labelled and other.split in ("all", self.split)
+
 
 @attrs.frozen(kw_only=True)
 class Latent:

@@ -39,15 +39,14 @@ from gankit.report.page import (
     joined_sentence,
     missing,
 )
-from gankit.run.directory import RATE, RunDirectory
+from gankit.run.directory import CRITIC, RATE, RunDirectory
+from gankit.run.health.measures import HEALTH
+from gankit.run.health.watch import Watch
 from gankit.run.interpolate import Interpolation, interpolate
 from gankit.run.model import Model, load_model
 
 PAIRS = 16
 """Number of real and of synthetic slices shown."""
-
-CRITIC = ".critic"
-"""End of the name of a critic's scalar."""
 
 AUGMENT = ".augment"
 """End of the name of an adaptive probability."""
@@ -231,7 +230,7 @@ def _losses(view: RunView) -> Section:
 
 def scalar_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Names ``phase.term`` of the scalars, in the order in which they first appear. A critic's follows its player's."""
-    names = [name for name in _keys(rows) if name not in PACE and not name.startswith(RATE)]
+    names = [name for name in _keys(rows) if name not in PACE and not name.startswith((RATE, HEALTH))]
     players_first = sorted(names, key=lambda name: name.endswith(CRITIC))
     terms = dict.fromkeys(name.removesuffix(CRITIC) for name in players_first)
     return [name for term in terms for name in (term, term + CRITIC) if name in names]
@@ -256,6 +255,11 @@ def _health(view: RunView) -> Section:
         for name in _keys(view.rows)
         if name.startswith(RATE)
     ]
+    measures = [
+        curve(name.removeprefix(HEALTH).replace("/", ", ", 1), *series(view.rows, name))
+        for name in _keys(view.rows)
+        if name.startswith(HEALTH)
+    ]
     logged = [value for row in view.rows for value in row.values() if isinstance(value, int | float)]
     bad = sum(not np.isfinite(value) for value in logged)
     finite = f"{bad} of {len(logged)} logged numbers are not finite." if bad else "Every logged number is finite."
@@ -264,7 +268,27 @@ def _health(view: RunView) -> Section:
         " estimate, less the penalty. It should rise at first, then fall slowly and stay above 0."
     )
     said = meaning if curves else "No distance: no critic that estimates one has been logged."
-    return Section(title, (Text(joined_sentence((said, finite))), Curves("", (*curves, *rates, pace))))
+    shown = [Curves("", (*curves, *rates, pace)), Curves("Measured at each sheet", tuple(measures))]
+    return Section(
+        title, (*_alarms(view), Text(joined_sentence((said, finite))), *(each for each in shown if each.curves))
+    )
+
+
+def _alarms(view: RunView) -> tuple[Block, ...]:
+    """The alarms that hold and those that are over, from the rows."""
+    watch = Watch(view.recipe, view.rows)
+    rows = [
+        *((alarm, f"{alarm.step} to the end") for alarm in watch.alarms),
+        *((heard.alarm, f"{heard.alarm.step} to {heard.last}, over") for heard in watch.past),
+    ]
+    if not rows:
+        return (Text("No alarm."),)
+    cells = tuple((alarm.name, steps, alarm.where, alarm.seen, alarm.remedy) for alarm, steps in rows)
+    return (
+        TableBlock(
+            Table(title="Alarms", columns=("alarm", "steps", "where", "what was seen", "what to do"), rows=cells)
+        ),
+    )
 
 
 def estimates(recipe: Recipe) -> list[str]:

@@ -32,8 +32,11 @@ MAY_CHANGE = {
 """Keys that may differ when a run is resumed. They change what is kept or how it is computed, not the result."""
 
 RATE = "learning_rate/"
-"""Before the name of an optimizer: key of its rate in a row of ``metrics.jsonl``. All keys else with a dot are scalars
-of phases."""
+"""Before the name of an optimizer: key of its rate in a row of ``metrics.jsonl``. A key without a slash but with a dot
+is a scalar of a phase."""
+
+CRITIC = ".critic"
+"""End of the key of what a critic minimises."""
 
 LOCK = ".lock"
 """Name of the file by which one process holds a run directory."""

@@ -90,6 +90,8 @@ def check_adversarial_loss(spec: AbstractAdversarialLoss, shape: Shape = (1, 16,
     - Only with ``needs_features`` are the critic's features asked for.
     - With ``accepts_alongside``, there may be more candidates than references.
     - A loss with a state is a module without parameters, whose ``state_dict`` holds all that it computes with.
+    - ``holds_slope`` is None or above 0. If the loss penalises the gradient too, a critic of that slope pays less than
+      one of three times or a third of it.
 
     Args:
         spec: the component.
@@ -106,6 +108,7 @@ def check_adversarial_loss(spec: AbstractAdversarialLoss, shape: Shape = (1, 16,
     except GankitError as error:
         raise AssertionError(f"{who}: {error}") from error
     require(spec.trains_critic or spec.moves_players, who, "answers neither question")
+    _check_slope(spec, shape)
     for dtype in (torch.float32, torch.float64):
         for patches in (0, 3):
             asked = _Asked(spec, shape, dtype, patches)
@@ -190,6 +193,35 @@ def _check_critic_answer(asked: _Asked) -> None:
     )
     _check_features(asked)
     require(torch.equal(value, asked.critic_answer(asked.critic, asked.candidate)), who, "differs when computed again")
+
+
+def _check_slope(spec: AbstractAdversarialLoss, shape: Shape) -> None:
+    who, aim = type(spec).__name__, spec.holds_slope
+    if aim is None:
+        return
+    require(isinstance(aim, int | float) and aim > 0, who, f"has holds_slope = {aim!r}, not a number above 0")
+    if not (spec.trains_critic and spec.penalises_gradient):
+        return
+    asked = _Asked(spec, shape, torch.float64, 0)
+    below, at, above = (
+        float(asked.critic_answer(_Sloped(asked.reference, slope), asked.reference))
+        for slope in (aim / 3, aim, 3 * aim)
+    )
+    fits = at < min(below, above)
+    require(fits, who, f"has holds_slope = {aim:g}, but a critic of another slope pays no more where nothing differs")
+
+
+class _Sloped:
+    """A linear critic of one slope, whose mean score of some samples is 0."""
+
+    def __init__(self, samples: Tensor, slope: float):
+        self._slope, self._mean = slope, samples.flatten(1).mean(dim=0)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return (x.flatten(1) - self._mean).sum(dim=1) * (self._slope / len(self._mean) ** 0.5)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        return [x.flatten(1)]
 
 
 def _check_player_answer(asked: _Asked) -> None:

@@ -81,7 +81,7 @@ class PhaseStep:
     def batch(self, cohort: ResidentCohort, draws: Draws) -> Batch:
         """Draw everything that one step needs."""
         source = partial(self.source, cohort, draws)
-        sets = tuple(self._drawn_set(number, source) for number in range(self.sets))
+        sets = tuple(self.drawn_set(number, source) for number in range(self.sets))
         weights = {term.name: self._weight(sets[-1], term.on) for term, _ in self.paired}
         for_players = {
             term.name: self._draws(term, source(f"{self.sets - 1}/{term.name}/player"))
@@ -99,7 +99,8 @@ class PhaseStep:
         with blaming(self.where, self.spec):
             return self.spec.inputs(source)
 
-    def _drawn_set(self, number: int, source: Callable[[str], BatchSource]) -> DrawnSet:
+    def drawn_set(self, number: int, source: Callable[[str], BatchSource]) -> DrawnSet:
+        """Draw one set of inputs and what critics compare their candidates with, from the sources of their streams."""
         references, alongside, drawn = {}, {}, {}
         inputs = self.inputs(source(f"{number}/inputs"))
         for term, _ in self.adversarial:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gankit._errors import RunError
@@ -12,7 +12,10 @@ from gankit.cohort.fit import pixel_sizes
 from gankit.cohort.sheet import real_pairs, write_sheet
 from gankit.run.directory import RATE, RunDirectory
 from gankit.run.given import labels_seen
+from gankit.run.health.alarm import Alarm
+from gankit.run.health.watch import Watch
 from gankit.run.model import Model, save_model
+from gankit.training.checkup import Checkup
 from gankit.training.observers import Observers
 from gankit.training.scalars import after_divergence
 from gankit.training.state import TrainingState
@@ -25,7 +28,14 @@ class RunRecord:
     """Writes what a run keeps into its directory, and tells observers. The first process alone calls its methods."""
 
     def __init__(
-        self, run: RunDirectory, state: TrainingState, cohort: Cohort, document: dict[str, Any], observers: Observers
+        self,
+        run: RunDirectory,
+        state: TrainingState,
+        cohort: Cohort,
+        document: dict[str, Any],
+        observers: Observers,
+        checkup: Checkup,
+        say: Callable[[str], None],
     ):
         """
         Args:
@@ -34,9 +44,13 @@ class RunRecord:
             cohort: the cohort that it is trained on.
             document: the completed recipe as plain tables.
             observers: are told of rows and sheets.
+            checkup: measures the training.
+            say: prints a line.
         """
         self._run, self._state, self._cohort = run, state, cohort
-        self._document, self._observers = document, observers
+        self._document, self._observers, self._checkup = document, observers, checkup
+        self._measured: dict[str, float] = {}
+        self._watch, self._say = Watch(state.recipe, run.read_metrics()), say
         self._spacing_mm = pixel_sizes(cohort, state.recipe)
         self._began, self._first, self._before_s = time.monotonic(), state.step, run.wall_s() or 0.0
 
@@ -47,9 +61,29 @@ class RunRecord:
         step, wall_s = self._state.step, time.monotonic() - self._began
         pace = {"steps_per_s": round((step - self._first) / wall_s, 3), "wall_s": round(self._before_s + wall_s, 2)}
         rates = self._state.optimizers.rates(step - 1)
-        row = {"step": step, **pace, **numbers, **{f"{RATE}{name}": rate for name, rate in rates.items()}}
+        row = {
+            "step": step,
+            **pace,
+            **numbers,
+            **{f"{RATE}{name}": rate for name, rate in rates.items()},
+            **self._measured,
+        }
+        self._measured = {}
         self._run.append_metrics(row)
         self._observers.tell("row_logged", row=row)
+        for line in self._watch.see(row):
+            self._say(line)
+
+    def check(self) -> None:
+        """Measure the training, if that is possible. What is found stands in the next row."""
+        recipe = self._state.recipe
+        try:
+            samples = self._model().sample(SHEET_PAIRS, recipe.training.seed)
+            self._measured = self._checkup(
+                {name: spec.to_network(samples[name]) for name, spec in recipe.modalities.items()}
+            )
+        except Exception as error:
+            self._say(f"warning: no checkup at step {self._state.step}: {type(error).__name__}: {error}")
 
     def checkpoint(self) -> None:
         """Write a checkpoint and the model. Raises RunError: a tensor of the state is not finite, or the directory was
@@ -68,9 +102,8 @@ class RunRecord:
         """Write a sample sheet of the averaged networks."""
         self._run.require_held()
         state, path = self._state, self._run.sample(self._state.step)
-        model = Model(state.recipe, state.averages, state.step, real=self._cohort)
         real = real_pairs(self._cohort, state.recipe, SHEET_PAIRS)
-        write_sheet(path, state.recipe, real, model.sample(SHEET_PAIRS, state.recipe.training.seed))
+        write_sheet(path, state.recipe, real, self._model().sample(SHEET_PAIRS, state.recipe.training.seed))
         self._observers.tell("sheet_written", path=path)
 
     def lacks_sheet(self) -> bool:
@@ -78,6 +111,14 @@ class RunRecord:
         step = self._state.step
         due = step > 0 and step % self._state.recipe.training.sample_every == 0
         return due and not self._run.sample(step).exists()
+
+    def _model(self) -> Model:
+        return Model(self._state.recipe, self._state.averages, self._state.step, real=self._cohort)
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """The alarms that hold."""
+        return self._watch.alarms
 
     def complete(self) -> bool:
         """Whether the directory has the model, and the sheet of this step."""

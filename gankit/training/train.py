@@ -29,8 +29,10 @@ from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import to_document
 from gankit.report.report import report_if_possible
 from gankit.run.directory import RunDirectory
+from gankit.run.health.alarm import Alarm
 from gankit.training.batch import Batch
 from gankit.training.batch_statistics import gather_statistics
+from gankit.training.checkup import Checkup
 from gankit.training.engine import CudaCapture, EagerEngine, Engine, GraphEngine, proven, wants_graph
 from gankit.training.memory import within_memory
 from gankit.training.observers import Observers, Run, require_trackers
@@ -57,6 +59,8 @@ class RunResult:
     """The signal that ended the run early, after its step was finished and saved."""
     failure: str | None = None
     """The error that ended the run, on one line. ``train`` raises the error, so only observers see such a result."""
+    alarms: tuple[Alarm, ...] = ()
+    """What goes wrong in the training, as its last rows show it. Only the first process knows them."""
 
 
 def train(
@@ -125,7 +129,8 @@ def train(
         observers = Observers(plugins, seen, progress.say, ranks.first)
         with _told_of_failure(observers, run, trainer.state):
             observers.tell("run_started")
-            record = RunRecord(run, trainer.state, cohort, document, observers)
+            checkup = Checkup(trainer.state, trainer.phases, trainer.cohort, cohort)
+            record = RunRecord(run, trainer.state, cohort, document, observers, checkup, progress.say)
             result = _train_steps(run, trainer, record, progress)
             if ranks.first:
                 report_if_possible(run.path, progress.say, cohort=cohort, plugins=plugins)
@@ -252,6 +257,8 @@ def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progres
             if not ranks.first:
                 continue
             progress.advance(state.step, numbers)
+            if sheet:
+                record.check()
             if log:
                 record.row(numbers)
                 scalars.begin_row()
@@ -269,7 +276,8 @@ def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progres
         if ranks.first:
             record.checkpoint()
             record.sheet()
-    return RunResult(run.path, state.step, received if state.step < settings.steps else None)
+    signalled = received if state.step < settings.steps else None
+    return RunResult(run.path, state.step, signalled, alarms=record.alarms if ranks.first else ())
 
 
 def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:

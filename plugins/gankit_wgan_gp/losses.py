@@ -26,6 +26,7 @@ class WassersteinGradientPenalty(AbstractAdversarialLoss):
     )
 
     estimates_distance: ClassVar[bool] = True
+    holds_slope: ClassVar[float | None] = 1.0
 
     @property
     def draws(self) -> Mapping[str, Draw]:

@@ -52,6 +52,39 @@ def test_a_label_that_only_critics_see_is_warned_of(written, plugins):
     assert list(recipe_warnings(load_recipe(written("two.toml", text), reads, plugins))) == []
 
 
+AUXILIARY = "phases.unsupervised.terms.jsd-auxiliary-adc."
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"against": "cs"},
+        {"against": "again"},
+        {"against": "everyone"},
+    ],
+)
+def test_driving_samples_away_from_what_they_approach_is_warned_of(plugins, given):
+    """By the same pool, one that selects the same, and one that holds it."""
+    pools = {"pools.again": {"label": "cs"}, "pools.everyone": {"split": "all"}}
+    recipe = load_recipe("mpmri-paper", {**pools, **{AUXILIARY + key: name for key, name in given.items()}}, plugins)
+    (warning,) = recipe_warnings(recipe)
+    assert warning.startswith(f"{AUXILIARY}against: this term drives samples away from '{given['against']}'")
+
+
+def test_a_critic_with_the_same_slices_on_both_sides_is_warned_of(plugins):
+    """It has nothing to tell apart."""
+    recipe = load_recipe("mpmri-paper", {AUXILIARY + "alongside": "noncs"}, plugins)
+    (warning,) = recipe_warnings(recipe)
+    assert warning.startswith(f"{AUXILIARY}alongside: 'noncs' has no slice that 'against' = 'noncs' lacks")
+
+
+def test_no_shipped_recipe_is_warned_of(plugins):
+    """What ships is meant as it is."""
+    assert {name: list(recipe_warnings(load_recipe(name, (), plugins))) for name in plugins.recipes} == {
+        name: [] for name in plugins.recipes
+    }
+
+
 GUARDS = {
     "noise without a shape": (
         ["synthesizer.grain={random=[]}", "synthesizer.t2w.from=['adc', 'grain']"],

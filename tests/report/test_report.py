@@ -31,6 +31,7 @@ from gankit.report.comparison import axis_tables
 from gankit.report.figures import POINTS, curve, decimated, ticks
 from gankit.report.run import estimates
 from gankit.run.directory import RunDirectory
+from gankit.run.health.measures import HEALTH
 
 SCRIPT = "<script>alert(1)</script>"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -147,10 +148,12 @@ def test_pictures_show_slices_in_physical_windows(run, tiny_recipe):
 def test_every_scalar_has_a_curve(run, tiny_recipe):
     """Whatever metrics.jsonl holds is drawn under its phase; health shows the distances and the pace."""
     page = read(run / "report.html")
-    names = {key for row in RunDirectory(run).read_metrics() for key in row} - {"step", "steps_per_s", "wall_s"}
+    keys = {key for row in RunDirectory(run).read_metrics() for key in row} - {"step", "steps_per_s", "wall_s"}
+    names, measures = ({key for key in keys if key.startswith(HEALTH) == measured} for measured in (False, True))
     distances = estimates(tiny_recipe())
     assert len(distances) == 2
-    assert len([svg for svg in page.all("svg") if "viewbox" in svg]) == len(names) + len(distances) + 1
+    assert len([svg for svg in page.all("svg") if "viewbox" in svg]) == len(keys) + len(distances) + 1
+    assert all(name.removeprefix(HEALTH).replace("/", ", ", 1) in page.words for name in measures)
     for name in names:
         assert f"Phase {name.partition('.')[0]}" in page.words
         assert name.partition(".")[2].replace(".critic", ", critic") in page.words

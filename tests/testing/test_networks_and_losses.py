@@ -110,6 +110,17 @@ def test_a_planted_defect_of_an_adversarial_loss_is_found(plant, found):
         check_adversarial_loss(Adversarial(on=("adc",), critic="c", against="cs", plant=plant))
 
 
+@pytest.mark.parametrize(
+    ("aim", "found"), [(5.0, "a critic of another slope pays no more"), (0.0, "not a number above 0")]
+)
+def test_a_slope_that_the_penalty_does_not_hold_is_found(aim, found):
+    """Alarms would measure critics by it."""
+    loss = REGISTRY.find("wgan-gp", "loss")
+    wrong = type("Wrong", (loss,), {"holds_slope": aim, "__module__": loss.__module__})
+    with pytest.raises(AssertionError, match=f"^Wrong: has holds_slope = {aim:.1g}[^\n]*{found}"):
+        check_adversarial_loss(wrong(on=("adc",), critic="c", against="cs"))
+
+
 def test_a_spec_that_imports_torch_is_found():
     """Checking a recipe must stay quick, so the module of a spec imports torch inside ``build`` only."""
     with pytest.raises(AssertionError, match="importing tests.testing.planted_torch imports torch"):
