@@ -112,6 +112,7 @@ from gankit.recipe.recipe import Pool as Pool
 from gankit.recipe.recipe import Recipe as Recipe
 from gankit.report.report import write_report as write_report
 from gankit.run.export import SyntheticSlice as SyntheticSlice
+from gankit.run.health.alarm import Alarm as Alarm
 from gankit.run.interpolate import Interpolation as Interpolation
 from gankit.run.interpolate import interpolate as interpolate
 from gankit.run.model import Model as Model

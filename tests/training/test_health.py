@@ -13,11 +13,12 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
 
-from gankit import Modality, train
+from gankit import Modality, load_plugins, load_recipe, train
 from gankit.cli import main
 from gankit.networks.synthesizer import build_networks
 from gankit.run.directory import RunDirectory
 from gankit.run.health.measures import HEALTH
+from gankit.run.health.watch import Watch
 from gankit.training.likeness import Likeness
 from gankit.training.record import RunRecord
 from tests.training.commands import written
@@ -131,6 +132,27 @@ def test_the_end_of_the_command_repeats_what_still_holds(
     assert ended.exit_code == 0
     assert f"120 steps done with {len(expected)} alarms (Health of report.html)" in ended.output
     assert all(ended.output.count(f"alarm: {alarm}") == 1 for alarm in result.alarms)
+
+
+FEW = {
+    **{f"cohort.{key}": 40 for key in ("patients_cs", "patients_noncs")},
+    **{f"cohort.train_{key}": 140 for key in ("cs", "noncs")},
+    **{f"cohort.test_{key}": 10 for key in ("cs", "noncs")},
+    **{"training.steps": 240, "training.batch": 8, "training.log_every": 5, "training.sample_every": 80},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(name for name in load_plugins().recipes if name.endswith("-quick")))
+def test_every_quick_recipe_is_silent(plugins, tmp_path, name):
+    """With fewer steps and slices than it has, and a short warm-up."""
+    phases = {phase.name: phase for phase in load_recipe(name, (), plugins).phases}
+    early = {f"phases.{phase.name}.start": 60 for phase in phases.values() if phase.start}
+    early |= {f"phases.{phase.name}.stop": 60 for phase in phases.values() if phase.stop}
+    recipe = load_recipe(name, {**FEW, **early}, plugins)
+    result = train(recipe, tmp_path / "run", plugins=plugins, quiet=True)
+    assert result.alarms == ()
+    assert Watch(recipe, RunDirectory(result.path).read_metrics()).past == []
 
 
 # What it costs --------------------------------------------------------------------------------------------

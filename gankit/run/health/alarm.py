@@ -59,9 +59,8 @@ def settled(points: Points, phases: Iterable[AbstractPhase], after: int = SETTLI
     return [point for point in points if point[0] >= begin]
 
 
-def newest(
-    curves: Curves, key: str, phases: Iterable[AbstractPhase], after: int = SETTLING
-) -> tuple[int, float] | None:
-    """The newest point of a measure, if it is ``settled``."""
-    points = settled(curves.get(key, ())[-1:], phases, after)
-    return points[0] if points else None
+def measured(curves: Curves, begin: str, wrong: Callable[[int, float], bool]) -> Iterator[tuple[str, Points]]:
+    """What the keys of a measure end with, and its newest point, where step and number are ``wrong``."""
+    for key, points in curves.items():
+        if key.startswith(begin) and wrong(*points[-1]):
+            yield key.removeprefix(begin), points[-1:]

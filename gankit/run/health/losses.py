@@ -9,7 +9,7 @@ from statistics import median
 from gankit.plugin.components import AbstractAdversarialLoss
 from gankit.recipe.recipe import Recipe
 from gankit.run.directory import CRITIC
-from gankit.run.health.alarm import Alarm, Curves, Points, adversarial_terms, newest, settled, term_path
+from gankit.run.health.alarm import Alarm, Curves, Points, adversarial_terms, settled, term_path
 from gankit.run.health.measures import SLOPE
 from gankit.run.health.thresholds import (
     FEWEST,
@@ -45,10 +45,10 @@ def negative_distance(recipe: Recipe, curves: Curves) -> Iterator[Alarm]:
 def slope_of_a_critic(recipe: Recipe, curves: Curves) -> Iterator[Alarm]:
     """The gradient of a critic is far from where its loss holds it."""
     for phase, term in adversarial_terms(recipe):
-        found, aim = newest(curves, f"{SLOPE}{phase.name}.{term.name}", [phase]), term.holds_slope
-        if found is None or aim is None:
+        found, aim = curves.get(f"{SLOPE}{phase.name}.{term.name}", ())[-1:], term.holds_slope
+        if aim is None or not settled(found, [phase]):
             continue
-        step, slope = found
+        ((step, slope),) = found
         if slope > STEEP * aim:
             remedy = f"raise the term's penalty, or lower critic_learning_rate of phases.{phase.name}"
         elif term.penalises_gradient and slope < aim / STEEP:

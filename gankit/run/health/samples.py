@@ -6,21 +6,20 @@ from collections.abc import Iterator
 
 from gankit.plugin.components import AbstractPhase
 from gankit.recipe.recipe import Recipe
-from gankit.run.health.alarm import Alarm, Curves, newest
+from gankit.run.health.alarm import Alarm, Curves, measured, settled
 from gankit.run.health.measures import NEW, VARIED
 from gankit.run.health.thresholds import COPIED, DRAWING, REPEATED
 
 
 def repeated_samples(recipe: Recipe, curves: Curves) -> Iterator[Alarm]:
     """Samples are nearly the same."""
-    for name in recipe.images():
-        found = newest(curves, f"{VARIED}{name}", _makers(recipe, name), DRAWING)
-        if found is not None and found[1] < REPEATED:
+    for name, newest in measured(curves, VARIED, lambda _, share: share < REPEATED):
+        for step, share in settled(newest, _makers(recipe, name), DRAWING):
             yield Alarm(
                 name="repeated samples",
                 where=f"modalities.{name}",
-                step=found[0],
-                seen=f"a sample differs from the nearest other one by {found[1]:.2g} of what real slices do",
+                step=step,
+                seen=f"a sample differs from the nearest other one by {share:.2g} of what real slices do",
                 remedy="look at the newest sheet; lower the learning_rate of players, or give more weight to terms"
                 " that compare with real slices",
             )
@@ -28,14 +27,13 @@ def repeated_samples(recipe: Recipe, curves: Curves) -> Iterator[Alarm]:
 
 def copied_samples(recipe: Recipe, curves: Curves) -> Iterator[Alarm]:
     """Samples are nearly slices of the training set."""
-    for name in recipe.images():
-        found = newest(curves, f"{NEW}{name}", _makers(recipe, name), DRAWING)
-        if found is not None and found[1] < COPIED:
+    for name, newest in measured(curves, NEW, lambda _, share: share < COPIED):
+        for step, share in settled(newest, _makers(recipe, name), DRAWING):
             yield Alarm(
                 name="copied samples",
                 where=f"modalities.{name}",
-                step=found[0],
-                seen=f"a sample differs from the nearest slice of the training set by {found[1]:.2g} of what slices of"
+                step=step,
+                seen=f"a sample differs from the nearest slice of the training set by {share:.2g} of what slices of"
                 " different patients do, so it may show a patient",
                 remedy="do not share the model; train on more patients, for fewer steps, or with augmentation",
             )

@@ -4,8 +4,8 @@
 """
 
 SETTLING = 100
-"""Steps of a phase before the critics and weights that it trains are judged. Sound critics have slopes of 1.0 to 1.2
-and estimates above 0 after 50 steps."""
+"""Steps of a phase before the critics and weights that it trains are judged. Sound critics have estimates above 0
+after 50 steps."""
 
 DRAWING = 200
 """Steps of a phase before samples are judged, since first samples are grey: varied by 0.03 to 0.4 after 80 steps."""
@@ -20,8 +20,8 @@ NEGATIVE = 0.75
 """Share of the last rows in which the estimate of a distance is below 0. Sound ones have none."""
 
 STEEP = 3.0
-"""Factor between the slope of a critic and the one that its loss holds it at. A penalty of 0.001 in place of 10 gives
-slopes of 5."""
+"""Factor between the slope of a critic and the one that its loss holds it at. Sound ones have slopes of 1.0 to
+1.6 where 1 is held; a penalty of 0.001 in place of 10 gives 5."""
 
 FLAT = 1e-3
 """Range of a critic's loss since its phase began, as a share of its size. Batches alone make more, so the critic gives
@@ -52,7 +52,7 @@ DEVIATION = (0.5, 2.0)
 """Deviation of encodings, in that of the prior. Sound ones have 1.0, an encoder without normalisation 0.06."""
 
 REPEATED = 0.1
-"""Distance of samples to each other, as a share of that of real slices. Sound ones have 0.2 to 1.2."""
+"""Distance of samples to each other, as a share of that of real slices. Sound ones have 0.2 to 1.3."""
 
 COPIED = 0.4
 """Distance of samples to the training set, as a share of that of real slices. Sound ones have 0.7 to 1.3, and blurred
