@@ -7,6 +7,7 @@ own. The first process alone measures.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property, partial
 
@@ -56,10 +57,11 @@ class Checkup:
         Args:
             samples: modality to synthetic slices (N, C, *S) in [-1, 1], given ones too.
 
-        Returns: measure to its number; see ``gankit.run.health.measures``.
+        Returns: measure to its number, where it is finite; see ``gankit.run.health.measures``.
         """
         with unchanged():
-            return dict([*self._moved(), *self._slopes(), *self._encodings(), *self._samples(samples)])
+            found = [*self._moved(), *self._slopes(), *self._encodings(), *self._samples(samples)]
+        return {name: number for name, number in found if math.isfinite(number)}
 
     # Networks -----------------------------------------------------------------------------------------------
 

@@ -112,9 +112,6 @@ class RunRecord:
         due = step > 0 and step % self._state.recipe.training.sample_every == 0
         return due and not self._run.sample(step).exists()
 
-    def _model(self) -> Model:
-        return Model(self._state.recipe, self._state.averages, self._state.step, real=self._cohort)
-
     @property
     def alarms(self) -> tuple[Alarm, ...]:
         """The alarms that hold."""
@@ -123,3 +120,6 @@ class RunRecord:
     def complete(self) -> bool:
         """Whether the directory has the model, and the sheet of this step."""
         return self._run.model.exists() and self._run.sample(self._state.step).exists()
+
+    def _model(self) -> Model:
+        return Model(self._state.recipe, self._state.averages, self._state.step, real=self._cohort)

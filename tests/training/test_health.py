@@ -21,7 +21,7 @@ from gankit.run.health.measures import HEALTH
 from gankit.run.health.watch import Watch
 from gankit.training.likeness import Likeness
 from gankit.training.record import RunRecord
-from tests.training.commands import written
+from tests.commands import written
 
 PHASE = "phases.unsupervised."
 SHORT = {"training.log_every": 2, "training.sample_every": 1000, "training.checkpoint_every": 1000, "training.ema": 0.9}
