@@ -24,7 +24,7 @@ def spoilt(content: bytes) -> dict[str, bytes]:
         "empty": b"",
         "zeros": bytes(len(content)),
         "cut": content[:half],
-        "without its last byte": content[:-1],
+        "without its end": content[:-2],  # a line end alone says nothing
         "zeros at the end": content[:half] + bytes(len(content) - half),
         "half of it twice": content[:half] * 2,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from gankit.comparison.earlier import Earlier
 from gankit.evaluation.judging import Judging
 from gankit.evaluation.metrics import headline_patterns
 from gankit.files.atomic import write_text
-from gankit.files.json_file import read_document
+from gankit.files.json_file import read_document, write_document
 from gankit.files.toml_text import toml_text
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.plugins import Plugins
@@ -28,7 +27,10 @@ from gankit.run.model_header import ModelHeader
 from gankit.run.targets import header
 
 FORMAT = "gankit-comparison-plan-1"
-REMEDY = "restore it, or compare in another place"
+PLAN = "plan.json"
+KEYS = ("format", "judging", "sets", "headline", "device", "metrics", "runs")
+"""What a plan has, besides its digest."""
+REMEDY = "restore it, remove it to go on with the runs that are there, or compare in another place"
 SHOWN = 3
 """Number of differing keys that a message names."""
 
@@ -154,7 +156,7 @@ class Plan:
         for run in self.runs:
             text = f"# A run of a comparison; made by 'gankit compare'.\n{toml_text(run.document)}"
             write_text(self.recipe_file(run), text)
-        write_text(self.folder / "plan.json", json.dumps(self.document(plugins), indent=1) + "\n")
+        write_document(self.folder / PLAN, self.document(plugins))
 
     def refuse_other(self, plugins: Plugins) -> None:
         """Make sure that the folder is new or has this comparison, perhaps with fewer methods, seeds, sets or metrics.
@@ -162,10 +164,10 @@ class Plan:
         Raises:
             InputError: it has another comparison; the message names what differs.
         """
-        path = self.folder / "plan.json"
+        path = self.folder / PLAN
         if path.is_file():
             with _damaged(path):
-                found = list(_changes(read_document(path, FORMAT, REMEDY), self.document(plugins)))
+                found = list(_changes(read_document(path, FORMAT, REMEDY, KEYS), self.document(plugins)))
             if found:
                 raise InputError(
                     f"{self.folder}: holds another comparison ({_some(found)}); give the same values, or another place"
@@ -215,7 +217,7 @@ def planned_run(method: str, slug: str, seed: int, recipe: Recipe, plugins: Plug
 
 def read_plan(folder: Path, plugins: Plugins) -> Plan:
     """The plan in the folder of a comparison. Raises InputError: there is none, or it is damaged."""
-    document = read_document(path := folder / "plan.json", FORMAT, REMEDY)
+    document = read_document(path := folder / PLAN, FORMAT, REMEDY, KEYS)
     with _damaged(path):
         metrics, problems = structure_named(document["metrics"], AbstractMetric, plugins.registry)
         if metrics is None:

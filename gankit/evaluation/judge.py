@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,12 @@ from typing import Any
 import attrs
 import cattrs
 
-from gankit._errors import PluginError
+from gankit._errors import FileWarning, PluginError
 from gankit.evaluation.evaluation import Candidate, Evaluation
 from gankit.evaluation.result_files import converter
 from gankit.evaluation.results import Reading
-from gankit.files.atomic import write_text
-from gankit.files.documents import read_json
+from gankit.files.digest import warn_of_file
+from gankit.files.json_file import read_kept, write_document
 from gankit.files.lock import Held, locked
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.contract import blaming, broken, in_short, require_call
@@ -68,6 +69,8 @@ class Judge:
         Raises:
             PluginError: a metric fails, returns something else than readings, or two of one name.
             RunError: the folder cannot be written.
+
+        Warns with ``FileWarning`` of a damaged file, whose readings are made again.
         """
         path = self.folder / f"{name}.json"
         try:
@@ -84,8 +87,10 @@ class Judge:
         return tuple(reading for metric in self.metrics for reading in kept[metric].readings)
 
     def lacks(self, name: str, identity: Any) -> bool:
-        """Whether a metric has not measured a set yet."""
-        return bool(self._lacking(_read(self.folder / f"{name}.json"), identity))
+        """Whether a metric has not measured a set yet. Warns of nothing: ``measure`` does."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FileWarning)
+            return bool(self._lacking(_read(self.folder / f"{name}.json"), identity))
 
     def _lacking(self, kept: Mapping[str, Kept], identity: Any) -> dict[str, str]:
         """The metrics whose readings a file lacks, with the key of the readings to make."""
@@ -172,14 +177,16 @@ def _finite(reading: Reading) -> Reading:
 
 
 def _read(path: Path) -> dict[str, Kept]:
-    """Metric to what a file has of it; empty where there is no file or a damaged one, since it can be made again."""
+    """Metric to what a file has of it; empty where there is no file or a damaged one, which is measured again."""
+    if not path.is_file():
+        return {}
     try:
-        metrics = read_json(path)["metrics"]
-        return converter().structure(metrics, dict[str, Kept])
-    except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError):
+        return converter().structure(read_kept(path, ("metrics",))["metrics"], dict[str, Kept])
+    except (OSError, ValueError, KeyError, TypeError, cattrs.BaseValidationError) as error:
+        what = "its content is none of readings" if isinstance(error, cattrs.BaseValidationError) else error
+        warn_of_file(path, f"damaged ({what}); it is measured again")
         return {}
 
 
 def _write(path: Path, kept: Mapping[str, Kept]) -> None:
-    metrics = converter().unstructure(kept, dict[str, Kept])
-    write_text(path, json.dumps({"metrics": metrics}, indent=1, allow_nan=False))
+    write_document(path, {"metrics": converter().unstructure(kept, dict[str, Kept])})

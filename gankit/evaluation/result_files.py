@@ -1,12 +1,11 @@
 """Results as JSON files and back.
 
-A file has the fields of its class in ``results`` as keys. Besides, it has ``format``, and every reading and summary has
-its ``id``.
+A file has the fields of its class in ``results`` as keys. Besides, it has ``format`` and its own ``digest``, and every
+reading and summary has its ``id``.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,8 +16,7 @@ import cattrs
 
 from gankit._errors import GankitError, InputError
 from gankit.evaluation.results import ComparisonResult, EvaluationResult, MethodSummary, Reading, Result, Summary
-from gankit.files.atomic import write_text
-from gankit.files.json_file import read_document
+from gankit.files.json_file import read_document, write_document
 from gankit.files.paths import given_path, is_folder
 
 EVALUATION = "evaluation.json"
@@ -44,16 +42,12 @@ R = TypeVar("R", EvaluationResult, ComparisonResult)
 
 
 def write_result(path: Path, result: Result) -> None:
-    """Write a result as strict JSON, without NaN.
-
-    Raises:
-        RunError: the file cannot be written.
-    """
-    write_text(path, json.dumps(to_document(result), indent=1, allow_nan=False, default=str) + "\n")
+    """Write a result. Raises RunError: the file cannot be written."""
+    write_document(path, to_document(result))
 
 
 def to_document(result: Result) -> dict[str, Any]:
-    """A result as JSON."""
+    """A result as JSON, without the digest of its file."""
     return {"format": FORMATS[type(result)], **converter().unstructure(result)}
 
 
@@ -78,7 +72,8 @@ def read_comparison(path: str | Path) -> ComparisonResult:
 def _read(path: Path, name: str, kind: type[R]) -> R:
     """A result from its file, or from the file of this name in a folder."""
     file = path / name if is_folder(path) else path
-    document = read_document(file, FORMATS[kind], REMEDIES[kind])
+    known = {"format", *(field.name for field in attrs.fields(kind))}
+    document = read_document(file, FORMATS[kind], REMEDIES[kind], known)
     try:
         return converter().structure(document, kind)
     except Exception as error:

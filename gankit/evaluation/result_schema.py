@@ -18,6 +18,7 @@ import attrs
 from gankit.evaluation.result_files import COMPARISON, EVALUATION, FORMATS, WITH_ID
 from gankit.evaluation.results import ComparisonResult, EvaluationResult, Result
 from gankit.files.atomic import write_text
+from gankit.files.digest import KEY
 
 Schema = dict[str, Any]
 
@@ -38,12 +39,17 @@ _PLAIN: dict[Any, Schema] = {
     Any: {},
 }
 
+_DIGEST: Schema = {
+    "type": "string",
+    "description": "Digest of all else in the file but white space; files of earlier versions have none.",
+}
+
 
 def result_schema(kind: type[Result]) -> Schema:
     """The schema of the file that holds a result of this class."""
     definitions: dict[str, Schema] = {}
     top = _object(kind, definitions)
-    top["properties"] = {"format": {"const": FORMATS[kind]}, **top["properties"]}
+    top["properties"] = {"format": {"const": FORMATS[kind]}, **top["properties"], KEY: _DIGEST}
     top["required"] = ["format", *top["required"]]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from gankit import InputError, Judging, PluginError, Plugins, Reading, evaluate, train
+from gankit import FileWarning, InputError, Judging, PluginError, Plugins, Reading, evaluate, train
+from tests.damage import flipped, spoilt
 from tests.evaluation.small import entry
 from tests.toy import MEASURED
 
@@ -69,12 +70,28 @@ def test_an_interrupted_evaluation_keeps_what_is_finished(judge, trained, monkey
     assert entry(done.row("run"), "brightness.mean").n == 3
 
 
-def test_a_damaged_file_is_measured_again(judge, trained, tmp_path):
-    """A reading that was cut short costs its own set alone."""
+def test_a_damaged_file_is_named_and_measured_again(judge, trained, tmp_path):
+    """A reading of which one bit is another, or that was cut short, costs its own set alone."""
     first = judge(trained)
-    (tmp_path / "out/readings/run-set1.json").write_text('{"metrics": {"brig')
-    assert judge(trained) == first
-    assert len(MEASURED) == 8
+    file = tmp_path / "out/readings/run-set1.json"
+    content = file.read_bytes()
+    for count, damaged in enumerate((*flipped(content, 4), *spoilt(content).values()), start=8):
+        file.write_bytes(damaged)
+        with pytest.warns(FileWarning, match=r"run-set1\.json: damaged .*; it is measured again") as warned:
+            assert judge(trained) == first
+        assert len(warned) == 1
+        assert len(MEASURED) == count
+        assert file.read_bytes() == content
+
+
+def test_readings_of_before_digests_are_read_with_a_warning(judge, trained, tmp_path):
+    """Nothing is measured again."""
+    first = judge(trained)
+    file = tmp_path / "out/readings/run-set1.json"
+    file.write_text(json.dumps({"metrics": json.loads(file.read_text())["metrics"]}))
+    with pytest.warns(FileWarning, match=r"run-set1\.json: has no digest, as files of earlier versions") as warned:
+        assert judge(trained) == first
+    assert (len(warned), len(MEASURED)) == (1, 7)
 
 
 def test_a_model_trained_on_is_judged_anew(judge, trained, tmp_path):

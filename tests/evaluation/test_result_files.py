@@ -11,6 +11,7 @@ import tomli_w
 from gankit import (
     ComparisonResult,
     EvaluationResult,
+    FileWarning,
     InputError,
     Judging,
     compare,
@@ -23,7 +24,9 @@ from gankit import (
 from gankit.comparison.compare import plan_comparison
 from gankit.evaluation.result_files import to_document
 from gankit.evaluation.result_schema import SHIPPED, result_schema, schema_text
+from gankit.files.json_file import write_document
 from gankit.recipe.structure import to_document as recipe_document
+from tests.damage import flipped, spoilt
 
 COMMITTED = sorted((Path(__file__).parents[2] / "examples/comparison/results").glob("*/comparison.json"))
 
@@ -90,7 +93,7 @@ def test_the_schema_and_the_reader_refuse_the_same(found, tmp_path, spoil):
     spoil(document)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, result_schema(EvaluationResult))
-    (tmp_path / "evaluation.json").write_text(json.dumps(document))
+    write_document(tmp_path / "evaluation.json", document)
     with pytest.raises(InputError, match=r"evaluation.json: damaged \(.*\); run 'gankit evaluate' again") as caught:
         read_evaluation(tmp_path)
     assert "\n" not in str(caught.value)
@@ -111,7 +114,9 @@ def test_comparisons_of_before_are_read(file):
     """Those that are kept as examples hold what they held, to the last key, and fit the schema."""
     document = json.loads(file.read_text())
     jsonschema.validate(document, result_schema(ComparisonResult))
-    result = read_comparison(file)
+    with pytest.warns(FileWarning, match="has no digest, as files of earlier versions") as warned:
+        result = read_comparison(file)
+    assert len(warned) == 1
     again = json.loads(json.dumps(to_document(result)))
     assert again == {"warnings": [], **document}
 
@@ -119,7 +124,8 @@ def test_comparisons_of_before_are_read(file):
 def test_a_comparison_of_before_still_has_a_report(plugins, tmp_path):
     """Its tables; its runs are gone."""
     (tmp_path / "comparison.json").write_bytes(COMMITTED[-1].read_bytes())
-    page = write_report(tmp_path, plugins=plugins).read_text()
+    with pytest.warns(FileWarning, match="has no digest, as files of earlier versions"):
+        page = write_report(tmp_path, plugins=plugins).read_text()
     assert "along the axis" in page
     assert "p (Holm)" in page
 
@@ -132,6 +138,15 @@ def test_a_comparison_of_warm_ups_says_so_in_tables_and_report(compared):
     assert all(said in warning for warning in result.warnings)
     for file in ("comparison.md", "report.html"):
         assert f"Warning: short batch=4: {said}" in (folder / file).read_text()
+
+
+def test_a_damaged_result_is_named_whichever_byte_it_is(found, tmp_path):
+    """With the command that makes it again."""
+    content = (found[0] / "evaluation.json").read_bytes()
+    for damaged in (*flipped(content, 100), *spoilt(content).values()):
+        (tmp_path / "evaluation.json").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"evaluation.json: (damaged|format).*; run 'gankit evaluate' again"):
+            read_evaluation(tmp_path)
 
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
