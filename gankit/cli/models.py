@@ -8,7 +8,7 @@ import click
 
 from gankit._errors import InputError, nearest
 from gankit.cli._group import plugins
-from gankit.run.targets import header
+from gankit.files.header import header
 
 
 @click.command

@@ -91,7 +91,7 @@ def compare(
 
     Raises:
         InputError: recipes, cohorts or settings do not fit, or the folder has another comparison. Nothing has been
-            trained then.
+            trained then. Or two trainings gave one model, or one that a comparison beside has.
         Stopped: the user stopped it; what is finished is kept.
         RunError: another process works on this comparison, every training failed, or the folder cannot be written.
     """
@@ -149,6 +149,7 @@ def plan_comparison(
     plan.refuse_other(plugins)
     for run in plan.runs:
         plan.standing(run)  # raises where a run does not belong to this comparison
+    plan.refuse_one_model_twice()
     return plan
 
 
@@ -183,6 +184,7 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
         failed = _train(plan, jobs, quiet)
         if len(failed) == len(plan.runs):
             raise RunError(_failures(failed))
+        plan.refuse_one_model_twice()
 
         # Measuring, by several processes where they are asked for. Their readings are then read into rows.
         judge = judge_in(plan.folder, comparison.evaluation, plan.metrics, plugins)

@@ -14,6 +14,7 @@ from gankit.comparison.earlier import Earlier
 from gankit.evaluation.judging import Judging
 from gankit.evaluation.metrics import headline_patterns
 from gankit.files.atomic import write_text
+from gankit.files.header import header
 from gankit.files.json_file import read_document, write_document
 from gankit.files.toml_text import toml_text
 from gankit.plugin.components import AbstractMetric
@@ -23,8 +24,8 @@ from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import Document, plain, structure_named, to_document
 from gankit.run.directory import RunDirectory, differences
+from gankit.run.identity import refuse_other_model
 from gankit.run.model_header import ModelHeader
-from gankit.run.targets import header
 
 FORMAT = "gankit-comparison-plan-1"
 PLAN = "plan.json"
@@ -55,7 +56,7 @@ class Standing:
     """How far a planned run is."""
 
     steps: int
-    """Training steps of its model; 0 where there is none."""
+    """Training steps of its model; 0 where there is none that verifies."""
     wanted: int
     """Training steps that the plan asks for."""
 
@@ -107,7 +108,7 @@ class Plan:
         """How far a run is.
 
         Raises:
-            InputError: its directory has a run of another recipe, or one that was trained for longer.
+            InputError: its directory has a run or a model of another recipe, or one that was trained for longer.
         """
         there = self.run_directory(run)
         wanted = run.recipe.training.steps
@@ -120,6 +121,7 @@ class Plan:
                 f"{there.path}: holds a run of another recipe ({_some(found)}); move it away, or compare in another"
                 " place with `out`"
             )
+        refuse_other_model(there, run.document, resuming=True)
         steps = _steps_of(there.model)
         if steps > wanted:
             raise InputError(
@@ -127,6 +129,31 @@ class Plan:
                 " or compare in another place with `out`"
             )
         return Standing(steps=steps, wanted=wanted)
+
+    def refuse_one_model_twice(self) -> None:
+        """Make sure that no two rows are of one model, the rows of comparisons beside this one included.
+
+        Raises:
+            InputError: two are; one training would count as two.
+        """
+        seen: dict[str, str] = {}
+        for where, digest in self._models():
+            if digest in seen:
+                raise InputError(
+                    f"{where}: is the same model as {seen[digest]} (digest {digest}), so one training would count as"
+                    " two; leave one of them out, or train another seed"
+                )
+            seen[digest] = where
+
+    def _models(self) -> Iterator[tuple[str, str]]:
+        """Where each model that is compared was found, and its digest. Rows of earlier versions do not say theirs."""
+        for run in self.runs:
+            if self.standing(run).trained:
+                yield str(self.run_directory(run).path), header(self.run_directory(run).model)["digest"]
+        for earlier in self.beside:
+            for row in earlier.rows:
+                if row.model_digest is not None:
+                    yield f"row {row.name!r} of {earlier.file}", row.model_digest
 
     # plan.json --------------------------------------------------------------------------------------------
 
@@ -177,8 +204,10 @@ class Plan:
 
 def _steps_of(model: Path) -> int:
     """Steps of a run's model; 0 where there is none, or a damaged one, which training puts right."""
+    from gankit.run.model import read_model
+
     try:
-        return ModelHeader.of(header(model), model).step
+        return ModelHeader.of(read_model(model)[1], model).step
     except CheckpointError:
         return 0
 

@@ -15,7 +15,7 @@ import attrs
 import cattrs
 
 from gankit._errors import GankitError, InputError
-from gankit.evaluation.results import ComparisonResult, EvaluationResult, MethodSummary, Reading, Result, Summary
+from gankit.evaluation.results import ComparisonResult, EvaluationResult, MethodSummary, Reading, Result, Row, Summary
 from gankit.files.json_file import read_document, write_document
 from gankit.files.paths import given_path, is_folder
 
@@ -100,6 +100,9 @@ def converter() -> cattrs.Converter:
     made.register_structure_hook(float, _exactly(int, float, then=float))
     for kind in WITH_ID:
         made.register_unstructure_hook(kind, _with_id(made, kind))
+    made.register_unstructure_hook(
+        Row, cattrs.gen.make_dict_unstructure_fn(Row, made, model_digest=cattrs.override(omit_if_default=True))
+    )
     return made
 
 

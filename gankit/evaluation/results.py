@@ -201,7 +201,7 @@ class Row:
     """Unique among the rows; the names of its files in readings/ begin with it."""
     kind: Kind
     path: str | None = None
-    """The run, model file or cohort file that was judged. This field and the next five are None where unknown."""
+    """The run, model file or cohort file that was judged. This field and the next six are None where unknown."""
     recipe: str | None = None
     """Name of the recipe."""
     seed: int | None = None
@@ -212,6 +212,8 @@ class Row:
     """Seconds that the training took."""
     device: str | None = None
     """Device of the training."""
+    model_digest: str | None = None
+    """Digest of the model file."""
     source: str
     """What the slices are, in one sentence."""
     note: str = ""

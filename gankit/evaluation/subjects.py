@@ -32,6 +32,7 @@ class Origin:
     steps: int | None = None
     wall_s: float | None = None
     device: str | None = None
+    model_digest: str | None = None
 
 
 @attrs.frozen(eq=False, kw_only=True)

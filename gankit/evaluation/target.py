@@ -14,9 +14,10 @@ from gankit.evaluation.evaluation import Evaluation
 from gankit.evaluation.judging import Judging, Sets
 from gankit.evaluation.real_side import judged_slices, refuse_tested, shared_modalities, trains_on_tests
 from gankit.evaluation.subjects import REFERENCES, Subject, model_subject, slices_subject
+from gankit.files.header import header
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import ModalitySpec, Recipe
-from gankit.run.targets import cohort_note, header, model_file, recipe_of
+from gankit.run.targets import cohort_note, model_file, recipe_of
 
 
 @attrs.frozen(eq=False)

@@ -57,6 +57,11 @@ def warn_of_file(file: Path, what: str) -> None:
     warnings.warn(f"{file}: {what}", FileWarning, stacklevel=3)
 
 
+def content_digest(content: Any) -> str:
+    """The digest of what JSON can hold; the order of keys does not matter."""
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
 # Texts ----------------------------------------------------------------------------------------------------
 
 

@@ -58,9 +58,14 @@ def read_tensors(path: Path, format: str) -> tuple[dict[str, Tensor], dict[str, 
     if found != format:
         raise CheckpointError(f"{path}: format {shown(found)}, accepted: {format!r}")
     try:
-        return tensors, verified(header, lambda rest, _: tensors_digest(rest, _values(tensors)), (), path)
+        return tensors, verified_tensors(tensors, header, path)
     except Altered as error:
         raise CheckpointError(f"{path}: {error}") from error
+
+
+def verified_tensors(tensors: Mapping[str, Tensor], header: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The header of a file without its digest, once header and tensors were verified. Raises Altered."""
+    return verified(header, lambda rest, _: tensors_digest(rest, _values(tensors)), (), path)
 
 
 def _values(tensors: Mapping[str, Tensor]) -> Iterator[Values]:

@@ -10,7 +10,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gankit._errors import InputError, said
+from gankit.files.documents import parse_json
 from gankit.files.paths import is_file
+from gankit.files.tensor_file import verified_tensors
 from gankit.networks.stored_weights import described, not_finite
 from gankit.networks.synthesizer import Networks
 
@@ -23,7 +25,7 @@ def read_first_weights(networks: Networks) -> None:
     of this network alone. Weights are never pickled.
 
     Raises:
-        InputError: a file is missing or cannot be read, or has no weights that fit the network.
+        InputError: a file is missing, cannot be read or is damaged, or has no weights that fit the network.
     """
     for name, path in networks.recipe.weights.items():
         own = networks[name].state_dict()
@@ -46,7 +48,10 @@ def _stored(path: Path, name: str, keys: Iterable[str], where: str) -> dict[str,
         raise InputError(f"{where}: no such file {path}; name a checkpoint, a model or a state_dict as .safetensors")
     try:
         with safe_open(path, framework="pt") as file:
+            header = parse_json((file.metadata() or {}).get("gankit", "{}"))
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        if isinstance(header, dict) and header:  # gankit wrote it
+            verified_tensors(tensors, header, path)
     except (SafetensorError, ValueError, OSError) as error:
         raise InputError(f"{where}: {path} cannot be read as .safetensors ({said(error)})") from error
     for prefix in (f"network.{name}.", f"{name}.", ""):

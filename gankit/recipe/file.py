@@ -14,7 +14,8 @@ from typing import Any
 import attrs
 
 from gankit._errors import InputError, Problem, RecipeError, nearest, shown
-from gankit.files.documents import parse_value, read_toml, require_bounded
+from gankit.files.digest import KEY, text_digest, warn_of_file
+from gankit.files.documents import LARGEST_TOML, parse_toml, parse_value, read_text, require_bounded
 from gankit.files.paths import is_file
 from gankit.files.toml_types import key_of
 from gankit.plugin.components import AbstractLoss, AbstractOptimizer, AbstractPhase, AbstractSchedule, Component
@@ -191,12 +192,15 @@ def _beneath(files: list[Path], parent: Any, plugins: Plugins) -> Path:
 
 def _read_file(path: Path) -> Document:
     try:
-        document = read_toml(path)
+        text = read_text(path, LARGEST_TOML)
+        document = parse_toml(text)
     except OSError as error:
         raise RecipeError(str(path), [Problem("", f"cannot be read: {error.strerror}")]) from error
     except ValueError as error:
         raise RecipeError(str(path), [Problem("", str(error))]) from error
-    document.pop("provenance", None)  # a locked recipe has it, and is a recipe too
+    document.pop("provenance", None)  # a locked recipe has it and a digest, and is a recipe too
+    if (digest := document.pop(KEY, None)) is not None and digest != text_digest(text, str(digest)):
+        warn_of_file(path, "was edited or damaged since a training wrote it; it is read as a recipe of its own")
     return document
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from gankit.cohort.fit import cohort_digest
 from gankit.cohort.sheet import real_pairs
 from gankit.cohort.source import cohort_of
 from gankit.evaluation.result_files import EVALUATION, read_evaluation
+from gankit.evaluation.results import EvaluationResult
 from gankit.evaluation.tables import ABSENT, duration, evaluation_tables
 from gankit.files.paths import is_folder
 from gankit.files.tables import Table
@@ -42,7 +43,9 @@ from gankit.report.page import (
 from gankit.run.directory import CRITIC, RATE, RunDirectory
 from gankit.run.health.measures import HEALTH
 from gankit.run.health.watch import Watch
+from gankit.run.identity import refuse_other_model
 from gankit.run.interpolate import Interpolation, interpolate
+from gankit.run.metrics_file import numbered
 from gankit.run.model import Model, load_model
 
 PAIRS = 16
@@ -77,10 +80,12 @@ def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | 
         plugins: what is installed.
 
     Raises:
-        InputError: it is not a run directory, or ``evaluation`` has no evaluation.
+        InputError: it is not a run directory, its model is of another run, or ``evaluation`` has no evaluation.
         RecipeError: the recipe does not fit the installed plugins.
     """
-    recipe = check_document(Layers(directory.locked_recipe(), {}), str(directory.recipe), plugins)
+    document = directory.locked_recipe()
+    refuse_other_model(directory, document)
+    recipe = check_document(Layers(document, {}), str(directory.recipe), plugins)
     view = RunView(
         directory,
         recipe,
@@ -214,8 +219,8 @@ def _losses(view: RunView) -> Section:
     title = "Losses"
     names = scalar_names(view.rows)
     if not names:
-        return missing(title, "No losses: metrics.jsonl has no row yet.")
-    blocks: list[Block] = []
+        return missing(title, "No losses: metrics.jsonl has no row yet.", *_left_out(view))
+    blocks: list[Block] = [Text(why) for why in _left_out(view)]
     for phase in dict.fromkeys(name.partition(".")[0] for name in names):
         own = [name for name in names if name.partition(".")[0] == phase]
         blocks.append(Curves(f"Phase {phase}", tuple(_loss(view, name) for name in own)))
@@ -226,6 +231,12 @@ def _losses(view: RunView) -> Section:
     if any(name.endswith(AUGMENT) for name in names):
         caption += f" A curve that ends with {AUGMENT} is the adaptive probability of a term's augmentations."
     return Section(title, (Text(caption), *blocks))
+
+
+def _left_out(view: RunView) -> list[str]:
+    """A sentence about damaged lines, where there are any."""
+    damaged = view.directory.damaged_metrics()
+    return [f"Of metrics.jsonl, {numbered(damaged)} damaged, and left out."] if damaged else []
 
 
 def scalar_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -317,9 +328,17 @@ def _evaluation(view: RunView, named: Path | None) -> Section:
         return missing(title, "Not judged yet: run 'gankit evaluate RUN -o RUN/evaluation', then 'gankit report RUN'.")
     result = read_evaluation(found)
     short, full = evaluation_tables(result)
-    stale = [row for row in result.rows if row.kind == "model" and row.steps != _step(view)]
-    notes = [Text(f"Row {row.name} was judged after {row.steps} steps.") for row in stale]
-    return Section(title, (TableBlock(short), *notes, TableBlock(full, folded=True)))
+    return Section(title, (TableBlock(short), *map(Text, _stale(view, result)), TableBlock(full, folded=True)))
+
+
+def _stale(view: RunView, result: EvaluationResult) -> Iterator[str]:
+    """A sentence for each row of another model than the one here."""
+    own = None if isinstance(view.model, Absent) else view.model.digest
+    for row in result.rows:
+        if row.kind == "model" and row.steps != _step(view):
+            yield f"Row {row.name} was judged after {row.steps} steps."
+        elif own is not None and row.model_digest not in (None, own):
+            yield f"Row {row.name} is of another model than the one here."
 
 
 def evaluation_file(run: Path, named: Path | None) -> Path | None:

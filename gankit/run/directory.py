@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +11,16 @@ from typing import Any
 
 import attrs
 
-from gankit._errors import InputError, RunError
-from gankit.files.atomic import remove_parts, write_bytes, write_text
-from gankit.files.documents import read_toml
+from gankit._errors import FileWarning, InputError, RunError
+from gankit.files.atomic import remove_parts, write_text
+from gankit.files.digest import KEY, Altered, text_digest, verified, with_digest
+from gankit.files.documents import LARGEST_TOML, parse_toml, read_text
 from gankit.files.lock import Held, locked
-from gankit.files.obstacles import writing
 from gankit.files.toml_text import toml_text
+from gankit.files.toml_types import key_of
+from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import Document
+from gankit.run.metrics_file import MetricsFile, Row
 
 MAY_CHANGE = {
     "summary",
@@ -41,8 +44,16 @@ CRITIC = ".critic"
 LOCK = ".lock"
 """Name of the file by which one process holds a run directory."""
 
-LAST_ROWS = 1 << 14
-"""Bytes at the end of ``metrics.jsonl`` that have at least its last row."""
+LOCKED = """\
+# The complete recipe of this run. To resume, run the same command again.
+# An edit here is refused. To train with other values, edit a copy and train it in another place.
+"""
+"""How a locked recipe begins."""
+
+LOCK_KEYS = {*(key_of(field) for field in attrs.fields(Recipe)), "provenance"}
+"""What a locked recipe may have, besides its digest."""
+
+RESTORE = "restore it, or remove it and run the same 'gankit train' again, which writes it anew if checkpoints prove it"
 
 
 @attrs.frozen
@@ -106,19 +117,38 @@ class RunDirectory:
                 " again to go on, or run it again to train anew"
             )
 
+    def being_written(self) -> bool:
+        """Whether a process holds the directory."""
+        try:
+            with locked(self.path / LOCK, wait=False):
+                return False
+        except Held:
+            return True
+        except RunError:  # nobody can write here
+            return False
+
     def checkpoints(self) -> list[Path]:
         """Checkpoints, newest first."""
-        return sorted((self.path / "checkpoints").glob("step-*.safetensors"), key=_step_of, reverse=True)
+        return sorted((self.path / "checkpoints").glob("step-*.safetensors"), key=step_of, reverse=True)
 
     def prune(self, step: int, keep: int) -> None:
         """Remove all checkpoints but the ``keep`` newest of those up to a step.
 
-        Checkpoints of later steps go too: the run was resumed before them, because they did not verify.
+        Checkpoints of later steps go too: the run was resumed before them, because they did not verify. What is of
+        another run has been set aside.
         """
         checkpoints = self.checkpoints()
-        kept = [path for path in checkpoints if _step_of(path) <= step][:keep]
+        kept = [path for path in checkpoints if step_of(path) <= step][:keep]
         for path in set(checkpoints) - set(kept):
             path.unlink(missing_ok=True)
+
+    def set_aside(self, checkpoint: Path) -> Path:
+        """Rename a checkpoint that is not the run's, so that it is neither read nor removed. Returns: its new path."""
+        aside = checkpoint.with_name(f"aside-{checkpoint.name}")
+        number = 2
+        while aside.exists():
+            aside, number = checkpoint.with_name(f"aside-{number}-{checkpoint.name}"), number + 1
+        return checkpoint.rename(aside)
 
     # Recipe -----------------------------------------------------------------------------------------------
 
@@ -149,80 +179,95 @@ class RunDirectory:
 
     def lock_recipe(self, document: Document, provenance: Mapping[str, Any]) -> None:
         """Write the completed recipe, and under ``provenance`` the versions, device and cohort of its run."""
-        text = toml_text({**document, "provenance": dict(provenance)})
-        write_text(self.recipe, f"# The complete recipe of this run. To resume, run the same command again.\n{text}")
+        locked = {KEY: "", **document, "provenance": dict(provenance)}
+        write_text(self.recipe, with_digest(locked, lambda document: LOCKED + toml_text(document)))
 
     def locked_recipe(self) -> Document:
-        """The completed recipe of the run, without provenance. Raises InputError: not a run directory, or damaged."""
+        """The completed recipe of the run, without provenance.
+
+        Warns with ``FileWarning`` of a file of an earlier version, which has no digest.
+
+        Raises:
+            InputError: it is not a run directory, or its recipe was edited or damaged.
+        """
         document = self._read_lock()
         document.pop("provenance", None)
         return document
 
     def provenance(self) -> dict[str, Any]:
         """Versions, device and cohort with which the run was last started; an empty mapping where it has not begun."""
-        return self._read_lock().get("provenance", {}) if self.recipe.exists() else {}
+        if not self.recipe.exists():
+            return {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FileWarning)  # who reads the recipe is warned
+            return self._read_lock().get("provenance", {})
 
     def _read_lock(self) -> Document:
         if not self.recipe.is_file():
             raise InputError(f"{self.path}: not a run directory (no {self.recipe.name})")
         try:
-            return read_toml(self.recipe)
+            text = read_text(self.recipe, LARGEST_TOML)
+            if not (document := parse_toml(text)):
+                raise Altered
+            return verified(document, lambda _, digest: text_digest(text, digest), LOCK_KEYS, self.recipe)
+        except OSError as error:
+            raise InputError(f"{self.recipe}: cannot be read: {error.strerror}") from error
+        except Altered as error:
+            raise InputError(
+                f"{self.recipe}: was edited or damaged since training wrote it; {RESTORE}. To train with other values,"
+                " edit a copy and train it in another place (`out`)"
+            ) from error
         except ValueError as error:
-            raise InputError(f"{self.recipe}: damaged ({error}); restore it or start anew with `out`") from error
+            raise InputError(f"{self.recipe}: damaged ({error}); {RESTORE}") from error
 
     # Metrics ----------------------------------------------------------------------------------------------
 
-    def append_metrics(self, row: Mapping[str, Any]) -> None:
+    def append_metrics(self, row: Row) -> None:
         """Add one line to ``metrics.jsonl``. Raises RunError: it cannot be written."""
-        with writing(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        MetricsFile(self.metrics).append(row)
 
-    def read_metrics(self) -> list[dict[str, Any]]:
-        """The rows of ``metrics.jsonl``; a line cut short by a crash is left out."""
-        if not self.metrics.exists():
-            return []
-        rows = []
-        for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                continue
-        return rows
+    def read_metrics(self) -> list[Row]:
+        """The rows of ``metrics.jsonl``. Warns with ``FileWarning`` of damaged lines, which are left out."""
+        return MetricsFile(self.metrics).rows()
+
+    def damaged_metrics(self) -> list[int]:
+        """Numbers of the damaged lines of ``metrics.jsonl``, from 1."""
+        return [line.number for line in MetricsFile(self.metrics).lines() if line.row is None]
 
     def logged_step(self) -> int:
         """The newest logged step, or 0 where none is. Reads only the end of the file."""
-        try:
-            with self.metrics.open("rb") as file:
-                file.seek(max(0, self.metrics.stat().st_size - LAST_ROWS))
-                lines = file.read().split(b"\n")[:-1]
-            return int(json.loads(lines[-1])["step"])
-        except (OSError, ValueError, KeyError, IndexError):
-            return 0
+        return MetricsFile(self.metrics).last_step()
 
     def wall_s(self) -> float | None:
         """Seconds that the logged steps took, all resumed parts together; None where no row says."""
-        return next((row["wall_s"] for row in reversed(self.read_metrics()) if "wall_s" in row), None)
+        rows = (line.row for line in reversed(MetricsFile(self.metrics).lines()))
+        return next((row["wall_s"] for row in rows if row is not None and "wall_s" in row), None)
 
     def rewind_metrics(self, step: int) -> None:
-        """Remove the rows after a step, since those steps will be run again."""
-        rows = [row for row in self.read_metrics() if row.get("step", 0) <= step]
-        if self.metrics.exists():
-            write_bytes(self.metrics, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        """Remove the rows after a step, since those steps will be run again. A damaged line is kept in
+        ``metrics.damaged.jsonl``, and named by a ``FileWarning``."""
+        MetricsFile(self.metrics).rewind(step)
 
 
-def _step_of(path: Path) -> int:
+def step_of(path: Path) -> int:
+    """The step that the name of a checkpoint says; -1 where it says none."""
     digits = path.stem.removeprefix("step-")
     return int(digits) if digits.isdigit() else -1
 
 
+def lasting(document: Document) -> dict[str, Any]:
+    """Dotted key to value, for all keys of a completed recipe but those of ``MAY_CHANGE``."""
+    return {key: value for key, value in _flat(document, "") if key not in MAY_CHANGE}
+
+
 def differences(old: Document, new: Document) -> list[str]:
     """One line for each key that differs between two completed recipes, without those of ``MAY_CHANGE``."""
-    before, after = dict(_flat(old, "")), dict(_flat(new, ""))
+    before, after = lasting(old), lasting(new)
     order = dict.fromkeys([*before, *after])
     return [
         f"{key}: {_shown(before, key)} there, {_shown(after, key)} here"
         for key in order
-        if key not in MAY_CHANGE and (key in before, before.get(key)) != (key in after, after.get(key))
+        if (key in before, before.get(key)) != (key in after, after.get(key))
     ]
 
 

@@ -16,15 +16,16 @@ from gankit._shapes import LATENT
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.cohort.dataset import SliceDataset, chosen_modalities
 from gankit.cohort.source import cohort_of
+from gankit.files.header import header as header_of
 from gankit.files.tensor_file import read_tensors, write_tensors
 from gankit.networks.stored_weights import declared_weights, unfit
 from gankit.networks.synthesizer import Networks, build_networks
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
 from gankit.recipe.recipe import Edge, Recipe
+from gankit.run.directory import RunDirectory
 from gankit.run.given import Counts, fitted, given_places, in_short, labels_seen, place_values, random_places
 from gankit.run.model_header import ModelHeader
-from gankit.run.targets import header as header_of
 from gankit.run.targets import model_file
 
 FORMAT = "gankit-model-2"
@@ -351,7 +352,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
         _refuse_another_kind(file)  # a damaged file passes here, and is refused when it is read
 
     # Read it, and compare what it declares with what it has, before its networks take memory.
-    tensors, stored_header = read_tensors(file, FORMAT)
+    tensors, stored_header = read_model(file)
     header = ModelHeader.of(stored_header, file)
     recipe = header.checked_recipe(file, plugins)
     if declared := declared_weights(recipe, _stored(recipe)):
@@ -369,6 +370,21 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
 def _require_fit(file: Path, tensors: Mapping[str, Tensor], declared: Mapping[str, Tensor]) -> None:
     if why := unfit(tensors, declared):
         raise CheckpointError(f"{file}: its weights do not fit its recipe: {why}; copy the file again, or train anew")
+
+
+def read_model(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a model file by name, and its header.
+
+    Raises:
+        CheckpointError: the file does not verify; the message says how a run makes it again.
+    """
+    try:
+        return read_tensors(file, FORMAT)
+    except CheckpointError as error:
+        run = RunDirectory(file.parent)
+        again = file == run.model and run.checkpoints()
+        remedy = "train the run again, which makes it from the newest checkpoint" if again else "restore it from a copy"
+        raise CheckpointError(f"{error}; {remedy}") from error
 
 
 def _refuse_another_kind(file: Path) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from gankit._errors import InputError, nearest
-from gankit.files.documents import parse_json
+from gankit.files.header import header
 from gankit.files.paths import is_file, is_folder
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import Recipe
 from gankit.run.directory import RunDirectory
+from gankit.run.identity import refuse_other_model
 from gankit.run.model_header import ModelHeader
 
 
@@ -24,15 +25,16 @@ def model_file(path: Path, plugins: Plugins) -> Path | None:
     Returns: the file; None where ``path`` is a file but not a model, as a cohort is.
 
     Raises:
-        InputError: there is no such run, file or shipped model, or the run has no model yet.
+        InputError: there is no such run, file or shipped model, or the run has no model yet, or that of another run.
     """
     if is_file(path):
         return path if "recipe" in header(path) else None
     if is_folder(path):
         run = RunDirectory(path)
-        run.locked_recipe()
+        document = run.locked_recipe()
         if not run.model.is_file():
             raise InputError(f"{path}: the run has no model yet; train it on with 'gankit train'")
+        refuse_other_model(run, document)
         return run.model
     if (name := str(path)) in plugins.models:
         return plugins.models[name]
@@ -40,18 +42,6 @@ def model_file(path: Path, plugins: Plugins) -> Path | None:
         raise InputError(f"{path}: is a recipe, not yet a run; train it first, as in 'gankit train {name}'")
     known = (", ".join(plugins.models) or "none") + plugins.perhaps(name)
     raise InputError(f"{path}: no such run or file{nearest(name, plugins.models)}; shipped models: {known}")
-
-
-def header(path: Path) -> dict[str, Any]:
-    """The header that gankit wrote into a safetensors file; an empty mapping for any other file."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            found = parse_json((file.metadata() or {}).get("gankit", "{}"))
-    except (SafetensorError, ValueError, OSError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def keep_what_is_real(out: Path) -> None:
@@ -65,23 +55,32 @@ def recipe_of(file: Path, plugins: Plugins) -> Recipe:
 
     Raises:
         RecipeError: it does not fit the installed plugins.
-        CheckpointError: the file's header is damaged.
+        CheckpointError: the file is damaged.
     """
-    return ModelHeader.of(header(file), file).checked_recipe(file, plugins)
+    return _model_header(file).checked_recipe(file, plugins)
 
 
 def about_run(path: Path, file: Path, plugins: Plugins) -> dict[str, Any]:
-    """What a run or a model file says about its training: recipe, seed, steps and, of a run, time and device.
+    """What a run or a model file says about itself: recipe, seed, steps, digest and, of a run, time and device.
 
     ``path`` is what the user named, ``file`` the model file.
     """
-    found = ModelHeader.of(header(file), file)
+    found = _model_header(file)
     recipe = found.checked_recipe(file, plugins)
     about = {"recipe": recipe.name, "seed": recipe.training.seed, "steps": found.step}
+    about["model_digest"] = header(file).get("digest")
     if is_folder(path):
         run = RunDirectory(path)
         about |= {"wall_s": run.wall_s(), "device": run.provenance().get("device")}
     return about
+
+
+def _model_header(file: Path) -> ModelHeader:
+    if not (found := header(file)):
+        from gankit.run.model import read_model
+
+        _, found = read_model(file)  # says what is wrong with it
+    return ModelHeader.of(found, file)
 
 
 def cohort_note(path: Path, digest: str) -> str:

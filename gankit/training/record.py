@@ -14,6 +14,7 @@ from gankit.run.directory import RATE, RunDirectory
 from gankit.run.given import labels_seen
 from gankit.run.health.alarm import Alarm
 from gankit.run.health.watch import Watch
+from gankit.run.identity import Identity
 from gankit.run.model import Model, save_model
 from gankit.training.checkup import Checkup
 from gankit.training.observers import Observers
@@ -30,6 +31,7 @@ class RunRecord:
     def __init__(
         self,
         run: RunDirectory,
+        identity: Identity,
         state: TrainingState,
         cohort: Cohort,
         document: dict[str, Any],
@@ -40,6 +42,7 @@ class RunRecord:
         """
         Args:
             run: the run directory.
+            identity: what the checkpoints say of which run they are.
             state: the state of the training, whose step is the one at which the run starts or resumes.
             cohort: the cohort that it is trained on.
             document: the completed recipe as plain tables.
@@ -47,7 +50,7 @@ class RunRecord:
             checkup: measures the training.
             say: prints a line.
         """
-        self._run, self._state, self._cohort = run, state, cohort
+        self._run, self._identity, self._state, self._cohort = run, identity, state, cohort
         self._document, self._observers, self._checkup = document, observers, checkup
         self._measured: dict[str, float] = {}
         self._watch, self._say = Watch(state.recipe, run.read_metrics()), say
@@ -92,7 +95,7 @@ class RunRecord:
         if (name := state.not_finite()) is not None:
             raise RunError(f"{name} is not finite after step {state.step}; {after_divergence(self._run)}")
         self._run.require_held()
-        state.save(self._run.checkpoint(state.step))
+        state.save(self._run.checkpoint(state.step), self._identity)
         self._run.prune(state.step, state.recipe.training.keep_checkpoints)
         seen = labels_seen(state.recipe, self._cohort)
         self._run.require_held()

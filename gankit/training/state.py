@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import attrs
 import torch
 from torch import Tensor
 from torch.nn import Module
@@ -17,6 +18,7 @@ from gankit.networks.stored_weights import described, not_finite
 from gankit.networks.synthesizer import Networks, build_networks
 from gankit.processes.ranks import ALONE, Ranks
 from gankit.recipe.recipe import Recipe
+from gankit.run.identity import Identity, OfAnotherRun
 from gankit.training.optimizers import Optimizers
 
 FORMAT = "gankit-checkpoint-1"
@@ -84,23 +86,30 @@ class TrainingState:
         """Name of the first tensor that has an infinite value or NaN; None where there is none."""
         return not_finite(self.tensors())
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint. Raises RunError: it cannot be written."""
-        write_tensors(path, self.tensors(), {"format": FORMAT, "step": self.step})
+    def save(self, path: Path, identity: Identity | None = None) -> None:
+        """Write a checkpoint, of the run of this identity. Raises RunError: it cannot be written."""
+        run = {} if identity is None else {"run": attrs.asdict(identity)}
+        write_tensors(path, self.tensors(), {"format": FORMAT, "step": self.step, **run})
 
     @torch.no_grad()
-    def load(self, path: Path) -> None:
+    def load(self, path: Path, identity: Identity | None = None) -> None:
         """Read a checkpoint into the tensors of the state. Where this raises, the state is unchanged.
 
+        Args:
+            path: the checkpoint.
+            identity: of the run whose checkpoint it must be; None: that of any run.
+
         Raises:
-            CheckpointError: the checkpoint does not verify, or has values that are not finite.
+            CheckpointError: the checkpoint does not verify, is of another run, or has values that are not finite.
             RunError: it has other tensors than the networks that the installed plugins build.
         """
         stored, header = read_tensors(path, FORMAT)
-        if (name := not_finite(stored)) is not None:
-            raise CheckpointError(f"{path}: {name!r} has NaN or infinite values")
         if not isinstance(step := header.get("step"), int) or isinstance(step, bool) or step < 0:
             raise CheckpointError(f"{path}: its step must be a whole number of at least 0, got {shown(step)}")
+        if identity is not None:
+            identity.refuse_other(path, header)
+        if (name := not_finite(stored)) is not None:
+            raise CheckpointError(f"{path}: {name!r} has NaN or infinite values")
         own = self.tensors()
         if stored.keys() != own.keys() or any(described(stored[name]) != described(own[name]) for name in own):
             raise RunError(
@@ -111,19 +120,23 @@ class TrainingState:
             tensor.copy_(stored[name])
         self.step = step
 
-    def load_newest(self, checkpoints: Iterable[Path], warn: Callable[[str], None]) -> Path | None:
-        """Read the first of these checkpoints that verifies, and warn of those that do not.
+    def load_newest(
+        self, checkpoints: Iterable[Path], identity: Identity, warn: Callable[[str], None]
+    ) -> tuple[Path | None, list[Path]]:
+        """Read the first of these checkpoints that verifies and is of the run of this identity. Warn of the others.
 
-        Returns: its path; None where none verifies.
+        Returns: its path, None where there is none; and those before it that are of another run.
         """
+        others = []
         for path in checkpoints:
             try:
-                self.load(path)
+                self.load(path, identity)
             except CheckpointError as error:
                 warn(f"warning: {error}; skipped for the one before")
+                others += [path] if isinstance(error, OfAnotherRun) else []
             else:
-                return path
-        return None
+                return path, others
+        return None, others
 
 
 def average_of(networks: Networks) -> Networks:

@@ -30,6 +30,7 @@ from gankit.recipe.structure import to_document
 from gankit.report.report import report_if_possible
 from gankit.run.directory import RunDirectory
 from gankit.run.health.alarm import Alarm
+from gankit.run.identity import Identity, refuse_other_model
 from gankit.training.batch import Batch
 from gankit.training.batch_statistics import gather_statistics
 from gankit.training.checkup import Checkup
@@ -85,8 +86,8 @@ def train(
     Returns: how the run ended.
 
     Raises:
-        InputError: the directory has a run of another recipe or cohort, the device or engine cannot be used, a file of
-            ``[weights]`` does not fit, or a tracker cannot work here.
+        InputError: the directory has a run or a model of another recipe, or a run of another cohort, the device or
+            engine cannot be used, a file of ``[weights]`` does not fit, or a tracker cannot work here.
         CohortError: the cohort cannot be read, or does not fit the recipe.
         PluginError: a component breaks its contract, or fails on the first batch.
         CheckpointError: the directory has checkpoints or a model, but no checkpoint that verifies.
@@ -101,6 +102,7 @@ def train(
     require_trackers(recipe, plugins)
     document = to_document(recipe, plugins.registry)
     run.refuse_other(document)
+    refuse_other_model(run, document, resuming=True)
     with within_memory(recipe, chosen), joined_ranks(chosen, recipe.training.batch) as ranks, ExitStack() as held:
         graph = wants_graph(recipe.training.engine, chosen, ranks)
         progress = held.enter_context(Progress(recipe.training.steps, quiet or not ranks.first))
@@ -114,9 +116,10 @@ def train(
         cohort = cohort if cohort is not None else cohort_of(recipe.cohort)
         provenance = _provenance(plugins, chosen, cohort_digest(recipe, cohort))
         run.refuse_other_cohort(provenance["cohort"])
+        identity = Identity.of(document, provenance["cohort"])
 
         # The networks, from where the run stands
-        trainer = _ready_trainer(run, recipe, cohort, chosen, ranks, graph, progress)
+        trainer = _ready_trainer(run, identity, recipe, cohort, chosen, ranks, graph, progress)
         if ranks.first:
             if trainer.state.step == 0 and not quiet:  # a run that is resumed has said them
                 for warning in cohort_warnings(cohort, recipe):
@@ -130,7 +133,7 @@ def train(
         with _told_of_failure(observers, run, trainer.state):
             observers.tell("run_started")
             checkup = Checkup(trainer.state, trainer.phases, trainer.cohort, cohort)
-            record = RunRecord(run, trainer.state, cohort, document, observers, checkup, progress.say)
+            record = RunRecord(run, identity, trainer.state, cohort, document, observers, checkup, progress.say)
             result = _train_steps(run, trainer, record, progress)
             if ranks.first:
                 report_if_possible(run.path, progress.say, cohort=cohort, plugins=plugins)
@@ -141,6 +144,7 @@ def train(
 
 def _ready_trainer(
     run: RunDirectory,
+    identity: Identity,
     recipe: Recipe,
     cohort: Cohort,
     device: torch.device,
@@ -152,7 +156,7 @@ def _ready_trainer(
     trainer = Trainer(recipe, resident_cohort(recipe, cohort, device), device, ranks=ranks)
     for warning in range_warnings(recipe, cohort):
         progress.say(f"warning: {warning}")
-    resume(run, trainer.state, progress)
+    resume(run, identity, trainer.state, progress, ranks.first)
     if trainer.state.step == 0:
         trainer.state.read_first_weights()
     if not ranks.same(trainer.state.step, device):
@@ -280,28 +284,33 @@ def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progres
     return RunResult(run.path, state.step, signalled, alarms=record.alarms if ranks.first else ())
 
 
-def resume(run: RunDirectory, state: TrainingState, progress: Progress) -> None:
-    """Read the newest checkpoint that verifies into the state, if there is one.
+def resume(run: RunDirectory, identity: Identity, state: TrainingState, progress: Progress, first: bool = True) -> None:
+    """Read the newest checkpoint of the run that verifies into the state, if there is one.
+
+    Sound checkpoints of another run are set aside, by the ``first`` process.
 
     Raises:
-        CheckpointError: no checkpoint verifies although there are some, or there is a model without checkpoints.
-            Training anew would replace them.
+        CheckpointError: no checkpoint of the run verifies although there are some, or there is a model without
+            checkpoints. Training anew would replace them.
         InputError: more steps are done than the recipe has, or at other rates.
     """
     checkpoints = run.checkpoints()
-    if (path := state.load_newest(checkpoints, progress.say)) is not None:
-        progress.say(f"resuming at step {state.step} from {path}")
-    elif checkpoints:
+    path, others = state.load_newest(checkpoints, identity, progress.say)
+    if path is None and checkpoints:
         listed = ", ".join(path.name for path in checkpoints)
         raise CheckpointError(
-            f"{run.path}: none of its checkpoints verifies ({listed}); restore one from a copy, train in another place"
-            f" (`out`), or remove {run.path} to train anew"
+            f"{run.path}: none of its own checkpoints verifies ({listed}); restore one from a copy, train in"
+            f" another place (`out`), or remove {run.path} to train anew"
         )
-    elif run.model.exists():
+    if path is None and run.model.exists():
         raise CheckpointError(
             f"{run.path}: has a model but no checkpoint, so it cannot go on; restore {run.path / 'checkpoints'}, train"
             f" in another place (`out`), or remove {run.path} to train anew"
         )
+    if path is not None:
+        progress.say(f"resuming at step {state.step} from {path}")
+    for other in others if first else ():
+        progress.say(f"warning: {other} is kept as {run.set_aside(other).name}")
     if state.step > state.recipe.training.steps:
         raise InputError(
             f"{run.path}: {state.step} steps are done, more than training.steps = {state.recipe.training.steps};"

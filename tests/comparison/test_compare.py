@@ -15,6 +15,7 @@ from gankit.comparison.axes import methods_of, slug
 from gankit.comparison.compare import by_round, carry_out, failures, plan_comparison
 from gankit.comparison.comparison import common_modalities
 from gankit.comparison.earlier import read_earlier
+from gankit.evaluation.result_files import write_result
 from gankit.evaluation.statistics import holm, welch
 from gankit.processes.jobs import Ended
 from gankit.recipe.structure import to_document
@@ -450,6 +451,27 @@ def test_a_method_that_both_comparisons_have_is_refused(earlier, recipes, measur
         planned_comparison(recipes / "dark.toml", tmp_path / "new", plugins=measuring, **SMALL, beside=[file])
     with pytest.raises(InputError, match="has a method 'dark', as .*earlier.json has"):
         read_earlier([file, file], [])
+
+
+def test_a_training_that_counts_as_two_is_refused(earlier, runs, recipes, measuring, tmp_path):
+    """Under another method's name, in a comparison beside; both places are named."""
+    file = earlier()
+    result = read_comparison(file)
+    rows = tuple(attrs.evolve(row, name=row.name.replace("dark", "night")) for row in result.rows)
+    (method,) = result.methods
+    night = attrs.evolve(method, name="night", rows=("night-seed0",))
+    write_result(file, attrs.evolve(result, rows=rows, methods=(night,)))
+    shutil.copytree(runs / "dark-seed0", tmp_path / "new/runs/dark-seed0")
+    with pytest.raises(InputError, match=r"row 'night-seed0' of .*earlier.json: is the same model as .*dark-seed0"):
+        planned_comparison(recipes / "dark.toml", tmp_path / "new", plugins=measuring, **SMALL, beside=[file])
+
+
+def test_a_run_whose_model_is_of_another_seed_is_refused(plan, runs, tmp_path):
+    """One training would count as two seeds."""
+    shutil.copytree(runs, tmp_path / "out/runs")
+    shutil.copy(runs / "bright-seed0/model.safetensors", tmp_path / "out/runs/bright-seed1/model.safetensors")
+    with pytest.raises(InputError, match=r"bright-seed1.model\.safetensors: is a model of another run .*training.seed"):
+        plan(seeds=2)
 
 
 def test_only_comparisons_can_stand_beside(tmp_path):

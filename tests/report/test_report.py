@@ -14,6 +14,7 @@ import tomli_w
 from click.testing import CliRunner
 
 from gankit import (
+    FileWarning,
     InputError,
     Judging,
     MethodResult,
@@ -26,6 +27,7 @@ from gankit import (
 )
 from gankit.cli import main
 from gankit.comparison.compare import carry_out, plan_comparison
+from gankit.files.json_file import write_document
 from gankit.recipe.structure import to_document
 from gankit.report.comparison import axis_tables
 from gankit.report.figures import POINTS, curve, decimated, ticks
@@ -175,8 +177,9 @@ def test_what_is_absent_is_said_in_one_sentence(copy, plugins, tmp_path):
     """No model, no metrics, no evaluation and no cohort file: the page stands, and each section says so."""
     (copy / "model.safetensors").unlink()
     (copy / "metrics.jsonl").unlink()
-    lock = copy / "recipe.lock.toml"
-    lock.write_text(re.sub(r'(?m)^path = ".*"', f'path = "{tmp_path}/gone.safetensors"', lock.read_text()))
+    run = RunDirectory(copy)
+    recipe = run.locked_recipe()
+    run.lock_recipe({**recipe, "cohort": {**recipe["cohort"], "path": str(tmp_path / "gone")}}, run.provenance())
     page = read(write_report(copy, plugins=plugins))
     assert "No samples:" in page.words
     assert "No real slices: the cohort cannot be read" in page.words
@@ -190,9 +193,9 @@ def test_a_cohort_of_other_content_is_said(copy, plugins):
     """Both digests are shown where the cohort is not that with which the run began."""
     said = read(write_report(copy, plugins=plugins)).words
     assert "another content" not in said
-    lock = copy / "recipe.lock.toml"
-    digest = RunDirectory(copy).provenance()["cohort"]
-    lock.write_text(lock.read_text().replace(digest, "0" * 32))
+    run = RunDirectory(copy)
+    digest = run.provenance()["cohort"]
+    run.lock_recipe(run.locked_recipe(), {**run.provenance(), "cohort": "0" * 32})
     assert f"the cohort shown here has another content, {digest}" in read(write_report(copy, plugins=plugins)).words
 
 
@@ -223,9 +226,24 @@ def test_an_evaluation_of_the_run_is_shown(copy, plugins):
     assert "was judged after" not in page.words
     file = copy / "evaluation/evaluation.json"
     document = json.loads(file.read_text())
+    document["rows"][0]["model_digest"] = "0" * 32
+    write_document(file, document)
+    assert f"Row {copy.name} is of another model than the one here." in read(write_report(copy, plugins=plugins)).words
     document["rows"][0]["steps"] = 1
-    file.write_text(json.dumps(document))
+    write_document(file, document)
     assert "was judged after 1 steps" in read(write_report(copy, plugins=plugins)).words
+
+
+def test_damaged_lines_of_metrics_are_said(copy, plugins):
+    """The others are drawn; nothing is moved or removed."""
+    metrics = copy / "metrics.jsonl"
+    content = metrics.read_bytes() + b"5\nnull\n"
+    metrics.write_bytes(content)
+    with pytest.warns(FileWarning, match=r"lines \d+ and \d+ are damaged or cut short, and left out"):
+        page = read(write_report(copy, plugins=plugins))
+    assert re.search(r"Of metrics.jsonl, lines \d+ and \d+ are damaged, and left out.", page.words)
+    assert "Phase supervised" in page.words
+    assert metrics.read_bytes() == content
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": "other"}'])
@@ -296,7 +314,7 @@ def test_a_comparison_stands_without_its_runs(comparison, plugins, tmp_path):
     document = json.loads((comparison / "comparison.json").read_text())
     for row in document["rows"]:
         row["path"] = None
-    (folder / "comparison.json").write_text(json.dumps(document))
+    write_document(folder / "comparison.json", document)
     page = read(write_report(folder, plugins=plugins))
     assert not page.all("img")
     assert "pairs batch=2: No samples:" in page.words

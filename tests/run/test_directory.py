@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from gankit import InputError, RunError
+from gankit import FileWarning, InputError, RunError
 from gankit.run.directory import RunDirectory, differences
+from tests.damage import flipped, spoilt
 
 
 def test_the_step_of_a_run_is_read_from_the_end_of_its_metrics(tmp_path):
@@ -44,18 +45,6 @@ def test_pruning_keeps_the_newest_up_to_a_step(tmp_path):
     assert run.checkpoints() == [run.checkpoint(1_000_000), run.checkpoint(999_999)]
 
 
-def test_rewinding_drops_the_rows_after_a_step(tmp_path):
-    """And a line that a crash cut short; the seconds of a run are those of its last row that says."""
-    run = RunDirectory(tmp_path)
-    assert (run.read_metrics(), run.wall_s()) == ([], None)
-    for step in (1, 2, 3):
-        run.append_metrics({"step": step, "wall_s": 10.0 * step})
-    run.metrics.write_text(run.metrics.read_text() + '{"step": 4, "wal')
-    assert run.wall_s() == 30.0
-    run.rewind_metrics(2)
-    assert run.metrics.read_text() == '{"step": 1, "wall_s": 10.0}\n{"step": 2, "wall_s": 20.0}\n'
-
-
 def test_a_folder_that_was_empty_before_stays_and_a_new_one_goes(tmp_path):
     """Where nothing was kept in it, as after an error at the start."""
     (tmp_path / "there").mkdir()
@@ -72,8 +61,47 @@ def test_a_recipe_that_is_damaged_is_said(tmp_path):
     with pytest.raises(InputError, match=r"not a run directory \(no recipe.lock.toml\)"):
         run.locked_recipe()
     run.recipe.write_text("name =")
-    with pytest.raises(InputError, match=r"recipe.lock.toml: damaged \(.*\); restore it or start anew with `out`"):
+    with pytest.raises(InputError, match=r"recipe.lock.toml: damaged \(.*\); restore it, or remove it and run"):
         run.locked_recipe()
+
+
+LOCK = {"name": "small", "training": {"steps": 3, "seed": 7, "batch": 4}}
+
+
+def test_a_locked_recipe_is_refused_whichever_byte_is_another(tmp_path):
+    """Text, numbers, keys, the digest itself and comments; one line says what to do, to who edited it as well."""
+    run = RunDirectory(tmp_path)
+    run.lock_recipe(LOCK, {"cohort": "0" * 32})
+    assert (run.locked_recipe(), run.provenance()) == (LOCK, {"cohort": "0" * 32})
+    content = run.recipe.read_bytes()
+    every = (content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :] for at in range(len(content)))
+    for damaged in (*every, *flipped(content, 100), *spoilt(content).values()):
+        run.recipe.write_bytes(damaged)
+        with pytest.raises(InputError, match="recipe.lock.toml: (damaged|was edited or damaged)"):
+            run.locked_recipe()
+
+
+def test_an_edit_of_a_locked_recipe_is_told_what_to_do(tmp_path):
+    """Even one that may change when a run goes on: it is for the command, not for the file."""
+    run = RunDirectory(tmp_path)
+    run.lock_recipe(LOCK, {})
+    run.recipe.write_text(run.recipe.read_text().replace("steps = 3", "steps = 30"))
+    with pytest.raises(InputError) as refused:
+        run.locked_recipe()
+    assert str(refused.value) == (
+        f"{run.recipe}: was edited or damaged since training wrote it; restore it, or remove it and run the same"
+        " 'gankit train' again, which writes it anew if checkpoints prove it. To train with other values, edit a copy"
+        " and train it in another place (`out`)"
+    )
+
+
+def test_a_locked_recipe_of_before_digests_is_read_with_one_warning(tmp_path):
+    """Provenance is read beside it and warns of nothing more."""
+    run = RunDirectory(tmp_path)
+    run.recipe.write_text('name = "small"\n\n[provenance]\ncohort = "abc"\n')
+    with pytest.warns(FileWarning, match="recipe.lock.toml: has no digest, as files of earlier versions") as warned:
+        assert (run.locked_recipe(), run.provenance()) == ({"name": "small"}, {"cohort": "abc"})
+    assert len(warned) == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")

@@ -117,6 +117,7 @@ def test_a_sheet_that_was_due_when_a_run_was_killed_is_made(run, tmp_path):
     run(4, **every)
     directory = RunDirectory(tmp_path / "run")
     directory.checkpoint(4).unlink()
+    directory.model.unlink()
     directory.sample(2).unlink()
     directory.sample(4).unlink()
     run(4, **every)
