@@ -201,6 +201,12 @@ def _wrong_types(cohort: Cohort) -> Iterator[str]:
         yield from _unlike("spacing_mm", cohort.spacing_mm, "f", "numbers, as float32", rank=1)
     if not all(isinstance(text, str) for text in (*cohort.patient, *cohort.split)):
         yield "patient and split must be texts; convert numbers by astype(str)"
+    if not isinstance(cohort.tissues, tuple) or not all(isinstance(name, str) for name in cohort.tissues):
+        yield f"tissues must be a tuple of names, got {shown(cohort.tissues)}"
+    if not isinstance(cohort.synthetic, bool):
+        yield f"synthetic must be True or False, got {shown(cohort.synthetic)}"
+    if not isinstance(cohort.source, str):
+        yield f"source must be text, got {shown(cohort.source)}"
 
 
 def _unlike(what: str, values: object, kinds: str, expected: str, rank: int | None = None) -> Iterator[str]:
@@ -372,7 +378,7 @@ def _assemble(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Cohort:
         split=np.array(SPLITS)[arrays["split"]],
         spacing_mm=arrays.get("spacing_mm"),
         truth=named("truth."),
-        tissues=tuple(header.get("tissues", ())),
-        synthetic=bool(header.get("synthetic", False)),
+        tissues=tuple(tissues) if isinstance(tissues := header.get("tissues", []), list) else tissues,
+        synthetic=header.get("synthetic", False),
         source=header.get("source", ""),
     )

@@ -10,6 +10,7 @@ import pytest
 import safetensors.numpy
 
 from gankit import Cohort, CohortError, FileWarning, Modality, read_cohort, write_cohort
+from gankit.files.stored_arrays import read_arrays, write_arrays
 from tests.damage import flipped, rewrite_arrays, spoilt
 
 
@@ -244,3 +245,22 @@ def test_the_digest_is_of_all_that_training_depends_on(tiny_cohort, part):
     """A run that began with another cohort is told apart by any part; words about the cohort are none."""
     assert attrs.evolve(tiny_cohort, **OTHER[part](tiny_cohort)).digest() != tiny_cohort.digest()
     assert attrs.evolve(tiny_cohort, source="other words").digest() == tiny_cohort.digest()
+
+
+@pytest.mark.parametrize(
+    "value", [None, 5, -1.5, "x" * 10_000_000, [[]], [None], [["adc", 5]], {"a": 1}], ids=lambda value: repr(value)[:9]
+)
+@pytest.mark.parametrize("key", ["format", "modalities", "patients", "tissues", "synthetic", "source"])
+def test_a_header_of_another_shape_is_refused_on_one_line(tiny_cohort, tmp_path, key, value):
+    """Whatever stands in it, with a digest that is right."""
+    write_cohort(tiny_cohort, tmp_path / "c.safetensors")
+    arrays, header = read_arrays(tmp_path / "c.safetensors")
+    header.pop("digest")
+    write_arrays(tmp_path / "c.safetensors", arrays, {**header, key: value})
+    if key == "source" and isinstance(value, str):
+        assert read_cohort(tmp_path / "c.safetensors").source == value
+        return
+    with pytest.raises(CohortError) as refused:
+        read_cohort(tmp_path / "c.safetensors")
+    assert len(str(refused.value)) < 600
+    assert "\n" not in str(refused.value)
