@@ -60,8 +60,9 @@ class Watch:
         return tuple(heard.alarm for heard in self._held.values())
 
     def see(self, row: Mapping[str, Any]) -> list[str]:
-        """Take a row. Returns: a line for each alarm that begins or is over with it."""
-        step = row["step"]
+        """Take a row, which must have a step. Returns: a line for each alarm that begins or is over with it."""
+        if not isinstance(step := row.get("step"), int):
+            return []
         for key, value in row.items():
             if isinstance(value, int | float) and math.isfinite(value):
                 self._curves.setdefault(key, []).append((step, value))
