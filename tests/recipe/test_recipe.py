@@ -109,6 +109,11 @@ def test_the_message_names_file_and_count(load):
         ("phases.synthesize.betas", "[0.5, 1.0]", "must be < 1, got 1.0"),
         ("phases.synthesize.learning_rate", "nan", "must be a finite number, got nan"),
         ("phases.synthesize.stop", "'late'", "must be a whole number, got 'late'"),
+        ("phases.synthesize.learning_rate", "1e300", "must be <= 1e+30, got 1e+300"),
+        ("phases.synthesize.critic_steps", "1000000000", "must be <= 1000, got 1000000000"),
+        ("training.steps", "1000000000000000000", "must be <= 1000000000000000, got 1000000000000000000"),
+        ("augmentation.shift", "1e21", "must be a whole number, got 1e+21"),
+        ("name", f"'{'a' * 300}'", "a name has at most 100 bytes, since files are named by it, got 300"),
         ("phases.synthesize.terms.wgan-gp-adc.against", "['cs']", "must be text, got ['cs']"),
     ],
 )
