@@ -1,6 +1,5 @@
 """Plugins watch a training through four hooks, and cannot change it."""
 
-import json
 import os
 import random
 import signal
@@ -77,8 +76,7 @@ def test_an_observer_is_told_of_start_rows_sheets_and_end(run, watched):
     news = []
     result = run(watched(watcher=noting(news)))
     assert [hook for hook, *_ in news] == ["run_started", "row_logged", "row_logged", "sheet_written", "run_ended"]
-    lines = (result.path / "metrics.jsonl").read_text().splitlines()
-    assert [what for hook, _, what in news if hook == "row_logged"] == [json.loads(line) for line in lines]
+    assert [what for hook, _, what in news if hook == "row_logged"] == RunDirectory(result.path).read_metrics()
     assert news[3][2] == result.path / "samples" / "step-000002.png"
     assert news[3][2].exists()
     assert news[-1][2] == result
