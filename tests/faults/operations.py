@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from tests.plugins.dicom import scans
 OUT = Path("out")
 """The folder below which every operation writes, and where nothing else is."""
 PAGE = 4096
-TIMES = ("wall_s", "steps_per_s")
+VARYING = ("wall_s", "steps_per_s", "digest")
 """Keys of rows of metrics that no two trainings have alike."""
 
 
@@ -162,9 +163,21 @@ def said(folder: Path) -> str:
     return "".join(log.read_text(errors="replace") for log in sorted(folder.glob("log-*")))
 
 
+def end_together(commands: list[Command]) -> None:
+    """Wait for processes as torchrun does, which sends SIGTERM to the others when one has failed."""
+    while not all(command.ended() for command in commands):
+        if any(command.ended() and command.wait() != 0 for command in commands):
+            time.sleep(1)  # the others say what they found
+            for command in commands:
+                if not command.ended():
+                    command.send(signal.SIGTERM)
+            return
+        time.sleep(0.05)
+
+
 def _rows(file: Path) -> bytes:
     rows = map(json.loads, file.read_text().splitlines())
-    return "\n".join(json.dumps({k: v for k, v in row.items() if k not in TIMES}) for row in rows).encode()
+    return "\n".join(json.dumps({k: v for k, v in row.items() if k not in VARYING}) for row in rows).encode()
 
 
 _CONTENT: dict[str, Callable[[Path], bytes]] = {"metrics.jsonl": _rows, "report.html": lambda _: b"a report"}
