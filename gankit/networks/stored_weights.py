@@ -23,10 +23,10 @@ def declared_weights(recipe: Recipe, names: Iterable[str]) -> dict[str, Tensor] 
     with without_memory():
         for name in names:
             try:
-                module = recipe.networks[name].build(*recipe.built_for(name))
-            except Exception:  # whatever a component does that this device cannot; it is built and blamed elsewhere
+                own = recipe.networks[name].build(*recipe.built_for(name)).state_dict()
+            except (Exception, SystemExit):  # whatever this device cannot do; it is built, and blamed, elsewhere
                 return None
-            weights |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
+            weights |= {f"{name}.{key}": value for key, value in own.items()}
     return weights
 
 

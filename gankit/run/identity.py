@@ -72,8 +72,8 @@ def refuse_other_model(run: RunDirectory, document: Document, *, resuming: bool 
     Args:
         run: the run directory.
         document: the run's completed recipe.
-        resuming: whether training goes on here. Then an older model passes, since the next one replaces it: a process
-            that was killed leaves a new checkpoint beside the old model.
+        resuming: whether training goes on here. Then a model of another step passes, since the next one replaces it: a
+            process that was killed leaves a new checkpoint beside the old model, and a checkpoint may be removed.
 
     Raises:
         InputError: the model is of another run or step.
@@ -85,9 +85,7 @@ def refuse_other_model(run: RunDirectory, document: Document, *, resuming: bool 
     if found := differences(model["recipe"], document):
         listed = "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
         what = f"is a model of another run than {run.recipe.name} ({listed}); {MOVE_AWAY}"
-    elif step > newest:
-        what = f"is a model after {step} steps, but the newest checkpoint is after {newest}; {MOVE_AWAY}"
-    elif step < newest and not resuming and not run.being_written():
+    elif step != newest and not resuming and not run.being_written():
         what = f"is a model after {step} steps, but the newest checkpoint is after {newest}; {AGAIN}"
     else:
         return
