@@ -29,7 +29,8 @@ from tests.plugins.dicom.scans import (
 from tests.plugins.dicom.test_segmentation import write_seg
 
 PLANTED = [
-    *("planted", "zebediah", "19411207", "20110707", "20110708", "20110709", "20110710", ROOT, "tt=20.5s"),
+    *("planted", "zebediah", "19411207", "20110707", "20110708", "20110709", "20110710", "tt=20.5s"),
+    f"{ROOT}.",  # with the dot, since the UIDs that pydicom draws for exports have the same root and may go on with 77
     "secretfolder",
 ]
 ENHANCED = {"FrameComments": "Planted frame", "FrameAcquisitionDateTime": "20110710101500", "EffectiveEchoTime": 104.0}
