@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from gankit import Candidate, Cohort, Evaluation, InputError, Reading, percentiles
+from gankit_metrics._exact import exact_reading
 from gankit_metrics._extractor import task_extractor
 from gankit_metrics._features_images import halved, images
 from gankit_metrics._features_task import no_extractor
@@ -48,6 +49,7 @@ class _Weights:
 
 def measure(candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
     """See ``Memorisation``."""
+    yield exact_reading(candidate, evaluation)
     try:
         train, (held, whose) = evaluation.pool("train"), _held_out(evaluation)
     except InputError as error:

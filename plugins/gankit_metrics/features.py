@@ -132,7 +132,10 @@ class Memorisation(AbstractMetric):
     """Whether candidates repeat or betray the training slices, compared with held-out real slices of other patients:
     the fresh cohort's test split or, without a fresh cohort, the real test split.
 
-    Readings in two spaces, the features of ``frechet`` and pixels averaged down to 8 or fewer along each axis:
+    ``exact.copies``: share of candidates that are a training slice of any label, pixel by pixel but for rounding; 0 for
+    real slices.
+
+    Further readings in two spaces, the features of ``frechet`` and pixels averaged down to 8 or fewer along each axis:
     ``ratio``: mean distance from a candidate to the nearest training slice over that to the nearest held-out slice,
     equal counts of both, so that copies of more training slices than there are held-out ones are above 0; 1 for real
     slices, and no value where every candidate is a held-out slice itself.
@@ -142,11 +145,11 @@ class Memorisation(AbstractMetric):
     (Hayes et al. 2019, arXiv:1705.07663; Chen et al. 2020, arXiv:1909.03935, the attack that has samples alone);
     1/2 where nothing is betrayed.
 
-    The short table has ``features.ratio`` and ``features.copies``: the second is 1 for a model that copies, however
-    many slices it has to copy.
+    The short table has ``exact.copies``, ``features.copies`` and ``features.ratio``. The first two are 1 for a model
+    that copies, however many slices it has to copy.
     """
 
-    headline: ClassVar[tuple[str, ...]] = ("features.ratio", "features.copies")
+    headline: ClassVar[tuple[str, ...]] = ("exact.copies", "features.copies", "features.ratio")
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_memorisation import measure

@@ -152,7 +152,59 @@ def test_the_short_table_shows_copies(evaluation, real):
     """However many slices there are to copy: copies of all training slices are nearer to those of other parts, which
     the ratio averages over."""
     names = [reading.name for reading in features.Memorisation().measure(Candidate(name="c", cohort=real), evaluation)]
-    assert set(features.Memorisation.headline) == {"features.ratio", "features.copies"} < set(names)
+    assert names[0] == "exact.copies"
+    assert set(features.Memorisation.headline) == {"exact.copies", "features.ratio", "features.copies"} < set(names)
+
+
+@pytest.fixture(scope="module")
+def exactly_copied(evaluation):
+    """``exactly_copied(cohort)``: the value of ``exact.copies``, with its interval."""
+
+    def measured(cohort):
+        reading = next(iter(features.Memorisation().measure(Candidate(name="c", cohort=cohort), evaluation)))
+        assert reading.name == "exact.copies"
+        return reading.value, reading.interval
+
+    return measured
+
+
+def test_a_model_that_copies_any_training_slice_is_unmistakable(evaluation, real, exactly_copied):
+    """Of either label; every other copy is of a slice without the label."""
+    train = evaluation.real.select(evaluation.real.split == "train")
+    copied = changed(real, lambda values, name: train.modalities[name].values[np.arange(len(values)) % len(train)])
+    assert exactly_copied(copied) == (1, (1, 1))
+
+
+def eight_bits(values):
+    """Rounded to 256 grey values, as by a picture."""
+    step = values.max() / 255
+    return np.round(values / step) * step
+
+
+def noisy(values):
+    """With noise of one part in 500 of the range."""
+    return values + values.max() / 500 * np.random.default_rng(0).standard_normal(values.shape)
+
+
+@pytest.mark.parametrize("rounded", [eight_bits, noisy])
+def test_rounding_hides_no_copy(evaluation, real, exactly_copied, rounded):
+    """One in ten candidates is a copy."""
+    train, tenth = evaluation.pool("train"), len(real) // 10
+    copied = changed(
+        real,
+        lambda mine, name: np.concatenate([rounded(train.modalities[name].values[:tenth]), mine[tenth:]]),
+    )
+    assert exactly_copied(copied)[0] == pytest.approx(tenth / len(real))
+
+
+def test_slices_of_other_patients_are_no_exact_copies(real, exactly_copied):
+    """Fresh patients."""
+    assert exactly_copied(real) == (0, (0, 0))
+
+
+def test_one_slice_is_enough_to_be_found_a_copy(evaluation, exactly_copied):
+    """Exact copies need no distribution."""
+    assert exactly_copied(evaluation.pool("train").select(np.arange(1)))[0] == 1
 
 
 @pytest.mark.parametrize("noise", [0, 1e-6])
