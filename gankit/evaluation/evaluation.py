@@ -18,7 +18,7 @@ from gankit.cohort.cohort import Cohort, Modality
 from gankit.evaluation.intervals import bootstrap
 from gankit.files.digest import warn_of_file
 from gankit.files.lock import locked
-from gankit.files.stored_arrays import read_arrays, verified_header, write_arrays
+from gankit.files.stored_arrays import verified_arrays, write_arrays
 from gankit.recipe.recipe import ModalitySpec
 
 if TYPE_CHECKING:
@@ -157,8 +157,7 @@ def _stored(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, 
     """The arrays of a file. Where there is no sound file, they are made and written."""
     if path.is_file():
         try:
-            arrays, header = read_arrays(path)
-            verified_header(header, arrays, (), path)
+            arrays, _ = verified_arrays(path)
         except (ValueError, OSError) as error:
             warn_of_file(path, f"damaged ({error}); it is made again")
         else:

@@ -64,6 +64,17 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return arrays, header if isinstance(header, dict) and metadata.keys() <= {"gankit"} else metadata
 
 
+def verified_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays by name and the header of a file that ``write_arrays`` wrote, as they were written.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not one, or it was altered or damaged.
+    """
+    arrays, header = read_arrays(path)
+    return arrays, verified_header(header, arrays, (), path)
+
+
 def verified_header(
     header: Mapping[str, Any], arrays: Mapping[str, np.ndarray], known: Container[str], path: Path
 ) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from gankit import RunError, read_npz, write_bytes
+from gankit import RunError, verified_arrays, write_arrays
 
 FORMAT = 2
 """Raised when the same input would give other slices."""
@@ -63,35 +61,33 @@ def key_of(files: Iterable[Path], words: str) -> str:
 
 def write_part(part: Part, file: Path) -> None:
     """Keep a part."""
-    arrays: dict[str, Any] = {f"modality.{name}": values for name, values in part.modalities.items()}
+    arrays = {f"modality.{name}": values for name, values in part.modalities.items()}
     arrays |= {f"present.{name}": values for name, values in part.present.items()}
-    arrays |= {name: value for name in ("tissue", "lesion") if (value := getattr(part, name)) is not None}
-    arrays["record"] = np.frombuffer(json.dumps(part.record).encode(), dtype=np.uint8)
-    content = io.BytesIO()
-    np.savez(content, key=np.array(file.stem), cs=part.cs, spacing_mm=np.array(part.spacing_mm), **arrays)
-    write_bytes(file, content.getvalue())
+    arrays |= {name: value for name in ("cs", "tissue", "lesion") if (value := getattr(part, name)) is not None}
+    header = {"key": file.stem, "record": part.record, "spacing_mm": part.spacing_mm}
+    write_arrays(file, {name: np.ascontiguousarray(array) for name, array in arrays.items()}, header)
 
 
 def read_part(file: Path) -> Part | None:
-    """A kept part; None if there is none, it cannot be read, or it is the part of something else."""
+    """A kept part; None if there is none, it is damaged, or it is the part of something else."""
     try:
-        arrays = read_npz(file)
-    except ValueError:
+        arrays, header = verified_arrays(file)
+    except (ValueError, OSError):
         return None
-    if str(arrays.get("key")) != file.stem:
+    if header["key"] != file.stem:
         return None
 
     def named(prefix: str) -> dict[str, np.ndarray]:
         return {name[len(prefix) :]: values for name, values in arrays.items() if name.startswith(prefix)}
 
     return Part(
-        record=json.loads(arrays["record"].tobytes()),
+        record=header["record"],
         modalities=named("modality."),
         present=named("present."),
         cs=arrays["cs"],
         tissue=arrays.get("tissue"),
         lesion=arrays.get("lesion"),
-        spacing_mm=float(arrays["spacing_mm"]),
+        spacing_mm=header["spacing_mm"],
     )
 
 

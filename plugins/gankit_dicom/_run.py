@@ -6,13 +6,14 @@ import multiprocessing
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any
 
-from gankit import CohortError, progress, say
+from gankit import CohortError, FileWarning, progress, say
 from gankit_dicom._part import Kept, written_part
 from gankit_dicom._study import StudyTask, import_study
 
@@ -77,16 +78,20 @@ def _exit_after_parent() -> None:
 def run_studies(tasks: Sequence[StudyTask], mapped: Mapper, quiet: bool = False) -> list[Kept]:
     """What all studies gave, in order; parts that an earlier run kept are taken over.
 
+    Warns with ``FileWarning`` of a damaged part, which is made again.
+
     Raises:
         RunError: a part is gone that was written.
     """
     parts: list[Kept] = []
     kept = 0
     done = progress(mapped(import_study, tasks), "importing studies", len(tasks))
-    for task, (name, was_there) in zip(tasks, done, strict=True):
-        file = task.parts / name
+    for task, imported in zip(tasks, done, strict=True):
+        file = task.parts / imported.name
         parts.append(Kept(file, written_part(file).record))
-        kept += was_there
+        kept += imported.was_there
+        if imported.damaged:
+            warnings.warn(f"{file}: was damaged; its study was imported again", FileWarning, stacklevel=2)
     if kept:
         say(f"{kept} studies were imported by an earlier run", quiet)
     return parts

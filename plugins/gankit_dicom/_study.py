@@ -80,18 +80,29 @@ class StudyTask:
         return key_of(files, json.dumps(asked, sort_keys=True))
 
 
-def import_study(task: StudyTask) -> tuple[str, bool]:
-    """Import a study to a part file and a sheet, unless an earlier run did.
+@attrs.frozen
+class Imported:
+    """The part of a study that was imported."""
 
-    Returns: the name of the part file, and whether it was there.
-    """
-    name = f"{task.key()}.npz"
-    kept = read_part(task.parts / name)
+    name: str
+    """Of its file."""
+    was_there: bool
+    """Whether an earlier run made it."""
+    damaged: bool = False
+    """Whether one was there that had to be made again, since it was damaged."""
+
+
+def import_study(task: StudyTask) -> Imported:
+    """Import a study to a part file and a sheet, unless an earlier run did."""
+    name = f"{task.key()}.safetensors"
+    file = task.parts / name
+    kept = read_part(file)
     if kept is not None and ("sheet" not in kept.record or (task.sheets / kept.record["sheet"]).is_file()):
-        return name, True
+        return Imported(name, was_there=True)
+    damaged = kept is None and file.exists()
     with single_threaded_itk(), silent_itk():
-        write_part(study_part(task), task.parts / name)
-    return name, False
+        write_part(study_part(task), file)
+    return Imported(name, was_there=False, damaged=damaged)
 
 
 def study_part(task: StudyTask) -> Part:

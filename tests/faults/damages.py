@@ -68,7 +68,7 @@ FILE_KINDS = (
     FileKind("synthetic cohort", "out/slices.safetensors", "run-0/model.safetensors", again(ops.SAMPLE)),
     FileKind("export.json", "out/slices/export.json", "run-0/recipe.lock.toml", again(ops.EXPORT)),
     FileKind("salt", "out/c.salt", "recipe.toml", again(ops.VOLUMES)),
-    FileKind("part of an import", "out/c.parts/*.npz", "out/c.parts/*.npz", ops.VOLUMES, cut_off=True),
+    FileKind("part of an import", "out/c.parts/*.safetensors", "out/c.parts/*.safetensors", ops.VOLUMES, cut_off=True),
     FileKind("readings", "out/evaluation/readings/*.json", "out/evaluation/readings/*.json", _EVALUATE),
     FileKind(
         "cache",

@@ -21,8 +21,8 @@ def kept(folder, number, names, outlined=False):
         tissue=np.ones((SLICES, SIZE, SIZE), dtype=np.uint8) if outlined else None,
         spacing_mm=float(number),
     )
-    write_part(part, folder / f"{number}.npz")
-    return Kept(folder / f"{number}.npz", part.record)
+    write_part(part, folder / f"{number}.safetensors")
+    return Kept(folder / f"{number}.safetensors", part.record)
 
 
 def assembled(parts):

@@ -34,7 +34,7 @@ def page(part, tmp_path):
             if record["why"]:
                 del record["sheet"]
                 record["slices"] = 0
-            parts.append(Kept(tmp_path / "none.npz", record))
+            parts.append(Kept(tmp_path / "none.safetensors", record))
         inputs = Inputs(files=10 * len(parts), refused_files=[], warnings=[])
         return report_html(request, inputs, parts, None, inputs.warnings)
 

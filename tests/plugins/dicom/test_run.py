@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 
+import attrs
+import numpy as np
 import pytest
 
-from gankit import CohortError, RunError, locked, read_cohort
+from gankit import CohortError, FileWarning, RunError, locked, read_cohort
 from gankit_dicom import _study
 from gankit_dicom._inputs import Request, find
 from gankit_dicom._options import Options
-from gankit_dicom._part import read_part
+from gankit_dicom._part import read_part, written_part
 from gankit_dicom._run import mapper, run_studies
-from gankit_dicom._study import import_study
+from gankit_dicom._study import Imported, import_study
+from tests.damage import flipped, spoilt
 from tests.plugins.dicom.scans import change, write_adc, write_t2w
 
 
@@ -26,10 +29,10 @@ def request(folder, out, **options):
 def test_what_an_earlier_run_did_is_taken_over(study, tmp_path, monkeypatch):
     """The same command again reads no study twice."""
     (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
-    name, was_there = import_study(task)
-    assert not was_there
+    first = import_study(task)
+    assert not first.was_there
     monkeypatch.setattr(_study, "study_part", None)
-    assert import_study(task) == (name, True)
+    assert import_study(task) == Imported(first.name, was_there=True)
 
 
 def test_other_files_or_other_options_are_another_part(tmp_path):
@@ -48,21 +51,53 @@ def test_other_files_or_other_options_are_another_part(tmp_path):
     assert key() != first
 
 
-def test_a_damaged_part_is_made_again(study, tmp_path):
-    """As after a power cut."""
+def test_a_damaged_part_is_named_and_made_again(study, tmp_path):
+    """As after a power cut, or where the disk rots."""
+    tasks = find(request(study, tmp_path / "c.safetensors"), map).tasks
+    file = tasks[0].parts / import_study(tasks[0]).name
+    whole = written_part(file)
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.warns(FileWarning, match=f"{file}: was damaged; its study was imported again"):
+        (again,) = run_studies(tasks, map, quiet=True)
+    np.testing.assert_array_equal(again.read().modalities["adc"], whole.modalities["adc"])
+
+
+def test_no_damage_to_a_part_is_read_as_slices(study, tmp_path):
+    """A part is read as it was written, or not at all."""
     (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
-    name, _ = import_study(task)
-    (task.parts / name).write_bytes(b"PK\x03\x04 half of it")
-    assert import_study(task) == (name, False)
+    file = task.parts / import_study(task).name
+    whole, content = written_part(file), file.read_bytes()
+    for damaged in (
+        *flipped(content, 200),
+        *(each[::-1] for each in flipped(content[::-1], 50, within=2000)),
+        *spoilt(content).values(),
+    ):
+        file.write_bytes(damaged)
+        part = read_part(file)
+        assert part is None or attrs.asdict(part, value_serializer=_bytes) == attrs.asdict(
+            whole, value_serializer=_bytes
+        )
+
+
+def _bytes(_, __, value):
+    return value.tobytes() if isinstance(value, np.ndarray) else value
+
+
+def test_an_undamaged_import_warns_of_no_part(study, tmp_path, recwarn):
+    """Neither the first time nor the second."""
+    tasks = find(request(study, tmp_path / "c.safetensors"), map).tasks
+    run_studies(tasks, map, quiet=True)
+    run_studies(tasks, map, quiet=True)
+    assert not [each for each in recwarn if each.category is FileWarning]
 
 
 def test_a_part_whose_sheet_is_gone_is_made_again(study, tmp_path):
     """The report shows the sheet."""
     (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
-    name, _ = import_study(task)
+    name = import_study(task).name
     (sheet,) = task.sheets.iterdir()
     sheet.unlink()
-    assert import_study(task) == (name, False)
+    assert import_study(task) == Imported(name, was_there=False)
     assert sheet.is_file()
 
 
@@ -108,9 +143,8 @@ def test_an_import_that_found_nothing_leaves_no_folder(gankit_command, tmp_path)
 def test_a_part_of_another_study_is_made_again(study, tmp_path):
     """A part says which one it is, so that a renamed file is not taken for it."""
     (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
-    name, _ = import_study(task)
-    part = task.parts / name
-    assert import_study(task) == (name, True)
+    part = task.parts / import_study(task).name
+    assert import_study(task).was_there
     part.rename(part.with_stem("0" * 32))
     assert read_part(part.with_stem("0" * 32)) is None
 
@@ -119,7 +153,7 @@ def test_a_part_that_vanishes_ends_the_import_on_one_line(study, tmp_path, monke
     """As where somebody tidies up while it runs."""
     (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
     with pytest.raises(RunError, match="was removed or damaged while the import ran; run the same import again"):
-        run_studies([task], lambda _, tasks: iter([("gone.npz", False)]), quiet=True)
+        run_studies([task], lambda _, tasks: iter([Imported("gone.safetensors", was_there=False)]), quiet=True)
 
 
 def test_a_patients_id_is_no_path(tmp_path):
