@@ -43,6 +43,7 @@ from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.jobs import Job, run_jobs, sharing_cores
 from gankit.processes.progress import say, watched
 from gankit.report.report import report_if_possible
+from gankit.run.health.watch import Watch
 
 
 @attrs.frozen
@@ -176,8 +177,8 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
         # The real side; from here on what is compared may not change
         say("loading the real cohort", quiet)
         comparison = Comparison.of(plan, plugins)
-        for warning in comparison.warnings():
-            say(f"warning: {warning}", quiet)
+        warnings = list(comparison.warnings())
+        _warn(warnings, quiet)
         plan.write(plugins)
 
         # Training
@@ -185,6 +186,7 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
         if len(failed) == len(plan.runs):
             raise RunError(_failures(failed))
         plan.refuse_one_model_twice()
+        _warn(alarms := list(_alarms(plan)), quiet)
 
         # Measuring, by several processes where they are asked for. Their readings are then read into rows.
         judge = judge_in(plan.folder, comparison.evaluation, plan.metrics, plugins)
@@ -203,7 +205,7 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
         rows=rows,
         **compared(plan, rows),
         failed=tuple(FailedTraining(name=name, reason=reason) for name, reason in failed.items()),
-        warnings=tuple(comparison.warnings()),
+        warnings=(*warnings, *alarms),
     )
     _write(plan.folder, result)
     report_if_possible(plan.folder, partial(say, quiet=quiet), plugins=plugins)
@@ -237,12 +239,26 @@ def _train(plan: Plan, processes: int, quiet: bool) -> dict[str, str]:
     return {job.name: job.last for job in ended if job.code != 0}
 
 
+def _warn(warnings: Iterable[str], quiet: bool) -> None:
+    for warning in warnings:
+        say(f"warning: {warning}", quiet)
+
+
 def by_round(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
     """The runs in the order of training: the first seed of every method, then the second of every method, and so on.
 
     So methods have about equally many runs where a comparison is stopped early.
     """
     return sorted(runs, key=lambda run: run.seed)
+
+
+def _alarms(plan: Plan) -> Iterator[str]:
+    """A line for each training at whose end alarms held."""
+    for run in plan.runs:
+        directory = plan.run_directory(run)
+        if alarms := Watch(run.recipe, directory.read_metrics()).alarms:
+            some = ", ".join(f"{alarm.name} ({alarm.where})" for alarm in alarms)
+            yield f"{run.name}: training ended with alarms: {some}; 'gankit report {directory.path}' says what to do"
 
 
 def _training(plan: Plan, run: PlannedRun) -> Job:

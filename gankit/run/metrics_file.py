@@ -50,8 +50,8 @@ class MetricsFile:
     def lines(self) -> list[Line]:
         """All lines but blank ones; none where there is no file."""
         content = self.path.read_bytes() if self.path.exists() else b""
-        numbered = enumerate(content.split(b"\n"), start=1)
-        return [_line(number, each) for number, each in numbered if each.strip()]
+        pieces = enumerate(content.split(b"\n"), start=1)
+        return [_line(number, piece) for number, piece in pieces if piece.strip()]
 
     def rows(self) -> list[Row]:
         """What all sound lines say. Warns with ``FileWarning`` of damaged lines, and of those without a digest."""

@@ -19,6 +19,8 @@ from gankit.evaluation.result_files import write_result
 from gankit.evaluation.statistics import holm, welch
 from gankit.processes.jobs import Ended
 from gankit.recipe.structure import to_document
+from gankit.run.health.measures import MOVED
+from gankit.run.metrics_file import MetricsFile
 from tests.toy import MEASURED
 
 JUDGING = {field.name for field in attrs.fields(Judging)}
@@ -394,6 +396,20 @@ def test_methods_of_an_earlier_comparison_are_compared_as_if_they_were_trained_h
     assert (beside.tests, beside.note) == (whole.tests, whole.note)
     assert [each.summary for each in beside.methods] == [each.summary for each in whole.methods]
     assert [row.name for row in beside.rows] == [row.name for row in whole.rows]
+
+
+def test_alarms_of_trainings_are_warned_of(plan, runs, measuring, tmp_path, capsys):
+    """With the run, the alarm and where it is; the others are silent."""
+    shutil.copytree(runs, tmp_path / "out/runs")
+    metrics = MetricsFile(tmp_path / "out/runs/dark-seed1/metrics.jsonl")
+    for step in range(1000, 1020):
+        metrics.append({"step": step, f"{MOVED}adc_critic": 1e-7})
+    comparison = carry_out(plan(seeds=2), plugins=measuring)
+    (warning,) = [each for each in comparison.warnings if "alarm" in each]
+    assert warning.startswith(
+        "dark-seed1: training ended with alarms: still network (networks.adc_critic); 'gankit report"
+    )
+    assert f"warning: {warning}\n" in capsys.readouterr().err
 
 
 def test_rows_say_which_earlier_comparison_they_are_from(earlier, recipes, measuring, tmp_path):

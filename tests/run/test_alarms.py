@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gankit import load_recipe
+from gankit.run.health import watch
 from gankit.run.health.measures import LATENT_DEVIATION, LATENT_MEAN, MOVED, NEW, SLOPE, VARIED
 from gankit.run.health.thresholds import FEWEST
 from gankit.run.health.watch import FINDERS, Watch
@@ -79,6 +80,14 @@ def test_each_alarm_is_raised_by_its_illness_alone(recipe, name):
 def test_a_run_of_twenty_steps_is_not_judged(recipe, name):
     """Nothing has settled yet, whatever it shows."""
     assert heard(Watch(recipe, rows({**SOUND, **SICK[name]}, count=20, every=1))) == set()
+
+
+def test_a_long_run_costs_no_more_than_a_short_one(recipe, monkeypatch):
+    """Finders get the two ends of a curve."""
+    lengths = []
+    monkeypatch.setattr(watch, "FINDERS", (lambda _, curves: iter(lengths.append(len(curves[LATENT_MEAN])) or ()),))
+    Watch(recipe, rows(SOUND, count=200))
+    assert max(lengths) == lengths[-1] < 50
 
 
 def test_swings_of_an_estimate_are_no_alarm(recipe):

@@ -36,8 +36,8 @@ class Alarm:
 
 
 Finder = Callable[[Recipe, Curves], Iterator[Alarm]]
-"""A function of a recipe and the curves of a run so far. It looks at the first and the last points of a curve alone, so
-that it costs little however long the run is."""
+"""A function of a recipe and the curves of a run so far. It gets the first ``LAST`` and the last ``LAST + JUMPED``
+points of a curve alone, so that it costs little however long the run is."""
 
 
 def adversarial_terms(recipe: Recipe) -> Iterator[tuple[AbstractPhase, AbstractAdversarialLoss]]:

@@ -13,7 +13,7 @@ from gankit.run.health.alarm import Alarm, Finder
 from gankit.run.health.losses import flat_critic, loss_that_jumped, negative_distance, slope_of_a_critic
 from gankit.run.health.networks import latent_off_the_prior, runaway_network, still_network
 from gankit.run.health.samples import copied_samples, repeated_samples
-from gankit.run.health.thresholds import FEWEST
+from gankit.run.health.thresholds import FEWEST, JUMPED, LAST
 
 FINDERS: tuple[Finder, ...] = (
     negative_distance,
@@ -65,7 +65,9 @@ class Watch:
             return []
         for key, value in row.items():
             if isinstance(value, int | float) and math.isfinite(value):
-                self._curves.setdefault(key, []).append((step, value))
+                points = self._curves.setdefault(key, [])
+                points.append((step, value))
+                del points[LAST : -LAST - JUMPED]  # a finder looks at the first and the last ones alone
         found = {(alarm.name, alarm.where): alarm for find in FINDERS for alarm in find(self._recipe, self._curves)}
         return [*self._begun(found, step), *self._over(found)]
 
