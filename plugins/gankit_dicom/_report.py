@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 from jinja2 import Environment
 
-from gankit import Cohort
+from gankit import Cohort, RunError
 from gankit_dicom._inputs import Inputs, Request
 from gankit_dicom._log import counted_warnings
 from gankit_dicom._options import ZEROS
@@ -85,8 +85,9 @@ def _shown(record: Mapping[str, Any], request: Request, inside: bool) -> dict[st
     shown = {**record, "series": _joined(record["series"]), "masks": _joined(record["masks"])}
     if "sheet" in record:
         file = request.beside(".sheets") / record["sheet"]
-        shown["picture"] = _data_uri(file) if inside else quote(f"{file.parent.name}/{file.name}")
-        shown["width"], shown["height"] = _png_size(file)
+        picture = _written_picture(file)
+        shown["picture"] = _data_uri(picture) if inside else quote(f"{file.parent.name}/{file.name}")
+        shown["width"], shown["height"] = _png_size(picture)
     return shown
 
 
@@ -128,15 +129,21 @@ def _unused_masks(inputs: Inputs, parts: Sequence[Kept]) -> list[tuple[str, int,
     ]
 
 
-def _data_uri(file: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode()
+def _written_picture(file: Path) -> bytes:
+    """A sheet that this import has written, as a PNG. Raises RunError: it is gone since."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise RunError(f"{file}: was removed while the import ran; run the same import again") from error
 
 
-def _png_size(file: Path) -> tuple[int, int]:
+def _data_uri(picture: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(picture).decode()
+
+
+def _png_size(picture: bytes) -> tuple[int, int]:
     """Width and height in pixels, from the first chunk (PNG specification, 11.2.2)."""
-    with file.open("rb") as opened:
-        header = opened.read(24)
-    return int.from_bytes(header[16:20]), int.from_bytes(header[20:24])
+    return int.from_bytes(picture[16:20]), int.from_bytes(picture[20:24])
 
 
 def _totals(parts: Sequence[Kept], cohort: Cohort | None) -> dict[str, int]:

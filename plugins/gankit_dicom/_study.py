@@ -81,7 +81,7 @@ class StudyTask:
 
 
 @attrs.frozen
-class Imported:
+class ImportedStudy:
     """The part of a study that was imported."""
 
     name: str
@@ -92,17 +92,17 @@ class Imported:
     """Whether one was there that had to be made again, since it was damaged."""
 
 
-def import_study(task: StudyTask) -> Imported:
+def import_study(task: StudyTask) -> ImportedStudy:
     """Import a study to a part file and a sheet, unless an earlier run did."""
     name = f"{task.key()}.safetensors"
     file = task.parts / name
     kept = read_part(file)
     if kept is not None and ("sheet" not in kept.record or (task.sheets / kept.record["sheet"]).is_file()):
-        return Imported(name, was_there=True)
+        return ImportedStudy(name, was_there=True)
     damaged = kept is None and file.exists()
     with single_threaded_itk(), silent_itk():
         write_part(study_part(task), file)
-    return Imported(name, was_there=False, damaged=damaged)
+    return ImportedStudy(name, was_there=False, damaged=damaged)
 
 
 def study_part(task: StudyTask) -> Part:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 
 from gankit import CohortError, FileWarning, RunError, locked, read_cohort
-from gankit_dicom import _study
+from gankit_dicom import _run, _study
 from gankit_dicom._inputs import Request, find
 from gankit_dicom._options import Options
 from gankit_dicom._part import read_part, written_part
 from gankit_dicom._run import mapper, run_studies
-from gankit_dicom._study import Imported, import_study
+from gankit_dicom._study import ImportedStudy, import_study
 from tests.damage import flipped, spoilt
 from tests.plugins.dicom.scans import change, write_adc, write_t2w
 
@@ -32,7 +33,7 @@ def test_what_an_earlier_run_did_is_taken_over(study, tmp_path, monkeypatch):
     first = import_study(task)
     assert not first.was_there
     monkeypatch.setattr(_study, "study_part", None)
-    assert import_study(task) == Imported(first.name, was_there=True)
+    assert import_study(task) == ImportedStudy(first.name, was_there=True)
 
 
 def test_other_files_or_other_options_are_another_part(tmp_path):
@@ -97,7 +98,7 @@ def test_a_part_whose_sheet_is_gone_is_made_again(study, tmp_path):
     name = import_study(task).name
     (sheet,) = task.sheets.iterdir()
     sheet.unlink()
-    assert import_study(task) == Imported(name, was_there=False)
+    assert import_study(task) == ImportedStudy(name, was_there=False)
     assert sheet.is_file()
 
 
@@ -153,7 +154,32 @@ def test_a_part_that_vanishes_ends_the_import_on_one_line(study, tmp_path, monke
     """As where somebody tidies up while it runs."""
     (task,) = find(request(study, tmp_path / "c.safetensors"), map).tasks
     with pytest.raises(RunError, match="was removed or damaged while the import ran; run the same import again"):
-        run_studies([task], lambda _, tasks: iter([Imported("gone.safetensors", was_there=False)]), quiet=True)
+        run_studies([task], lambda _, tasks: iter([ImportedStudy("gone.safetensors", was_there=False)]), quiet=True)
+
+
+def test_a_sheet_that_vanishes_ends_the_import_on_one_line(gankit_command, study, tmp_path, monkeypatch):
+    """The report shows it; the same command again makes it anew."""
+    run = _run.run_studies
+
+    def tidied(*arguments, **options):
+        parts = run(*arguments, **options)
+        shutil.rmtree(tmp_path / "c.sheets")
+        return parts
+
+    command = "import", "dicom", study, "-o", tmp_path / "c.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr(_run, "run_studies", tidied)
+        result = gankit_command(*command)
+    assert result.exit_code == 1
+    assert re.fullmatch(
+        r"Error: \S+c.sheets/\S+.png: was removed while the import ran; run the same import again", last_line(result)
+    )
+    assert gankit_command(*command).exit_code == 0
+    assert len(list((tmp_path / "c.sheets").iterdir())) == 1
+
+
+def last_line(result):
+    return result.output.splitlines()[-1]
 
 
 def test_a_patients_id_is_no_path(tmp_path):
