@@ -17,6 +17,7 @@ from gankit.cohort.fit import cohort_digest
 from gankit.comparison.differences import tested
 from gankit.comparison.plan import Plan, PlannedRun
 from gankit.evaluation.evaluation import Evaluation
+from gankit.evaluation.ranges import aim_of
 from gankit.evaluation.real_side import (
     Wanted,
     chosen_modalities,
@@ -30,7 +31,7 @@ from gankit.evaluation.real_side import (
 from gankit.evaluation.results import MethodResult, Row, Settings
 from gankit.evaluation.rows import settings_of
 from gankit.evaluation.subjects import REAL, Subject, model_subject, references
-from gankit.evaluation.summary import headline, over_trainings
+from gankit.evaluation.summary import by_id, headline, over_trainings
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import ModalitySpec
 from gankit.run.targets import cohort_note
@@ -41,6 +42,13 @@ ALONE = (
 )
 SEEDS = "Samples are training seeds: one value a seed, the mean over its sample sets."
 """Sentences of the result that say what the samples of its tests are."""
+
+TESTS = (
+    "Welch's t-test of means. Where the aim is the real value, a test of which mean is nearer to it, which counts the"
+    " real value's own interval; methods are as far from real where their distances surely differ by less than half of"
+    " that interval. Holm's correction over all tests of this table."
+)
+"""Sentences of the result that say what the tests are."""
 
 
 @attrs.frozen(eq=False)
@@ -198,20 +206,22 @@ def compared(plan: Plan, rows: Sequence[Row]) -> dict[str, Any]:
     named |= {method.name: list(method.rows) for each in plan.beside for method in each.result.methods}
     judged = {method: [by_name[name] for name in names if name in by_name] for method, names in named.items()}
     by_seed = any(len(names) > 1 for names in named.values())
-    methods = tuple(_method(name, own, by_seed) for name, own in judged.items() if own)
-    real = {summary.id: summary.mean for summary in by_name[REAL].summary} if REAL in by_name else {}
+    methods = tuple(_method(name, own, by_seed, plan) for name, own in judged.items() if own)
+    real = {summary.id: summary for summary in by_name[REAL].summary} if REAL in by_name else {}
+    known = by_id(method.summary for method in methods)
+    aims = {name: aim for name, (first, *_) in known.items() if (aim := aim_of(first, plan.metrics)) is not None}
     shown = headline(rows, plan.headline, plan.metrics)
     unit: Literal["training seed", "sample set"] = "training seed" if by_seed else "sample set"
     return {
         "headline": shown,
         "unit": unit,
-        "note": (SEEDS if by_seed else ALONE) + " Welch's t-test, Holm's correction over all tests of this table.",
+        "note": f"{SEEDS if by_seed else ALONE} {TESTS}",
         "methods": methods,
-        "tests": tested(methods, shown, real),
+        "tests": tested(methods, shown, real, aims),
     }
 
 
-def _method(name: str, rows: Sequence[Row], by_seed: bool) -> MethodResult:
+def _method(name: str, rows: Sequence[Row], by_seed: bool, plan: Plan) -> MethodResult:
     times = [row.wall_s for row in rows if row.wall_s is not None]
     devices = dict.fromkeys(row.device for row in rows if row.device)
     return MethodResult(
@@ -221,5 +231,5 @@ def _method(name: str, rows: Sequence[Row], by_seed: bool) -> MethodResult:
         steps=rows[0].steps,
         wall_s=sum(times) / len(times) if times else None,
         device=", ".join(devices) or None,
-        summary=over_trainings(rows, by_seed),
+        summary=over_trainings(rows, by_seed, plan.metrics),
     )

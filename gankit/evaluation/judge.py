@@ -15,6 +15,7 @@ import cattrs
 
 from gankit._errors import FileWarning, PluginError
 from gankit.evaluation.evaluation import Candidate, Evaluation
+from gankit.evaluation.ranges import outside, range_of, within
 from gankit.evaluation.result_files import converter
 from gankit.evaluation.results import Reading
 from gankit.files.digest import warn_of_file
@@ -84,7 +85,7 @@ class Judge:
                         _write(path, kept)
         except Held:
             return None
-        return tuple(reading for metric in self.metrics for reading in kept[metric].readings)
+        return tuple(self._in_range(reading) for metric in self.metrics for reading in kept[metric].readings)
 
     def lacks(self, name: str, identity: Any) -> bool:
         """Whether a metric has not measured a set yet. Warns of nothing: ``measure`` does."""
@@ -111,12 +112,22 @@ class Judge:
             attrs.evolve(_finite(reading if enough else _without_interval(reading)), metric=metric)
             for reading in _measured(chosen, where, candidate, self.evaluation)
         )
+        for reading in readings:
+            if reading.value is not None and outside(reading.value, bounds := range_of(reading, self.metrics)):
+                said = f"gives {reading.name!r} the value {reading.value:g}, but its `ranges` say {bounds}"
+                raise broken(where, chosen, said)
 
         # Names that tell its readings apart
         names = [reading.id for reading in readings]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise broken(where, chosen, f"returned reading {twice[0]!r} twice; give each a name of its own")
         return readings
+
+    def _in_range(self, reading: Reading) -> Reading:
+        """The reading with its interval within the range that the metric declares; files may be of before it did."""
+        if reading.interval is None:
+            return reading
+        return attrs.evolve(reading, interval=within(reading.interval, range_of(reading, self.metrics)))
 
     _real_side: Any = attrs.field(init=False)
 

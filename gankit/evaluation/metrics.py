@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from gankit._errors import InputError, PluginError, PluginWarning, RecipeError, nearest
 from gankit.evaluation.judging import Judging
+from gankit.evaluation.ranges import is_range
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.contract import blaming, broken, in_short
 from gankit.plugin.plugins import Plugins
@@ -49,8 +50,20 @@ def chosen_metrics(judging: Judging, plugins: Plugins) -> dict[str, AbstractMetr
     for name, metric in metrics.items():
         if missing := [path for path in _files(name, metric) if not path.is_file()]:
             raise InputError(f"metric {name!r} reads {missing[0]}: no such file; correct its option or the environment")
+    for name, metric in metrics.items():
+        _require_declared(name, metric)
     headline_patterns(judging, metrics)
     return metrics
+
+
+def _require_declared(name: str, metric: AbstractMetric) -> None:
+    """Raises PluginError: what a metric declares of its readings is of another type."""
+    where = f"`metrics` {name}"
+    if not (isinstance(metric.ranges, Mapping) and all(map(is_range, metric.ranges.values()))):
+        said = f"must have `ranges` from patterns to (lowest, highest), got {in_short(metric.ranges)}"
+        raise broken(where, metric, said)
+    if not (isinstance(metric.aims, Mapping) and all(isinstance(aim, float | int) for aim in metric.aims.values())):
+        raise broken(where, metric, f"must have `aims` from patterns to numbers, got {in_short(metric.aims)}")
 
 
 def _files(name: str, metric: AbstractMetric) -> tuple[Path, ...]:

@@ -25,6 +25,9 @@ Better = Literal["higher", "lower", "real"]
 Interval = tuple[float, float]
 """Lower and upper end."""
 
+SIGNIFICANT = 0.05
+"""Chance of any false verdict among the tests of a comparison."""
+
 Kind = Literal["model", "cohort", "real", "augmented real"]
 """What the slices of a row are."""
 
@@ -311,7 +314,7 @@ class MethodResult:
 
 @attrs.frozen(kw_only=True)
 class Difference:
-    """Welch's test of two methods on one reading. What cannot be tested is None, and ``note`` says why."""
+    """The test of two methods on one reading. What cannot be tested is None, and ``note`` says why."""
 
     id: str
     """``"METRIC.READING"``."""
@@ -320,19 +323,44 @@ class Difference:
     """Names of the methods."""
     n: tuple[int, int]
     """Number of samples of each method."""
+    of: Literal["means", "distances to real"] = "means"
+    """What is compared: the means by Welch's test, or, where the reading should be as on real slices, how far the
+    means are from the real value; see ``gankit.evaluation.statistics.nearer``."""
+    real: float | None = None
+    """The value of real slices, for distances."""
+    margin: float | None = None
+    """The difference of two distances that counts as none: half the real value's 95% interval."""
     difference: float | None = None
-    """Mean of method a minus mean of method b."""
+    """Mean of method a minus that of method b; or the distance of a's mean to the real value minus that of b's."""
+    interval: Interval | None = attrs.field(default=None, converter=_as_interval)
+    """Its 95% interval."""
     t: float | None = None
-    """Welch's statistic."""
+    """The statistic."""
     df: float | None = None
     """Degrees of freedom."""
     p: float | None = None
     """Two-sided p-value."""
     p_holm: float | None = None
     """The p-value with Holm's correction over all tests of the comparison."""
+    p_alike: float | None = None
+    """The p-value of the opposite test: small where the distances differ by less than ``margin``."""
+    p_alike_holm: float | None = None
+    """The same with Holm's correction over all such tests."""
     better: Literal["a", "b"] | None = None
-    """The method whose mean is better, even where the difference may be due to chance."""
+    """The method for which the difference speaks, even where it may be due to chance; see ``verdict``."""
     note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """What is shown, at a level of 5% over the whole comparison, in words; empty where nothing was tested."""
+        to_real = self.of == "distances to real"
+        if self.p_holm is None:
+            return ""
+        if self.p_holm < SIGNIFICANT and self.better:
+            return f"{'nearer to real' if to_real else 'better'}: {self.a if self.better == 'a' else self.b}"
+        if self.p_alike_holm is not None and self.p_alike_holm < SIGNIFICANT:
+            return "both as far from real"
+        return "not shown which is nearer to real" if to_real else "not shown which is better"
 
 
 @attrs.frozen(kw_only=True)

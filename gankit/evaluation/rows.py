@@ -58,7 +58,7 @@ def _judged(subject: Subject, judge: Judge, progress: Progress, before: int) -> 
         **attrs.asdict(subject.origin),
         slices=subject.slices,
         sets=tuple(sets),
-        summary=over_sets(each.readings for each in sets),
+        summary=over_sets((each.readings for each in sets), judge.metrics),
     )
 
 

@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 import attrs
 
-from gankit.evaluation.results import MethodResult, MethodSummary, Reading, Row, Summary
+from gankit.evaluation.ranges import range_of, within
+from gankit.evaluation.results import Interval, MethodResult, MethodSummary, Reading, Row, Summary
 from gankit.evaluation.statistics import mean_and_sd, student_interval
 from gankit.plugin.components import AbstractMetric
 
@@ -22,6 +23,9 @@ class _Identified(Protocol):
     @property
     def id(self) -> str: ...
 
+
+Metrics = Mapping[str, AbstractMetric]
+"""Metrics by name."""
 
 Each = TypeVar("Each", bound=_Identified)
 
@@ -35,34 +39,37 @@ def by_id(groups: Iterable[Sequence[Each]]) -> dict[str, list[Each]]:
     return gathered
 
 
-def over_sets(sets: Iterable[Sequence[Reading]]) -> tuple[Summary, ...]:
-    """For each reading, its summary over the sets of a row."""
-    return tuple(_over_sets(readings) for readings in by_id(sets).values())
+def over_sets(sets: Iterable[Sequence[Reading]], metrics: Metrics) -> tuple[Summary, ...]:
+    """For each reading, its summary over the sets of a row. Intervals stay within the ranges of the metrics."""
+    return tuple(_over_sets(readings, range_of(readings[0], metrics)) for readings in by_id(sets).values())
 
 
-def _over_sets(readings: list[Reading]) -> Summary:
+def _over_sets(readings: list[Reading], bounds: Interval) -> Summary:
     measured = [reading for reading in readings if reading.value is not None]
     notes = [reading.note for reading in readings]
-    summary = Summary(**_described(readings[0], notes), **_spread([reading.value for reading in measured], "sets"))
+    spread = _spread([reading.value for reading in measured], "sets", bounds)
+    summary = Summary(**_described(readings[0], notes), **spread)
 
     # Where the metric gives an interval for every set, the summary's interval is their mean.
     intervals = [reading.interval for reading in measured if reading.interval is not None]
     if not measured or len(intervals) < len(measured):
         return summary
     low, high = (mean_and_sd(ends)[0] for ends in zip(*intervals, strict=True))
-    return attrs.evolve(summary, interval=(low, high), interval_of="patients")
+    return attrs.evolve(summary, interval=within((low, high), bounds), interval_of="patients")
 
 
-def over_trainings(rows: Sequence[Row], by_seed: bool) -> tuple[MethodSummary, ...]:
+def over_trainings(rows: Sequence[Row], by_seed: bool, metrics: Metrics) -> tuple[MethodSummary, ...]:
     """For each reading, its summary over the rows of a method, with the values that it is made from.
 
     Args:
         rows: rows of the method's trainings.
         by_seed: the values are the means of the rows, one for each training seed. Otherwise there is one row, and the
             values are those of its sets.
+        metrics: metrics by name, in whose ranges intervals stay.
     """
     if by_seed:
-        return tuple(_over_seeds(summaries) for summaries in by_id(row.summary for row in rows).values())
+        found = by_id(row.summary for row in rows).values()
+        return tuple(_over_seeds(summaries, range_of(summaries[0], metrics)) for summaries in found)
     (row,) = rows
     readings = by_id(judged.readings for judged in row.sets)
     return tuple(
@@ -74,11 +81,11 @@ def over_trainings(rows: Sequence[Row], by_seed: bool) -> tuple[MethodSummary, .
     )
 
 
-def _over_seeds(summaries: list[Summary]) -> MethodSummary:
+def _over_seeds(summaries: list[Summary], bounds: Interval) -> MethodSummary:
     measured = [summary for summary in summaries if summary.mean is not None]
     values = [summary.mean for summary in summaries if summary.mean is not None]
     notes = [note for summary in summaries for note in summary.notes]
-    spread = _spread(values, "seeds")
+    spread = _spread(values, "seeds", bounds)
     if len(measured) == 1:  # the other seeds were not measured, so the interval is that of the only one
         spread |= {"interval": measured[0].interval, "interval_of": measured[0].interval_of}
     return MethodSummary(**_described(summaries[0], notes), **spread, values=tuple(values))
@@ -90,10 +97,12 @@ def _described(first: Reading | Summary, notes: Iterable[str]) -> dict[str, Any]
     return {"metric": first.metric, "name": first.name, "unit": first.unit, "better": first.better, "notes": known}
 
 
-def _spread(values: Sequence[Any], of: str) -> dict[str, Any]:
-    """The fields for mean, standard deviation and Student's interval of values; ``of`` says what the values are of."""
+def _spread(values: Sequence[Any], of: str, bounds: Interval) -> dict[str, Any]:
+    """The fields for mean, standard deviation and Student's interval of values, as far as it is within ``bounds``;
+    ``of`` says what the values are of."""
     mean, sd = mean_and_sd(values) if values else (None, None)
     interval = student_interval(values) if values else None
+    interval = interval and within(interval, bounds)
     return {"n": len(values), "mean": mean, "sd": sd, "interval": interval, "interval_of": of if interval else None}
 
 
@@ -103,7 +112,7 @@ Line = Row | MethodResult
 """What can be a line of a table."""
 
 
-def headline(rows: Iterable[Row], patterns: Sequence[str], metrics: Mapping[str, AbstractMetric]) -> tuple[str, ...]:
+def headline(rows: Iterable[Row], patterns: Sequence[str], metrics: Metrics) -> tuple[str, ...]:
     """Ids of the readings that the short table shows.
 
     With patterns such as ``"frechet.*"``, they are the readings that match one, in the order of the patterns. Without

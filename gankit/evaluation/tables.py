@@ -161,18 +161,27 @@ def tests_table(tests: Sequence[Difference], note: str) -> Table:
         (
             test.id,
             f"{test.a} − {test.b}",
-            number(test.difference),
+            test.of,
+            _difference(test),
             number(test.t),
             number(test.df),
             _chance(test.p),
             _chance(test.p_holm),
-            {"a": test.a, "b": test.b, None: ABSENT}[test.better],
+            text_or_dash(test.verdict),
             test.note,
         )
         for test in tests
     ]
-    columns = ("reading", "methods", "difference", "t", "df", "p", "p (Holm)", "better mean", "note")
+    columns = (
+        "reading", "methods", "compared", "difference [95% interval]", "t", "df", "p", "p (Holm)", "verdict", "note"
+    )  # fmt: skip
     return Table(title="Differences between methods", columns=columns, rows=tuple(rows), notes=(note,))
+
+
+def _difference(test: Difference) -> str:
+    if test.interval is None:
+        return number(test.difference)
+    return f"{number(test.difference)} [{number(test.interval[0])}, {number(test.interval[1])}]"
 
 
 def _chance(p: float | None) -> str:

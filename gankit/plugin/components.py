@@ -636,6 +636,15 @@ class AbstractMetric(Component):
     headline: ClassVar[tuple[str, ...]] = ()
     """Names of the readings in the short table, where the user names none; default: the first that has a value."""
 
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    """Lowest and highest value that readings can have, in their unit, by patterns of their names such as
+    ``"*.accuracy"``; the first that fits counts. ``math.inf`` is an end that is open. Intervals stay within. Default:
+    any value is possible."""
+
+    aims: ClassVar[Mapping[str, float]] = {}
+    """The value that real slices have by definition, by patterns of names, for readings that should be as on real
+    slices but cannot be measured on slices alone. Default: what the row of real slices has."""
+
     @abstractmethod
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         """Return the metric's readings of one candidate.

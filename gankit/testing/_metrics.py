@@ -14,7 +14,8 @@ import numpy as np
 
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.evaluation.evaluation import Candidate, Evaluation
-from gankit.evaluation.results import Reading
+from gankit.evaluation.ranges import ANY, declared, is_range, outside
+from gankit.evaluation.results import Interval, Reading
 from gankit.plugin.components import AbstractMetric
 from gankit.recipe.recipe import ModalitySpec
 from gankit.testing._promises import check_imports, no_global_draws, promise, require
@@ -36,7 +37,8 @@ def check_metric(
     - Measuring uses no global random generator, and changes neither the candidate nor the real slices.
     - The same arguments give the same readings: with an empty cache, with one that the metric has filled, and after
       another candidate was measured.
-    - Each reading has a name of its own. Its value is finite, or None with a note. Its interval has the value inside.
+    - Each reading has a name of its own. Its value is finite, or None with a note, and within the range that the metric
+      declares. Its interval has the value inside.
     - There are readings even without ground truth, without a test split, without fresh patients, of a single modality,
       of three slices, of slices with a single value, and of slices with four pixels along each side.
 
@@ -53,6 +55,7 @@ def check_metric(
     check_imports(spec)
     who = type(spec).__name__
     _check_files(spec, who)
+    _check_ranges(spec, who)
     with tempfile.TemporaryDirectory() as folder:
         evaluation = attrs.evolve(evaluation or _discs(), cache=Path(folder) / "first")
         candidate = candidate or Candidate(name="discs", cohort=_cohort("synthetic", 30, 0, synthetic=True, seed=9))
@@ -76,6 +79,11 @@ def _check_files(spec: AbstractMetric, who: str) -> None:
         require(path.is_file(), f"{who}.files", f"names {path}, which is not there; check the metric where it is")
 
 
+def _check_ranges(spec: AbstractMetric, who: str) -> None:
+    for pattern, bounds in spec.ranges.items():
+        require(is_range(bounds), f"{who}.ranges", f"has {bounds!r} for {pattern!r}; a range is (lowest, highest)")
+
+
 def _measured(
     spec: AbstractMetric, who: str, candidate: Candidate, evaluation: Evaluation, where: str = "", watched: bool = True
 ) -> list[Reading]:
@@ -93,7 +101,7 @@ def _measured(
     require(readings, who, f"returns no reading{where}; what cannot be measured is a reading without value")
     for reading in readings:
         require(isinstance(reading, Reading), who, f"returns {type(reading).__name__}, not a Reading{where}")
-        for broken in _broken(reading):
+        for broken in _broken(reading, declared(reading.name, spec.ranges) or ANY):
             require(False, who, f"reading {reading.name!r} {broken}{where}")
     names = [reading.name for reading in readings]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -101,7 +109,7 @@ def _measured(
     return readings
 
 
-def _broken(reading: Reading) -> Iterator[str]:
+def _broken(reading: Reading, bounds: Interval) -> Iterator[str]:
     """Yield what is wrong with a reading, as the end of a sentence."""
     if not (isinstance(reading.name, str) and reading.name.strip()):
         yield "has no name"
@@ -113,6 +121,8 @@ def _broken(reading: Reading) -> Iterator[str]:
         return
     if not _is_number(reading.value) or not math.isfinite(reading.value):
         yield f"has value {reading.value!r}; a value is a finite number, or None with a note"
+    elif outside(reading.value, bounds):
+        yield f"has value {reading.value:g}, but its metric's `ranges` say {bounds}"
     elif reading.interval is not None and not all(map(_is_nan, reading.interval)):
         low, high = reading.interval
         slack = 1e-6 * max(abs(low), abs(high))

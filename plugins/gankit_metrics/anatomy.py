@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import ClassVar
 
 import attrs
 import numpy as np
@@ -12,7 +13,7 @@ from gankit import AbstractMetric, Candidate, Cohort, Evaluation, InputError, Re
 from gankit_metrics._plausible import CAUSES
 from gankit_metrics._sizes import unfit
 from gankit_metrics._structures import Structures, halves, outlined
-from gankit_metrics.classification import NO_TEST, largest_test
+from gankit_metrics.classification import NO_TEST, SHARES, largest_test
 
 CLEAR = 8
 """Slices with the wanted label that each half of the train patients must have, to learn from and for limits."""
@@ -46,6 +47,8 @@ class Anatomy(AbstractMetric):
     tissues, belong to the nearest structure. Train slices without a part of the gland in the ground truth are not used.
     Where some outline the whole gland and others its zones, the zones count as gland.
     """
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = SHARES
 
     width: int = option(12, ge=1, le=16_384, help="channels of the segmentation network, a U-Net, at full size")
     steps: int = option(500, ge=1, help="training steps of 32 slices")

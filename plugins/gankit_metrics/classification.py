@@ -3,8 +3,8 @@ trained on real slices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import attrs
 import numpy as np
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FEWEST = 8
 """Slices that each class needs, for a classifier to be trained."""
+SHARES = {"*": (0.0, 1.0)}
+"""The range of readings that are all shares or areas under a ROC curve."""
 TOO_FEW = f"needs {FEWEST} slices of each label to train on"
 NO_TEST = {
     "fresh": "there are no fresh patients to test on",
@@ -41,6 +43,8 @@ class SliceClassificationAccuracy(AbstractMetric):
     from .73 to .59 and leaves the AUC, .81, as it is, so read both; such a network has a sensitivity near 0 and a
     specificity near 1, which the note gives. ``gan-test`` does not have this weakness.
     """
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = SHARES
 
     hidden: int = option(64, ge=1, le=16_384, help="units of the first layer")
     steps: int = option(800, ge=1, help="training steps of 64 slices")
@@ -177,6 +181,8 @@ class GanTest(AbstractMetric):
     on every row. In return it does not see whether candidates differ from each other, which recall and coverage do, and
     a synthesizer may please it without a focal lesion, which ``oracle`` sees.
     """
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = SHARES
 
     width: int = option(12, ge=1, le=16_384, help="channels after the first convolution")
     steps: int = option(400, ge=1, help="training steps of 64 slices")

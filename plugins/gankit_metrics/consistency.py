@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import attrs
 import numpy as np
@@ -26,6 +28,8 @@ class PairConsistency(AbstractMetric):
     The idea is that of a predictive score, train on real and test on synthetic (Yoon et al. 2019, "Time-series
     generative adversarial networks", Sec. 5).
     """
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*": (0.0, math.inf)}
 
     width: int = option(12, ge=1, le=16_384, help="channels of the regressor, a U-Net, at full size")
     steps: int = option(500, ge=1, help="training steps of 32 slices")

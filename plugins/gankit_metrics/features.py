@@ -6,8 +6,9 @@ patients drawn again. Figures that depend on how many slices there are, are comp
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -32,6 +33,8 @@ class Inception(AbstractMetric):
     255; a modality of one channel is shown thrice, a pair as (first, second, mean of both); the network itself resizes
     to 299 bilinearly. The score is over one split of as many candidates as there are real slices.
     """
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*.fid": (0.0, math.inf), "*.is": (1.0, math.inf)}
 
     weights: Path | None = option(
         None, help="inception-2015-12-05.pt, a TorchScript file; default: the environment's GANKIT_INCEPTION"
@@ -65,6 +68,15 @@ class TaskFrechet(AbstractMetric):
     as well: compare with theirs. ``random-frechet`` sees blur, noise and grids better.
     """
 
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "fd": (0.0, math.inf),
+        "density": (0.0, math.inf),
+        "kinds": (1.0, math.inf),
+        "precision": (0.0, 1.0),
+        "recall": (0.0, 1.0),
+        "coverage": (0.0, 1.0),
+    }
+
     neighbours: int = option(3, ge=1, le=10_000, help="size of the neighbourhoods of precision and recall")
     density_neighbours: int = option(5, ge=1, le=10_000, help="size of the neighbourhoods of density and coverage")
     kinds: int = option(10, ge=2, le=10_000, help="clusters of real slices")
@@ -86,6 +98,8 @@ class RandomFrechet(AbstractMetric):
     belong together, only the distance of the pairs shows it.
     """
 
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*.fd": (0.0, math.inf), "*.recall": (0.0, 1.0)}
+
     neighbours: int = option(3, ge=1, le=10_000, help="size of the neighbourhoods of recall")
     seed: int = option(0, ge=0, le=2**63 - 1, help="seed of the filters, apart from the evaluation's")
 
@@ -100,6 +114,8 @@ class HighFrequency(AbstractMetric):
     """Energy of fine detail, at spatial frequencies above half of Nyquist's, over that of real training slices, for
     each modality: below 1 for blur, above 1 for noise or grids. Generators' spectra: Durall et al. 2020
     (arXiv:2003.01826)."""
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*": (0.0, math.inf)}
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_random_readings import measure_energy
@@ -116,6 +132,8 @@ class Diversity(AbstractMetric):
     too small; there the window is 7 pixels and there are as many scales as fit (3 at 32 pixels, 4 at 64), with the
     first scales' exponents scaled to sum 1. Negative similarities count as 0.
     """
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*": (0.0, 1.0)}
 
     slices: int = option(
         64, ge=2, le=10_000, help="slices drawn from each side, each of another patient; all pairs are compared"
@@ -150,6 +168,7 @@ class Memorisation(AbstractMetric):
     """
 
     headline: ClassVar[tuple[str, ...]] = ("exact.copies", "features.copies", "features.ratio")
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*.ratio": (0.0, math.inf), "*": (0.0, 1.0)}
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_memorisation import measure

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import attrs
 import numpy as np
@@ -38,6 +38,8 @@ class LesionContrast(AbstractMetric):
     lesion that is lost altogether gets less than 0: low-pass filtered slices (Gaussian, 4 of 32 pixels) get -.12 in the
     phantom's ADC with the whole ring and .08 with the restricted one, which doubles the contrast of real lesions.
     """
+
+    aims: ClassVar[Mapping[str, float]] = {"*": 1.0}
 
     least: float = option(0.01, gt=0, help="smallest real contrast that is taken, as a share of the modality's range")
 

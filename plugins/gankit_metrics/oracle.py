@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import attrs
 import numpy as np
 
 from gankit import AbstractMetric, Candidate, Evaluation, Reading, option
 from gankit_metrics._sizes import unfit
-from gankit_metrics.classification import NO_TEST, largest_test
+from gankit_metrics.classification import NO_TEST, SHARES, largest_test
 
 BETTER: dict[str, Literal["higher", "lower", "real"]] = {
     "lesion": "real",
@@ -39,6 +39,8 @@ class Oracle(AbstractMetric):
     real lesions says whether lesions are dark or bright in a modality. Where there is ground truth ``tissue``, the
     network also segments the tissues that lesions grow in, and rings keep to them. The aim is ``real.wanted``.
     """
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = SHARES
 
     width: int = option(12, ge=1, le=16_384, help="channels of the detector, a U-Net, at full size")
     steps: int = option(500, ge=1, help="training steps of 32 slices")

@@ -142,6 +142,43 @@ def test_fewer_patients_than_show_a_spread_have_no_interval(judge, trained):
     assert {reading.note for reading in means} == {"no interval from fewer than 5 patients"}
 
 
+def test_a_value_outside_of_the_range_that_the_metric_declares_is_blamed(judge, trained, monkeypatch):
+    """Either the range or the value is wrong; both are said."""
+    monkeypatch.setattr("tests.toy.Brightness.ranges", {"*": (5.0, 6.0)})
+    with pytest.raises(PluginError, match=r"gives 'mean' the value .*, but its `ranges` say \(5\.0, 6\.0\)"):
+        judge(trained)
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"ranges": {"*": (1.0, 0.0)}}, r"must have `ranges` from patterns to \(lowest, highest\), got dict"),
+        ({"ranges": (0.0, 1.0)}, r"must have `ranges` from patterns"),
+        ({"aims": {"*": "1"}}, r"must have `aims` from patterns to numbers, got dict"),
+    ],
+)
+def test_what_a_metric_declares_of_its_readings_is_checked_before_any_work(
+    judge, trained, monkeypatch, declared, message
+):
+    """One line that names the metric."""
+    for name, value in declared.items():
+        monkeypatch.setattr(f"tests.toy.Brightness.{name}", value)
+    with pytest.raises(PluginError, match=f"`metrics` brightness: metric 'brightness' of plugin 'toy' {message}"):
+        judge(trained)
+    assert not MEASURED
+
+
+def test_intervals_that_were_kept_before_a_range_was_declared_stay_within_it_now(judge, trained, monkeypatch):
+    """Files of earlier versions are read, not measured again."""
+    first = judge(trained).row("run").sets[0].readings[0]
+    low, high = first.interval
+    bounds = (low + 0.25 * (first.value - low), high - 0.25 * (high - first.value))
+    monkeypatch.setattr("tests.toy.Brightness.ranges", {"mean": bounds})
+    MEASURED.clear()
+    assert judge(trained).row("run").sets[0].readings[0].interval == bounds
+    assert not MEASURED
+
+
 # What a metric returns ------------------------------------------------------------------------------------
 
 

@@ -118,6 +118,9 @@ def test_comparisons_of_before_are_read(file):
         result = read_comparison(file)
     assert len(warned) == 1
     again = json.loads(json.dumps(to_document(result)))
+    new = ("of", "real", "margin", "interval", "p_alike", "p_alike_holm")
+    for test in again["tests"]:
+        assert (test.pop("of"), *map(test.pop, new[1:])) == ("means", *[None] * 5)
     assert again == {"warnings": [], **document}
 
 

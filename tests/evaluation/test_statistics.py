@@ -9,8 +9,10 @@ from scipy import stats
 
 from gankit import InputError
 from gankit.evaluation.statistics import (
+    Known,
     holm,
     mean_and_sd,
+    nearer,
     require_scipy,
     student_interval,
     t_quantile,
@@ -70,6 +72,78 @@ def test_equal_values_have_no_spread_at_all(count):
     """The sum of five 0.7, over five, is another number than 0.7."""
     for value in np.random.default_rng(0).random(100).tolist():
         assert mean_and_sd([value] * count) == (value, 0.0)
+
+
+# Which is nearer to a value -------------------------------------------------------------------------------
+
+
+def test_of_two_means_on_one_side_the_nearer_one_is_found_as_welch_finds_the_difference():
+    """Both above the real value, so their distances differ as they do."""
+    first, second = [0.80, 0.82, 0.81], [0.90, 0.95, 0.91]
+    found, plain = nearer(first, second, Known(0.5)), welch(first, second)
+    assert (found.difference, found.p, found.df) == pytest.approx((plain.difference, plain.p, plain.df))
+    assert found.interval == pytest.approx(plain.interval)
+
+
+def test_means_that_are_as_far_from_the_value_on_either_side_do_not_differ():
+    """However surely one mean is above the other."""
+    first, second = [0.60, 0.61, 0.62], [0.78, 0.79, 0.80]
+    assert welch(first, second).p < 0.001
+    found = nearer(first, second, Known(0.70))
+    assert found.difference == pytest.approx(0)
+    assert found.p == pytest.approx(1)
+    assert found.interval[0] < 0 < found.interval[1]
+
+
+def test_a_distance_by_hand():
+    """Means 2 and 7 about 4: distances 2 and 3, D = -5, S = 1, variances 1/3 each, so t = -1 / sqrt(2/3) on 4."""
+    found = nearer([1, 2, 3], [6, 7, 8], Known(4))
+    assert found.difference == -1
+    assert (found.t, found.df) == pytest.approx((-1 / math.sqrt(2 / 3), 4))
+    assert found.p == pytest.approx(two_sided(1 / math.sqrt(2 / 3), 4))
+    assert found.p_alike is None
+
+
+def test_a_value_that_is_uncertain_itself_makes_less_sure_which_is_nearer():
+    """Only where it may be between the means: on one side of both, its error counts for nothing."""
+    between = [nearer([1, 2, 3], [16, 17, 18], Known(7, interval)).p for interval in (None, (4.0, 10.0))]
+    assert between[0] < 0.05 < between[1]
+    beyond = [nearer([1, 2, 3], [16, 17, 18], Known(90, interval)).p for interval in (None, (88.0, 92.0))]
+    assert beyond[0] == pytest.approx(beyond[1])
+
+
+def test_distances_that_differ_by_less_than_the_value_is_known_are_alike():
+    """The interval of the difference, 0 ± 0.02, within half of the value's, 0.05, and not within 0.01."""
+    first, second = [0.80, 0.81, 0.80, 0.81], [0.81, 0.80, 0.81, 0.80]
+    assert nearer(first, second, Known(0.7, (0.65, 0.75))).p_alike < 0.001
+    assert nearer(first, second, Known(0.7, (0.6999, 0.7001))).p_alike == pytest.approx(1, abs=0.05)
+    far = nearer(first, [value + 0.2 for value in second], Known(0.7, (0.65, 0.75)))
+    assert far.p_alike == 1
+
+
+@pytest.mark.parametrize(
+    ("means", "sds", "error"),
+    [((0, 1), (1, 1), 0), ((0, 0), (1, 1), 0), ((1, -1), (0.2, 0.2), 0.3), ((1, 0.9), (0.1, 0.5), 0.5)],
+)
+def test_intervals_of_a_difference_of_distances_cover_as_often_as_they_say(means, sds, error):
+    """At least 95% of 1,000 trials of five and five values (less 2 SD), also where a method is as real as can be; and
+    at most 5% find a difference where there is none."""
+    numbers = np.random.default_rng(1)
+    true, covered, found = abs(means[0]) - abs(means[1]), 0, 0
+    for _ in range(1000):
+        first, second = (numbers.normal(mean, sd, 5).tolist() for mean, sd in zip(means, sds, strict=True))
+        value = numbers.normal(0, error) if error else 0.0
+        test = nearer(first, second, Known(value, (value - 1.96 * error, value + 1.96 * error)))
+        covered += test.interval[0] <= true <= test.interval[1]
+        found += test.p < 0.05
+    assert covered >= 936
+    assert true or found <= 64
+
+
+@pytest.mark.parametrize(("first", "second"), [([1.0], [1.0, 2.0]), ([0.7] * 5, [0.1] * 5), ([], [1.0, 2.0])])
+def test_distances_are_not_tested_without_spread_or_with_one_value(first, second):
+    """As means are not."""
+    assert nearer(first, second, Known(0.5)) is None
 
 
 def test_holm_by_hand():

@@ -20,6 +20,12 @@ class Metric(AbstractMetric):
 
     plant: str = "none"
 
+    @property
+    def ranges(self):
+        return {"outside of its range": {"mean": (5.0, 6.0)}, "range turned round": {"mean": (1.0, -1.0)}}.get(
+            self.plant, {}
+        )
+
     def files(self) -> tuple[Path, ...]:
         return {"absent file": (Path("no/such/weights.pt"),), "file as text": ("weights.pt",)}.get(self.plant, ())
 

@@ -43,6 +43,8 @@ def test_a_metric_of_the_model_keeps_its_promises_on_one(trained, tiny_cohort, t
     [
         ("absent file", "names no/such/weights.pt, which is not there"),
         ("file as text", "is no tuple of paths"),
+        ("outside of its range", r"'mean' has value -?0\.\d+, but its metric's `ranges` say \(5.0, 6.0\)"),
+        ("range turned round", r"has \(1.0, -1.0\) for 'mean'; a range is \(lowest, highest\)"),
         ("draws", "draws from a global random generator"),
         ("writes into candidates", "writes into the candidate"),
         ("writes into truth", "writes into the real slices"),
@@ -62,7 +64,7 @@ def test_a_metric_of_the_model_keeps_its_promises_on_one(trained, tiny_cohort, t
 def test_a_planted_defect_of_a_metric_is_found(plant, found):
     """The message is one line that says what is wrong."""
     SEEN.clear()
-    with pytest.raises(AssertionError, match=rf"^Metric(\.files)?: .*{found}"):
+    with pytest.raises(AssertionError, match=rf"^Metric(\.files|\.ranges)?: .*{found}"):
         check_metric(Metric(plant=plant))
 
 
