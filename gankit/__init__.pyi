@@ -113,6 +113,8 @@ from gankit.recipe.recipe import ModalitySpec as ModalitySpec
 from gankit.recipe.recipe import Pool as Pool
 from gankit.recipe.recipe import Recipe as Recipe
 from gankit.report.report import write_report as write_report
+from gankit.run.critics import Critics as Critics
+from gankit.run.critics import CriticUse as CriticUse
 from gankit.run.export import SyntheticSlice as SyntheticSlice
 from gankit.run.health.alarm import Alarm as Alarm
 from gankit.run.interpolate import Interpolation as Interpolation

@@ -249,6 +249,12 @@ class RunDirectory:
         MetricsFile(self.metrics).rewind(step)
 
 
+def run_of(model: Path) -> Path | None:
+    """The run directory that a model file is of; None where the file lies elsewhere."""
+    run = RunDirectory(model.parent)
+    return run.path if model == run.model and run.recipe.is_file() else None
+
+
 def step_of(path: Path) -> int:
     """The step that the name of a checkpoint says; -1 where it says none."""
     digits = path.stem.removeprefix("step-")

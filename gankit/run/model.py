@@ -23,7 +23,8 @@ from gankit.networks.synthesizer import Networks, build_networks
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
 from gankit.recipe.recipe import Edge, Recipe
-from gankit.run.directory import RunDirectory
+from gankit.run.critics import Critics, load_critics
+from gankit.run.directory import RunDirectory, run_of
 from gankit.run.given import Counts, fitted, given_places, in_short, labels_seen, place_values, random_places
 from gankit.run.model_header import ModelHeader
 from gankit.run.targets import model_file
@@ -49,6 +50,8 @@ class Model:
 
     seen: Counts = attrs.field(factory=list)
     """How often training saw each combination of the labels that are places of the graph; see ``labels_seen``."""
+    run: Path | None = None
+    """The run directory that the model was loaded from; None where its file alone was."""
     real: Cohort | None = None
     """The cohort that given modalities are drawn from; None: that of the recipe, which is loaded when it is needed."""
 
@@ -163,6 +166,17 @@ class Model:
             for chunk in zip(*parts, strict=True)
         ]
         return torch.cat(chunks).float().cpu()
+
+    def critics(self) -> Critics:
+        """The critics that the model was trained against, from the checkpoint of its step.
+
+        Raises:
+            InputError: the model is a file alone, its recipe has no critics, or its run has no checkpoint of its step.
+            CheckpointError: the checkpoint does not verify, is of another run, or holds other networks.
+        """
+        if self.run is None:
+            raise InputError("a model file has no critics, which are in the checkpoints of its run; name the run")
+        return load_critics(self.run, self.recipe, self.step)
 
     @torch.inference_mode()
     def sample(
@@ -364,7 +378,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
     networks.by_name.load_state_dict(tensors)
     ready = networks.requires_grad_(False).eval().to(where)
     seen = [list(row) for row in header.seen]
-    return Model(recipe, ready, header.step, header_of(file)["digest"], header.spacing_mm, seen)
+    return Model(recipe, ready, header.step, header_of(file)["digest"], header.spacing_mm, seen, run_of(file))
 
 
 def _require_fit(file: Path, tensors: Mapping[str, Tensor], declared: Mapping[str, Tensor]) -> None:

@@ -18,10 +18,9 @@ from gankit.networks.stored_weights import described, not_finite
 from gankit.networks.synthesizer import Networks, build_networks
 from gankit.processes.ranks import ALONE, Ranks
 from gankit.recipe.recipe import Recipe
+from gankit.run.critics import CHECKPOINT, NETWORK
 from gankit.run.identity import Identity, OfAnotherRun
 from gankit.training.optimizers import Optimizers
-
-FORMAT = "gankit-checkpoint-1"
 
 
 class TrainingState:
@@ -72,7 +71,7 @@ class TrainingState:
     def tensors(self) -> dict[str, Tensor]:
         """Name to tensor, for everything in the state but the step; the tensors themselves, not copies."""
         return {
-            **{f"network.{name}": value for name, value in self.networks.by_name.state_dict().items()},
+            **{f"{NETWORK}{name}": value for name, value in self.networks.by_name.state_dict().items()},
             **{f"average.{name}": value for name, value in self.averages.by_name.state_dict().items()},
             **self.optimizers.tensors(),
             **{
@@ -89,7 +88,7 @@ class TrainingState:
     def save(self, path: Path, identity: Identity | None = None) -> None:
         """Write a checkpoint, of the run of this identity. Raises RunError: it cannot be written."""
         run = {} if identity is None else {"run": attrs.asdict(identity)}
-        write_tensors(path, self.tensors(), {"format": FORMAT, "step": self.step, **run})
+        write_tensors(path, self.tensors(), {"format": CHECKPOINT, "step": self.step, **run})
 
     @torch.no_grad()
     def load(self, path: Path, identity: Identity | None = None) -> None:
@@ -103,7 +102,7 @@ class TrainingState:
             CheckpointError: the checkpoint does not verify, is of another run, or has values that are not finite.
             RunError: it has other tensors than the networks that the installed plugins build.
         """
-        stored, header = read_tensors(path, FORMAT)
+        stored, header = read_tensors(path, CHECKPOINT)
         if not isinstance(step := header.get("step"), int) or isinstance(step, bool) or step < 0:
             raise CheckpointError(f"{path}: its step must be a whole number of at least 0, got {shown(step)}")
         if identity is not None:

@@ -6,6 +6,7 @@ from gankit import Registry, hookimpl
 @hookimpl
 def register_components(registry: Registry) -> None:
     registry.add("metric", "anatomy", "gankit_metrics.anatomy:Anatomy")
+    registry.add("metric", "critic-membership", "gankit_metrics.membership:CriticMembership")
     registry.add("metric", "diversity", "gankit_metrics.features:Diversity")
     registry.add("metric", "frechet", "gankit_metrics.features:TaskFrechet")
     registry.add("metric", "gan-test", "gankit_metrics.classification:GanTest")

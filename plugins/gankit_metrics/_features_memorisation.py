@@ -17,7 +17,7 @@ from gankit_metrics._extractor import task_extractor
 from gankit_metrics._features_images import halved, images
 from gankit_metrics._features_task import no_extractor
 from gankit_metrics._manifold import distances
-from gankit_metrics._resampling import drawn, weighted_mean
+from gankit_metrics._resampling import area_under_curve, drawn, weighted_mean
 from gankit_metrics._sides import too_few, without_value
 
 SPACES = ("features", "pixels")
@@ -125,15 +125,13 @@ def _copies(nearest: _Nearest, weights: _Weights, space: str, said: str) -> Read
 
 
 def _membership(nearest: _Nearest, weights: _Weights, space: str, said: str) -> Reading:
-    train_M = nearest.candidate_train_NM.min(axis=0)
-    held_H = nearest.candidate_held_NH.min(axis=0)
-    nearer_MH = (train_M[:, None] < held_H) + 0.5 * (train_M[:, None] == held_H)
-    pairs_R = weights.train_RM.sum(axis=1) * weights.held_RH.sum(axis=1)
-    replicates = ((weights.train_RM @ nearer_MH) * weights.held_RH).sum(axis=1) / pairs_R
+    near_M = -nearest.candidate_train_NM.min(axis=0)
+    near_H = -nearest.candidate_held_NH.min(axis=0)
+    value, replicates_R = area_under_curve(near_M, near_H, weights.train_RM, weights.held_RH)
     return Reading(
         name=f"{space}.membership",
-        value=float(nearer_MH.mean()),
-        interval=percentiles(replicates),
+        value=value,
+        interval=percentiles(replicates_R),
         better="real",
         note=f"1/2 betrays nothing; {said}; interval: patients of real slices drawn again",
     )

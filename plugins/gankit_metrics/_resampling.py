@@ -1,6 +1,6 @@
 """The bootstrap by weights: a replicate is how often each slice was drawn, so that statistics become sums.
 
-Letters: R replicates, N slices.
+Letters: R replicates, N and M slices of the two sides.
 """
 
 from __future__ import annotations
@@ -32,3 +32,20 @@ def weighted_mean(values_N: np.ndarray, weights_RN: np.ndarray) -> np.ndarray:
     """Mean of a value of each slice in each replicate, (R,); NaN where no slice was drawn."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return (weights_RN @ values_N) / weights_RN.sum(axis=1)
+
+
+def area_under_curve(
+    x_N: np.ndarray, y_M: np.ndarray, x_weight_RN: np.ndarray, y_weight_RM: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """The area under the ROC curve of a score that is to be higher on the first side: the share of pairs in which it
+    is, ties counting one half (Hanley and McNeil 1982, "The meaning and use of the area under a ROC curve").
+
+    Args:
+        x_N, y_M: scores of the sides.
+        x_weight_RN, y_weight_RM: from ``drawn``.
+
+    Returns: the area, and that of each replicate, (R,).
+    """
+    above_NM = (x_N[:, None] > y_M) + 0.5 * (x_N[:, None] == y_M)
+    pairs_R = x_weight_RN.sum(axis=1) * y_weight_RM.sum(axis=1)
+    return float(above_NM.mean()), ((x_weight_RN @ above_NM) * y_weight_RM).sum(axis=1) / pairs_R
