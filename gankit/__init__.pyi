@@ -107,6 +107,9 @@ from gankit.processes.progress import progress as progress
 from gankit.processes.progress import say as say
 from gankit.processes.progress import watched as watched
 from gankit.processes.ranks import mean_over_ranks as mean_over_ranks
+from gankit.reader.design import ReaderDesign as ReaderDesign
+from gankit.reader.make import make_reader_study as make_reader_study
+from gankit.reader.score import score_readers as score_readers
 from gankit.recipe.file import load_recipe as load_recipe
 from gankit.recipe.recipe import Edge as Edge
 from gankit.recipe.recipe import ModalitySpec as ModalitySpec

@@ -88,7 +88,7 @@ WINGS = (
     {"cohort", "networks", "imports"},
     {"run"},
     {"evaluation"},
-    {"report"},
+    {"report", "reader"},
     {"training", "comparison"},
     {"cli"},
 )

@@ -228,15 +228,15 @@ def _interval(mean: float, error: float, df: float) -> tuple[float, float]:
 
 def two_sided(t: float, df: float) -> float:
     """Two-sided p-value of ``t`` under Student's t distribution with ``df`` degrees of freedom."""
-    return 2 * float(_special().stdtr(df, -abs(t)))
+    return 2 * float(special().stdtr(df, -abs(t)))
 
 
 def t_quantile(probability: float, df: float) -> float:
     """Quantile of Student's t distribution with ``df`` degrees of freedom."""
-    return float(_special().stdtrit(df, probability))
+    return float(special().stdtrit(df, probability))
 
 
-def _special() -> Any:
+def special() -> Any:
     """scipy's special functions, imported here since few commands need them. Raises InputError: no scipy."""
     require_scipy()
     return importlib.import_module("scipy.special")

@@ -49,6 +49,9 @@ def test_the_commands_are_these():
         "new",
         "new plugin",
         "phantom",
+        "reader",
+        "reader make",
+        "reader score",
     }
 
 
