@@ -115,6 +115,9 @@ from gankit.recipe.recipe import Edge as Edge
 from gankit.recipe.recipe import ModalitySpec as ModalitySpec
 from gankit.recipe.recipe import Pool as Pool
 from gankit.recipe.recipe import Recipe as Recipe
+from gankit.report.card import About as About
+from gankit.report.card import Card as Card
+from gankit.report.card import model_card as model_card
 from gankit.report.report import write_report as write_report
 from gankit.run.critics import Critics as Critics
 from gankit.run.critics import CriticUse as CriticUse

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from gankit._errors import InputError, nearest
 from gankit.cli._group import plugins
 from gankit.files.header import header
+from gankit.run.card import kept_card
 
 
 @click.command
@@ -32,8 +34,18 @@ def models(name: str | None) -> None:
     if name not in shipped:
         known = (", ".join(shipped) or "none") + plugins().perhaps(name)
         raise InputError(f"no shipped model {name!r}{nearest(name, shipped)}; shipped models: {known}")
-    card = shipped[name].with_suffix(".md")
-    click.echo(card.read_text(encoding="utf-8") if card.is_file() else f"{name} has no card")
+    click.echo("\n".join(_cards(shipped[name])) or f"{name} has no card")
+
+
+def _cards(model: Path) -> Iterator[str]:
+    """What its plugin says of a model, and the card in its file, each where there is one."""
+    beside = model.with_suffix(".md")
+    if beside.is_file():
+        yield beside.read_text(encoding="utf-8")
+    if (kept := kept_card(model)) is not None:
+        from gankit.report.card_text import markdown
+
+        yield markdown(kept)
 
 
 def _summary(path: Path) -> str:

@@ -16,6 +16,7 @@ from gankit.cohort.cohort import Cohort
 from gankit.evaluation.evaluation import Candidate, Evaluation, complete
 from gankit.evaluation.judging import Judging, Sets
 from gankit.evaluation.results import Kind
+from gankit.files.header import header
 from gankit.plugin.plugins import Plugins
 from gankit.run.targets import about_run
 
@@ -87,7 +88,7 @@ def model_subject(
     return Subject(
         name=name,
         kind="model",
-        identity=["model", file_digest(file), sets.size, sets.seed],
+        identity=["model", _model_identity(file), sets.size, sets.seed],
         sets=sets.count,
         slices=sets.size,
         make=make,
@@ -98,6 +99,12 @@ def model_subject(
 def latents_seed(sets: Sets, number: int) -> int:
     """The seed of the latents of one set."""
     return Draws(sets.seed, number).torch_seed("evaluation/sets/latents")
+
+
+def _model_identity(file: Path) -> str:
+    """The digest of a model, which stays the same when a card is kept in its file; that of an old file's bytes."""
+    digest = header(file).get("digest")
+    return digest if isinstance(digest, str) else file_digest(file)
 
 
 def file_digest(path: Path) -> str:

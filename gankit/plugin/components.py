@@ -636,6 +636,9 @@ class AbstractMetric(Component):
     headline: ClassVar[tuple[str, ...]] = ()
     """Names of the readings in the short table, where the user names none; default: the first that has a value."""
 
+    audits: ClassVar[bool] = False
+    """Whether the readings say what slices or networks betray of training patients. Cards show them first."""
+
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
     """Lowest and highest value that readings can have, in their unit, by patterns of their names such as
     ``"*.accuracy"``; the first that fits counts. ``math.inf`` is an end that is open. Intervals stay within. Default:

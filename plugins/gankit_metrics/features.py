@@ -168,6 +168,7 @@ class Memorisation(AbstractMetric):
     """
 
     headline: ClassVar[tuple[str, ...]] = ("exact.copies", "features.copies", "features.ratio")
+    audits: ClassVar[bool] = True
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*.ratio": (0.0, math.inf), "*": (0.0, 1.0)}
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:

@@ -6,7 +6,7 @@ Letters: M training slices, H slices of patients that no training saw, R replica
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 import numpy as np
@@ -40,6 +40,8 @@ class CriticMembership(AbstractMetric):
 
     The readings are of a run, and the same for each set of its slices.
     """
+
+    audits: ClassVar[bool] = True
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
         if candidate.model is None:

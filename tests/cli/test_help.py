@@ -34,6 +34,7 @@ def test_the_commands_are_these():
         "evaluate",
         "compare",
         "report",
+        "card",
         "models",
         "recipe",
         *(f"recipe {name}" for name in ("list", "check", "show", "schema", "graph")),

@@ -60,6 +60,18 @@ def test_the_card_of_a_model_is_printed(gankit):
     assert gankit("models", "tiny").output == "# tiny\nTrained for two steps.\n\n"
 
 
+def test_the_card_in_a_model_is_printed_after_what_its_plugin_says(gankit, shipping):
+    """One beside the other."""
+    from gankit import model_card
+    from gankit.run.card import keep_card
+
+    file = shipping.models["tiny"]
+    keep_card(file, model_card("tiny", plugins=shipping).document)
+    printed = gankit("models", "tiny").output
+    assert printed.startswith("# tiny\nTrained for two steps.\n")
+    assert "## Not to be used for" in printed
+
+
 def test_a_model_that_is_not_shipped_is_refused(gankit):
     """One line and exit code 2."""
     result = gankit("models", "large")
