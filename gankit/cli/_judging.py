@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from gankit._errors import InputError
 from gankit.evaluation.judging import Judging
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ def _option(field: Any) -> Callable[..., Any]:
 
 def _split(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Names from an option that is given many times, or whose value has several, separated by commas."""
-    return tuple(each.strip() for part in given for each in part.split(",") if each.strip())
+    names = tuple(each.strip() for part in given for each in part.split(",") if each.strip())
+    if given and not names:
+        raise InputError(f"{parameter.opts[0]} {given[0]!r}: names nothing; name some, or leave it out")
+    return names
 
 
 def show(lines: Sequence[Line], result: Result) -> None:

@@ -75,7 +75,7 @@ def compare(
 
     plan = plan_comparison(recipes, out, plugins=plugins(), **planned)
     if dry_run:
-        if plan.judging.cohort or plan.judging.fresh or plan.judging.label or plan.beside:
+        if plan.judging.cohort or plan.judging.fresh or plan.judging.label or plan.judging.modalities or plan.beside:
             Comparison.of(plan, plugins())  # so that what the user names is checked now
         click.echo("\n".join(_planned(plan)))
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,6 +16,9 @@ from gankit.files.toml_types import key_of
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.file import load_recipe, parse_override, read_layers
 from gankit.recipe.recipe import Recipe
+
+MOST = 1000
+"""Trainings of a comparison, and so methods, at most. It is one table."""
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +53,8 @@ def methods_of(
         plugins: what is installed.
 
     Raises:
-        InputError: an axis cannot be read, two methods have the same name, or a recipe has problems.
+        InputError: an axis cannot be read, there are more methods than a comparison has, two of them have the same
+            name, or a recipe has problems.
     """
     _require_texts("overrides", overrides, "KEY to value, or texts KEY=VALUE")
     _require_texts("axes", axes, "KEY to values, or texts KEY=VALUE,VALUE,...")
@@ -65,6 +70,9 @@ def methods_of(
                 f"`{parameter}` training.seed: a comparison counts seeds up; give `seeds`, their number, and"
                 " `first_seed`"
             )
+
+    if (count := math.prod(len(values) for _, values in parsed) * len(recipes)) > MOST:
+        raise InputError(f"`axes`: they make {count} methods, and a comparison has at most {MOST}")
 
     # A method for each recipe and each point along the axes
     methods = []

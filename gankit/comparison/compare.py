@@ -24,7 +24,7 @@ from typing import Any
 import attrs
 
 from gankit._errors import InputError, RunError
-from gankit.comparison.axes import methods_of, slug
+from gankit.comparison.axes import MOST, methods_of, slug
 from gankit.comparison.comparison import Comparison, compared
 from gankit.comparison.earlier import read_earlier
 from gankit.comparison.plan import Plan, PlannedRun, planned_run
@@ -140,6 +140,8 @@ def plan_comparison(
     if seeds > 1 or judging.sample_sets.count > 1 or beside:
         require_scipy()
     methods = methods_of(list(map(str, recipes)), overrides, axes, steps, plugins)
+    if (count := len(methods) * seeds) > MOST:
+        raise InputError(f"`seeds` {seeds}: makes {count} trainings, and a comparison has at most {MOST}")
     runs = tuple(
         planned_run(method.name, slug(method.name), number, method.recipe(number, plugins), plugins)
         for method in methods

@@ -24,6 +24,9 @@ class Sets:
     """Seed of the draws that make them."""
 
 
+MOST_SETS, MOST_SLICES, MOST_REPLICATES = 1000, 10**7, 10**6
+"""Upper bounds of what is judged, far above what a computer measures in a week."""
+
 # How fields are given and checked; converters leave what they cannot convert for the validators to refuse ----
 
 
@@ -52,14 +55,16 @@ def _option(text: str) -> tuple[str, Any]:
     return parse_override(text)
 
 
-def _at_least(least: int) -> Callable[[Any, Any, Any], None]:
-    """An attrs validator of whole numbers."""
+def _whole(least: int, most: int | None = None) -> Callable[[Any, Any, Any], None]:
+    """An attrs validator of whole numbers. Without ``most`` they have no upper bound."""
+    expected = f"a whole number of at least {least}" + ("" if most is None else f" and at most {most}")
 
     def check(_: Any, field: Any, value: Any) -> None:
         if value is None and field.default is None:
             return
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise InputError(f"`{field.name}` must be a whole number of at least {least}, got {value!r}")
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < least or (most is not None and value > most):
+            raise InputError(f"`{field.name}` must be {expected}, got {value!r}")
 
     return check
 
@@ -162,22 +167,22 @@ class Judging:
     )
     sets: int | None = attrs.field(
         default=None,
-        validator=_at_least(1),
+        validator=_whole(1, MOST_SETS),
         metadata=_flag("Sets of slices.  [default: 5; of a cohort file 1]", least=1),
     )
     per_set: int | None = attrs.field(
         default=None,
-        validator=_at_least(1),
+        validator=_whole(1, MOST_SLICES),
         metadata=_flag("Slices in a set.  [default: 1942; of a cohort file all it has]", least=1),
     )
     seed: int = attrs.field(
         default=0,
-        validator=_at_least(0),
+        validator=_whole(0),
         metadata=_flag("Seed of the evaluation; that of a training is another.", least=0),
     )
     replicates: int = attrs.field(
         default=200,
-        validator=_at_least(20),
+        validator=_whole(20, MOST_REPLICATES),
         metadata=_flag("Draws of each bootstrap interval.", least=20),
     )
     device: str = attrs.field(

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ _DEEP_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*
 """A dotted key of more parts than ``DEEPEST``, for which Python's reader takes memory by their square."""
 _DEEP = f"more than {DEEPEST} tables or lists within each other"
 _LARGE = "a whole number of more than 64 bits"
+_HALF_PAIR = re.compile(r"[\ud800-\udfff]")
+"""As ``"\\ud800"`` in JSON makes it, and Python of an argument that is no UTF-8."""
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks."""
 
@@ -75,11 +78,13 @@ def parse_value(text: str) -> Any:
     """A value as a person gives it on one line: TOML, and what is not TOML is text.
 
     Raises:
-        ValueError: it has several lines, or a comment after the value, or is larger than documents are.
+        ValueError: it has several lines, or a comment after the value, or is larger than documents are, or is not
+            Unicode.
     """
     if "\n" in text or "\r" in text:
         raise ValueError("has several lines; give one value on one line")
     try:
+        require_bounded([text])
         value = parse_toml(f"value = {text}")["value"]
     except Malformed:
         return text
@@ -142,9 +147,15 @@ def _parsed(language: str, loads: Callable[[str], Any], text: str) -> Any:
 
 
 def require_bounded(document: Any) -> None:
-    """Raise ValueError where tables and lists, keys or whole numbers are larger than those of documents are."""
+    """Raise ValueError where tables and lists, keys or whole numbers are larger than those of documents are, or where a
+    text is not Unicode."""
     if excess := next(_excesses(document), None):
         raise ValueError(excess)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8."""
+    return text.isascii() or not _HALF_PAIR.search(text)
 
 
 def _excesses(document: Any) -> Iterator[str]:
@@ -162,4 +173,7 @@ def _excesses(document: Any) -> Iterator[str]:
         inner += [value for each in level if isinstance(each, list | tuple) for value in each]
         if any(isinstance(value, int) and not -(2**63) <= value < 2**63 for value in inner):
             yield _LARGE
+        texts = [each for each in (*(key for table in tables for key in table), *inner) if isinstance(each, str)]
+        if half := next(filterfalse(_is_unicode, texts), None):
+            yield f"the text {shown(half)}, which is not Unicode, perhaps bytes of another coding than UTF-8"
         level = [value for value in inner if isinstance(value, dict | list | tuple)]

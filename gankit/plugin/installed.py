@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 
-from gankit._errors import nearest
+from gankit._errors import nearest, shown
 from gankit.plugin.failures import Failure
 
 GROUP = "gankit"
@@ -45,7 +45,7 @@ def chosen_plugins() -> tuple[list[EntryPoint], list[Failure]]:
     known = sorted({name for entry in installed for name in _names(entry)})
     for name in sorted(chosen.keys() - set(known)):
         why = f"nothing that is installed has this name{nearest(name, known)}; known: {', '.join(known)}"
-        failures.append(Failure(f"{name!r} of {CHOSEN}", why))
+        failures.append(Failure(f"{shown(name)} of {CHOSEN}", why))
     return kept, failures
 
 
@@ -67,10 +67,17 @@ def _names(entry: EntryPoint) -> tuple[str, ...]:
 
 
 def _installed_path() -> list[str]:
-    """``sys.path`` without the current folder where Python put it there, or a relative entry leads there."""
+    """``sys.path`` without the current folder where Python put it there, or a relative entry leads there.
+
+    Python makes relative entries of PYTHONPATH absolute. An empty one, as a colon at the end leaves, is the current
+    folder.
+    """
     first, *rest = sys.path or [""]
     here = Path.cwd() == Path(first)
-    return [place for place in ([] if here else [first]) + rest if Path(place).is_absolute()]
+    named = os.environ.get("PYTHONPATH", "")
+    relative = {Path(place).resolve() for place in named.split(os.pathsep) if named and not Path(place).is_absolute()}
+    places = [*([] if here else [first]), *rest]
+    return [place for place in places if Path(place).is_absolute() and Path(place).resolve() not in relative]
 
 
 def _plugins_on(path: list[str]) -> list[EntryPoint]:

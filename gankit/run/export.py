@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 NOTE = "export.json"
 """The file of an export that says what made it. A folder with other files, but without this note, is not written to."""
 
+SMALLEST_MM, LARGEST_MM = 1e-6, 1e3
+"""Sides of a pixel, from those of a microscope to one that shows a body as one pixel. Formats cannot hold others."""
+
 
 @attrs.frozen(eq=False, kw_only=True)
 class SyntheticSlice:
@@ -100,12 +103,21 @@ def synthetic_slices(
         spacing_mm: side of a pixel of every modality; default: that of the slices that the model was trained on.
         advance: called with the number of slices that are sampled.
         given: see ``Model.sample``.
+
+    Raises:
+        InputError: no pixel has the side that is given, or the one that the model knows.
     """
     from gankit.run.given import in_short
 
     recipe = model.recipe
-    images = model.sample(count, seed, advance, given=given)
     own = model.spacing_mm if spacing_mm is None else dict.fromkeys(recipe.modalities, (spacing_mm, spacing_mm))
+    for name, sides in own.items():
+        if not all(SMALLEST_MM <= side <= LARGEST_MM for side in sides):  # NaN is refused, too
+            raise InputError(
+                f"`spacing_mm`: a pixel of {name} would be {' x '.join(f'{side:g}' for side in sides)} mm; accepted:"
+                f" {SMALLEST_MM:g} to {LARGEST_MM:g} mm"
+            )
+    images = model.sample(count, seed, advance, given=given)
     for index in range(count):
         yield SyntheticSlice(
             images={name: image[index].numpy() for name, image in images.items()},

@@ -21,6 +21,9 @@ from gankit.processes.device import choose_device
 from gankit.recipe.recipe import Recipe
 from gankit.run.model import Model, load_model
 
+MOST = 100
+"""Latents between two slices, at most. They are drawn side by side."""
+
 
 def slerp(start_Z: Tensor, end_Z: Tensor, fractions_T: Tensor) -> Tensor:
     """Spherical linear interpolation between two latents (Shoemake 1985, "Animating rotation with quaternion curves").
@@ -74,7 +77,7 @@ def interpolate(
     Args:
         model: a model, or what ``load_model`` takes: a run directory, a model file, or the name of a shipped model.
         out: PNG to write; default: none.
-        between: number of latents between the two encodings, at least 1.
+        between: number of latents between the two encodings, 1 to 100.
         pair: the two slices, counted from 0 among the usable ones; default: the first and the last.
         cohort: where the slices are from; default: the cohort of the model's recipe.
         device: "auto", "cpu", "cuda" or "cuda:N", for a model that is loaded here.
@@ -88,8 +91,8 @@ def interpolate(
     """
     if out is not None and Path(out).suffix.lower() != ".png":
         raise InputError(f"`out` {out}: is written as PNG, so its name must end in .png")
-    if between < 1:
-        raise InputError(f"`between` must be a whole number of at least 1, got {between!r}")
+    if not isinstance(between, int) or isinstance(between, bool) or not 1 <= between <= MOST:
+        raise InputError(f"`between` must be a whole number from 1 to {MOST}, got {between!r}")
     loaded = model if isinstance(model, Model) else load_model(model, choose_device(device), plugins)
     found = _interpolated(loaded, cohort or cohort_of(loaded.recipe.cohort), between, pair)
     if out is not None:

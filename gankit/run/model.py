@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from gankit.files.tensor_file import read_tensors, write_tensors
 from gankit.networks.stored_weights import declared_weights, unfit
 from gankit.networks.synthesizer import Networks, build_networks
 from gankit.plugin.plugins import Plugins, load_plugins
-from gankit.processes.device import choose_device
+from gankit.processes.device import choose_device, machine_memory
 from gankit.recipe.recipe import Edge, Recipe
 from gankit.run.critics import Critics, load_critics
 from gankit.run.directory import RunDirectory, run_of
@@ -32,6 +33,8 @@ from gankit.run.targets import model_file
 FORMAT = "gankit-model-2"
 CHUNK = 64
 """Latents, or slices, that go through the networks at a time."""
+FLOAT32 = 4
+"""Bytes of a number of an image."""
 
 
 @attrs.frozen(eq=False)
@@ -203,10 +206,10 @@ class Model:
         Returns: modality to (n, C, *S) float32 on the CPU, in the modality's unit, given ones too.
 
         Raises:
-            InputError: ``n`` is below 1, or something given does not fit.
+            InputError: ``n`` is below 1 or more than memory holds, or something given does not fit.
             CohortError: a given modality is to be drawn, and the recipe's cohort cannot be read.
         """
-        _require_some(n)
+        _require_some(n, self.recipe)
         return self._in_units(self._network_values(self._places(n, seed, given), advance))
 
     def dataset(
@@ -236,10 +239,11 @@ class Model:
             given: as for ``sample``.
 
         Raises:
-            InputError: ``n`` is below 1, there is no such modality, or something given does not fit.
+            InputError: ``n`` is below 1 or more than memory holds, there is no such modality, or something given does
+                not fit.
         """
         names = chosen_modalities(modalities, self.recipe.modalities)
-        _require_some(n)
+        _require_some(n, self.recipe)
         places = self._places(n, seed, given)
         with torch.no_grad():  # tensors made in inference mode may not be used in training
             made = self._network_values(places, advance)
@@ -259,7 +263,7 @@ class Model:
         """The slices of ``sample(n, seed, given=given)`` as a cohort marked synthetic; each slice is a patient of its
         own. Masks are ground truth: 1 where the mask's value is at least one half. Where the graph is given images, the
         cohort says which ones it made (``Modality.made``)."""
-        _require_some(n)
+        _require_some(n, self.recipe)
         places = self._places(n, seed, given)
         with torch.inference_mode():
             images = self._in_units(self._network_values(places, advance))
@@ -303,9 +307,16 @@ def _truth(mask_NCS: Tensor) -> np.ndarray:
     return (mask_NCS[:, 0] >= 0.5 if single else mask_NCS.argmax(dim=1)).numpy().astype(np.uint8)
 
 
-def _require_some(n: int) -> None:
+def _require_some(n: int, recipe: Recipe) -> None:
+    """Raise InputError: ``n`` is no number of samples, or this machine has no memory for so many."""
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise InputError(f"the number of samples must be a whole number of at least 1, got {n!r}")
+    needed = n * sum(math.prod(spec.shape) for spec in recipe.modalities.values()) * FLOAT32
+    if (there := machine_memory()) is not None and needed > there:
+        raise InputError(
+            f"the number of samples is {n}, which need {needed / 1e9:,.0f} GB, and this machine has"
+            f" {there / 1e9:,.0f} GB of memory; make fewer at a time, each time from another seed"
+        )
 
 
 def save_model(

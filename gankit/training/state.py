@@ -107,14 +107,14 @@ class TrainingState:
             raise CheckpointError(f"{path}: its step must be a whole number of at least 0, got {shown(step)}")
         if identity is not None:
             identity.refuse_other(path, header)
-        if (name := not_finite(stored)) is not None:
-            raise CheckpointError(f"{path}: {name!r} has NaN or infinite values")
         own = self.tensors()
         if stored.keys() != own.keys() or any(described(stored[name]) != described(own[name]) for name in own):
             raise RunError(
                 f"{path}: holds other networks than the recipe builds with the installed plugins; install the versions"
                 " that recipe.lock.toml names, or train anew in another place (`out`)"
             )
+        if (name := not_finite(stored)) is not None:
+            raise CheckpointError(f"{path}: {name!r} has NaN or infinite values")
         for name, tensor in own.items():
             tensor.copy_(stored[name])
         self.step = step

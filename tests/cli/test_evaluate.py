@@ -9,6 +9,7 @@ from gankit.cli import main
 WRONG = {
     "none -o out": "Error: none: no such run or file",
     "RUN -o out --metrics brightnes": "Error: no metric named 'brightnes'; did you mean 'brightness'?",
+    "RUN -o out --metrics ,": "Error: --metrics ',': names nothing; name some, or leave it out",
     "RUN -o out --metrics brightness --option brightness.scal=2": "brightness.scal: unknown key; did you mean 'scale'?",
     "RUN -o out --metrics brightness --option brightness.scale=-1": "brightness.scale: must be > 0, got -1",
     "RUN -o out --metrics brightness --option bright.scale=2": "--option bright.scale: must be METRIC.OPTION;",

@@ -131,6 +131,9 @@ def test_axes_multiply_and_keys_need_not_be_of_networks(plugins):
         ({"overrides": ["training.seed=3"]}, "`overrides` training.seed: a comparison counts seeds up"),
         ({"axes": ["training.seed=0,1"]}, "`axes` training.seed: a comparison counts seeds up"),
         ({"axes": ["training.batch=8,8"]}, "are both named 'adc-only batch=8' here"),
+        ({"axes": {"training.batch": range(1, 2)}}, "must be one or more values in a list"),
+        ({"axes": {"training.batch": [*range(1, 1002)]}}, "they make 1001 methods, and a comparison has at most 1000"),
+        ({"axes": {f"a.{k}": [0] * 99 for k in range(60)}}, "and a comparison has at most 1000"),
     ],
 )
 def test_axes_that_cannot_be_are_refused(plugins, options, message):
@@ -553,6 +556,7 @@ def test_tables_show_methods_real_slices_and_p_values(done, tmp_path):
         ({"recipes": [5]}, "`recipes` must be one or more"),
         ({"seeds": True}, "`seeds` must be a whole number of at least 1, got True"),
         ({"seeds": "3"}, "`seeds` must be a whole number of at least 1, got '3'"),
+        ({"seeds": 10**20}, f"`seeds` {10**20}: makes {10**20} trainings, and a comparison has at most 1000"),
         ({"first_seed": -1}, "`first_seed` must be a whole number of at least 0, got -1"),
         ({"jobs": 0}, "`jobs` must be a whole number of at least 1, got 0"),
         ({"steps": 2.5}, "`steps` must be a whole number of at least 1, got 2.5"),

@@ -18,9 +18,12 @@ def test_judging_takes_names_and_options_as_people_give_them():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"sets": 0}, "`sets` must be a whole number of at least 1, got 0"),
-        ({"per_set": 2.5}, "`per_set` must be a whole number of at least 1, got 2.5"),
-        ({"replicates": 5}, "`replicates` must be a whole number of at least 20, got 5"),
+        ({"sets": 0}, "`sets` must be a whole number of at least 1 and at most 1000, got 0"),
+        ({"sets": 10**9}, "`sets` must be a whole number of at least 1 and at most 1000, got 1000000000"),
+        ({"per_set": 10**12}, "`per_set` must be a whole number of at least 1 and at most 10000000, got"),
+        ({"replicates": 10**12}, "`replicates` must be a whole number of at least 20 and at most 1000000, got"),
+        ({"per_set": 2.5}, "`per_set` must be a whole number of at least 1 and at most 10000000, got 2.5"),
+        ({"replicates": 5}, "`replicates` must be a whole number of at least 20 and at most 1000000, got 5"),
         ({"seed": -1}, "`seed` must be a whole number of at least 0, got -1"),
         ({"options": "oracle=5"}, "`options` oracle=5: must be METRIC.OPTION=VALUE"),
     ],

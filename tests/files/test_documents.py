@@ -18,6 +18,8 @@ HOSTILE = [
     (parse_json, "1e400", "not JSON: 1e400 is no number of JSON"),
     (parse_json, '{"a": 1, "a": 2}', "not JSON: the key 'a' is there twice"),
     (parse_json, '{"' + "a" * 5000 + '": 1}', "a key has at most 1000"),
+    (parse_json, '{"a": ["\\ud800"]}', "the text '.ud800', which is not Unicode"),
+    (parse_json, '{"\\udfff": 1}', "the text '.udfff', which is not Unicode"),
     (parse_json, '{"a"', "not JSON: Expecting ':'"),
     (parse_toml, "a = " + "[" * MANY + "]" * MANY, "more than 64 tables or lists within each other"),
     (parse_toml, "a = " + "{a = " * 2000 + "1" + "}" * 2000, "more than 64 tables or lists within each other"),
@@ -88,6 +90,8 @@ def test_a_given_value_is_toml_or_text(text, value):
         ("[1] # ]", "a comment"),
         ("9" * 400, "a whole number of more than 64 bits"),
         ("[" * 100 + "]" * 100, "more than 64 tables"),
+        ("caf\udce9", "the text 'caf.udce9', which is not Unicode"),
+        ("'caf\udce9'", "the text .*, which is not Unicode"),
     ],
 )
 def test_a_given_value_is_one_value(text, said):

@@ -1,5 +1,6 @@
 """Only what is installed loads, and of that only what the environment names."""
 
+import os
 import subprocess
 import sys
 
@@ -41,6 +42,19 @@ def test_a_command_runs_no_module_of_the_current_folder(planted):
     command = [sys.executable, "-m", "gankit", "components", "--plugins"]
     result = subprocess.run(command, cwd=planted, capture_output=True, text=True, check=False)
     assert (result.returncode, "it ran" in result.stdout + result.stderr) == (0, False)
+
+
+@pytest.mark.parametrize("path", [":", "/nowhere:", ".", "./", "below/.."])
+def test_a_relative_entry_of_pythonpath_installs_nothing(planted, path):
+    """An empty one is left by a colon at the end, as in ``export PYTHONPATH=$PYTHONPATH:``."""
+    for module in ("click", "attrs", "numpy", "torch"):  # Python itself imports these from there
+        (planted / f"{module}.py").unlink()
+    command = [sys.executable, "-c", "import gankit; print(sorted(gankit.load_plugins().distributions))"]
+    environment = os.environ | {"PYTHONPATH": path}
+    result = subprocess.run(command, cwd=planted, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, "it ran" in result.stdout + result.stderr) == (0, False)
+    assert "'stitch'" in result.stdout
+    assert "it lies in the current folder" in result.stderr
 
 
 def test_what_is_installed_from_the_current_folder_loads(planted, monkeypatch):

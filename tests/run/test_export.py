@@ -56,6 +56,16 @@ def test_an_export_that_was_killed_before_its_note_goes_on(spaced_run, tmp_path)
     assert not list((tmp_path / "out").glob(".*"))
 
 
+@pytest.mark.parametrize("side", ["nan", "inf", "1e308", "1e-308", "1001"])
+@pytest.mark.parametrize("format_", ["dicom", "nifti", "png"])
+def test_a_pixel_that_is_none_is_refused(spaced_run, tmp_path, side, format_):
+    """No format is given a size that viewers could not read."""
+    result = command("sample", spaced_run, "-n", 1, "--format", format_, "--spacing-mm", side, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert f"--spacing-mm: a pixel of adc would be {float(side):g} x {float(side):g} mm; accepted: " in result.output
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_is_removed_ends_the_export(model, plugins, tmp_path):
     """On one line, and no other folder is filled in its place."""
 

@@ -104,6 +104,16 @@ def test_no_samples_are_refused(model):
         model.sample(0)
 
 
+@pytest.mark.parametrize("count", [10**12, 10**40])
+def test_more_samples_than_memory_holds_are_refused_at_once(model, run, tmp_path, count):
+    """Before a latent is drawn."""
+    for make in (model.sample, model.cohort, model.dataset):
+        with pytest.raises(InputError, match=f"the number of samples is {count}, which need .* GB, and this machine"):
+            make(count)
+    result = command("sample", run, "-n", count, "-o", tmp_path / "many.npz")
+    assert (result.exit_code, "make fewer at a time" in result.output) == (2, True)
+
+
 def test_the_model_holds_the_averaged_weights(run, model):
     """What samples is the moving average of the last checkpoint."""
     stored, header = read_tensors(RunDirectory(run).checkpoint(2), "gankit-checkpoint-1")
@@ -381,6 +391,14 @@ def test_interpolate_refuses_slices_there_are_not(run, tmp_path):
     result = command("interpolate", run, "-o", tmp_path / "i.png", "--pair", 0, 3)
     assert result.exit_code == 2
     assert "--pair 0 3: there are 3 complete test slices with 'cs' = 1, counted from 0" in result.output
+
+
+@pytest.mark.parametrize("between", [0, 101, 10**9, 2.5, True])
+def test_interpolate_refuses_more_latents_than_a_picture_shows(model, run, tmp_path, between):
+    """They are drawn side by side."""
+    with pytest.raises(InputError, match="`between` must be a whole number from 1 to 100, got"):
+        interpolate(model, between=between)
+    assert command("interpolate", run, "-o", tmp_path / "i.png", "--between", between).exit_code == 2
 
 
 def test_interpolate_returns_images_and_writes_where_it_is_asked_to(run, tiny_cohort, tmp_path):
