@@ -13,9 +13,10 @@ import torch
 from gankit import InputError, RunError, load_recipe, train
 from gankit._errors import CheckpointError
 from gankit.files.tensor_file import read_tensors, write_tensors
+from gankit.run.critics import CHECKPOINT
 from gankit.run.directory import RunDirectory
 from gankit.run.health.measures import HEALTH
-from gankit.training.state import FORMAT, TrainingState
+from gankit.training.state import TrainingState
 from gankit.training.train import Trainer
 from tests.commands import Command, written
 from tests.faults.faults import LargestFile
@@ -227,7 +228,7 @@ def test_a_checkpoint_of_another_type_is_refused(tiny_recipe, tmp_path, kind):
     """Also of a type with which torch cannot compute."""
     state = TrainingState(tiny_recipe(), torch.device("cpu"))
     tensors = {name: tensor.to(kind) for name, tensor in state.tensors().items()}
-    write_tensors(tmp_path / "other", tensors, {"format": FORMAT, "step": 1})
+    write_tensors(tmp_path / "other", tensors, {"format": CHECKPOINT, "step": 1})
     with pytest.raises(RunError, match="holds other networks than the recipe builds with the installed plugins"):
         state.load(tmp_path / "other")
 
