@@ -33,6 +33,7 @@ from _source import (
 import gankit
 from gankit import AbstractAdversarialLoss, AbstractFeatureLoss, AbstractPairedLoss, Plugins, load_plugins
 from gankit.cli import COMMANDS, main
+from gankit.evaluation.result_files import STORED
 from gankit.evaluation.result_schema import SCHEMAS, SHIPPED
 from gankit.plugin import hooks
 from gankit.plugin.components import KINDS
@@ -210,16 +211,17 @@ def result_schema(file: Path, kind: type) -> Iterator[str]:
     yield f"## {schema['title']}"
     yield prose(schema["description"])
     yield f"The schema ships as `{file.relative_to(PACKAGE.parent).as_posix()}`."
-    yield properties(schema, kind.__module__, kind.__name__)
+    homes = [importlib.import_module(each.__module__) for each in (STORED[kind], kind)]
+    yield properties(schema, STORED[kind])
     for name, each in schema["$defs"].items():
         yield f"### {name} of {schema['title']}"
         yield prose(each.get("description"))
-        yield properties(each, kind.__module__, name)
+        yield properties(each, next(getattr(home, name) for home in homes if hasattr(home, name)))
 
 
-def properties(schema: Mapping[str, Any], home: str, name: str) -> str:
+def properties(schema: Mapping[str, Any], of: type) -> str:
     """The keys of an object, explained by the docstrings of the class that it is made of."""
-    said = docstrings_of_fields(getattr(importlib.import_module(home), name))
+    said = docstrings_of_fields(of)
     rows = (
         (code(key), json_type(each), "yes" if key in schema["required"] else "", line(said.get(key, "")))
         for key, each in schema["properties"].items()

@@ -34,6 +34,7 @@ from gankit.evaluation.result_files import COMPARISON, write_result
 from gankit.evaluation.results import ComparisonResult, FailedTraining
 from gankit.evaluation.rows import judge_in, judged_rows, lacking, say_without_reading
 from gankit.evaluation.statistics import require_scipy
+from gankit.evaluation.summary import bounded
 from gankit.evaluation.tables import comparison_tables
 from gankit.files.atomic import write_text
 from gankit.files.lock import Held, locked
@@ -200,11 +201,12 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
 
     # Tables and report, with the rows of earlier comparisons before those of real slices
     trained = [row for row in judged if row.kind == "model"]
-    rows = (*trained, *(row for each in plan.beside for row in each.rows), *judged[len(trained) :])
+    earlier = [bounded(row, plan.metrics) for each in plan.beside for row in each.rows]
+    rows = (*trained, *earlier, *judged[len(trained) :])
     say_without_reading(rows, plan.headline, quiet)
     result = ComparisonResult(
         settings=comparison.settings,
-        rows=rows,
+        rows=tuple(attrs.evolve(row, sets=()) for row in rows),
         **compared(plan, rows),
         failed=tuple(FailedTraining(name=name, reason=reason) for name, reason in failed.items()),
         warnings=(*warnings, *alarms),

@@ -14,8 +14,8 @@ import attrs
 from gankit._errors import InputError
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import cohort_digest
-from gankit.comparison.differences import tested
 from gankit.comparison.plan import Plan, PlannedRun
+from gankit.evaluation.differences import explained, real_readings, tested
 from gankit.evaluation.evaluation import Evaluation
 from gankit.evaluation.ranges import aim_of
 from gankit.evaluation.real_side import (
@@ -30,25 +30,11 @@ from gankit.evaluation.real_side import (
 )
 from gankit.evaluation.results import MethodResult, Row, Settings
 from gankit.evaluation.rows import settings_of
-from gankit.evaluation.subjects import REAL, Subject, model_subject, references
-from gankit.evaluation.summary import by_id, headline, over_trainings
+from gankit.evaluation.subjects import Subject, model_subject, references
+from gankit.evaluation.summary import bounded, by_id, headline, over_trainings
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import ModalitySpec
 from gankit.run.targets import cohort_note
-
-ALONE = (
-    "Samples are sample sets of one training of each method: this shows the noise of sampling alone, not that another"
-    " training would give the same. Train five seeds of each method for a claim."
-)
-SEEDS = "Samples are training seeds: one value a seed, the mean over its sample sets."
-"""Sentences of the result that say what the samples of its tests are."""
-
-TESTS = (
-    "Welch's t-test of means. Where the aim is the real value, a test of which mean is nearer to it, which counts the"
-    " real value's own interval; methods are as far from real where their distances surely differ by less than half of"
-    " that interval. Holm's correction over all tests of this table."
-)
-"""Sentences of the result that say what the tests are."""
 
 
 @attrs.frozen(eq=False)
@@ -203,11 +189,16 @@ def compared(plan: Plan, rows: Sequence[Row]) -> dict[str, Any]:
     """The parts of a ``ComparisonResult`` that follow from its rows, those of the comparisons beside it included."""
     by_name = {row.name: row for row in rows}
     named = {name: [run.name for run in plan.runs if run.method == name] for name in plan.methods}
-    named |= {method.name: list(method.rows) for each in plan.beside for method in each.result.methods}
+    earlier = {method.name: method for each in plan.beside for method in each.result.methods}
+    named |= {name: list(method.rows) for name, method in earlier.items()}
     judged = {method: [by_name[name] for name in names if name in by_name] for method, names in named.items()}
     by_seed = any(len(names) > 1 for names in named.values())
-    methods = tuple(_method(name, own, by_seed, plan) for name, own in judged.items() if own)
-    real = {summary.id: summary for summary in by_name[REAL].summary} if REAL in by_name else {}
+    by_seed = by_seed or any(each.result.unit == "training seed" for each in plan.beside)
+    methods = tuple(
+        _method(name, own, by_seed, plan) if by_seed or name not in earlier else bounded(earlier[name], plan.metrics)
+        for name, own in judged.items()
+        if own
+    )
     known = by_id(method.summary for method in methods)
     aims = {name: aim for name, (first, *_) in known.items() if (aim := aim_of(first, plan.metrics)) is not None}
     shown = headline(rows, plan.headline, plan.metrics)
@@ -215,9 +206,9 @@ def compared(plan: Plan, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "headline": shown,
         "unit": unit,
-        "note": f"{SEEDS if by_seed else ALONE} {TESTS}",
+        "note": explained(unit),
         "methods": methods,
-        "tests": tested(methods, shown, real, aims),
+        "tests": tested(methods, shown, real_readings(rows), aims),
     }
 
 

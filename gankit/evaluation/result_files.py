@@ -1,22 +1,35 @@
 """Results as JSON files and back.
 
-A file has the fields of its class in ``results`` as keys. Besides, it has ``format`` and its own ``digest``, and every
-reading and summary has its ``id``.
+``evaluation.json`` has the fields of its class in ``results`` as keys, ``comparison.json`` those of its stored form.
+Besides, a file has ``format`` and its own ``digest``, and every reading and summary has its ``id``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 import cattrs
 
 from gankit._errors import GankitError, InputError
-from gankit.evaluation.results import ComparisonResult, EvaluationResult, MethodSummary, Reading, Result, Row, Summary
-from gankit.files.json_file import read_document, write_document
+from gankit.evaluation.differences import explained, real_readings, tested
+from gankit.evaluation.results import (
+    ComparisonResult,
+    Difference,
+    EvaluationResult,
+    MethodSummary,
+    Reading,
+    Result,
+    Row,
+    Summary,
+)
+from gankit.evaluation.statistics import require_scipy
+from gankit.evaluation.stored_comparison import StoredComparison, StoredRow, restored, stored
+from gankit.files.json_file import in_lines, indented, read_document, write_document
 from gankit.files.paths import given_path, is_folder
 
 EVALUATION = "evaluation.json"
@@ -25,9 +38,13 @@ COMPARISON = "comparison.json"
 
 FORMATS: dict[type[Result], str] = {
     EvaluationResult: "gankit-evaluation-1",
-    ComparisonResult: "gankit-comparison-1",
+    ComparisonResult: "gankit-comparison-2",
 }
 """Class of a result to the ``format`` of its file."""
+
+WRITTEN_OUT = "gankit-comparison-1"
+"""The format of comparisons before figures were in columns. Its tests are made anew when it is read, since they were of
+means where readings should be as on real slices."""
 
 REMEDIES: dict[type[Result], str] = {
     EvaluationResult: "run 'gankit evaluate' again, which keeps what is measured",
@@ -38,17 +55,22 @@ REMEDIES: dict[type[Result], str] = {
 WITH_ID = (Reading, Summary, MethodSummary)
 """Classes whose JSON has their ``id``."""
 
-R = TypeVar("R", EvaluationResult, ComparisonResult)
+STORED: dict[type[Result], type[attrs.AttrsInstance]] = {
+    EvaluationResult: EvaluationResult,
+    ComparisonResult: StoredComparison,
+}
+"""Class of a result to the class whose fields its file has."""
 
 
 def write_result(path: Path, result: Result) -> None:
     """Write a result. Raises RunError: the file cannot be written."""
-    write_document(path, to_document(result))
+    write_document(path, to_document(result), layout=in_lines if isinstance(result, ComparisonResult) else indented)
 
 
 def to_document(result: Result) -> dict[str, Any]:
     """A result as JSON, without the digest of its file."""
-    return {"format": FORMATS[type(result)], **converter().unstructure(result)}
+    layout = stored(result) if isinstance(result, ComparisonResult) else result
+    return {"format": FORMATS[type(result)], **converter().unstructure(layout)}
 
 
 def read_evaluation(path: str | Path) -> EvaluationResult:
@@ -57,25 +79,47 @@ def read_evaluation(path: str | Path) -> EvaluationResult:
     Raises:
         InputError: there is no such file, or it is damaged or of another format; the message says how to make it anew.
     """
-    return _read(given_path("path", path), EVALUATION, EvaluationResult)
+    file, document = _document(path, EVALUATION, EvaluationResult)
+    with _damaged(file, EvaluationResult):
+        return converter().structure(document, EvaluationResult)
 
 
 def read_comparison(path: str | Path) -> ComparisonResult:
-    """A comparison from its folder or its ``comparison.json``.
+    """A comparison from its folder or its ``comparison.json``, also in the format of earlier versions.
 
     Raises:
         InputError: there is no such file, or it is damaged or of another format; the message says how to make it anew.
     """
-    return _read(given_path("path", path), COMPARISON, ComparisonResult)
+    file, document = _document(path, COMPARISON, ComparisonResult, WRITTEN_OUT)
+    with _damaged(file, ComparisonResult):
+        if document["format"] != WRITTEN_OUT:
+            return restored(converter().structure(document, StoredComparison))
+        found = converter().structure(document, ComparisonResult)
+    if found.tests:
+        require_scipy()
+    with _damaged(file, ComparisonResult):
+        return attrs.evolve(
+            found,
+            rows=tuple(attrs.evolve(row, sets=()) for row in found.rows),
+            note=explained(found.unit),
+            tests=tested(found.methods, found.headline, real_readings(found.rows), {}) if found.tests else (),
+        )
 
 
-def _read(path: Path, name: str, kind: type[R]) -> R:
-    """A result from its file, or from the file of this name in a folder."""
-    file = path / name if is_folder(path) else path
-    known = {"format", *(field.name for field in attrs.fields(kind))}
-    document = read_document(file, FORMATS[kind], REMEDIES[kind], known)
+def _document(path: str | Path, name: str, kind: type[Result], *earlier: str) -> tuple[Path, dict[str, Any]]:
+    """The document of a result, in its format or one of ``earlier``, from its file or from the file of this name in a
+    folder; and the file."""
+    given = given_path("path", path)
+    file = given / name if is_folder(given) else given
+    known = {"format", *(field.name for each in (kind, STORED[kind]) for field in attrs.fields(each))}
+    return file, read_document(file, (FORMATS[kind], *earlier), REMEDIES[kind], known)
+
+
+@contextmanager
+def _damaged(file: Path, kind: type[Result]) -> Iterator[None]:
+    """A context that raises InputError where a part of a result is missing or of another type."""
     try:
-        return converter().structure(document, kind)
+        yield
     except Exception as error:
         (first, *_) = cattrs.transform_error(error, path="", format_exception=_said)
         raise InputError(f"{file}: damaged ({first.replace(' @ .', ' at ')}); {REMEDIES[kind]}") from error
@@ -100,8 +144,12 @@ def converter() -> cattrs.Converter:
     made.register_structure_hook(float, _exactly(int, float, then=float))
     for kind in WITH_ID:
         made.register_unstructure_hook(kind, _with_id(made, kind))
+    for row in (Row, StoredRow):
+        made.register_unstructure_hook(
+            row, cattrs.gen.make_dict_unstructure_fn(row, made, model_digest=cattrs.override(omit_if_default=True))
+        )
     made.register_unstructure_hook(
-        Row, cattrs.gen.make_dict_unstructure_fn(Row, made, model_digest=cattrs.override(omit_if_default=True))
+        Difference, cattrs.gen.make_dict_unstructure_fn(Difference, made, _cattrs_omit_if_default=True)
     )
     return made
 

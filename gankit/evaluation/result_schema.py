@@ -1,4 +1,4 @@
-"""The JSON Schema of ``evaluation.json`` and ``comparison.json``, made from the classes of ``results``.
+"""The JSON Schema of ``evaluation.json`` and ``comparison.json``, made from the classes whose fields they have.
 
 ``python -m gankit.evaluation.result_schema`` writes the files in ``schemas/``; a test holds them to the classes.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from gankit.evaluation.result_files import COMPARISON, EVALUATION, FORMATS, WITH_ID
+from gankit.evaluation.result_files import COMPARISON, EVALUATION, FORMATS, STORED, WITH_ID
 from gankit.evaluation.results import ComparisonResult, EvaluationResult, Result
 from gankit.files.atomic import write_text
 from gankit.files.digest import KEY
@@ -48,7 +48,7 @@ _DIGEST: Schema = {
 def result_schema(kind: type[Result]) -> Schema:
     """The schema of the file that holds a result of this class."""
     definitions: dict[str, Schema] = {}
-    top = _object(kind, definitions)
+    top = _object(STORED[kind], definitions)
     top["properties"] = {"format": {"const": FORMATS[kind]}, **top["properties"], KEY: _DIGEST}
     top["required"] = ["format", *top["required"]]
     return {

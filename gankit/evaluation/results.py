@@ -1,7 +1,8 @@
 """The results of an evaluation and of a comparison, as values that are checked when they are made.
 
 ``evaluate`` returns an ``EvaluationResult``, ``compare`` a ``ComparisonResult``. Tables and reports are made from them.
-Their JSON (``evaluation.json``, ``comparison.json``; see ``result_files``) has a key for each field named here.
+Their JSON (see ``result_files``) has a key for each field named here: ``evaluation.json`` as they are,
+``comparison.json`` with its figures in columns (``stored_comparison``).
 
 Means and standard deviations (n - 1) are over the sets of a row, or over the training seeds of a method. An interval is
 a 95% interval. Where the metric gives one for every set (``interval_of`` "patients"), the interval of a summary has the
@@ -28,6 +29,9 @@ Interval = tuple[float, float]
 SIGNIFICANT = 0.05
 """Chance of any false verdict among the tests of a comparison."""
 
+DIGITS = 9
+"""Significant digits of the figures of summaries, from which tests are made."""
+
 Kind = Literal["model", "cohort", "real", "augmented real"]
 """What the slices of a row are."""
 
@@ -46,6 +50,16 @@ def _as_float(value: Any) -> Any:
 
 def _as_interval(value: Any) -> Any:
     return tuple(map(_as_float, value)) if isinstance(value, tuple | list) else value
+
+
+def _as_figure(value: Any) -> Any:
+    """A number as float of ``DIGITS`` significant digits."""
+    return float(f"{value:.{DIGITS}g}") if _is_number(value) else value
+
+
+def _as_figures(value: Any) -> Any:
+    """Several such numbers. Rounding keeps their order, so an interval keeps its value inside."""
+    return tuple(map(_as_figure, value)) if isinstance(value, tuple | list) else value
 
 
 def _number_problems(field: str, value: object) -> Iterator[str]:
@@ -129,7 +143,7 @@ _OF_READING: dict[str, Check] = {
 
 @attrs.frozen(kw_only=True)
 class Summary:
-    """One reading over the sets of a row."""
+    """One reading over the sets of a row. Its figures have nine significant digits."""
 
     metric: str
     name: str
@@ -139,10 +153,10 @@ class Summary:
     """Notes of its readings, each once."""
     n: int
     """Number of values that were measured."""
-    mean: float | None = attrs.field(converter=_as_float)
-    sd: float | None = attrs.field(converter=_as_float)
+    mean: float | None = attrs.field(converter=_as_figure)
+    sd: float | None = attrs.field(converter=_as_figure)
     """Standard deviation (n - 1) of the values; None for a single value."""
-    interval: Interval | None = attrs.field(converter=_as_interval)
+    interval: Interval | None = attrs.field(converter=_as_figures)
     """95% interval of the mean."""
     interval_of: Literal["patients", "sets", "seeds"] | None
     """What was drawn or repeated for the interval."""
@@ -174,7 +188,7 @@ _OF_SUMMARY: dict[str, Check] = {
 class MethodSummary(Summary):
     """One reading over the trainings of a method, or over the sets of its only training."""
 
-    values: tuple[float, ...]
+    values: tuple[float, ...] = attrs.field(converter=_as_figures)
     """The values of mean and standard deviation, which are the samples of the tests: one for each training seed, or one
     for each set."""
 
@@ -197,8 +211,8 @@ class JudgedSet:
 
 
 @attrs.frozen(kw_only=True)
-class Row:
-    """Slices of one origin, judged in one or more sets."""
+class RowFacts:
+    """What is known of a row besides its figures."""
 
     name: str
     """Unique among the rows; the names of its files in readings/ begin with it."""
@@ -223,7 +237,14 @@ class Row:
     """A caution about the row."""
     slices: int
     """Slices in each set."""
+
+
+@attrs.frozen(kw_only=True)
+class Row(RowFacts):
+    """Slices of one origin, judged in one or more sets."""
+
     sets: tuple[JudgedSet, ...]
+    """The sets; none in a comparison, whose folder keeps them in readings/."""
     summary: tuple[Summary, ...]
     """One summary over the sets for each reading."""
 
@@ -297,8 +318,8 @@ class EvaluationResult:
 
 
 @attrs.frozen(kw_only=True)
-class MethodResult:
-    """A method, which is a recipe or one point along the axes, over its trainings."""
+class MethodFacts:
+    """What is known of a method besides its figures."""
 
     name: str
     rows: tuple[str, ...]
@@ -309,6 +330,12 @@ class MethodResult:
     wall_s: float | None
     """Seconds that a training took, on average."""
     device: str | None
+
+
+@attrs.frozen(kw_only=True)
+class MethodResult(MethodFacts):
+    """A method, which is a recipe or one point along the axes, over its trainings."""
+
     summary: tuple[MethodSummary, ...]
 
 
@@ -374,25 +401,31 @@ class FailedTraining:
 
 
 @attrs.frozen(kw_only=True)
-class ComparisonResult:
-    """The result of a comparison: the content of ``comparison.json``."""
+class ComparisonFacts:
+    """What is known of a comparison besides the figures of its rows and methods."""
 
     settings: Settings
     headline: tuple[str, ...]
     """Ids of the readings in the short table. These readings are tested."""
-    rows: tuple[Row, ...]
-    """One for each training, and rows of real slices."""
     unit: Literal["training seed", "sample set"]
     """What the samples of the tests are. With one training of each method they are sample sets. Means, standard
     deviations and tests then show the noise of sampling, not whether another training would give the same."""
     note: str
-    """``unit`` in words, and the name of the test."""
-    methods: tuple[MethodResult, ...]
+    """``unit`` in words, and the names of the tests."""
     tests: tuple[Difference, ...]
     """Every pair of methods on every headline reading."""
     failed: tuple[FailedTraining, ...]
     warnings: tuple[str, ...] = ()
     """Settings of the recipes that are allowed but probably a mistake."""
+
+
+@attrs.frozen(kw_only=True)
+class ComparisonResult(ComparisonFacts):
+    """The result of a comparison: the content of ``comparison.json``, which has its figures in columns."""
+
+    rows: tuple[Row, ...]
+    """One for each training, and rows of real slices."""
+    methods: tuple[MethodResult, ...]
 
     def row(self, name: str) -> Row:
         """The row of this name. Raises InputError: there is none."""

@@ -28,6 +28,7 @@ Metrics = Mapping[str, AbstractMetric]
 """Metrics by name."""
 
 Each = TypeVar("Each", bound=_Identified)
+L = TypeVar("L", Row, MethodResult)
 
 
 def by_id(groups: Iterable[Sequence[Each]]) -> dict[str, list[Each]]:
@@ -89,6 +90,15 @@ def _over_seeds(summaries: list[Summary], bounds: Interval) -> MethodSummary:
     if len(measured) == 1:  # the other seeds were not measured, so the interval is that of the only one
         spread |= {"interval": measured[0].interval, "interval_of": measured[0].interval_of}
     return MethodSummary(**_described(summaries[0], notes), **spread, values=tuple(values))
+
+
+def bounded(line: L, metrics: Metrics) -> L:
+    """A row or method of before its metrics declared ranges, with its intervals within them."""
+    summaries = [
+        each if each.interval is None else attrs.evolve(each, interval=within(each.interval, range_of(each, metrics)))
+        for each in line.summary
+    ]
+    return attrs.evolve(line, summary=tuple(summaries))
 
 
 def _described(first: Reading | Summary, notes: Iterable[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from gankit.evaluation.results import (
@@ -10,6 +11,7 @@ from gankit.evaluation.results import (
     Difference,
     EvaluationResult,
     MethodResult,
+    MethodSummary,
     Reading,
     Result,
     Row,
@@ -101,8 +103,7 @@ def comparison_tables(result: ComparisonResult) -> tuple[list[Table], Table]:
     ]
     short = headline_table("Methods", lines, result.headline, notes)
     tests = [tests_table(result.tests, result.note)] if result.tests else []
-    trainings = [row for row in result.rows if row.kind == "model" and by_seed]  # else they are the methods
-    return [short, *tests], full_table([*lines, *trainings])
+    return [short, *tests], full_table(lines)
 
 
 def comparison_lines(result: ComparisonResult) -> list[Line]:
@@ -134,7 +135,8 @@ def _provenance(line: Line) -> tuple[str, ...]:
 
 
 def full_table(lines: Sequence[Line]) -> Table:
-    """Every reading of every row, with its notes."""
+    """Every reading of every row or method, with its notes; of methods also the values that it is made from."""
+    made_from = [line for line in lines if isinstance(line, MethodResult)]
     rows = [
         (
             summary.id,
@@ -142,17 +144,46 @@ def full_table(lines: Sequence[Line]) -> Table:
             figure(summary),
             ABSENT if summary.mean is None else str(summary.n),
             text_or_dash(summary.interval_of),
+            *([_values(summary)] if made_from else []),
             summary.unit,
             ARROWS[summary.better],
-            "; ".join(summary.notes),
+            in_common(summary.notes),
         )
         for name in by_id(line.summary for line in lines)
         for line in lines
         for summary in line.summary
         if summary.id == name
     ]
-    columns = ("reading", "row", "mean ± SD [95% interval]", "n", "interval over", "unit", "better", "note")
+    values = ["values"] if made_from else []
+    columns = ("reading", "row", "mean ± SD [95% interval]", "n", "interval over", *values, "unit", "better", "note")
     return Table(title="All readings", columns=columns, rows=tuple(rows))
+
+
+def _values(summary: Summary) -> str:
+    """The values that the summary of a method is made from, in the order of its trainings or sets."""
+    values = summary.values if isinstance(summary, MethodSummary) else ()
+    return ", ".join(map(number, values)) or ABSENT
+
+
+_NUMBER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)(?!\w)")
+
+
+def in_common(notes: Sequence[str]) -> str:
+    """Notes in one text. Those that differ in their numbers alone are one note, with each number from least to most."""
+    alike: dict[tuple[str, ...], list[list[str]]] = {}
+    for note in notes:
+        texts, numbers = _NUMBER.split(note)[::2], _NUMBER.split(note)[1::2]
+        alike.setdefault(tuple(texts), []).append(numbers)
+    return "; ".join(_filled(texts, numbers) for texts, numbers in alike.items())
+
+
+def _filled(texts: Sequence[str], numbers: Sequence[Sequence[str]]) -> str:
+    """The texts with a number, or the range of several, between each and the next."""
+    filled = []
+    for each in zip(*numbers, strict=True):
+        least, most = min(each, key=float), max(each, key=float)
+        filled.append(least if float(least) == float(most) else f"{least} to {most}")
+    return "".join(part for pair in zip(texts, (*filled, ""), strict=True) for part in pair)
 
 
 def tests_table(tests: Sequence[Difference], note: str) -> Table:

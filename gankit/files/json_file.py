@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,33 @@ from gankit.files.digest import text_digest, verified, with_digest
 from gankit.files.documents import LARGEST_JSON, parse_json, read_text
 
 
-def write_document(file: Path, document: Mapping[str, Any]) -> None:
+def indented(document: Mapping[str, Any]) -> str:
+    """Strict JSON, each value on a line of its own."""
+    return json.dumps(document, indent=1, allow_nan=False, default=str) + "\n"
+
+
+def in_lines(document: Mapping[str, Any]) -> str:
+    """Strict JSON without spaces, each key of the document and each entry of its lists on a line of its own."""
+
+    def compact(value: Any) -> str:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False, default=str)
+
+    def lines(value: Any) -> str:
+        entries = value if isinstance(value, list | tuple) else ()
+        return "[\n" + ",\n".join(map(compact, entries)) + "\n]" if entries else compact(value)
+
+    return "{\n" + ",\n".join(f"{compact(key)}:{lines(value)}" for key, value in document.items()) + "\n}\n"
+
+
+def write_document(
+    file: Path, document: Mapping[str, Any], layout: Callable[[Mapping[str, Any]], str] = indented
+) -> None:
     """Write an object as strict JSON, without NaN, and with the digest of the file under ``digest``.
 
     Raises:
         RunError: the file cannot be written.
     """
-    write_text(file, with_digest(document, _text))
-
-
-def _text(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, indent=1, allow_nan=False, default=str) + "\n"
+    write_text(file, with_digest(document, layout))
 
 
 def read_kept(file: Path, known: Container[str]) -> dict[str, Any]:
@@ -37,12 +53,12 @@ def read_kept(file: Path, known: Container[str]) -> dict[str, Any]:
     return verified(document, lambda _, digest: text_digest(text, digest), known, file)
 
 
-def read_document(file: Path, accepted: str, remedy: str, known: Container[str]) -> dict[str, Any]:
+def read_document(file: Path, accepted: str | Sequence[str], remedy: str, known: Container[str]) -> dict[str, Any]:
     """Read what ``write_document`` wrote, and check its ``format``.
 
     Args:
         file: the file to read.
-        accepted: the format that it must have, as in ``"gankit-evaluation-1"``.
+        accepted: the format that it must have, as in ``"gankit-evaluation-1"``, or several, the present one first.
         remedy: what the user can do about a file that cannot be used, as in ``"make it again"``.
         known: keys that a document of before digests may have.
 
@@ -55,8 +71,9 @@ def read_document(file: Path, accepted: str, remedy: str, known: Container[str])
     """
     try:
         text, document = _parsed(file)
-        if (found := document.get("format")) != accepted:
-            raise InputError(f"{file}: format {shown(found)}; accepted: {accepted!r}; {remedy}")
+        formats = (accepted,) if isinstance(accepted, str) else accepted
+        if (found := document.get("format")) not in formats:
+            raise InputError(f"{file}: format {shown(found)}; accepted: {formats[0]!r}; {remedy}")
         return verified(document, lambda _, digest: text_digest(text, digest), known, file)
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}); {remedy}") from error

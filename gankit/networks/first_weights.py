@@ -13,7 +13,7 @@ from gankit._errors import InputError, said
 from gankit.files.documents import parse_json
 from gankit.files.paths import is_file
 from gankit.files.tensor_file import verified_tensors
-from gankit.networks.stored_weights import described, not_finite
+from gankit.networks.stored_weights import described, not_finite, widened
 from gankit.networks.synthesizer import Networks
 
 
@@ -29,7 +29,7 @@ def read_first_weights(networks: Networks) -> None:
     """
     for name, path in networks.recipe.weights.items():
         own = networks[name].state_dict()
-        stored = _stored(path, name, own.keys(), f"weights.{name}")
+        stored = widened(_stored(path, name, own.keys(), f"weights.{name}"), own)
         for key, tensor in own.items():
             if (found := described(stored[key])) != (wanted := described(tensor)):
                 raise InputError(

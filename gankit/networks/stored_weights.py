@@ -48,6 +48,30 @@ class _Undrawn(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
+def halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights to store in half the space: float32 tensors of two axes and more as float16, which keeps 11 bits.
+
+    Biases and statistics, which are few, stay as they are, and so does a tensor with values beyond float16's.
+    """
+    largest = torch.finfo(torch.float16).max
+    return {
+        name: tensor.half()
+        if tensor.dtype == torch.float32 and tensor.ndim >= 2 and tensor.abs().max() <= largest
+        else tensor
+        for name, tensor in weights.items()
+    }
+
+
+def widened(stored: Mapping[str, Tensor], declared: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Stored weights, those of ``halved`` in the type that is declared."""
+    return {
+        name: tensor.float()
+        if tensor.dtype == torch.float16 and name in declared and declared[name].dtype == torch.float32
+        else tensor
+        for name, tensor in stored.items()
+    }
+
+
 def unfit(stored: Mapping[str, Tensor], declared: Mapping[str, Tensor]) -> str:
     """The first of the ways in which stored weights are not those that are declared, as a sentence; empty: none."""
     if lacking := [name for name in declared if name not in stored]:

@@ -19,7 +19,7 @@ from gankit.cohort.dataset import SliceDataset, chosen_modalities
 from gankit.cohort.source import cohort_of
 from gankit.files.header import header as header_of
 from gankit.files.tensor_file import read_tensors, write_tensors
-from gankit.networks.stored_weights import declared_weights, unfit
+from gankit.networks.stored_weights import declared_weights, halved, unfit, widened
 from gankit.networks.synthesizer import Networks, build_networks
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device, machine_memory
@@ -326,6 +326,7 @@ def save_model(
     step: int,
     spacing_mm: Mapping[str, tuple[float, float]] = {},
     seen: Counts | None = None,
+    half: bool = False,
 ) -> None:
     """Write the synthesizer, and the encoder where there is one, with the recipe in the metadata.
 
@@ -338,6 +339,7 @@ def save_model(
         step: training steps done.
         spacing_mm: see ``Model``.
         seen: see ``Model``.
+        half: store weights in half precision, for a file of half the size; ``load_model`` makes them float32 again.
 
     Raises:
         RunError: the file cannot be written.
@@ -346,6 +348,7 @@ def save_model(
     document = {**document, "training": training}
     names = _stored(networks.recipe)
     tensors = {f"{name}.{key}": value for name in names for key, value in networks[name].state_dict().items()}
+    tensors = halved(tensors) if half else tensors
     header = {"format": FORMAT, "step": step, "recipe": document, "spacing_mm": spacing_mm}
     write_tensors(path, tensors, header | ({"seen": seen} if seen else {}))
 
@@ -381,10 +384,12 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
     header = ModelHeader.of(stored_header, file)
     recipe = header.checked_recipe(file, plugins)
     if declared := declared_weights(recipe, _stored(recipe)):
+        tensors = widened(tensors, declared)
         _require_fit(file, tensors, declared)
 
     # Build its networks.
     networks = build_networks(recipe, _stored(recipe))
+    tensors = widened(tensors, networks.by_name.state_dict())
     _require_fit(file, tensors, networks.by_name.state_dict())
     networks.by_name.load_state_dict(tensors)
     ready = networks.requires_grad_(False).eval().to(where)

@@ -16,7 +16,7 @@ from gankit.comparison.compare import by_round, carry_out, failures, plan_compar
 from gankit.comparison.comparison import common_modalities
 from gankit.comparison.earlier import read_earlier
 from gankit.evaluation.result_files import write_result
-from gankit.evaluation.statistics import holm, welch
+from gankit.evaluation.statistics import Known, holm, nearer, welch
 from gankit.processes.jobs import Ended
 from gankit.recipe.structure import to_document
 from gankit.run.health.measures import MOVED
@@ -199,8 +199,10 @@ def test_with_one_seed_the_unit_is_the_set_and_it_is_said(done, tmp_path):
     document = done()
     assert document.unit == "sample set"
     (test,) = document.tests
-    sets = [[judged.readings[0].value for judged in row.sets] for row in document.rows[:2]]
-    assert test.p == welch(*sets).p
+    assert [entry(row).mean for row in document.rows[:2]] == [entry(method).mean for method in document.methods]
+    assert [len(entry(method).values) for method in document.methods] == [2, 2]
+    real = Known(entry(document.row("real")).mean, entry(document.row("real")).interval)
+    assert test.p == nearer(*(entry(method).values for method in document.methods), real).p
     for file in ("comparison.md", "comparison.tex", "report.html"):
         assert "the noise of sampling alone" in (tmp_path / "out" / file).read_text()
 
@@ -496,7 +498,7 @@ def test_a_run_whose_model_is_of_another_seed_is_refused(plan, runs, tmp_path):
 def test_only_comparisons_can_stand_beside(tmp_path):
     """Other files, and other types, are named."""
     (tmp_path / "evaluation.json").write_text('{"format": "gankit-evaluation-1"}')
-    with pytest.raises(InputError, match="accepted: 'gankit-comparison-1'"):
+    with pytest.raises(InputError, match="accepted: 'gankit-comparison-2'"):
         read_earlier(tmp_path / "evaluation.json", [])
     with pytest.raises(InputError, match="cannot be read"):
         read_earlier([tmp_path / "none.json"], [])

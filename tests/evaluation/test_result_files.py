@@ -4,16 +4,18 @@ import json
 from importlib import resources
 from pathlib import Path
 
+import attrs
 import jsonschema
 import pytest
 import tomli_w
 
 from gankit import (
     ComparisonResult,
+    Difference,
     EvaluationResult,
-    FileWarning,
     InputError,
     Judging,
+    Reading,
     compare,
     evaluate,
     read_comparison,
@@ -22,8 +24,9 @@ from gankit import (
     write_report,
 )
 from gankit.comparison.compare import plan_comparison
-from gankit.evaluation.result_files import to_document
+from gankit.evaluation.result_files import converter, to_document
 from gankit.evaluation.result_schema import SHIPPED, result_schema, schema_text
+from gankit.evaluation.results import JudgedSet
 from gankit.files.json_file import write_document
 from gankit.recipe.structure import to_document as recipe_document
 from tests.damage import flipped, spoilt
@@ -109,26 +112,64 @@ def test_another_file_is_refused_with_what_to_do(tmp_path, content):
         read_evaluation(tmp_path)
 
 
+# Comparisons ----------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("file", COMMITTED, ids=lambda file: file.parent.name)
-def test_comparisons_of_before_are_read(file):
-    """Those that are kept as examples hold what they held, to the last key, and fit the schema."""
+def test_the_comparisons_that_are_kept_as_examples_are_read(file):
+    """They are small, fit the schema, and are written again as they are."""
     document = json.loads(file.read_text())
     jsonschema.validate(document, result_schema(ComparisonResult))
-    with pytest.warns(FileWarning, match="has no digest, as files of earlier versions") as warned:
-        result = read_comparison(file)
-    assert len(warned) == 1
-    again = json.loads(json.dumps(to_document(result)))
-    new = ("of", "real", "margin", "interval", "p_alike", "p_alike_holm")
-    for test in again["tests"]:
-        assert (test.pop("of"), *map(test.pop, new[1:])) == ("means", *[None] * 5)
-    assert again == {"warnings": [], **document}
+    assert file.stat().st_size < 300_000
+    again = json.loads(json.dumps(to_document(read_comparison(file))))
+    assert again == {key: value for key, value in document.items() if key != "digest"}
 
 
-def test_a_comparison_of_before_still_has_a_report(plugins, tmp_path):
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda document: document["rows"][0]["summary"]["mean"].pop(),
+        lambda document: document["rows"][0]["summary"]["mean"].append(1.0),
+        lambda document: document["methods"][0]["summary"]["values"].pop(),
+        lambda document: document["methods"][0]["summary"]["values"][0].pop(),
+        lambda document: document["rows"][0]["summary"]["notes"][2].append(-1),
+        lambda document: document["rows"][0]["summary"]["notes"][2].append(99),
+        lambda document: document["readings"].pop(),
+        lambda document: document["rows"][0]["summary"].pop("low"),
+    ],
+)
+def test_columns_that_do_not_fit_together_are_refused_in_one_line(compared, tmp_path, spoil):
+    """Of another length than the readings, or with notes that are not there, though the digest is right."""
+    document = json.loads(json.dumps(to_document(compared[1])))
+    spoil(document)
+    write_document(tmp_path / "comparison.json", document)
+    with pytest.raises(InputError, match=r"comparison.json: damaged \(.*\); run 'gankit compare' again") as caught:
+        read_comparison(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def written_out(result):
+    """A comparison in the format of earlier versions: every summary with all that it says, sets in its rows, and tests
+    of the means alone."""
+    sets = (JudgedSet(set=0, readings=(Reading(metric="m", name="r", value=1, better="real"),)),)
+    test = Difference(id=result.headline[0], a="one", b="two", n=(2, 2), p=0.001, p_holm=0.001, better="a")
+    rows = tuple(attrs.evolve(row, sets=sets) for row in result.rows)
+    before = attrs.evolve(result, rows=rows, tests=(test,), note="Welch's t-test.")
+    return {"format": "gankit-comparison-1", **converter().unstructure(before)}
+
+
+def test_a_comparison_of_before_columns_is_read_and_its_tests_are_made_anew(compared, tmp_path):
+    """Its figures are as they were; means are no longer tested where distances to real slices count."""
+    _, result = compared
+    write_document(tmp_path / "comparison.json", written_out(result))
+    assert read_comparison(tmp_path) == result
+    assert {test.of for test in result.tests} == {"distances to real"}
+
+
+def test_a_comparison_of_before_still_has_a_report(compared, plugins, tmp_path):
     """Its tables; its runs are gone."""
-    (tmp_path / "comparison.json").write_bytes(COMMITTED[-1].read_bytes())
-    with pytest.warns(FileWarning, match="has no digest, as files of earlier versions"):
-        page = write_report(tmp_path, plugins=plugins).read_text()
+    write_document(tmp_path / "comparison.json", written_out(compared[1]))
+    page = write_report(tmp_path, plugins=plugins).read_text()
     assert "along the axis" in page
     assert "p (Holm)" in page
 

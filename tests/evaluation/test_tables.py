@@ -3,7 +3,7 @@
 import pytest
 
 from gankit import Summary
-from gankit.evaluation.tables import figure
+from gankit.evaluation.tables import figure, in_common
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,26 @@ def test_a_figure_has_two_digits_of_its_uncertainty(mean, sd, interval, shown):
     of = None if interval is None else "sets"
     values = {"n": 1, "mean": mean, "sd": sd, "interval": interval, "interval_of": of}
     assert figure(Summary(metric="m", name="r", unit="1", better="higher", notes=(), **values)) == shown
+
+
+@pytest.mark.parametrize(
+    ("notes", "shown"),
+    [
+        ((), ""),
+        (("perfect: 1",), "perfect: 1"),
+        (
+            (
+                "549 + 549 slices, sensitivity 0.44",
+                "549 + 549 slices, sensitivity 0.4",
+                "549 + 549 slices, sensitivity 0.51",
+            ),
+            "549 + 549 slices, sensitivity 0.4 to 0.51",
+        ),
+        (("9 of 10", "10 of 10"), "9 to 10 of 10"),
+        (("needs 3 slices", "too dark"), "needs 3 slices; too dark"),
+        (("inception-2015.pt is v2", "inception-2015.pt is v3"), "inception-2015.pt is v2; inception-2015.pt is v3"),
+    ],
+)
+def test_notes_that_differ_in_numbers_alone_are_one(notes, shown):
+    """With the least and the greatest of each number; numbers in names are part of the name."""
+    assert in_common(notes) == shown

@@ -18,7 +18,7 @@ from gankit import CheckpointError, CohortError, InputError, interpolate, load_m
 from gankit.cli import main
 from gankit.cohort.sheet import sheet_png
 from gankit.files.tensor_file import read_tensors, write_tensors
-from gankit.networks.stored_weights import declared_weights, described
+from gankit.networks.stored_weights import declared_weights, described, halved
 from gankit.networks.synthesizer import build_networks
 from gankit.recipe.structure import to_document
 from gankit.run.directory import RunDirectory
@@ -130,6 +130,30 @@ def test_one_file_is_enough_to_sample(run, model, plugins, tmp_path):
     loaded = load_model(alone, plugins=plugins)
     assert same(loaded.sample(2), model.sample(2))
     assert not any(parameter.requires_grad for parameter in loaded.networks.parameters())
+
+
+def test_a_model_in_half_precision_takes_half_the_space_and_makes_the_same_slices(run, model, plugins, tmp_path):
+    """But for rounding of the weights to 11 bits; biases and statistics are as they were."""
+    half = tmp_path / "half.safetensors"
+    save_model(half, model.networks, to_document(model.recipe, plugins.registry), model.step, half=True)
+    small = load_model(half, plugins=plugins)
+    assert sum(tensor.nbytes for tensor in read_tensors(half, "gankit-model-2")[0].values()) < 0.6 * sum(
+        tensor.nbytes for tensor in read_tensors(run / "model.safetensors", "gankit-model-2")[0].values()
+    )
+    weights, rounded = model.networks.by_name.state_dict(), small.networks.by_name.state_dict()
+    assert all(rounded[name].dtype == weight.dtype for name, weight in weights.items())
+    assert all(torch.equal(rounded[name], weight) for name, weight in weights.items() if weight.ndim < 2)
+    for name, (low, high) in {name: spec.range for name, spec in model.recipe.images().items()}.items():
+        apart = (small.sample(4, 0)[name] - model.sample(4, 0)[name]).abs()
+        assert 0 < apart.max() < 0.01 * (high - low)
+
+
+def test_weights_beyond_half_precision_are_stored_as_they_are():
+    """They would be infinite."""
+    weights = {"large": torch.full((2, 2), 1e6), "small": torch.full((2, 2), 0.5), "bias": torch.zeros(2)}
+    assert {name: tensor.dtype for name, tensor in halved(weights).items()} == {
+        "large": torch.float32, "small": torch.float16, "bias": torch.float32
+    }  # fmt: skip
 
 
 def test_a_model_file_holds_no_code(run):

@@ -1,15 +1,31 @@
-"""Tests of the differences between methods, each pair on each reading."""
+"""Tests of the differences between methods of a comparison, each pair on each reading."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Literal
 
 import attrs
 
-from gankit.evaluation.results import Difference, MethodResult, MethodSummary, Summary
+from gankit.evaluation.results import Difference, MethodResult, MethodSummary, Row, Summary
 from gankit.evaluation.statistics import Known, Nearer, Welch, holm, mean_and_sd, nearer, welch
+
+ALONE = (
+    "Samples are sample sets of one training of each method: this shows the noise of sampling alone, not that another"
+    " training would give the same. Train five seeds of each method for a claim."
+)
+SEEDS = "Samples are training seeds: one value a seed, the mean over its sample sets."
+TESTS = (
+    "Welch's t-test of means. Where the aim is the real value, a test of which mean is nearer to it, which counts the"
+    " real value's own interval; methods are as far from real where their distances surely differ by less than half of"
+    " that interval. Holm's correction over all tests of this table."
+)
+
+
+def explained(unit: Literal["training seed", "sample set"]) -> str:
+    """Sentences that say what the samples of the tests are, and what the tests are."""
+    return f"{SEEDS if unit == 'training seed' else ALONE} {TESTS}"
 
 
 def tested(
@@ -42,6 +58,11 @@ def tested(
         )
         for test in tests
     )
+
+
+def real_readings(rows: Iterable[Row]) -> dict[str, Summary]:
+    """Id to the reading of the row of real slices; empty where there is no such row."""
+    return {summary.id: summary for row in rows if row.kind == "real" for summary in row.summary}
 
 
 def _real(name: str, real: Mapping[str, Summary], aims: Mapping[str, float]) -> Known | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from gankit import MethodResult, MethodSummary, Summary
-from gankit.comparison import differences
+from gankit.evaluation import differences
 from gankit.evaluation.statistics import welch
 
 SPREAD = (-0.01, 0.0, 0.01)
