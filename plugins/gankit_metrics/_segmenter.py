@@ -32,6 +32,13 @@ class Segmenter:
     limits: Limits
     """Of real train slices, each seen by the network that was not trained on it."""
 
+    def gland(self, images: np.ndarray) -> np.ndarray:
+        """The gland in slices (N, C, *S) in [-1, 1], as (N, *S) bool: where its parts have more than half of the mean
+        share by both networks."""
+        zones = list(self.structures.zones)
+        gland = [_shares(network, images)[:, zones].sum(axis=1) for network in self.networks]
+        return np.asarray(np.mean(gland, axis=0) > 0.5)
+
     def broken(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Cause to the slices (N,) of (N, C, *S) in [-1, 1] that are implausible by it."""
         return self.limits.broken(*(_described(network, self.structures, images) for network in self.networks))
@@ -125,8 +132,12 @@ def _moved(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def _described(network: nn.Module, structures: Structures, images: np.ndarray) -> Described:
-    share = applied(lambda chunk: network(chunk).softmax(dim=1), images)
-    return described(share, structures.names, structures.zones)
+    return described(_shares(network, images), structures.names, structures.zones)
+
+
+def _shares(network: nn.Module, images: np.ndarray) -> np.ndarray:
+    """The share of each structure in each pixel, (N, K, *S)."""
+    return applied(lambda chunk: network(chunk).softmax(dim=1), images)
 
 
 def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 import numpy as np
@@ -14,6 +14,9 @@ from gankit_metrics._plausible import CAUSES
 from gankit_metrics._sizes import unfit
 from gankit_metrics._structures import Structures, halves, outlined
 from gankit_metrics.classification import NO_TEST, SHARES, largest_test
+
+if TYPE_CHECKING:
+    from gankit_metrics._segmenter import Segmenter
 
 CLEAR = 8
 """Slices with the wanted label that each half of the train patients must have, to learn from and for limits."""
@@ -60,16 +63,14 @@ class Anatomy(AbstractMetric):
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
         try:
-            train, structures, (which, real) = self._real_side(evaluation)
+            if (test := largest_test(evaluation)) is None:
+                raise InputError(NO_TEST["test"])
+            trained = self.segmenter(evaluation)
         except InputError as error:
             for name in ("malformed", *_NAMES.values(), "real.malformed"):
                 yield Reading(name=name, value=None, better="lower", note=str(error))
             return
-        from gankit_metrics._segmenter import segmenter
-        from gankit_metrics._training import Schedule
-
-        schedule = Schedule(steps=self.steps, batch=32, learning_rate=self.learning_rate, shift=1)
-        trained = segmenter(evaluation, structures, train, self.width, schedule)
+        which, real = test[:2]
         broken = trained.broken(evaluation.stacked(candidate.cohort))
         every = {"malformed": _any(broken)} | {_NAMES[cause]: broken_N for cause, broken_N in broken.items()}
         for name, broken_N in every.items():
@@ -77,12 +78,17 @@ class Anatomy(AbstractMetric):
         broken_M = _any(trained.broken(evaluation.stacked(real)))
         yield _share("real.malformed", broken_M, real, f"real {which} slices with the label", evaluation)
 
-    def _real_side(self, evaluation: Evaluation) -> tuple[Cohort, Structures, tuple[str, Cohort]]:
-        """The train slices, their structures, and the test slices with the wanted label after the name of the test.
+    def segmenter(self, evaluation: Evaluation) -> Segmenter:
+        """The networks, trained once for each real side. Raises InputError: anatomy cannot be judged."""
+        from gankit_metrics._segmenter import segmenter
+        from gankit_metrics._training import Schedule
 
-        Raises:
-            InputError: anatomy cannot be judged.
-        """
+        train, structures = self._train_side(evaluation)
+        schedule = Schedule(steps=self.steps, batch=32, learning_rate=self.learning_rate, shift=1)
+        return segmenter(evaluation, structures, train, self.width, schedule)
+
+    def _train_side(self, evaluation: Evaluation) -> tuple[Cohort, Structures]:
+        """The train slices, and their structures. Raises InputError: anatomy cannot be judged."""
         real = evaluation.real
         if "tissue" not in real.truth:
             raise InputError("the real cohort has no ground truth 'tissue'")
@@ -91,8 +97,6 @@ class Anatomy(AbstractMetric):
             raise InputError(f"the ground truth 'tissue' has no part of the gland but {known}; name some in `gland`")
         if why := unfit(evaluation, multiple=4):
             raise InputError(why)
-        if (test := largest_test(evaluation)) is None:
-            raise InputError(NO_TEST["test"])
         train = outlined(evaluation, self.gland)
         wanted_N = train.labels[evaluation.label] == evaluation.value
         found = min(int(wanted_N[half_N].sum()) for half_N in halves(train, evaluation))
@@ -103,7 +107,7 @@ class Anatomy(AbstractMetric):
         structures = Structures.of(train, self.gland, next(iter(evaluation.modalities.values())).shape[1:])
         if not structures.zones:
             raise InputError("no part of the gland has 1% of the picture in the train slices")
-        return train, structures, test[:2]
+        return train, structures
 
 
 _NAMES = {cause: f"malformed.{cause}" for cause in CAUSES}
