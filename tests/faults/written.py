@@ -27,7 +27,7 @@ def change_toml(content: bytes, chance: random.Random, others: Sequence[bytes]) 
     """Values, tables and keys of a recipe."""
     try:
         return tomli_w.dumps(changed(tomllib.loads(content.decode()), chance)).encode()
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, MemoryError):  # an earlier mutation made what Python's own reader cannot read
         return turn_bits(content, chance, others)
 
 
