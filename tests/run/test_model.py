@@ -315,6 +315,18 @@ def test_weights_that_are_not_finite_are_refused(rewritten, key, bad):
         rewritten(lambda tensors, _: tensors[key].view(-1)[:1].fill_(bad))
 
 
+def test_weights_that_no_network_declares_are_refused(rewritten):
+    """Whatever they are for; the first one is named."""
+    with pytest.raises(CheckpointError, match="do not fit its recipe: 'payload' and 1 more are of no network"):
+        rewritten(lambda tensors, _: tensors.update(payload=torch.zeros(3), zero=torch.zeros(0)))
+
+
+def test_weights_that_are_lacking_are_refused(rewritten):
+    """The network would be half drawn anew."""
+    with pytest.raises(CheckpointError, match="do not fit its recipe: 'adc_decoder.first.bias' is not there"):
+        rewritten(lambda tensors, _: tensors.pop("adc_decoder.first.bias"))
+
+
 def test_weights_of_another_type_are_refused(rewritten):
     """They would be rounded without a word."""
     key = "adc_decoder.first.bias"
