@@ -21,6 +21,9 @@ from gankit.recipe.recipe import ModalitySpec
 Values = tuple[int | None, ...]
 """Values of the label of a study, or None alone where it has no label."""
 
+WINDOW = (0.5, 99.5)
+"""Percentiles of the values of all cases together that are black and white at first."""
+
 
 @attrs.frozen(eq=False, kw_only=True)
 class Cases:
@@ -70,14 +73,13 @@ def make_cases(
     # All of them in one list
     parts = [(each, value, slices) for each, by_value in drawn for value, slices in by_value.items()]
     size = _size(next(iter(specs.values())))
+    images = {name: np.concatenate([slices.modalities[name].values[:, 0] for *_, slices in parts]) for name in specs}
     return Cases(
-        modalities={name: _shown(spec) for name, spec in specs.items()},
+        modalities={name: _shown(spec, images[name]) for name, spec in specs.items()},
         label=label,
         sources=tuple(each for each, _ in drawn),
         cases=tuple(case for part in parts for case in _cases(*part, truth, size)),
-        images={
-            name: np.concatenate([slices.modalities[name].values[:, 0] for _, _, slices in parts]) for name in specs
-        },
+        images=images,
     )
 
 
@@ -152,8 +154,11 @@ def _common(targets: Mapping[str, Target], real: Cohort, names: Sequence[str]) -
     return chosen
 
 
-def _shown(spec: ModalitySpec) -> Shown:
-    return Shown(unit=spec.unit, size=_size(spec), range=spec.range, window=spec.window or spec.range)
+def _shown(spec: ModalitySpec, images_NHW: np.ndarray) -> Shown:
+    """How a modality is shown. Where the recipe has no window, it is where the middle of the values of all cases is."""
+    low, high = (float(end) for end in np.percentile(images_NHW.clip(*spec.range), WINDOW))
+    window = spec.window or ((low, high) if high > low else spec.range)
+    return Shown(unit=spec.unit, size=_size(spec), range=spec.range, window=window)
 
 
 def _size(spec: ModalitySpec) -> tuple[int, int]:

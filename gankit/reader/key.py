@@ -81,8 +81,11 @@ class Reader:
     """Index of a case for each position; a repeated case is at two positions."""
 
     def first(self) -> dict[int, int]:
-        """Case to the position at which it is shown first."""
-        return {case: position for position, case in reversed(list(enumerate(self.order)))}
+        """Case to the position at which it is shown first, in the order of these positions."""
+        positions: dict[int, int] = {}
+        for position, case in enumerate(self.order):
+            positions.setdefault(case, position)
+        return positions
 
     def second(self) -> dict[int, int]:
         """Repeated case to the position at which it is shown again."""

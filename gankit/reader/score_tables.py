@@ -12,6 +12,9 @@ from gankit.report.page import Facts, Page, Section, TableBlock, Text
 
 SHORT = "Value [95% interval] (number of cases)."
 
+BETWEEN, WITHIN = "Agreement between readers", "Agreement with the first answer"
+"""Titles of tables."""
+
 
 def score_tables(score: ReaderScore, key: Key) -> list[Table]:
     """The tables of a score: what readers answered, how they agree, and the study itself."""
@@ -27,8 +30,8 @@ def score_tables(score: ReaderScore, key: Key) -> list[Table]:
         for title, names in parts.items()
     ]
     tables += [
-        _pivot("Agreement between readers", score.between, "Intervals are over cases, for these readers."),
-        _pivot("Agreement with the first answer", score.within, "Cases that were shown twice."),
+        _pivot(BETWEEN, score.between, "Intervals are over cases, for these readers."),
+        _pivot(WITHIN, score.within, "Cases that were shown twice."),
     ]
     return [*(table for table in tables if table.rows), _study(score, key)]
 
@@ -36,12 +39,15 @@ def score_tables(score: ReaderScore, key: Key) -> list[Table]:
 def score_page(score: ReaderScore, key: Key) -> Page:
     """The page of a score."""
     *tables, study = score_tables(score, key)
+    agreement = [table for table in tables if table.title in (BETWEEN, WITHIN)]
+    answers = [table for table in tables if table not in agreement]
     return Page(
         title=f"{key.questions.title}: score",
         summary=f"Study {score.study}, {_counted(len(score.readers), 'reader')}.",
         sections=(
             Section("Verdicts", tuple(map(Text, verdicts(score)))),
-            *(Section(table.title, (TableBlock(table),)) for table in tables),
+            Section("Answers", tuple(map(TableBlock, answers))),
+            Section("Agreement", tuple(map(TableBlock, agreement))),
             Section(study.title, (Facts(tuple((row[0], row[1]) for row in study.rows)),)),
         ),
         footer="Made from the answers of the readers and the key of the study.",
