@@ -77,6 +77,9 @@ def make(
     key = make_reader_study(real, synthetic, out, design=design, questions=questions, plugins=plugins())
     by_source = {source.name: sum(case.source == source.name for case in key.cases) for source in key.sources}
     click.echo(f"study {key.study}: " + ", ".join(f"{number} cases of {name}" for name, number in by_source.items()))
+    if key.questions.lesion is not None and len(values := {case.label or 0 for case in key.cases}) == 1:
+        unknown = "specificity" if max(values) > 0 else "sensitivity"
+        click.echo(f"every case has {key.label} = {values.pop()}, so {unknown} for lesions cannot be measured")
     click.echo(f"{out / 'pages'}: a page for each of {readers} readers; {key.repeats} cases are shown twice")
     click.echo(f"{out / 'key'}: the answer key; keep it from the readers")
 
@@ -94,11 +97,12 @@ def score(answers: tuple[Path, ...], key: Path | None, out: Path | None) -> None
     Writes score.json, and the tables as score.md, score.tex and score.html: accuracy against chance, AUC by confidence,
     lesions and their places, ratings, and agreement, each with its interval.
     """
+    from gankit.reader.key import read_key
     from gankit.reader.score import key_file, score_readers
     from gankit.reader.score_tables import verdicts
 
     found = key_file(answers[0]) if key is None else key
     folder = found.parent.parent / "score" if out is None else out
     scored = score_readers(answers, key=found, out=folder)
-    click.echo("\n".join(verdicts(scored)))
+    click.echo("\n".join(verdicts(scored, read_key(found))))
     click.echo(f"{folder / 'score.html'}; score.md, score.tex and score.json have the same figures")

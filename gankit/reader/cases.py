@@ -18,9 +18,6 @@ from gankit.reader.key import Case, Shown, Source, packed
 from gankit.reader.slices import Wanted, cohort_slices, lesion_masks, made_values, synthetic_slices
 from gankit.recipe.recipe import ModalitySpec
 
-Values = tuple[int | None, ...]
-"""Values of the label of a study, or None alone where it has no label."""
-
 WINDOW = (0.5, 99.5)
 """Percentiles of the values of all cases together that are black and white at first."""
 
@@ -57,15 +54,14 @@ def make_cases(
     # How many of what
     specs = _common(targets, real, design.modalities)
     label = _label(design.label, targets, real)
-    values = _values(label, targets, real)
-    counts = _counts(design.count, values, len(targets))
+    counts = _counts(design.count, _makers(label, targets, real))
 
     # The slices of each source, real ones first
-    totals = {value: sum(each) for value, each in counts.items()}
+    totals = {value: sum(each.values()) for value, each in counts.items()}
     wanted = Wanted(specs=specs, label=label, counts=totals, seed=design.seed)
     drawn = [(source, _real_slices(real, wanted, design.split))]
-    for number, (name, target) in enumerate(targets.items()):
-        own = attrs.evolve(wanted, counts={value: each[number] for value, each in counts.items()})
+    for name, target in targets.items():
+        own = attrs.evolve(wanted, counts={value: each[name] for value, each in counts.items() if name in each})
         made = synthetic_slices(name, target, own, design.device, plugins)
         _refuse_shared(name, made, drawn[0][1])
         drawn.append((Source(name=name, origin="synthetic", path=str(target.path), about=_about(made)), made))
@@ -187,32 +183,40 @@ def _label(asked: str | None, targets: Mapping[str, Target], real: Cohort) -> st
     return asked
 
 
-def _values(label: str | None, targets: Mapping[str, Target], real: Cohort) -> Values:
-    """The label values that every source and the real cohort have. Raises InputError: there is none."""
+def _makers(label: str | None, targets: Mapping[str, Target], real: Cohort) -> dict[int | None, list[str]]:
+    """Label value that the real cohort has, too, to the names of the sources that make it; None without a label.
+
+    Raises:
+        InputError: a source makes no value that the real cohort has.
+    """
     if label is None:
-        return (None,)
-    made = {name: made_values(target, label) for name, target in targets.items()}
-    values = set(map(int, np.unique(real.labels[label]))).intersection(*made.values())
-    if not values:
-        listed = "; ".join(f"{name} {', '.join(map(str, sorted(each)))}" for name, each in made.items())
-        raise InputError(f"every source must have a value of label {label!r} in common with the real cohort: {listed}")
-    return tuple(sorted(values))
+        return {None: list(targets)}
+    values = sorted(set(map(int, np.unique(real.labels[label]))) - {-1})
+    made = {name: made_values(target, label).intersection(values) for name, target in targets.items()}
+    if lacking := [name for name, each in made.items() if not each]:
+        raise InputError(
+            f"{lacking[0]}: its slices have no value of label {label!r} that real slices have, which are"
+            f" {', '.join(map(str, values)) or 'none'}; leave it out, or balance by another `label`"
+        )
+    makers = {value: [name for name, each in made.items() if value in each] for value in values}
+    return {value: names for value, names in makers.items() if names}
 
 
-def _counts(count: int, values: Values, sources: int) -> dict[int | None, list[int]]:
+def _counts(count: int, makers: Mapping[int | None, Sequence[str]]) -> dict[int | None, dict[str, int]]:
     """Label value to the number of synthetic cases of each source, half of ``count`` in all, as even as can be.
 
     Raises:
-        InputError: a source would have no case of a value.
+        InputError: a source would have no case of a value that it makes.
     """
-    if count < (least := 2 * len(values) * sources):
+    if count < (least := 2 * len(makers) * max(map(len, makers.values()))):
         raise InputError(
             f"`count` {count}: too few cases; as many real as synthetic ones, from every source with every value of the"
             f" label, are {least} at least"
         )
-    each = _evenly(count // 2, len(values), 0)
+    shares = _evenly(count // 2, len(makers), 0)
     return {
-        value: _evenly(number, sources, turn) for turn, (value, number) in enumerate(zip(values, each, strict=True))
+        value: dict(zip(names, _evenly(share, len(names), turn), strict=True))
+        for turn, ((value, names), share) in enumerate(zip(makers.items(), shares, strict=True))
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gankit.evaluation.tables import ABSENT
 from gankit.files.tables import Table
 from gankit.reader.key import Key
+from gankit.reader.questions import Origin
 from gankit.reader.results import Figure, ReaderScore
 from gankit.report.page import Facts, Page, Section, TableBlock, Text
 
@@ -26,12 +27,12 @@ def score_tables(score: ReaderScore, key: Key) -> list[Table]:
         "Ratings": ratings,
     }
     tables = [
-        _pivot(title, [each for each in score.figures if each.part in names], _note(title, key))
+        _pivot(title, [each for each in score.figures if each.part in names], _note(title, key), key)
         for title, names in parts.items()
     ]
     tables += [
-        _pivot(BETWEEN, score.between, "Intervals are over cases, for these readers."),
-        _pivot(WITHIN, score.within, "Cases that were shown twice."),
+        _pivot(BETWEEN, score.between, "Intervals are over cases, for these readers.", key),
+        _pivot(WITHIN, score.within, "Cases that were shown twice.", key),
     ]
     return [*(table for table in tables if table.rows), _study(score, key)]
 
@@ -45,7 +46,7 @@ def score_page(score: ReaderScore, key: Key) -> Page:
         title=f"{key.questions.title}: score",
         summary=f"Study {score.study}, {_counted(len(score.readers), 'reader')}.",
         sections=(
-            Section("Verdicts", tuple(map(Text, verdicts(score)))),
+            Section("Verdicts", tuple(map(Text, verdicts(score, key)))),
             Section("Answers", tuple(map(TableBlock, answers))),
             Section("Agreement", tuple(map(TableBlock, agreement))),
             Section(study.title, (Facts(tuple((row[0], row[1]) for row in study.rows)),)),
@@ -57,24 +58,24 @@ def score_page(score: ReaderScore, key: Key) -> Page:
 # Words ----------------------------------------------------------------------------------------------------
 
 
-def verdicts(score: ReaderScore) -> list[str]:
+def verdicts(score: ReaderScore, key: Key) -> list[str]:
     """What the figures of all readers say, or those of the only reader, in sentences."""
     who = "all readers" if len(score.readers) > 1 else f"reader {score.readers[0]}"
     found = {(each.part, each.measure, each.among): each for each in score.figures if each.who == who}
     said = []
     if (accuracy := found.get(("origin", "accuracy", "all cases"))) is not None:
-        said.append(_against_chance(accuracy))
+        said.append(_against_chance(accuracy, worded("real and synthetic cases", key)))
     for among in ("real cases", "synthetic cases"):
         if (share := found.get(("lesion", "sensitivity", among))) is not None:
-            said.append(f"Lesions of {among} were found at a rate of {cell(share)}.")
+            said.append(f"Lesions of {worded(among, key)} were found at a rate of {cell(share)}.")
     if len(score.readers) == 1:
         said.append("One reader has answered: the figures do not speak for other readers.")
     return said
 
 
-def _against_chance(accuracy: Figure) -> str:
+def _against_chance(accuracy: Figure, cases: str) -> str:
     """The verdict on accuracy, whose chance level is one half."""
-    begin = f"Real and synthetic cases were told apart at a rate of {cell(accuracy)}, where chance gives 0.50"
+    begin = f"{cases[0].upper()}{cases[1:]} were told apart at a rate of {cell(accuracy)}, where chance gives 0.50"
     if accuracy.interval is None:
         return f"{begin}; there are too few cases for an interval."
     low, high = accuracy.interval
@@ -122,17 +123,17 @@ def _note(title: str, key: Key) -> str:
 # Tables ---------------------------------------------------------------------------------------------------
 
 
-def _pivot(title: str, figures: Sequence[Figure], note: str) -> Table:
+def _pivot(title: str, figures: Sequence[Figure], note: str, key: Key) -> Table:
     """A table with a row for each question, reader and group of cases, and a column for each measure."""
     measures = list(dict.fromkeys(each.measure for each in figures))
     several = len({each.part for each in figures}) > 1
     rows: dict[str, dict[str, str]] = {}
     for each in figures:
-        rows.setdefault(_row(each, several), {})[each.measure] = cell(each)
+        rows.setdefault(_row(each, several, key), {})[each.measure] = cell(each)
     lacking: dict[str, dict[str, None]] = {}
     for each in figures:
         if each.note:
-            lacking.setdefault(each.note, {})[_row(each, several)] = None
+            lacking.setdefault(each.note, {})[_row(each, several, key)] = None
     over = "; ".join(dict.fromkeys(each.interval_of for each in figures if each.interval_of))
     notes = (
         f"{SHORT} {note}",
@@ -147,10 +148,18 @@ def _pivot(title: str, figures: Sequence[Figure], note: str) -> Table:
     )
 
 
-def _row(figure: Figure, several: bool) -> str:
+def _row(figure: Figure, several: bool, key: Key) -> str:
     """The name of a figure's row."""
     named = [figure.part] if several else []
-    return ", ".join([*named, figure.who, *([] if figure.among == "all cases" else [figure.among])])
+    among = [] if figure.among == "all cases" else [worded(figure.among, key)]
+    return ", ".join([*named, figure.who, *among])
+
+
+def worded(among: str, key: Key) -> str:
+    """Which cases, in the words of the page, where ``real`` may be ``phantom``."""
+    origin = key.questions.origin or Origin()
+    words = {"real": origin.real, "synthetic": origin.synthetic}
+    return " ".join(words.get(word, word) for word in among.split(" "))
 
 
 def _study(score: ReaderScore, key: Key) -> Table:

@@ -42,6 +42,17 @@ def test_real_and_synthetic_cases_are_equally_many_with_each_label(make):
     assert Counter(case.source for case in key.cases) == {"real": 14, "made": 7, "other": 7}
 
 
+def test_sources_of_different_labels_make_a_study_together(make, tmp_path):
+    """One makes slices with a lesion, another without; real cases are as many of each."""
+    for value, name in enumerate(("without", "with")):
+        cohort = blobs(60, 3 + value, synthetic=True)
+        write_cohort(cohort.select(cohort.labels["cs"] == value), tmp_path / f"{name}.safetensors")
+    key = make(tmp_path / "with.safetensors", tmp_path / "without.safetensors")
+    assert Counter((case.source, case.label) for case in key.cases) == {
+        ("real", 0): 6, ("real", 1): 6, ("with", 1): 6, ("without", 0): 6,
+    }  # fmt: skip
+
+
 def test_no_patient_has_two_cases_while_another_has_none(make):
     """60 patients give 12 real cases."""
     key = make()
@@ -176,7 +187,10 @@ def test_a_folder_that_is_not_empty_is_left_as_it_is(sources, tmp_path):
     ("change", "message"),
     [
         (lambda cohort: {"labels": {}}, "slices of odd have no such label; leave it or `label` out"),
-        (lambda cohort: {"labels": {"cs": np.full(len(cohort), 5, np.int8)}}, "a value of label 'cs' in common"),
+        (
+            lambda cohort: {"labels": {"cs": np.full(len(cohort), 5, np.int8)}},
+            "odd: its slices have no value of label 'cs' that real slices have, which are 0, 1",
+        ),
         (lambda cohort: {"modalities": {"dce": cohort.modalities["adc"]}}, "has modality 'dce', the real cohort has"),
         (
             lambda cohort: {"modalities": {"adc": attrs.evolve(cohort.modalities["adc"], unit="mm2/s")}},
