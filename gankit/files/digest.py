@@ -65,23 +65,25 @@ def content_digest(content: Any) -> str:
 # Texts ----------------------------------------------------------------------------------------------------
 
 
-def with_digest(document: Mapping[str, Any], write: Callable[[Mapping[str, Any]], str]) -> str:
+def with_digest(document: Mapping[str, Any], write: Callable[[Mapping[str, Any]], str], owner: str = "") -> str:
     """The text of a document that has, under ``digest``, the digest of the text.
 
     Args:
         document: what to write. The digest comes last, or where the document has its key.
         write: makes the text of a document.
+        owner: whose document it is; see ``text_digest``.
     """
     blank = write({**document, KEY: ""})
-    return write({**document, KEY: text_digest(blank)})
+    return write({**document, KEY: text_digest(blank, owner=owner)})
 
 
-def text_digest(text: str, digest: str = "") -> str:
+def text_digest(text: str, digest: str = "", owner: str = "") -> str:
     """The digest of a text that has it in itself: of all but the digest and white space.
 
-    So another indentation, or the line ends of another system, are no damage.
+    So another indentation, or the line ends of another system, are no damage. With an ``owner`` it is another one, so
+    that the same text of another owner is told.
     """
-    content = "".join(text.replace(digest, "").split())
+    content = owner + "".join(text.replace(digest, "").split())
     return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
 
 

@@ -236,7 +236,9 @@ def _losses(view: RunView) -> Section:
 def _left_out(view: RunView) -> list[str]:
     """A sentence about damaged lines, where there are any."""
     damaged = view.directory.damaged_metrics()
-    return [f"Of metrics.jsonl, {numbered(damaged)} damaged, and left out."] if damaged else []
+    return (
+        [f"Of metrics.jsonl, {numbered(damaged)} damaged, repeated or of another run, and left out."] if damaged else []
+    )
 
 
 def scalar_names(rows: Iterable[Mapping[str, Any]]) -> list[str]:

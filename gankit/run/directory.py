@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import attrs
 
 from gankit._errors import FileWarning, InputError, RunError
 from gankit.files.atomic import remove_parts, write_text
-from gankit.files.digest import KEY, Altered, text_digest, verified, with_digest
+from gankit.files.digest import KEY, Altered, content_digest, text_digest, verified, with_digest
 from gankit.files.documents import LARGEST_TOML, parse_toml, read_text
 from gankit.files.lock import Held, locked
 from gankit.files.toml_text import toml_text
@@ -222,31 +223,42 @@ class RunDirectory:
 
     # Metrics ----------------------------------------------------------------------------------------------
 
+    @cached_property
+    def _rows(self) -> MetricsFile:
+        """The file of rows, whose digests cover by what the run is told from others."""
+        if not self.recipe.exists():
+            return MetricsFile(self.metrics)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FileWarning)  # who reads the recipe is warned
+            document = self._read_lock()
+        cohort = document.pop("provenance", {}).get("cohort")
+        return MetricsFile(self.metrics, content_digest([lasting(document), cohort]))
+
     def append_metrics(self, row: Row) -> None:
         """Add one line to ``metrics.jsonl``. Raises RunError: it cannot be written."""
-        MetricsFile(self.metrics).append(row)
+        self._rows.append(row)
 
     def read_metrics(self) -> list[Row]:
         """The rows of ``metrics.jsonl``. Warns with ``FileWarning`` of damaged lines, which are left out."""
-        return MetricsFile(self.metrics).rows()
+        return self._rows.rows()
 
     def damaged_metrics(self) -> list[int]:
         """Numbers of the damaged lines of ``metrics.jsonl``, from 1."""
-        return [line.number for line in MetricsFile(self.metrics).lines() if line.row is None]
+        return [line.number for line in self._rows.lines() if line.row is None]
 
     def logged_step(self) -> int:
         """The newest logged step, or 0 where none is. Reads only the end of the file."""
-        return MetricsFile(self.metrics).last_step()
+        return self._rows.last_step()
 
     def wall_s(self) -> float | None:
         """Seconds that the logged steps took, all resumed parts together; None where no row says."""
-        rows = (line.row for line in reversed(MetricsFile(self.metrics).lines()))
+        rows = (line.row for line in reversed(self._rows.lines()))
         return next((row["wall_s"] for row in rows if row is not None and "wall_s" in row), None)
 
     def rewind_metrics(self, step: int) -> None:
         """Remove the rows after a step, since those steps will be run again. A damaged line is kept in
         ``metrics.damaged.jsonl``, and named by a ``FileWarning``."""
-        MetricsFile(self.metrics).rewind(step)
+        self._rows.rewind(step)
 
 
 def run_of(model: Path) -> Path | None:

@@ -65,7 +65,7 @@ class Identity:
 
 
 def refuse_other_model(run: RunDirectory, document: Document, *, resuming: bool = False) -> None:
-    """Make sure that a run's model is of the run's recipe and seed, and of the step of its newest checkpoint.
+    """Make sure that a run's model is of the run's recipe, seed and cohort, and of the step of its newest checkpoint.
 
     A damaged model passes; it is refused where it is read.
 
@@ -82,7 +82,10 @@ def refuse_other_model(run: RunDirectory, document: Document, *, resuming: bool 
     if not isinstance(model.get("recipe"), Mapping) or not isinstance(model.get("step"), int):
         return
     step, newest = model["step"], next(map(step_of, run.checkpoints()), model["step"])
-    if found := differences(model["recipe"], document):
+    found, cohort = differences(model["recipe"], document), run.provenance().get("cohort")
+    if None not in (cohort, model.get("cohort")) and model["cohort"] != cohort:
+        found.append("trained on a cohort of other content")
+    if found:
         listed = "; ".join(found[:SHOWN]) + (f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
         what = f"is a model of another run than {run.recipe.name} ({listed}); {MOVE_AWAY}"
     elif step != newest and not resuming and not run.being_written():

@@ -27,7 +27,7 @@ class Line:
     """From 1."""
     content: bytes
     row: Row | None
-    """What it says, without its digest; None where it is damaged."""
+    """What it says, without its digest; None where it is damaged, repeated or of another run."""
     proven: bool
     """Whether it has a digest. Those of earlier versions have none."""
 
@@ -37,6 +37,8 @@ class MetricsFile:
     """The rows of a run, and the file beside them that gets damaged lines."""
 
     path: Path
+    run: str = ""
+    """The mark of the run, which the digests of its rows cover; empty where none is known."""
 
     @property
     def aside(self) -> Path:
@@ -45,13 +47,20 @@ class MetricsFile:
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a line. Raises RunError: it cannot be written."""
         with writing(self.path), self.path.open("ab") as file:
-            file.write(_content(row))
+            file.write(self._content(row))
 
     def lines(self) -> list[Line]:
-        """All lines but blank ones; none where there is no file."""
+        """All lines but blank ones; none where there is no file. A row whose step is not after those of the rows before
+        it was not logged there."""
         content = self.path.read_bytes() if self.path.exists() else b""
         pieces = enumerate(content.split(b"\n"), start=1)
-        return [_line(number, piece) for number, piece in pieces if piece.strip()]
+        lines, newest = [_line(number, piece, self.run) for number, piece in pieces if piece.strip()], -1
+        for place, line in enumerate(lines):
+            if line.row is not None and line.row["step"] <= newest:
+                lines[place] = attrs.evolve(line, row=None)
+            elif line.row is not None:
+                newest = line.row["step"]
+        return lines
 
     def rows(self) -> list[Row]:
         """What all sound lines say. Warns with ``FileWarning`` of damaged lines, and of those without a digest."""
@@ -67,7 +76,7 @@ class MetricsFile:
                 ended = file.read().split(b"\n")[:-1]  # a line that is being written has no end yet
         except OSError:
             return 0
-        rows = (_line(0, content).row for content in reversed(ended))
+        rows = (_line(0, content, self.run).row for content in reversed(ended))
         return next((row["step"] for row in rows if row is not None), 0)
 
     def rewind(self, step: int) -> None:
@@ -81,7 +90,10 @@ class MetricsFile:
         self._warn(lines, f"kept in {self.aside.name}")
         self._move_aside([line.content for line in lines if line.row is None])
         rows = [line.row for line in lines if line.row is not None]
-        write_bytes(self.path, b"".join(_content(row) for row in rows if row["step"] <= step))
+        write_bytes(self.path, b"".join(self._content(row) for row in rows if row["step"] <= step))
+
+    def _content(self, row: Mapping[str, Any]) -> bytes:
+        return with_digest(row, json.dumps, self.run).encode() + b"\n"
 
     def _move_aside(self, damaged: Iterable[bytes]) -> None:
         before = self.aside.read_bytes() if self.aside.exists() else b""
@@ -90,7 +102,7 @@ class MetricsFile:
 
     def _warn(self, lines: Iterable[Line], what: str) -> None:
         if damaged := [line.number for line in lines if line.row is None]:
-            warn_of_file(self.path, f"{numbered(damaged)} damaged or cut short, and {what}")
+            warn_of_file(self.path, f"{numbered(damaged)} damaged, cut short, repeated or of another run, and {what}")
         if any(line.row is not None and not line.proven for line in lines):
             warn_of_file(self.path, "has rows without a digest, as files of earlier versions, so damage goes unnoticed")
 
@@ -104,18 +116,15 @@ def numbered(lines: list[int]) -> str:
     return f"lines {', '.join(some)} and {last} are"
 
 
-def _content(row: Mapping[str, Any]) -> bytes:
-    return with_digest(row, json.dumps).encode() + b"\n"
-
-
-def _line(number: int, content: bytes) -> Line:
-    """A line that is JSON, but no row of this file, is damaged too."""
+def _line(number: int, content: bytes, run: str) -> Line:
+    """A line that is JSON, but no row of this file, is damaged too. Digests of earlier versions cover no run."""
     try:
         text = content.decode()
         found = json.loads(text)
         row = {key: value for key, value in found.items() if key != KEY}
         proven = KEY in found
-        sound = found[KEY] == text_digest(text, found[KEY]) if proven else all(map(_is_number, row.values()))
+        right = [text_digest(text, found[KEY], owner) for owner in (run, "")] if proven else []
+        sound = found[KEY] in right if proven else all(map(_is_number, row.values()))
         counted = isinstance(row["step"], int) and _is_number(row["step"])
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return Line(number, content, None, False)

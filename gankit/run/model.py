@@ -327,6 +327,7 @@ def save_model(
     spacing_mm: Mapping[str, tuple[float, float]] = {},
     seen: Counts | None = None,
     half: bool = False,
+    cohort: str = "",
 ) -> None:
     """Write the synthesizer, and the encoder where there is one, with the recipe in the metadata.
 
@@ -340,6 +341,7 @@ def save_model(
         spacing_mm: see ``Model``.
         seen: see ``Model``.
         half: store weights in half precision, for a file of half the size; ``load_model`` makes them float32 again.
+        cohort: digest of the cohort, by which a run tells its model from that of another; empty: none.
 
     Raises:
         RunError: the file cannot be written.
@@ -350,7 +352,8 @@ def save_model(
     tensors = {f"{name}.{key}": value for name in names for key, value in networks[name].state_dict().items()}
     tensors = halved(tensors) if half else tensors
     header = {"format": FORMAT, "step": step, "recipe": document, "spacing_mm": spacing_mm}
-    write_tensors(path, tensors, header | ({"seen": seen} if seen else {}))
+    known = {"seen": seen, "cohort": cohort}
+    write_tensors(path, tensors, header | {key: value for key, value in known.items() if value})
 
 
 def _stored(recipe: Recipe) -> tuple[str, ...]:

@@ -99,7 +99,15 @@ class RunRecord:
         self._run.prune(state.step, state.recipe.training.keep_checkpoints)
         seen = labels_seen(state.recipe, self._cohort)
         self._run.require_held()
-        save_model(self._run.model, state.averages, self._document, state.step, self._spacing_mm, seen)
+        save_model(
+            self._run.model,
+            state.averages,
+            self._document,
+            state.step,
+            self._spacing_mm,
+            seen,
+            cohort=self._identity.cohort,
+        )
 
     def sheet(self) -> None:
         """Write a sample sheet of the averaged networks."""

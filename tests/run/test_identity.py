@@ -37,7 +37,7 @@ def kept(tiny_recipe):
         state = TrainingState(recipe, torch.device("cpu"))
         state.step = step
         state.save(run.checkpoint(step), Identity.of(document(recipe), cohort))
-        save_model(run.model, state.averages, document(recipe), step)
+        save_model(run.model, state.averages, document(recipe), step, cohort=cohort)
 
     return keep
 
@@ -135,6 +135,7 @@ READERS = {
 }
 
 FOREIGN = {
+    "cohort": ({"cohort": "d" * 32}, 2, "trained on a cohort of other content"),
     "seed": ({"training.seed": 5}, 2, "training.seed: 5 there, 0 here"),
     "recipe": ({"training.batch": 3}, 2, "training.batch: 3 there, 4 here"),
     "an earlier step": ({}, 1, "after 1 steps, but the newest checkpoint is after 2; train the run again"),
@@ -156,7 +157,7 @@ def test_a_model_of_another_run_is_refused(run, kept, plugins, tmp_path, what):
         assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("what", ["seed", "recipe"])
+@pytest.mark.parametrize("what", ["seed", "recipe", "cohort"])
 def test_training_does_not_replace_a_model_of_another_run(run, kept, tiny_recipe, tiny_cohort, tmp_path, what):
     """It may be the only one that there is."""
     overrides, step, said = FOREIGN[what]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from gankit import InputError, RunError, load_recipe, train
+from gankit import FileWarning, InputError, RunError, load_recipe, train
 from gankit._errors import CheckpointError
 from gankit.files.tensor_file import read_tensors, write_tensors
 from gankit.run.critics import CHECKPOINT
@@ -171,6 +171,19 @@ def test_metrics_after_the_checkpoint_are_made_again(run, tmp_path):
         file.write('{"step": 3}\n{"step": 4, "warm-up')
     run(5)
     assert logged_steps(tmp_path / "run") == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("other", [{"training.seed": 5}, {"training.batch": 2}])
+def test_metrics_of_another_run_are_named_and_kept_aside(run, tmp_path, capsys, other):
+    """They would be drawn as this run's curves."""
+    run(2)
+    run(2, "other", **other)
+    content = (tmp_path / "other/metrics.jsonl").read_bytes()
+    (tmp_path / "run/metrics.jsonl").write_bytes(content)
+    with pytest.warns(FileWarning, match="lines 1 and 2 are damaged, cut short, repeated or of another run"):
+        run(2)
+    assert RunDirectory(tmp_path / "run").read_metrics() == []
+    assert (tmp_path / "run/metrics.damaged.jsonl").read_bytes() == content
 
 
 def test_unfinished_files_of_a_killed_run_are_removed(run, tmp_path):
