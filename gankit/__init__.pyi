@@ -33,6 +33,8 @@ from gankit.cohort.split import split_patients as split_patients
 from gankit.cohort.warnings import cohort_warnings as cohort_warnings
 from gankit.comparison.compare import Stopped as Stopped
 from gankit.comparison.compare import compare as compare
+from gankit.evaluation.alignment import Nearest as Nearest
+from gankit.evaluation.alignment import nearest_slices as nearest_slices
 from gankit.evaluation.evaluate import evaluate as evaluate
 from gankit.evaluation.evaluation import Candidate as Candidate
 from gankit.evaluation.evaluation import Evaluation as Evaluation

@@ -17,6 +17,7 @@ from gankit_metrics._extractor import task_extractor
 from gankit_metrics._features_images import halved, images
 from gankit_metrics._features_task import no_extractor
 from gankit_metrics._manifold import distances
+from gankit_metrics._moved import moved_readings, unmeasured
 from gankit_metrics._resampling import area_under_curve, drawn, weighted_mean
 from gankit_metrics._sides import too_few, without_value
 
@@ -53,9 +54,11 @@ def measure(candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
     try:
         train, (held, whose) = evaluation.pool("train"), _held_out(evaluation)
     except InputError as error:
+        yield from unmeasured(str(error))
         yield from (reading for space in SPACES for reading in _without_value(space, str(error)))
         return
     note = too_few(candidate.cohort, train) or too_few(candidate.cohort, held, whose="the held-out pool")
+    yield from unmeasured(note) if note else moved_readings(candidate, train, held, whose, evaluation)
     cohorts = candidate.cohort, train, held
     weights = _Weights(*[drawn(cohort, evaluation, f"memorisation/{i}") for i, cohort in enumerate(cohorts)])
     said = f"{len(train)} training and {len(held)} held-out slices ({whose})"

@@ -153,6 +153,11 @@ class Memorisation(AbstractMetric):
     ``exact.copies``: share of candidates that are a training slice of any label, pixel by pixel but for rounding; 0 for
     real slices.
 
+    ``moved.copies``: share of candidates closer to a training slice than 99% of held-out slices are, however the
+    training slice is moved, by up to an eighth of the side, and mirrored; .01 for real slices. ``moved.patients``:
+    share of training patients to whom some candidate is clearly closer, below 80% of the distance, than any candidate
+    is to a held-out slice and any held-out slice to a training slice; 0 for real slices.
+
     Further readings in two spaces, the features of ``frechet`` and pixels averaged down to 8 or fewer along each axis:
     ``ratio``: mean distance from a candidate to the nearest training slice over that to the nearest held-out slice,
     equal counts of both, so that copies of more training slices than there are held-out ones are above 0; 1 for real
@@ -163,11 +168,11 @@ class Memorisation(AbstractMetric):
     (Hayes et al. 2019, arXiv:1705.07663; Chen et al. 2020, arXiv:1909.03935, the attack that has samples alone);
     1/2 where nothing is betrayed.
 
-    The short table has ``exact.copies``, ``features.copies`` and ``features.ratio``. The first two are 1 for a model
-    that copies, however many slices it has to copy.
+    The short table has ``exact.copies``, ``moved.copies``, ``features.copies`` and ``features.ratio``. All but the last
+    are 1 for a model that copies, however many slices it has to copy.
     """
 
-    headline: ClassVar[tuple[str, ...]] = ("exact.copies", "features.copies", "features.ratio")
+    headline: ClassVar[tuple[str, ...]] = ("exact.copies", "moved.copies", "features.copies", "features.ratio")
     audits: ClassVar[bool] = True
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*.ratio": (0.0, math.inf), "*": (0.0, 1.0)}
 

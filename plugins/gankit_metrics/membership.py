@@ -5,7 +5,7 @@ Letters: M training slices, H slices of patients that no training saw, R replica
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -42,6 +42,7 @@ class CriticMembership(AbstractMetric):
     """
 
     audits: ClassVar[bool] = True
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*": (0.0, 1.0)}
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterator[Reading]:
         if candidate.model is None:

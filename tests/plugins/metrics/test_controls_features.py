@@ -60,6 +60,8 @@ def test_real_slices_look_real(untouched):
     assert untouched["fine.t2w.energy"] == pytest.approx(1, abs=0.1)
     assert untouched["task.recall"] > 0.6
     assert untouched["task.coverage"] > 0.8
+    assert untouched["memory.moved.copies"] < 0.05
+    assert untouched["memory.moved.patients"] < 0.05
     for space in ("features", "pixels"):
         assert untouched[f"memory.{space}.ratio"] == pytest.approx(1, abs=0.05)
         assert untouched[f"memory.{space}.copies"] < 0.05
@@ -153,7 +155,16 @@ def test_the_short_table_shows_copies(evaluation, real):
     the ratio averages over."""
     names = [reading.name for reading in features.Memorisation().measure(Candidate(name="c", cohort=real), evaluation)]
     assert names[0] == "exact.copies"
-    assert set(features.Memorisation.headline) == {"exact.copies", "features.ratio", "features.copies"} < set(names)
+    assert (
+        set(features.Memorisation.headline)
+        == {
+            "exact.copies",
+            "moved.copies",
+            "features.ratio",
+            "features.copies",
+        }
+        < set(names)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -236,3 +247,20 @@ def test_one_slice_that_is_none_of_the_held_out_ones_gives_a_ratio(evaluation, r
     assert readings["features.ratio"].value > 1
     assert readings["pixels.ratio"].value > 1
     assert readings["pixels.ratio"].interval is None  # the one slice is not among the candidates of every draw
+
+
+@pytest.mark.parametrize(("mirrored", "shift"), [(True, (0, 0)), (False, (3, -2)), (True, (-1, 4))])
+def test_copies_that_were_moved_or_mirrored_are_seen(evaluation, real, readings, mirrored, shift):
+    """One in ten candidates, all of one patient: these candidates and this patient are found."""
+    train = evaluation.pool("train")
+    whose = train.select(train.patient == train.patient[0])
+    tenth = len(real) // 10
+
+    def copied(mine, name):
+        values = whose.modalities[name].values[np.arange(tenth) % len(whose)]
+        values = np.roll(values[..., ::-1] if mirrored else values, shift, axis=(-2, -1))
+        return np.concatenate([values, mine[tenth:]])
+
+    found = readings(changed(real, copied))
+    assert tenth / len(real) <= found["memory.moved.copies"] < 0.15
+    assert 1 / len(np.unique(train.patient)) <= found["memory.moved.patients"] < 0.1
