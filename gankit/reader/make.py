@@ -73,6 +73,7 @@ def make_reader_study(
     _require_empty(folder)
     chosen = None if questions is None else read_questions(given_path("questions", questions))
     targets = _targets(synthetic, plugins)
+    _require_device(design.device)
 
     # The cases
     say("drawing the cases", quiet)
@@ -98,6 +99,14 @@ def _require_empty(folder: Path) -> None:
     with writing(folder):
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"`out` {folder}: is there already and is no empty folder; name another")
+
+
+def _require_device(name: str) -> None:
+    """Raise InputError where there is no such device, whether a model needs it or not."""
+    if name != "auto":
+        from gankit.processes.device import choose_device
+
+        choose_device(name)
 
 
 def _targets(synthetic: str | Path | Iterable[str | Path], plugins: Plugins) -> dict[str, Target]:

@@ -52,6 +52,8 @@ def score_readers(
     files = [given_path("answers", each) for each in given]
     if not files:
         raise InputError("`answers`: name at least one file that a page has saved")
+    for file in files:
+        _require_file(file)
     study = read_key(key_file(files[0]) if key is None else given_path("key", key))
     readings = Readings.of(study, read_answers(files, study))
     score = _score(readings)
@@ -61,12 +63,20 @@ def score_readers(
 
 
 def key_file(answers: Path) -> Path:
-    """The key beside a file of answers. Raises InputError: there is none."""
+    """The key beside a file of answers. Raises InputError: there is no such file, or no key."""
+    _require_file(answers)
     folder = answers.resolve().parent
     for file in (folder / KEY, folder.parent / KEY):
         if is_file(file):
             return file
     raise InputError(f"{answers}: no {KEY} beside it; put answers into the folder of the study, or name its `key`")
+
+
+def _require_file(answers: Path) -> None:
+    """Raise InputError where there is no such file."""
+    if not is_file(answers):
+        what = "is a folder" if answers.is_dir() else "no such file"
+        raise InputError(f"{answers}: {what}; name the files that the pages have saved, as in study/*.json")
 
 
 def _score(readings: Readings) -> ReaderScore:

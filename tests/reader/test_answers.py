@@ -120,8 +120,10 @@ def test_other_files_are_refused(files, tmp_path):
     """The key is no file of answers, and what is not there is said."""
     with pytest.raises(InputError, match="format 'gankit-reader-key-1'; accepted: 'gankit-reader-answers-1'"):
         score_readers(tmp_path / "study/key/key.json", key=tmp_path / "study/key/key.json")
-    with pytest.raises(InputError, match=r"none.json: cannot be read \(No such file"):
+    with pytest.raises(InputError, match=r"none.json: no such file; name the files that the pages have saved"):
         score_readers(tmp_path / "study/none.json")
+    with pytest.raises(InputError, match="study: is a folder; name the files"):
+        score_readers(tmp_path / "study")
     (tmp_path / "lone.json").write_text("{}")
     with pytest.raises(InputError, match="no key/key.json beside it; put answers into the folder of the study"):
         score_readers(tmp_path / "lone.json")

@@ -158,6 +158,7 @@ WRONG = {
     "REAL REAL": "another source is named 'real' too",
     "none MADE": "none: no such file; give a cohort file, a recipe",
     "REAL none": "none: no such run or file",
+    "REAL MADE --device gpu": "gpu",
     "REAL MADE --questions none.toml": "--questions none.toml: cannot be read",
 }
 
