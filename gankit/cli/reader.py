@@ -34,7 +34,9 @@ reader = PluginGroup(
     type=click.Path(path_type=Path),
     help="TOML file that chooses the questions.  [default: origin, lesion, quality]",
 )
-@click.option("--label", help="Label by which cases are balanced.  [default: the first that all slices have]")
+@click.option(
+    "--label", metavar="NAME|none", help="Label by which cases are balanced.  [default: the first that all have]"
+)
 @click.option("--modalities", multiple=True, metavar="NAME,...", help="Modalities to show.  [default: all]")
 @click.option(
     "--split", default="test", show_default=True, metavar="test|train|all", help="Split that real cases are drawn from."

@@ -18,6 +18,8 @@ from gankit.reader.key import Case, Shown, Source, packed
 from gankit.reader.slices import Wanted, cohort_slices, lesion_masks, made_values, synthetic_slices
 from gankit.recipe.recipe import ModalitySpec
 
+NO_LABEL = "none"
+"""In the place of a label: balance by none."""
 WINDOW = (0.5, 99.5)
 """Percentiles of the values of all cases together that are black and white at first."""
 
@@ -162,7 +164,8 @@ def _size(spec: ModalitySpec) -> tuple[int, int]:
 
 
 def _label(asked: str | None, targets: Mapping[str, Target], real: Cohort) -> str | None:
-    """The label by which cases are balanced: the one that is asked for, else the first that every source has.
+    """The label by which cases are balanced: the one that is asked for, else the first that every source has; None for
+    none.
 
     Raises:
         CohortError: the real cohort lacks the label that is asked for.
@@ -172,6 +175,8 @@ def _label(asked: str | None, targets: Mapping[str, Target], real: Cohort) -> st
         return next(
             (label for label in real.labels if all(made_values(each, label) for each in targets.values())), None
         )
+    if asked == NO_LABEL and asked not in real.labels:
+        return None
     if asked not in real.labels:
         known = ", ".join(real.labels) or "none"
         raise CohortError(

@@ -63,7 +63,7 @@ class ReaderDesign:
     repeats: int = attrs.field(validator=_whole(0, MOST // 2))
     """Cases that are shown twice; default: a sixth of ``count``, and at least 6."""
     label: str | None = attrs.field(default=None, validator=_text_or_none)
-    """Label by which real and synthetic cases are balanced; default: the first that every source has."""
+    """Label by which real and synthetic cases are balanced, or ``"none"``; default: the first that every source has."""
     modalities: tuple[str, ...] = attrs.field(default=(), converter=_names)
     """Modalities to show; default: all that every source has."""
     split: str = attrs.field(default="test", validator=_split)

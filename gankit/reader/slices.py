@@ -74,8 +74,9 @@ def cohort_slices(
         indices = np.arange(len(slices)) if value is None else np.flatnonzero(slices.labels[str(wanted.label)] == value)
         if len(indices) < count:
             which = "" if value is None else f" with {wanted.label!r} = {value}"
+            other = remedy if value is None else f"{remedy}, or balance by no label with `label` none"
             raise CohortError(
-                f"{whose}: {len(indices)} complete slices{which}, {count} are needed; lower `count`{remedy}"
+                f"{whose}: {len(indices)} complete slices{which}, {count} are needed; lower `count`{other}"
             )
         generator = Draws(wanted.seed).generator(f"reader/cases/{stream}/{value}")
         drawn[value] = slices.select(spread(slices.patient, indices, count, generator))

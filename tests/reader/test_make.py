@@ -146,7 +146,7 @@ WRONG = {
     "REAL MADE -n 4": "-n 4: too few cases for an interval; must be an even number from 10 to 2000",
     "REAL MADE -n 61": "-n 61: must be an even number from 10",
     "REAL MADE -n 400": "the real cohort, split test: 60 complete slices with 'cs' = 0, 100 are needed; lower -n, or",
-    "REAL MADE -n 400 --split all": "the real cohort: 60 complete slices with 'cs' = 0, 100 are needed; lower -n\n",
+    "REAL MADE -n 400 --split all": "60 complete slices with 'cs' = 0, 100 are needed; lower -n, or balance",
     "REAL MADE --split train": "the real cohort has no slice in split 'train'; choose another --split",
     "REAL MADE --split tset": "--split 'tset': must be train, test or all",
     "REAL MADE --readers 0": "--readers must be a whole number from 1 to 100, got 0",
@@ -223,6 +223,13 @@ def test_a_study_without_a_label_asks_for_no_lesion(make, tmp_path):
     (tmp_path / "questions.toml").write_text("[lesion]")
     with pytest.raises(InputError, match=r"\[lesion\] needs a label that all slices have"):
         make(tmp_path / "plain.safetensors", questions=tmp_path / "questions.toml")
+
+
+def test_cases_need_not_be_balanced_by_a_label(make):
+    """Then no lesion is asked for, and any slices are drawn."""
+    key = make(label="none")
+    assert (key.label, key.questions.lesion) == (None, None)
+    assert {case.label for case in key.cases} == {None}
 
 
 def test_the_command_says_where_pages_and_key_are(sources, tmp_path):
