@@ -18,4 +18,5 @@ def register_components(registry: Registry) -> None:
     registry.add("metric", "pair-consistency", "gankit_metrics.consistency:PairConsistency")
     registry.add("metric", "radiomics-frechet", "gankit_metrics.radiomics:RadiomicsFrechet")
     registry.add("metric", "random-frechet", "gankit_metrics.features:RandomFrechet")
+    registry.add("metric", "resnet-frechet", "gankit_metrics.features:ResNetFrechet")
     registry.add("metric", "sca", "gankit_metrics.classification:SliceClassificationAccuracy")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gankit import Candidate, Cohort, Evaluation, InputError, Reading
+from gankit import Candidate, Cohort, Evaluation, Reading
 from gankit_metrics import _inception
+from gankit_metrics._features_images import no_pictures, three_channels
 from gankit_metrics._frechet import inception_score
 from gankit_metrics._resampling import centred
 from gankit_metrics._sides import Sides, frechet_reading, too_few, without_value
@@ -21,7 +22,7 @@ def measure(spec: Inception, candidate: Candidate, evaluation: Evaluation) -> li
     """See ``Inception``."""
     real = evaluation.pool("train")
     if files := spec.files():
-        note = too_few(candidate.cohort, real) or _unfit(real, evaluation)
+        note = too_few(candidate.cohort, real) or no_pictures(real, evaluation)
     else:
         note = f"needs inception-2015-12-05.pt: set the option weights, or {ENVIRONMENT}, to the file"
     if note:
@@ -32,24 +33,14 @@ def measure(spec: Inception, candidate: Candidate, evaluation: Evaluation) -> li
     return [_distance(network, candidate.cohort, real, evaluation, spec), *scores]
 
 
-def _unfit(real: Cohort, evaluation: Evaluation) -> str | None:
-    """Why these modalities are no pictures for the network, or None."""
-    try:
-        for modalities in [(), *[(name,) for name in evaluation.modalities]]:
-            _inception.three_channels(real.select(np.arange(1)), evaluation, *modalities)
-    except InputError as error:
-        return str(error)
-    return None
-
-
 def _distance(
     network: _inception.Inception, candidates: Cohort, real: Cohort, evaluation: Evaluation, spec: Inception
 ) -> Reading:
-    x_ND = network.features(_inception.three_channels(candidates, evaluation))
+    x_ND = network.features(three_channels(candidates, evaluation))
     kept = evaluation.kept(
         "inception-features",
         {"sha256": spec.sha256.lower()},
-        lambda: {"features": network.features(_inception.three_channels(real, evaluation))},
+        lambda: {"features": network.features(three_channels(real, evaluation))},
     )
     return frechet_reading(Sides.of(x_ND, kept["features"], candidates, real, evaluation), "pairs.fid", SPACE)
 
@@ -57,11 +48,11 @@ def _distance(
 def _score(
     network: _inception.Inception, name: str, candidates: Cohort, real: Cohort, evaluation: Evaluation, spec: Inception
 ) -> Reading:
-    x_NK = network.probabilities(_inception.three_channels(candidates, evaluation, name))
+    x_NK = network.probabilities(three_channels(candidates, evaluation, name))
     y_MK = evaluation.kept(
         f"inception-{name}",
         {"sha256": spec.sha256.lower(), "modality": name},
-        lambda: {"probabilities": network.probabilities(_inception.three_channels(real, evaluation, name))},
+        lambda: {"probabilities": network.probabilities(three_channels(real, evaluation, name))},
     )["probabilities"]
     sides = Sides.of(x_NK, y_MK, candidates, real, evaluation)
     parts, weights_RN = sides.dealt.parts, sides.x_weight_RN

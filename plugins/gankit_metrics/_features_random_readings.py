@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gankit import Candidate, Cohort, Evaluation, Reading, percentiles
-from gankit_metrics._features_images import images
+from gankit_metrics._features_images import images, spaces
 from gankit_metrics._features_random import SMALLEST, high_frequency_energy, random_features
 from gankit_metrics._resampling import drawn, weighted_mean
 from gankit_metrics._sides import LEAST, Sides, frechet_reading, neighbour_readings, too_few, without_value
@@ -26,25 +26,18 @@ SPACE = "features of random filters"
 def measure(spec: RandomFrechet, candidate: Candidate, evaluation: Evaluation) -> list[Reading]:
     """See ``RandomFrechet``."""
     real = evaluation.pool("train")
-    spaces = _spaces(evaluation)
+    chosen = spaces(evaluation)
     note = too_few(candidate.cohort, real, max(LEAST, spec.neighbours + 1)) or unfit(evaluation, least=SMALLEST)
     if note:
-        distances = without_value(note, {f"{name}.fd": "lower" for name in spaces})
-        return [*distances, *without_value(note, {f"{next(iter(spaces))}.recall": "higher"})]
-    found = {name: _sides(spec, candidate.cohort, real, evaluation, chosen) for name, chosen in spaces.items()}
+        distances = without_value(note, {f"{name}.fd": "lower" for name in chosen})
+        return [*distances, *without_value(note, {f"{next(iter(chosen))}.recall": "higher"})]
+    found = {name: _sides(spec, candidate.cohort, real, evaluation, modalities) for name, modalities in chosen.items()}
     first = next(iter(found))
     neighbours = spec.neighbours, spec.neighbours
     return [
         *(frechet_reading(sides, f"{name}.fd", SPACE) for name, sides in found.items()),
         *neighbour_readings(found[first], ["recall"], f"{first}.", SPACE, *neighbours),
     ]
-
-
-def _spaces(evaluation: Evaluation) -> dict[str, tuple[str, ...]]:
-    """The modalities together, and each alone."""
-    every = tuple(evaluation.modalities)
-    alone: dict[str, tuple[str, ...]] = {name: (name,) for name in every}
-    return {"pairs": every, **alone} if len(every) > 1 else alone
 
 
 def _sides(

@@ -1,6 +1,6 @@
 """The Inception network that published figures use, from a local TorchScript file.
 
-Letters: N slices, B batch, C channels.
+Letters: N slices, B batch.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import attrs
 import numpy as np
 import torch
 
-from gankit import Cohort, Evaluation, InputError
-from gankit_metrics._features_images import images
+from gankit import InputError
 from gankit_metrics.features import ENVIRONMENT
 
 
@@ -57,20 +56,3 @@ def load_inception(path: Path, sha256: str) -> Inception:
             return Inception(torch.jit.load(io.BytesIO(content), map_location="cpu").eval())
     except RuntimeError as error:
         raise InputError(f"{path}: not a TorchScript file ({str(error).splitlines()[0]})") from error
-
-
-def three_channels(cohort: Cohort, evaluation: Evaluation, *modalities: str) -> np.ndarray:
-    """Modalities as a colour picture, (N, 3, H, W) uint8: the range becomes 0 to 255. One channel is shown thrice;
-    of two, the third is their mean; three stay as they are.
-
-    Raises:
-        InputError: there are more than three channels, or slices are not flat.
-    """
-    x_NCHW = images(cohort, evaluation, *modalities)
-    if x_NCHW.ndim != 4 or x_NCHW.shape[1] > 3:
-        raise InputError(f"Inception takes flat slices of 1 to 3 channels, these are {x_NCHW.shape[1:]}")
-    if x_NCHW.shape[1] == 1:
-        x_NCHW = np.repeat(x_NCHW, 3, axis=1)
-    elif x_NCHW.shape[1] == 2:
-        x_NCHW = np.concatenate([x_NCHW, x_NCHW.mean(axis=1, keepdims=True)], axis=1)
-    return np.round((x_NCHW + 1) * 127.5).astype(np.uint8)

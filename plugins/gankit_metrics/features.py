@@ -22,6 +22,9 @@ PUBLISHED_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e9
 ENVIRONMENT = "GANKIT_INCEPTION"
 """Environment variable with the path of that file, for where the option gives none."""
 
+FEATURES = "GANKIT_FEATURES"
+"""Environment variable with the path of the weights of ``resnet-frechet``, for where the option gives none."""
+
 
 @attrs.frozen(kw_only=True)
 class Inception(AbstractMetric):
@@ -48,6 +51,46 @@ class Inception(AbstractMetric):
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_inception import measure
+
+        return measure(self, candidate, evaluation)
+
+
+@attrs.frozen(kw_only=True)
+class ResNetFrechet(AbstractMetric):
+    """Frechet distance (Heusel et al. 2017, arXiv:1706.08500, Eq. 6) and kernel distance (Binkowski et al. 2018,
+    arXiv:1801.01401) between candidates and real training slices in the features of a residual network (He et al. 2016,
+    arXiv:1512.03385) whose weights are a file of yours: of ImageNet, of RadImageNet, or of your own training.
+
+    The file is safetensors, never downloaded and never pickled; without it the readings have no value. It has the
+    tensors of a ResNet or ResNeXt by torchvision's names, from which depth and width follow; the last layer is not
+    needed. From a ``.pth`` of such a network:
+
+        from safetensors.torch import save_file
+        save_file({name: t.contiguous() for name, t in torch.load("resnet50.pth").items()}, "resnet50.safetensors")
+
+    A slice's range becomes 0 to 1; a modality of one channel is shown thrice, a pair as (first, second, mean of both).
+    Readings: ``fd`` and ``kid`` of the pairs and of each modality. The note has the SHA-256 of the file: distances of
+    two files are not compared. With more features than slices ``fd`` is biased up, ``kid`` is not. Features of
+    ImageNet and of RadImageNet agree with readers no better than chance in some studies (arXiv:2311.13717), so report
+    another distance beside them.
+    """
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*.fd": (0.0, math.inf)}
+
+    weights: Path | None = option(None, help="safetensors file of a ResNet; default: the environment's GANKIT_FEATURES")
+    size: int = option(224, ge=32, le=4096, help="to which both sides of a slice are resized")
+    mean: tuple[float, float, float] = option(
+        (0.485, 0.456, 0.406), help="of each channel in [0, 1], as the network was trained; default: ImageNet's"
+    )
+    deviation: tuple[float, float, float] = option((0.229, 0.224, 0.225), gt=0, help="standard deviations, likewise")
+
+    def files(self) -> tuple[Path, ...]:
+        """The file of the option, else of the environment; none where neither names one."""
+        named = self.weights or os.environ.get(FEATURES)
+        return (Path(named),) if named else ()
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        from gankit_metrics._features_resnet import measure
 
         return measure(self, candidate, evaluation)
 

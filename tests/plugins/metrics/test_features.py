@@ -16,9 +16,9 @@ from torchmetrics.functional.image import multiscale_structural_similarity_index
 from gankit import Candidate, Draws, InputError, Modality, ModalitySpec
 from gankit_metrics import _extractor, features
 from gankit_metrics._features_diversity import window
+from gankit_metrics._features_images import three_channels
 from gankit_metrics._features_random import high_frequency_energy, random_features
 from gankit_metrics._frechet import Fitted, KernelDistance, frechet, inception_score, mean_of_pairs
-from gankit_metrics._inception import three_channels
 from gankit_metrics._manifold import Neighbourhoods, distances
 from gankit_metrics._resampling import centred, drawn
 from gankit_metrics._sides import Dealt, Sides, kernel_reading
