@@ -56,7 +56,8 @@ def _lines(file: Path, cohort: Cohort) -> list[str]:
         chosen = cohort.split == split
         counts = [f"{chosen.sum()} slices of {len(np.unique(cohort.patient[chosen]))} patients"]
         for name, values in cohort.labels.items():
-            words = {1: "yes", 0: "no"} if values.max() <= 1 else {k: f"of class {k}" for k in range(values.max() + 1)}
+            highest = int(values.max())  # a label of int8 may be 127, to which it cannot add
+            words = {1: "yes", 0: "no"} if highest <= 1 else {k: f"of class {k}" for k in range(highest + 1)}
             said = [f"{(values[chosen] == value).sum()} {word}" for value, word in (*words.items(), (-1, "unknown"))]
             counts.append(f"{name} {', '.join(said)}")
         lines.append(f"  split {split}: {'; '.join(counts)}")

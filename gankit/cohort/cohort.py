@@ -351,7 +351,7 @@ def read_cohort(path: str | Path) -> Cohort:
         raise CohortError(f"{path}: {error}") from error
     except KeyError as error:
         raise CohortError(
-            f"{path}: cohort file is incomplete (it lacks {error.args[0]!r}); make or copy it again"
+            f"{path}: cohort file is incomplete (it lacks {shown(error.args[0])}); make or copy it again"
         ) from error
     except (IndexError, TypeError, ValueError) as error:
         raise CohortError(

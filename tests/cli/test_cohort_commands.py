@@ -20,6 +20,15 @@ def test_info_tells_units_values_labels_and_splits(tiny_cohort_file):
     assert "split train: 18 slices of 6 patients; cs 9 yes, 9 no, 0 unknown" in result.output
 
 
+def test_info_counts_every_class_up_to_127(tiny_cohort, tmp_path):
+    """The largest of labels, which are int8."""
+    cohort = attrs.evolve(tiny_cohort, labels={"grade": np.resize(np.array([0, 127, -1], np.int8), 24)})
+    write_cohort(cohort, tmp_path / "cohort.safetensors")
+    result = CliRunner().invoke(main, ["cohort", "info", f"{tmp_path}/cohort.safetensors"])
+    assert result.exit_code == 0
+    assert "6 of class 127, 6 unknown" in result.output
+
+
 @pytest.mark.parametrize("present", [True, False])
 def test_a_sheet_is_a_picture_even_where_a_modality_is_absent(tiny_cohort, tmp_path, present):
     """A panel for each value of the label; slices that lack a modality are blank. The ending may be in capitals."""

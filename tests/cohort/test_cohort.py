@@ -110,6 +110,17 @@ def test_a_file_of_before_that_lacks_an_array_is_refused(tiny_cohort, tmp_path, 
         read_cohort(tmp_path / "less")
 
 
+@pytest.mark.filterwarnings("ignore::gankit.FileWarning")
+def test_a_name_of_thousands_of_characters_is_cut_in_messages(tiny_cohort, tmp_path):
+    """One line is for reading."""
+    file, adc = tmp_path / "long", tiny_cohort.modalities["adc"]
+    write_cohort(attrs.evolve(tiny_cohort, modalities={"x" * 5000: adc}), file)
+    rewrite_arrays(file, lambda arrays, header: arrays.pop("modality." + "x" * 5000))
+    with pytest.raises(CohortError, match=r"cohort file is incomplete .it lacks 'modality.x+\.\.\.") as raised:
+        read_cohort(file)
+    assert len(str(raised.value)) < 500
+
+
 def test_a_damaged_file_is_refused_whichever_byte_it_is(full, tmp_path):
     """Values, presence, labels, truth, spacing, names, units: each is in the digest, and so is the header."""
     file = tmp_path / "full"

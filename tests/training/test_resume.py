@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import signal
 import time
 
@@ -400,6 +401,16 @@ def test_a_locked_recipe_is_a_recipe(tiny_recipe, tiny_cohort, plugins, tmp_path
     recipe = tiny_recipe(**{"training.steps": 1})
     run = train(recipe, tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
     assert load_recipe(run.path / "recipe.lock.toml", plugins=plugins) == recipe
+
+
+def test_a_locked_recipe_that_was_edited_is_read_with_a_warning(tiny_recipe, tiny_cohort, plugins, tmp_path):
+    """As where a copy of it is the beginning of another recipe, or a disk has turned a digit."""
+    run = train(tiny_recipe(), tmp_path / "run", cohort=tiny_cohort, plugins=plugins, quiet=True)
+    copy = tmp_path / "copy.toml"
+    text = (run.path / "recipe.lock.toml").read_text()
+    copy.write_text(re.sub("^batch = [0-9]+$", "batch = 3", text, flags=re.MULTILINE))
+    with pytest.warns(FileWarning, match="copy.toml: was edited or damaged since a training wrote it; it is read as"):
+        assert load_recipe(copy, plugins=plugins).training.batch == 3
 
 
 def test_every_phase_is_logged_though_it_rests_on_the_steps_that_are(tiny_recipe, tiny_cohort, plugins, tmp_path):
