@@ -57,9 +57,14 @@ def _shown() -> Iterator[None]:
     except KeyboardInterrupt as error:
         raise _Shown("interrupted", 130) from error
     except OSError as error:
-        if error.filename is None or not is_obstacle(error):
+        if not is_obstacle(error):
             raise
-        raise _Shown(f"{shown(str(error.filename), 300)}: {obstacle(error)}", 1) from error
+        where = PRINTED if error.filename is None else shown(str(error.filename), 300)  # a file that is written has one
+        raise _Shown(f"{where}: {obstacle(error)}", 1) from error
+
+
+PRINTED = "what is printed cannot be written"
+"""How the message begins where standard output is a file on a full disk."""
 
 
 SHOWN = (PluginWarning, FileWarning)

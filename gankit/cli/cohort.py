@@ -89,8 +89,10 @@ def sheet(file: Path, out: Path, count: int) -> None:
     from gankit.cohort.cohort import read_cohort
     from gankit.cohort.sheet import sheet_png, shown
     from gankit.files.atomic import write_bytes
+    from gankit.files.made import refuse_to_replace
     from gankit.recipe.recipe import ModalitySpec
 
+    refuse_to_replace(out)
     cohort = read_cohort(file)
     panels, specs = {}, {}
     for name, modality in cohort.modalities.items():

@@ -11,6 +11,7 @@ import click
 
 from gankit._errors import InputError
 from gankit._wording import worded
+from gankit.files.made import ZIP_COMMENT, refuse_to_replace
 from gankit.run.targets import keep_what_is_real
 
 if TYPE_CHECKING:
@@ -104,8 +105,7 @@ def _file_writer(out: Path) -> Writer:
         )
     if out.is_dir():
         raise InputError(f"-o {out}: is a folder; name a file, or give --format")
-    if out.suffix == ".safetensors":
-        keep_what_is_real(out)
+    (keep_what_is_real if out.suffix == ".safetensors" else refuse_to_replace)(out)
     return partial(writers[out.suffix], out)
 
 
@@ -144,6 +144,7 @@ def _write_cohort(out: Path, model: Model, count: int, seed: int, given: Given, 
 
 def _write_arrays(out: Path, model: Model, count: int, seed: int, given: Given, advance: Advance) -> None:
     import io
+    import zipfile
 
     import numpy as np
 
@@ -153,6 +154,8 @@ def _write_arrays(out: Path, model: Model, count: int, seed: int, given: Given, 
     images = model.sample(count, seed, advance, given=given)
     arrays: dict[str, Any] = {name: image.numpy() for name, image in images.items()}
     np.savez_compressed(content, **arrays)
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.comment = ZIP_COMMENT
     write_bytes(out, content.getvalue())
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import numpy as np
 
-from gankit._errors import CohortError, shown
+from gankit._errors import CohortError, InputError, shown
 from gankit.cohort.channels import channels_first
 from gankit.files.digest import Altered
+from gankit.files.header import header as header_of
 from gankit.files.paths import is_file
 from gankit.files.stored_arrays import read_arrays, verified_header, write_arrays
 
@@ -285,8 +286,13 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
         path: the file; its folder is made.
 
     Raises:
+        InputError: there is a file of something else, as a model.
         RunError: the file cannot be written.
     """
+    path = Path(path)
+    if path.is_file() and header_of(path).get("format") != FORMAT:
+        raise InputError(f"`out` {path}: is there already and is no cohort; name another file")
+
     # The arrays
     patients, index_N = np.unique(cohort.patient, return_inverse=True)
     arrays: dict[str, np.ndarray] = {
@@ -312,7 +318,7 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
         "synthetic": cohort.synthetic,
         "source": cohort.source,
     }
-    write_arrays(Path(path), arrays, header)
+    write_arrays(path, arrays, header)
 
 
 def read_cohort(path: str | Path) -> Cohort:

@@ -9,6 +9,7 @@ from gankit._errors import InputError
 from gankit.cohort.cohort import Cohort
 from gankit.evaluation.result_files import COMPARISON
 from gankit.files.atomic import write_bytes
+from gankit.files.made import refuse_to_replace
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.report.page import Page, rendered
 from gankit.run.directory import RunDirectory
@@ -39,12 +40,14 @@ def write_report(
 
     Raises:
         InputError: ``path`` is neither a run nor a comparison, one of its files is damaged, ``evaluation`` has no
-            evaluation, or the name of ``out`` does not end in .html or .htm.
+            evaluation, or the name of ``out`` does not end in .html or .htm or is that of a file of something else.
         RecipeError: the recipe does not fit the installed plugins.
         RunError: the file cannot be written.
     """
     if out is not None and Path(out).suffix.lower() not in (".html", ".htm"):
         raise InputError(f"`out` {out}: is written as HTML, so its name must end in .html")
+    if out is not None:
+        refuse_to_replace(Path(out))
     folder = Path(path)
     page = _page(folder, None if evaluation is None else Path(evaluation), cohort, plugins or load_plugins())
     file = folder / REPORT if out is None else Path(out)

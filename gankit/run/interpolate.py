@@ -16,6 +16,7 @@ from gankit.cohort.fit import area_average, modality_of, require_fit
 from gankit.cohort.sheet import sheet_png
 from gankit.cohort.source import cohort_of
 from gankit.files.atomic import write_bytes
+from gankit.files.made import refuse_to_replace
 from gankit.plugin.plugins import Plugins
 from gankit.processes.device import choose_device
 from gankit.recipe.recipe import Recipe
@@ -85,12 +86,14 @@ def interpolate(
 
     Raises:
         InputError: ``model`` is neither a run nor a model, it has no encoder, the slices do not exist, or the name of
-            ``out`` does not end in .png.
+            ``out`` does not end in .png or is that of a file of something else.
         CohortError: the cohort does not fit the recipe.
         RunError: the file cannot be written.
     """
     if out is not None and Path(out).suffix.lower() != ".png":
         raise InputError(f"`out` {out}: is written as PNG, so its name must end in .png")
+    if out is not None:
+        refuse_to_replace(Path(out))
     if not isinstance(between, int) or isinstance(between, bool) or not 1 <= between <= MOST:
         raise InputError(f"`between` must be a whole number from 1 to {MOST}, got {between!r}")
     loaded = model if isinstance(model, Model) else load_model(model, choose_device(device), plugins)

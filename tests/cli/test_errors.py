@@ -1,7 +1,10 @@
 """What the user did wrong is one message and exit code 2, never a traceback; a bug keeps its traceback."""
 
 import re
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -181,3 +184,15 @@ def test_an_interrupted_command_says_so_and_ends_as_a_signal_does(gankit, broken
     result = gankit("theirs")
     assert result.exit_code == 130
     assert result.output == "Error: interrupted\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize("words", ["components", "recipe list", "recipe schema", "recipe show mpmri-quick"])
+def test_a_full_disk_where_it_prints_to_is_one_line(words):
+    """As for ``gankit recipe show mpmri > my.toml``."""
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "gankit", *words.split()]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: what is printed cannot be written: No space left on device; make room")
+    assert result.stderr.count("\n") == 1
