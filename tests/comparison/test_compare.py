@@ -340,6 +340,27 @@ def test_methods_must_be_comparable(plan, recipes, measuring, tmp_path):
                                 plugins=measuring, **SMALL), plugins=measuring, quiet=True)  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content[:-40],
+        lambda content: content.replace(b"bright", b"brighd", 1),
+        lambda content: b"{}",
+        lambda content: b"[1, 2]",
+        lambda content: content.replace(b'"digest"', b'"no digest"'),
+    ],
+    ids=["cut", "one letter", "empty", "a list", "no digest"],
+)
+def test_a_damaged_plan_is_refused_on_one_line(plan, done, measuring, tmp_path, change):
+    """What was compared would be in doubt."""
+    done(BRIGHT)
+    file = tmp_path / "out/plan.json"
+    file.write_bytes(change(file.read_bytes()))
+    with pytest.raises(InputError, match="plan.json: ") as raised:
+        plan(BRIGHT)
+    assert "\n" not in str(raised.value)
+
+
 def test_methods_of_another_label_than_asked_for_are_refused(plan, measuring):
     """They would be judged as what they are not."""
     with pytest.raises(InputError, match="bright makes slices with 'cs' = 1, asked for are slices with 'cs' = 0"):

@@ -74,6 +74,17 @@ def test_a_perceptual_loss_compares_features_of_a_network_from_a_file(tiny_recip
     assert same(state.networks["features"].state_dict(), critic)
 
 
+def test_weights_that_are_not_finite_are_refused(tiny_recipe, critic, tmp_path):
+    """Before training, with the tensor."""
+    key = next(iter(critic))
+    critic[key].view(-1)[:1].fill_(torch.inf)
+    save_file(critic, tmp_path / "mine.safetensors")
+    with pytest.raises(
+        InputError, match=f"weights.adc_critic: '{key}' has NaN or infinite values in .*mine.safetensors"
+    ):
+        begun(tiny_recipe(**{"weights.adc_critic": str(tmp_path / "mine.safetensors")}))
+
+
 def test_what_does_not_fit_is_refused_in_one_line(tiny_recipe, tiny_cohort, critic, tmp_path):
     """A missing file, one that is none, one of another network, and one of other sizes."""
     save_file(critic, tmp_path / "mine.safetensors")

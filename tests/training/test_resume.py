@@ -216,6 +216,34 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(run, tmp_path, capsy
     assert bytes_of(tmp_path / "run", 6) == bytes_of(tmp_path / "whole", 6)
 
 
+@pytest.mark.parametrize("step", [None, -1, 2.0, "2", True], ids=str)
+def test_a_checkpoint_whose_step_is_no_step_is_refused(run, tiny_recipe, tmp_path, step):
+    """Though its digest is right."""
+    run(2)
+    file = RunDirectory(tmp_path / "run").checkpoint(2)
+    tensors, header = read_tensors(file, CHECKPOINT)
+    write_tensors(file, tensors, {**header, "step": step})
+    with pytest.raises(CheckpointError, match="its step must be a whole number of at least 0, got "):
+        TrainingState(tiny_recipe(), torch.device("cpu")).load(file)
+
+
+def test_a_checkpoint_with_values_that_are_not_finite_is_refused_and_changes_nothing(run, tiny_recipe, tmp_path):
+    """Whether of a network or of an optimizer; the tensor is named."""
+    run(2)
+    file = RunDirectory(tmp_path / "run").checkpoint(2)
+    tensors, header = read_tensors(file, CHECKPOINT)
+    state = TrainingState(tiny_recipe(), torch.device("cpu"))
+    before = {name: tensor.clone() for name, tensor in state.tensors().items()}
+    first, *_, last = (name for name, tensor in tensors.items() if tensor.is_floating_point())
+    for name in (first, last):
+        bad = tensors[name].clone()
+        bad.view(-1)[-1:].fill_(torch.nan)
+        write_tensors(file, {**tensors, name: bad}, header)
+        with pytest.raises(CheckpointError, match=f"'{re.escape(name)}' has NaN or infinite values"):
+            state.load(file)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in state.tensors().items())
+
+
 def test_a_damaged_checkpoint_crowds_out_no_good_one(run, tmp_path):
     """With one checkpoint kept, the newest good one stays, not a later one that does not verify."""
     keep_one = {"training.keep_checkpoints": 1}
