@@ -71,13 +71,21 @@ def shown(modality: Modality, chosen: np.ndarray) -> np.ndarray:
     return values
 
 
-def write_sheet(path: Path, recipe: Recipe, real: Images | None, synthetic: Images, title: str = "synthetic") -> None:
-    """Write a PNG of synthetic slices, with real ones at their left where they are given.
+def write_sheet(
+    path: Path,
+    recipe: Recipe,
+    real: Images | None,
+    synthetic: Images,
+    title: str = "synthetic",
+    of_real: str = "real",
+) -> None:
+    """Write a PNG of synthetic slices under ``title``, with real ones under ``of_real`` at their left where they are
+    given.
 
     Raises:
         RunError: the file cannot be written.
     """
-    panels = {"real": real, title: synthetic} if real and len(next(iter(real.values()))) else {title: synthetic}
+    panels = {of_real: real, title: synthetic} if real and len(next(iter(real.values()))) else {title: synthetic}
     write_bytes(path, sheet_png({name: images for name, images in panels.items() if images}, recipe.modalities))
 
 

@@ -378,14 +378,24 @@ class Difference:
     note: str = ""
 
     @property
+    def shown(self) -> bool:
+        """Whether one method is shown to be better than the other, at a level of 5% over the whole comparison."""
+        return self.p_holm is not None and self.p_holm < SIGNIFICANT and self.better is not None
+
+    @property
+    def alike(self) -> bool:
+        """Whether both are shown to be as far from the real value, at that level."""
+        return self.p_alike_holm is not None and self.p_alike_holm < SIGNIFICANT
+
+    @property
     def verdict(self) -> str:
-        """What is shown, at a level of 5% over the whole comparison, in words; empty where nothing was tested."""
+        """What is shown, in words; empty where nothing was tested."""
         to_real = self.of == "distances to real"
         if self.p_holm is None:
             return ""
-        if self.p_holm < SIGNIFICANT and self.better:
+        if self.shown:
             return f"{'nearer to real' if to_real else 'better'}: {self.a if self.better == 'a' else self.b}"
-        if self.p_alike_holm is not None and self.p_alike_holm < SIGNIFICANT:
+        if self.alike:
             return "both as far from real"
         return "not shown which is nearer to real" if to_real else "not shown which is better"
 

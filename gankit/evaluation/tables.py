@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from gankit.cohort.titles import real_title
 from gankit.evaluation.results import (
     ComparisonResult,
     Difference,
@@ -22,6 +23,8 @@ from gankit.evaluation.summary import Line, by_id, unmeasured
 from gankit.files.tables import Table
 
 ABSENT = "–"
+REFERENCE_KINDS = ("real", "augmented real")
+"""Kinds of the rows of slices that stand for real ones."""
 ARROWS: Mapping[str, str] = {"higher": "↑", "lower": "↓", "real": "≈ real"}
 
 
@@ -51,6 +54,11 @@ def figure(summary: Summary | None) -> str:
     if interval is not None:
         text += f" [{shown(interval[0])}, {shown(interval[1])}]"
     return text
+
+
+def titled(line: Line) -> str:
+    """The name of a row or method in tables; rows of phantom slices say that they are."""
+    return real_title(line.source, line.name) if isinstance(line, Row) and line.kind in REFERENCE_KINDS else line.name
 
 
 def duration(seconds: float | None) -> str:
@@ -121,9 +129,9 @@ def headline_table(title: str, lines: Sequence[Line], shown: Sequence[str], note
     for line in lines:
         by_name = {summary.id: summary for summary in line.summary}
         figures = [figure(by_name.get(name)) for name in shown]
-        rows.append((line.name, *figures, *_provenance(line)))
+        rows.append((titled(line), *figures, *_provenance(line)))
     columns = ("", *[headed(name, readings[name]) for name in shown], "seeds", "steps", "training", "device")
-    cautions = [f"{line.name}: {line.note}." for line in lines if isinstance(line, Row) and line.note]
+    cautions = [f"{titled(line)}: {line.note}." for line in lines if isinstance(line, Row) and line.note]
     lacking = [f"{metric}: not measured: {reason}." for metric, reason in unmeasured(lines).items()]
     return Table(title=title, columns=columns, rows=tuple(rows), notes=(*notes, *cautions, *lacking))
 
@@ -140,7 +148,7 @@ def full_table(lines: Sequence[Line]) -> Table:
     rows = [
         (
             summary.id,
-            line.name,
+            titled(line),
             figure(summary),
             ABSENT if summary.mean is None else str(summary.n),
             text_or_dash(summary.interval_of),
@@ -192,19 +200,19 @@ def tests_table(tests: Sequence[Difference], note: str) -> Table:
         (
             test.id,
             f"{test.a} − {test.b}",
+            text_or_dash(test.verdict),
             test.of,
             _difference(test),
+            _chance(test.p_holm),
+            _chance(test.p),
             number(test.t),
             number(test.df),
-            _chance(test.p),
-            _chance(test.p_holm),
-            text_or_dash(test.verdict),
             test.note,
         )
         for test in tests
     ]
     columns = (
-        "reading", "methods", "compared", "difference [95% interval]", "t", "df", "p", "p (Holm)", "verdict", "note"
+        "reading", "methods", "verdict", "compared", "difference [95% interval]", "p (Holm)", "p", "t", "df", "note"
     )  # fmt: skip
     return Table(title="Differences between methods", columns=columns, rows=tuple(rows), notes=(note,))
 

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from gankit.cohort.cohort import Cohort
+from gankit.cohort.titles import real_title
 from gankit.evaluation.result_files import COMPARISON, read_comparison
 from gankit.evaluation.results import ComparisonResult, MethodResult, RealSlices
 from gankit.evaluation.summary import by_id
@@ -20,6 +21,7 @@ from gankit.plugin.components import AbstractCohortSource
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import ModalitySpec, Recipe
 from gankit.report.figures import colour_bars, sheet_row
+from gankit.report.glance import glance
 from gankit.report.page import Absent, Facts, Page, Panel, Pictures, Section, TableBlock, Text, joined_sentence, missing
 from gankit.report.run import interpolated, interpolation_caption, readable_cohort, readable_model, real_slices
 from gankit.run.interpolate import Interpolation
@@ -33,6 +35,9 @@ SEED = 0
 
 LONG = 30
 """Number of rows above which a table is folded, so that the pictures are not far below."""
+
+WIDE = 8
+"""Number of columns above which it is."""
 
 AXIS = re.compile(r"(?P<base>.+?) (?P<point>[^\s=]+=.*)")
 """A method along an axis, as in ``"mpmri factor=2"``; see ``gankit.comparison.axes``."""
@@ -76,7 +81,14 @@ def comparison_page(folder: Path, plugins: Plugins) -> Page:
     """
     result = read_comparison(folder)
     methods = _methods(folder, result, plugins)
-    sections = (_metrics(result), _samples(methods), _interpolations(methods), _trainings(result), _provenance(result))
+    sections = (
+        glance(result),
+        _metrics(result),
+        _samples(methods),
+        _interpolations(methods),
+        _trainings(result),
+        _provenance(result),
+    )
     names = ", ".join(method.name for method in result.methods)
     return Page("Comparison", names, sections, f"Made from {folder.resolve().name}/{COMPARISON}.")
 
@@ -112,7 +124,7 @@ def _cohort_of(recipe: Recipe, loaded: list[tuple[AbstractCohortSource, Cohort |
 def _metrics(result: ComparisonResult) -> Section:
     short, full = comparison_tables(result)
     tables = [TableBlock(table) for table in axis_tables(result.methods, result.headline)]
-    tables += [TableBlock(table, folded=len(table.rows) > LONG) for table in short]
+    tables += [TableBlock(table, folded=len(table.rows) > LONG or len(table.columns) > WIDE) for table in short]
     alone = "one method alone was judged" if len(result.methods) == 1 else "no reading of the short table has any"
     untested = [] if result.tests else [Text(f"No tests: {alone}.")]
     return Section("Metrics", (*tables, *untested, TableBlock(full, folded=True)))
@@ -210,7 +222,9 @@ def _real_panel(shown: Sequence[Shown]) -> Panel | Absent:
     richest = max(readable or shown[:1], key=lambda method: len(method.model.recipe.modalities))
     recipe = richest.model.recipe
     images = real_slices(richest.cohort, recipe, SAMPLES)
-    return images if isinstance(images, Absent) else sheet_row("real", images, recipe.modalities)
+    if isinstance(images, Absent) or isinstance(richest.cohort, Absent):
+        return images if isinstance(images, Absent) else Absent("")
+    return sheet_row(real_title(richest.cohort.source), images, recipe.modalities)
 
 
 def _interpolations(methods: Methods) -> Section:

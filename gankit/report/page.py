@@ -5,6 +5,7 @@ Each kind of block has a name, ``block``, by which the template knows it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -47,6 +48,56 @@ class TableBlock:
     block: ClassVar[str] = "table"
     table: Table
     folded: bool = False
+
+    @property
+    def wide(self) -> tuple[int | None, ...]:
+        """For each column of texts the characters of its longest cell; None for a column of numbers.
+
+        Numbers stand at the right of their column and keep to one line. Texts stand at the left and wrap.
+        """
+        return tuple(map(_width, zip(*self.table.rows, strict=True))) if self.table.rows else ()
+
+
+_NUMBER = re.compile(r"[\d<>≈−-].*|–|")
+
+
+def _width(cells: Sequence[str]) -> int | None:
+    return None if all(map(_NUMBER.fullmatch, cells)) else max(map(len, cells))
+
+
+@attrs.frozen
+class Bar:
+    """A figure with its interval, drawn on the axis that its card has."""
+
+    name: str
+    svg: str
+    """SVG markup, made from numbers alone, so that it needs no escaping."""
+    figure: str
+    mark: str = ""
+    """How it stands among the others, in a word."""
+    real: bool = False
+    """Whether it is of slices that stand for real ones."""
+
+
+@attrs.frozen
+class Card:
+    """One reading of every method, and what it shows."""
+
+    title: str
+    aim: str
+    """Which values are better, in words."""
+    bars: tuple[Bar, ...]
+    axis: str
+    """SVG markup of the axis."""
+    words: str
+
+
+@attrs.frozen
+class Cards:
+    """Cards side by side, as many as fit."""
+
+    block: ClassVar[str] = "cards"
+    cards: tuple[Card, ...]
 
 
 @attrs.frozen
@@ -117,7 +168,7 @@ class Curves:
     curves: tuple[Curve, ...]
 
 
-Block = Text | Facts | Listing | TableBlock | Pictures | Curves
+Block = Text | Facts | Listing | TableBlock | Cards | Pictures | Curves
 
 
 @attrs.frozen

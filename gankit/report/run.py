@@ -14,6 +14,7 @@ from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import cohort_digest
 from gankit.cohort.sheet import real_pairs
 from gankit.cohort.source import cohort_of
+from gankit.cohort.titles import real_title
 from gankit.evaluation.result_files import EVALUATION, read_evaluation
 from gankit.evaluation.results import EvaluationResult
 from gankit.evaluation.tables import ABSENT, duration, evaluation_tables
@@ -152,7 +153,8 @@ def _real_panel(view: RunView) -> tuple[Panel | None, list[str]]:
         return None, [real.why]
     lacking = any(np.isnan(images).any() for images in real.values())
     notes = ["Real slices are left empty where they lack a modality."] if lacking else []
-    return pair_blocks("real", real, view.recipe.modalities), notes
+    title = "real" if isinstance(view.cohort, Absent) else real_title(view.cohort.source)
+    return pair_blocks(title, real, view.recipe.modalities), notes
 
 
 def _synthetic_panel(view: RunView) -> tuple[Panel | None, list[str]]:
@@ -192,7 +194,8 @@ def _interpolation(view: RunView) -> Section:
 def interpolation_caption(shown: Sequence[Interpolation]) -> str:
     """Sentences that explain the pictures of these interpolations."""
     tested = all(each.of_test for each in shown)
-    ends = "two real test slices" if tested else "two real slices, since fewer than two of the test split fit"
+    real = real_title(next((each.source for each in shown), ""))
+    ends = f"two {real} test slices" if tested else f"two {real} slices, since fewer than two of the test split fit"
     return (
         f"Ends: {ends}. Beside each: what the synthesizer makes of its encoding. Between: equal steps on the sphere"
         " from one encoding to the other (Wang et al., Fig. 6)."

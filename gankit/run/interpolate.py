@@ -15,6 +15,7 @@ from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import area_average, modality_of, require_fit
 from gankit.cohort.sheet import sheet_png
 from gankit.cohort.source import cohort_of
+from gankit.cohort.titles import real_title
 from gankit.files.atomic import write_bytes
 from gankit.files.made import refuse_to_replace
 from gankit.plugin.plugins import Plugins
@@ -57,6 +58,8 @@ class Interpolation:
     images: dict[str, np.ndarray]
     """Modality to (between + 4, C, *S) in the modality's unit, in this order: the first slice; what is made from its
     encoding; what is made from the latents between; what is made from the encoding of the last slice; that slice."""
+    source: str = ""
+    """Where the cohort of the two real slices came from."""
 
 
 def interpolate(
@@ -122,6 +125,7 @@ def _interpolated(model: Model, cohort: Cohort, between: int, pair: tuple[int, i
         ends,
         bool((cohort.split[list(ends)] == "test").all()),
         {name: np.concatenate([real[name][:1], image.numpy(), real[name][1:]]) for name, image in made.items()},
+        cohort.source,
     )
 
 
@@ -130,9 +134,9 @@ def _sheet(found: Interpolation, recipe: Recipe) -> bytes:
     first, last = found.ends
     between = len(next(iter(found.images.values()))) - 4
     parts = {
-        f"real {first}": slice(None, 1),
+        real_title(found.source, f"real {first}"): slice(None, 1),
         f"encoding of {first}, {between} between, encoding of {last}": slice(1, -1),
-        f"real {last}": slice(-1, None),
+        real_title(found.source, f"real {last}"): slice(-1, None),
     }
     panels = {title: {name: images[part] for name, images in found.images.items()} for title, part in parts.items()}
     return sheet_png(panels, recipe.modalities, columns=between + 2)

@@ -10,6 +10,7 @@ from gankit._errors import RunError
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import pixel_sizes
 from gankit.cohort.sheet import real_pairs, write_sheet
+from gankit.cohort.titles import real_title
 from gankit.run.directory import RATE, RunDirectory
 from gankit.run.given import labels_seen
 from gankit.run.health.alarm import Alarm
@@ -114,7 +115,8 @@ class RunRecord:
         self._run.require_held()
         state, path = self._state, self._run.sample(self._state.step)
         real = real_pairs(self._cohort, state.recipe, SHEET_PAIRS)
-        write_sheet(path, state.recipe, real, self._model().sample(SHEET_PAIRS, state.recipe.training.seed))
+        synthetic = self._model().sample(SHEET_PAIRS, state.recipe.training.seed)
+        write_sheet(path, state.recipe, real, synthetic, of_real=real_title(self._cohort.source))
         self._observers.tell("sheet_written", path=path)
 
     def lacks_sheet(self) -> bool:

@@ -28,9 +28,11 @@ from gankit import (
 from gankit.cli import main
 from gankit.comparison.compare import carry_out, plan_comparison
 from gankit.files.json_file import write_document
+from gankit.files.tables import Table
 from gankit.recipe.structure import to_document
 from gankit.report.comparison import axis_tables
 from gankit.report.figures import POINTS, curve, decimated, ticks
+from gankit.report.page import Page, Section, TableBlock, rendered
 from gankit.report.run import estimates
 from gankit.run.directory import RunDirectory
 from gankit.run.health.measures import HEALTH
@@ -322,6 +324,49 @@ def test_a_comparison_stands_without_its_runs(comparison, plugins, tmp_path):
     assert not page.all("img")
     assert "pairs batch=2: No samples:" in page.words
     assert "p (Holm)" in page.words
+
+
+def test_a_comparison_opens_with_the_readings_that_decide(comparison):
+    """First of all sections: a card for each, with every method drawn, real slices beside, and a verdict in words."""
+    text = (comparison / "report.html").read_text()
+    page = Document(text)
+    first = text.index("<h2>")
+    assert text.startswith("<h2>At a glance</h2>", first)
+    cards = text[first : text.index("<h2>", first + 1)].split('<figure class="card">')[1:]
+    assert 1 <= len(cards) <= 6
+    for card in cards:
+        rows = re.findall(r'<th scope="row">(.*?)</th>', card)
+        assert {"pairs batch=2", "pairs batch=4"} <= set(rows)
+        assert card.count("<circle") == len(rows)
+    assert page.words.count("higher is better") + page.words.count("lower is better") + page.words.count("as on real")
+
+
+@pytest.mark.parametrize(
+    ("column", "wide"),
+    [
+        (("0.931 ± 0.012 [0.916, 0.946]", "–", "-3", "< 0.001", "9 min 33 s"), None),
+        (("phases.unsupervised.terms.wgan-gp-t2w.learning_rate", "–"), 51),
+        (("", ""), None),
+    ],
+)
+def test_columns_of_numbers_and_of_texts_are_told_apart(column, wide):
+    """Texts, and their heads, stand at the left and wrap, long paths of keys too; numbers stand at the right."""
+    table = Table(title="", columns=("row", "cell"), rows=tuple((f"row {n}", cell) for n, cell in enumerate(column)))
+    assert TableBlock(table).wide == (5, wide)
+    html = rendered(Page("", "", (Section("", (TableBlock(table),)),), "")).decode()
+    style = f' class="text" style="--wide: {wide}ch"' if wide else ""
+    assert f'<th scope="col"{style}>cell</th>' in html
+    assert html.count('<td class="text">' if wide else "<td>") == len(column)
+
+
+def test_rows_and_pictures_of_a_phantom_are_not_called_real_alone(tiny_recipe, tiny_cohort, plugins, tmp_path):
+    """The title over its slices has the word."""
+    cohort = attrs.evolve(tiny_cohort, source="a phantom of discs")
+    run = train(tiny_recipe(**{"training.steps": 1}), tmp_path / "run", cohort=cohort, plugins=plugins, quiet=True)
+    page = read(write_report(run.path, cohort=cohort, plugins=plugins))
+    assert "real (phantom)" in page.words
+    assert any(picture["alt"].startswith("real (phantom): ") for picture in page.all("img"))
+    assert not any(picture["alt"].startswith("real: ") for picture in page.all("img"))
 
 
 def method(name, mean):
