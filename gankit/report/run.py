@@ -337,10 +337,13 @@ def _evaluation(view: RunView, named: Path | None) -> Section:
 
 
 def _stale(view: RunView, result: EvaluationResult) -> Iterator[str]:
-    """A sentence for each row of another model than the one here."""
+    """A sentence for each row of another model than the one here, and of another run where there is no model."""
     own = None if isinstance(view.model, Absent) else view.model.digest
+    here = (view.recipe.name, view.recipe.training.seed)
     for row in result.rows:
-        if row.kind == "model" and row.steps != _step(view):
+        if row.kind == "model" and (row.recipe, row.seed) != here:
+            yield f"Row {row.name} is of another run, of recipe {row.recipe} and seed {row.seed}."
+        elif row.kind == "model" and row.steps != _step(view):
             yield f"Row {row.name} was judged after {row.steps} steps."
         elif own is not None and row.model_digest not in (None, own):
             yield f"Row {row.name} is of another model than the one here."

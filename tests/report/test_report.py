@@ -235,6 +235,11 @@ def test_an_evaluation_of_the_run_is_shown(copy, plugins):
     document["rows"][0]["steps"] = 1
     write_document(file, document)
     assert "was judged after 1 steps" in read(write_report(copy, plugins=plugins)).words
+    (copy / "model.safetensors").unlink()
+    document["rows"][0]["seed"] = 5
+    write_document(file, document)
+    said = read(write_report(copy, plugins=plugins)).words
+    assert re.search(rf"Row {copy.name} is of another run, of recipe \S+ and seed 5\.", said)
 
 
 def test_damaged_lines_of_metrics_are_said(copy, plugins):
