@@ -25,6 +25,7 @@ from gankit.plugin.plugins import Plugins
 from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Recipe
 from gankit.report.figures import colour_bars, curve, pair_blocks, series, unit_text
+from gankit.report.nearest import nearest_section
 from gankit.report.page import (
     Absent,
     Block,
@@ -99,6 +100,7 @@ def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | 
     sections = (
         _pairs(view),
         _interpolation(view),
+        nearest_section(view.model, view.cohort),
         _evaluation(view, evaluation),
         _losses(view),
         _health(view),

@@ -104,7 +104,8 @@ def without_encoder(tiny_recipe, folder, plugins, cohort, **overrides):
 def test_training_ends_with_a_report(run):
     """The run directory has it, with every section, and its size is said."""
     page = read(run / "report.html")
-    for title in ("Real and synthetic pairs", "Interpolation", "Metrics", "Losses", "Health", "Provenance"):
+    titles = ("Real and synthetic pairs", "Interpolation", "Nearest training slices", "Metrics", "Losses", "Health")
+    for title in (*titles, "Provenance"):
         assert title in page.words
     size = (run / "report.html").stat().st_size
     assert f"({size / 1e6:.2f} MB)" in page.words
@@ -134,12 +135,13 @@ def test_what_recipe_and_cohort_say_is_text(run):
 
 
 def test_pictures_show_slices_in_physical_windows(run, tiny_recipe):
-    """9 real and 16 synthetic pairs and a strip of 10, each a PNG of 16 x 16 slices; colour bars name the window."""
+    """9 real and 16 synthetic pairs, a strip of 10, and 6 patients with what comes nearest to them, each a PNG of
+    16 x 16 slices; colour bars name the window."""
     page = read(run / "report.html")
     pictures = page.all("img")
     assert all(picture["alt"] for picture in pictures)
     counts = [int(re.search(r"(\d+) slices", picture["alt"])[1]) for picture in pictures]
-    assert sum(counts) == 2 * (9 + 16 + 10)
+    assert sum(counts) == 2 * (9 + 16 + 10 + 2 * 6)
     for picture, count in zip(pictures, counts, strict=True):
         png = base64.b64decode(picture["src"].partition(",")[2])
         assert png.startswith(b"\x89PNG")
