@@ -43,7 +43,7 @@ def score_page(score: ReaderScore, key: Key) -> Page:
     agreement = [table for table in tables if table.title in (BETWEEN, WITHIN)]
     answers = [table for table in tables if table not in agreement]
     return Page(
-        title=f"{key.questions.title}: score",
+        title=f"Score: {key.questions.title}",
         summary=f"Study {score.study}, {_counted(len(score.readers), 'reader')}.",
         sections=(
             Section("Verdicts", tuple(map(Text, verdicts(score, key)))),
@@ -167,7 +167,7 @@ def _study(score: ReaderScore, key: Key) -> Table:
     rows = [
         ("readers", f"{len(score.readers)} of {len(key.readers)}: {', '.join(map(str, score.readers))}"),
         ("cases", f"{len(key.cases)}, of which {key.repeats} were shown twice"),
-        *((f"cases of {each.name}", _of_source(each.name, each.about, key)) for each in key.sources),
+        *((f"cases of {worded(each.name, key)}", _of_source(each.name, each.about, key)) for each in key.sources),
         ("modalities", ", ".join(key.modalities)),
         *(
             (f"reader {number}", f"{seconds:.0f} s for a case, the median")

@@ -238,5 +238,5 @@ def test_the_command_says_where_pages_and_key_are(sources, tmp_path):
     result = CliRunner().invoke(main, ["reader", "make", *words])
     assert result.exit_code == 0, result.output
     assert "6 cases of real, 6 cases of made" in result.output
-    assert "a page for each of 2 readers; 6 cases are shown twice" in result.output
+    assert "2 pages, one a reader; 6 cases are shown twice" in result.output
     assert json.loads((tmp_path / "out/key/key.json").read_text())["format"] == "gankit-reader-key-1"
