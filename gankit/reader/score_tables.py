@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from gankit.evaluation.tables import ABSENT
 from gankit.files.tables import Table
-from gankit.reader.key import Key
+from gankit.reader.key import Key, Source
 from gankit.reader.questions import Origin
 from gankit.reader.results import Figure, ReaderScore
 from gankit.report.page import Facts, Page, Section, TableBlock, Text
@@ -167,7 +167,10 @@ def _study(score: ReaderScore, key: Key) -> Table:
     rows = [
         ("readers", f"{len(score.readers)} of {len(key.readers)}: {', '.join(map(str, score.readers))}"),
         ("cases", f"{len(key.cases)}, of which {key.repeats} were shown twice"),
-        *((f"cases of {worded(each.name, key)}", _of_source(each.name, each.about, key)) for each in key.sources),
+        *(
+            (f"cases of {worded(each.name, key) if each.origin == 'real' else each.name}", _of_source(each, key))
+            for each in key.sources
+        ),
         ("modalities", ", ".join(key.modalities)),
         *(
             (f"reader {number}", f"{seconds:.0f} s for a case, the median")
@@ -177,10 +180,10 @@ def _study(score: ReaderScore, key: Key) -> Table:
     return Table(title="The study", columns=("", "what"), rows=tuple(rows))
 
 
-def _of_source(name: str, about: str, key: Key) -> str:
+def _of_source(source: Source, key: Key) -> str:
     """How many cases a source has, of how many patients, with which labels, and where they came from."""
-    own = [case for case in key.cases if case.source == name]
+    own = [case for case in key.cases if case.source == source.name]
     patients = len({case.patient for case in own})
     values = sorted({case.label for case in own if case.label is not None})
     labels = ", ".join(f"{key.label} = {value}: {sum(case.label == value for case in own)}" for value in values)
-    return "; ".join(filter(None, (f"{len(own)} of {_counted(patients, 'patient')}", labels, about)))
+    return "; ".join(filter(None, (f"{len(own)} of {_counted(patients, 'patient')}", labels, source.about)))
