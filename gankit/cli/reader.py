@@ -82,9 +82,8 @@ def make(
     if key.questions.lesion is not None and len(values := {case.label or 0 for case in key.cases}) == 1:
         unknown = "specificity" if max(values) > 0 else "sensitivity"
         click.echo(f"every case has {key.label} = {values.pop()}, so {unknown} for lesions cannot be measured")
-    click.echo(
-        f"{out / 'pages'}: {readers} {'page' if readers == 1 else 'pages'}, one a reader; {key.repeats} cases are shown twice"
-    )
+    pages = "1 page" if readers == 1 else f"{readers} pages"
+    click.echo(f"{out / 'pages'}: {pages}, one a reader; {key.repeats} cases are shown twice")
     click.echo(f"{out / 'key'}: the answer key; keep it from the readers")
 
 

@@ -12,6 +12,7 @@ from gankit._draws import Draws
 from gankit._errors import CohortError, InputError
 from gankit.cohort.cohort import Cohort, read_cohort
 from gankit.cohort.source import cohort_of
+from gankit.cohort.titles import real_title
 from gankit.evaluation.target import Target, find_target
 from gankit.files.atomic import write_bytes
 from gankit.files.digest import content_digest
@@ -85,6 +86,8 @@ def make_reader_study(
     elif chosen.lesion is not None and cases.label is None:
         raise InputError("`questions`: [lesion] needs a label that all slices have; name it with `label`")
 
+    chosen = _titled(chosen, source)
+
     # The pages and the key
     codes = _codes(cases, design.seed)
     key = _key(cases, codes, design, chosen)
@@ -156,6 +159,14 @@ def _without_options(name: str, plugins: Plugins) -> AbstractCohortSource:
             f"`real` {name}: needs {', '.join(needed)}; give a recipe whose [cohort] has them, or the file"
         )
     return component()  # type: ignore[return-value]
+
+
+def _titled(questions: Questions, source: Source) -> Questions:
+    """The questions, in which slices of a phantom are not called real alone."""
+    origin = questions.origin
+    if origin is None or origin.real != "real":
+        return questions
+    return attrs.evolve(questions, origin=attrs.evolve(origin, real=real_title(source.about)))
 
 
 def _codes(cases: Cases, seed: int) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gankit.cohort.titles import real_title
 from gankit.evaluation.tables import ABSENT
 from gankit.files.tables import Table
 from gankit.reader.key import Key, Source
@@ -157,7 +158,8 @@ def _row(figure: Figure, several: bool, key: Key) -> str:
 
 def worded(among: str, key: Key) -> str:
     """Which cases, in the words of the page, where ``real`` may be ``phantom``."""
-    origin = key.questions.origin or Origin()
+    about = next((source.about for source in key.sources if source.origin == "real"), "")
+    origin = key.questions.origin or Origin(real=real_title(about))
     words = {"real": origin.real, "synthetic": origin.synthetic}
     return " ".join(words.get(word, word) for word in among.split(" "))
 

@@ -132,6 +132,18 @@ def test_wrong_questions_are_named_with_their_place(text, make, tmp_path):
     assert not (tmp_path / "study").exists()
 
 
+def test_slices_of_a_phantom_are_not_called_real_alone(sources, tmp_path, plugins):
+    """On the page, unless the questions have a word of their own."""
+    cohort = attrs.evolve(blobs(60, 0), source="digital phantom")
+    write_cohort(cohort, tmp_path / "drawn.safetensors")
+    design, files = ReaderDesign(count=10), (tmp_path / "drawn.safetensors", sources["made"])
+    key = make_reader_study(*files, tmp_path / "study", design=design, plugins=plugins, quiet=True)
+    assert key.questions.origin.real == "real (phantom)"
+    (tmp_path / "questions.toml").write_text("[origin]\nreal = 'drawn'")
+    asked = {"questions": tmp_path / "questions.toml", "design": design, "plugins": plugins, "quiet": True}
+    assert make_reader_study(*files, tmp_path / "other", **asked).questions.origin.real == "drawn"
+
+
 def test_a_file_chooses_the_questions(make, tmp_path):
     """What it does not name is not asked."""
     (tmp_path / "questions.toml").write_text("title = 'Only lesions'\n[lesion]\nmark = false\n")
