@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from gankit import InputError, load_model, load_recipe, train
 from gankit.cli import main
 from gankit.recipe.structure import to_document
+from gankit.run.card import kept_card
 from gankit.run.targets import recipe_of
 
 
@@ -95,6 +96,15 @@ def test_the_demonstration_model_is_small_and_has_a_card(plugins):
     card = file.with_suffix(".md").read_text(encoding="utf-8")
     assert "gankit train mpmri-demo" in card
     assert "lesion-contrast.adc.train" in card
+
+
+def test_the_demonstration_model_has_its_audit_in_its_file(plugins):
+    """A card of this model, with what was measured of copies."""
+    card = kept_card(plugins.models["mpmri-demo"])
+    assert card is not None
+    audit = {reading["id"]: reading["mean"] for reading in card["audit"]}
+    assert audit["memorisation.exact.copies"] == 0
+    assert audit["memorisation.moved.patients"] == 0
 
 
 def test_the_demonstration_model_is_of_the_shipped_recipe(plugins):
