@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -149,6 +150,7 @@ class PluginGroup(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
             speak_flags(_flags(command))
+            _refuse_empty_paths(command, rest)
         return name, command, rest
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
@@ -188,6 +190,16 @@ class _BrokenCommand(click.Command):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         raise self._error
+
+
+def _refuse_empty_paths(command: click.Command, words: list[str]) -> None:
+    """Raise InputError where an option of a path is given nothing, as by ``-o "$OUT"`` where OUT is not set. For click
+    this is the current folder."""
+    paths = {flag for each in command.params if isinstance(each.type, click.Path) for flag in each.opts}
+    for word, following in itertools.pairwise([*words, None]):
+        flag, equals, value = str(word).partition("=")
+        if flag in paths and (following if not equals else value) == "":
+            raise InputError(f"{flag} '': is given nothing; name a file or folder, or leave it out")
 
 
 def _flags(command: click.Command) -> dict[str, str]:

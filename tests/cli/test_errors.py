@@ -31,6 +31,8 @@ ERRORS = {
     "train mpmir": "Error: no recipe named 'mpmir'; did you mean 'mpmri'?",
     "train none.toml": "Error: none.toml: no such recipe file",
     "train empty/": "Error: empty/: no such recipe file",
+    "train mpmri --out=": "Error: --out '': is given nothing; name a file or folder, or leave it out",
+    "cohort sheet cut.safetensors --out=": "Error: --out '': is given nothing",
     "train mpmri --set training.steps": "must be KEY=VALUE, as in --set training.steps=100",
     "train mpmri --set training.steps=many": "training.steps: must be a whole number, got 'many' (from --set)",
     "train mpmri --set trainig.steps=3": "trainig: unknown key; did you mean 'training'?",
@@ -196,3 +198,12 @@ def test_a_full_disk_where_it_prints_to_is_one_line(words):
     assert result.returncode == 1
     assert result.stderr.startswith("Error: what is printed cannot be written: No space left on device; make room")
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["train mpmri-quick -o", "evaluate empty -o", "report empty -o", "sample empty -o"])
+def test_a_path_that_is_given_nothing_is_not_the_current_folder(gankit, words):
+    """As ``-o "$OUT"`` gives it where OUT is not set."""
+    before = sorted(Path().iterdir())
+    result = gankit(*words.split(), "")
+    assert (result.exit_code, sorted(Path().iterdir())) == (2, before)
+    assert "Error: -o '': is given nothing; name a file or folder, or leave it out" in result.output
