@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from gankit._wording import worded
 from gankit.cli._group import plugins, set_option
 from gankit.files.toml_text import toml_text
 from gankit.recipe.file import load_recipe
@@ -61,7 +62,7 @@ def train(
     result = run(loaded, out, device=device, plugins=plugins())
     first = os.environ.get("RANK", "0") == "0"  # only the first of the processes that torchrun started prints
     for alarm in result.alarms:
-        click.echo(f"alarm: {alarm}", err=True)
+        click.echo(f"alarm: {worded(str(alarm))}", err=True)
     if result.interrupted_by is not None:
         if first:
             click.echo(

@@ -5,9 +5,11 @@ import pytest
 from click.testing import CliRunner
 
 from gankit import InputError, load_recipe, train
-from gankit.cli import _group
+from gankit.cli import _group, main
 from gankit.cli._group import PluginGroup
 from gankit.processes.progress import say
+from gankit.run.health.alarm import Alarm
+from gankit.training.train import RunResult
 
 MESSAGE = "`device` is not `out`; give `overrides`, `recipe`, `format` or `another`"
 
@@ -56,3 +58,14 @@ def test_python_hears_its_own_parameters(tiny_recipe, tmp_path, plugins):
         train(tiny_recipe(), tmp_path / "run", device="cuda:x", plugins=plugins)
     with pytest.raises(InputError, match="^`overrides` training.steps: must be KEY=VALUE, as in `overrides` training"):
         load_recipe("mpmri", ["training.steps"], plugins)
+
+
+def test_an_alarm_names_flags_too(monkeypatch, tmp_path):
+    """What it proposes can be typed."""
+    remedy = "train anew in another place (`out`)"
+    alarm = Alarm(name="runaway network", where="networks.encoder", step=9, seen="its weights run", remedy=remedy)
+    ended = RunResult(tmp_path, 9, alarms=(alarm,))
+    monkeypatch.setattr("gankit.training.train.train", lambda *_, **__: ended)
+    said = CliRunner().invoke(main, ["train", "mpmri-quick", "-o", str(tmp_path)]).output
+    assert "alarm: runaway network: networks.encoder: since step 9 its weights run; train anew" in said
+    assert ("(-o)" in said, "`out`" in said) == (True, False)
