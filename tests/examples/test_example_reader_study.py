@@ -22,7 +22,7 @@ def test_the_study_is_small_and_its_page_is_of_its_key():
     key, data = read_key(KEY), page_data(PAGE)
     assert sum(file.stat().st_size for file in FOLDER.rglob("*") if file.is_file()) < 1e6
     assert (data["study"], data["reader"]) == (key.study, 1)
-    assert len(codes(data)) == len(key.cases) == 20
+    assert len(codes(data)) == len(key.cases) == 12
     assert key.questions == read_questions(FOLDER / "questions.toml")
 
 
@@ -44,7 +44,7 @@ def test_answers_are_scored(apart, tmp_path):
     file = written(attrs.evolve(answers, answers=rated), tmp_path / "reader-1.json")
     score = score_readers(file, key=KEY, out=tmp_path / "score")
     accuracy = next(each for each in score.figures if each.measure == "accuracy")
-    assert accuracy.value > 0.9 if apart else accuracy.interval[0] <= 0.5 <= accuracy.interval[1]
+    assert accuracy.value > 0.85 if apart else accuracy.interval[0] <= 0.5 <= accuracy.interval[1]
     page = (tmp_path / "score/score.html").read_text()
     assert "Phantom and network cases were told apart" in page
     assert "real cases" not in page
