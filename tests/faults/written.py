@@ -98,11 +98,9 @@ def change_cohort(content: bytes, chance: random.Random, others: Sequence[bytes]
         arrays[chance.choice(("label.x", "truth.x", "made.adc", "present.x", "modality.", "y"))] = arrays.pop(name)
     else:
         large = np.full_like(array, chance.choice((0, 1, 127)) if array.dtype.kind != "f" else np.inf)
-        with np.errstate(invalid="ignore"):  # NaN as a whole number
-            whole = array.astype(np.int8)
-        arrays[name] = chance.choice(
-            (array[:-1], array[..., None], array[:0], array.astype(np.float64), whole, large, -array)
-        )
+        with np.errstate(invalid="ignore"):  # NaN as another number
+            whole, wide = array.astype(np.int8), array.astype(np.float64)
+        arrays[name] = chance.choice((array[:-1], array[..., None], array[:0], wide, whole, large, -array))
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     return _written(lambda file: write_arrays(file, arrays, header))
 
