@@ -61,6 +61,8 @@ def commands(sizes: list[str]) -> list[list[str]]:
         f"evaluate run -o evaluation {' '.join(sizes)}",
         f"compare tiny.toml -o comparison --seeds 1 {' '.join(sizes)}",
         "report run",
+        "card run --evaluation evaluation",
+        "reader make arrays.safetensors run -n 10 --label none --modalities adc --split all --readers 1 -o study",
         "models mpmri-demo",
         "components",
         "components --plugins",

@@ -40,10 +40,12 @@ def test_a_real_cohort_without_test_slices_is_judged_by_the_metrics_that_need_no
     document = judge(trained, cohort=real, metrics=metrics, options=options, sets=1)
     assert [row.name for row in document.rows] == ["run", "augmented real"]
     measured = {entry.metric for entry in document.row("run").summary if entry.mean is not None}
-    assert measured == {"high-frequency"}
+    assert measured == {"high-frequency", "memorisation"}  # which counts copies without test slices, and no more
     page = (tmp_path / "out/evaluation.md").read_text()
     assert "No row of real slices: none with cs = 1 is in the test split or of fresh patients." in page
-    assert "memorisation: not measured: the real cohort has no complete test slice with label 'cs' = 1" in page
+    assert (
+        "pair-consistency: not measured: the real cohort lacks test slices with the label, without it, or both." in page
+    )
 
 
 def test_fresh_patients_must_be_others(judge, trained, tiny_cohort_file):

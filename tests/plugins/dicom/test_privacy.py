@@ -176,7 +176,7 @@ def test_a_damaged_salt_is_refused(tmp_path, harm):
     file = tmp_path / "c.salt"
     salt = read_or_make_salt(file, users=False)
     assert read_or_make_salt(file, users=True) == salt
-    file.write_bytes({"flipped": b"0" + salt[1:], "cut": salt[:70], "another file": b"x" * 100}[harm])
+    file.write_bytes({"flipped": bytes([salt[0] ^ 1]) + salt[1:], "cut": salt[:70], "another file": b"x" * 100}[harm])
     with pytest.raises(InputError, match="the salt is damaged or not one of gankit's.*restore it, name a secret of"):
         read_or_make_salt(file, users=False)
 
