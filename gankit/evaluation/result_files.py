@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import cattrs
 
-from gankit._errors import GankitError, InputError
+from gankit._errors import GankitError, InputError, shown
 from gankit.evaluation.differences import explained, real_readings, tested
 from gankit.evaluation.results import (
     ComparisonResult,
@@ -31,6 +31,8 @@ from gankit.evaluation.statistics import require_scipy
 from gankit.evaluation.stored_comparison import StoredComparison, StoredRow, restored, stored
 from gankit.files.json_file import in_lines, indented, read_document, write_document
 from gankit.files.paths import given_path, is_folder
+
+_Result = TypeVar("_Result", EvaluationResult, ComparisonResult)
 
 EVALUATION = "evaluation.json"
 COMPARISON = "comparison.json"
@@ -81,7 +83,7 @@ def read_evaluation(path: str | Path) -> EvaluationResult:
     """
     file, document = _document(path, EVALUATION, EvaluationResult)
     with _damaged(file, EvaluationResult):
-        return converter().structure(document, EvaluationResult)
+        return _sound(converter().structure(document, EvaluationResult))
 
 
 def read_comparison(path: str | Path) -> ComparisonResult:
@@ -93,8 +95,8 @@ def read_comparison(path: str | Path) -> ComparisonResult:
     file, document = _document(path, COMPARISON, ComparisonResult, WRITTEN_OUT)
     with _damaged(file, ComparisonResult):
         if document["format"] != WRITTEN_OUT:
-            return restored(converter().structure(document, StoredComparison))
-        found = converter().structure(document, ComparisonResult)
+            return _sound(restored(converter().structure(document, StoredComparison)))
+        found = _sound(converter().structure(document, ComparisonResult))
     if found.tests:
         require_scipy()
     with _damaged(file, ComparisonResult):
@@ -113,6 +115,14 @@ def _document(path: str | Path, name: str, kind: type[Result], *earlier: str) ->
     file = given / name if is_folder(given) else given
     known = {"format", *(field.name for each in (kind, STORED[kind]) for field in attrs.fields(each))}
     return file, read_document(file, (FORMATS[kind], *earlier), REMEDIES[kind], known)
+
+
+def _sound(result: _Result) -> _Result:
+    """The same result. Raises InputError: its headline names a reading that no row has."""
+    known = {summary.id for row in result.rows for summary in row.summary}
+    if unknown := [name for name in result.headline if name not in known]:
+        raise InputError(f"headline names {shown(unknown[0])}, which no row has")
+    return result
 
 
 @contextmanager

@@ -148,6 +148,19 @@ def test_columns_that_do_not_fit_together_are_refused_in_one_line(compared, tmp_
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["found", "compared"])
+def test_a_headline_of_no_reading_is_refused(kind, request, tmp_path):
+    """Its table would have a column of nothing, though the digest is right."""
+    document = json.loads(json.dumps(to_document(request.getfixturevalue(kind)[1])))
+    document["headline"] = [*document["headline"], "brightness.none"]
+    name, read = {"found": ("evaluation", read_evaluation), "compared": ("comparison", read_comparison)}[kind]
+    write_document(tmp_path / f"{name}.json", document)
+    with pytest.raises(
+        InputError, match=r"json: damaged \(.*headline names 'brightness.none', which no row has.*\); run"
+    ):
+        read(tmp_path)
+
+
 def written_out(result):
     """A comparison in the format of earlier versions: every summary with all that it says, sets in its rows, and tests
     of the means alone."""
