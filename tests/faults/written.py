@@ -26,9 +26,12 @@ sys.set_int_max_str_digits(0)  # mutations write whole numbers of any length
 def change_toml(content: bytes, chance: random.Random, others: Sequence[bytes]) -> bytes:
     """Values, tables and keys of a recipe."""
     try:
-        return tomli_w.dumps(changed(tomllib.loads(content.decode()), chance)).encode()
+        document = tomllib.loads(content.decode())
     except (ValueError, RecursionError, MemoryError):  # an earlier mutation made what Python's own reader cannot read
+        document = None  # and turns bits below, where what it took is free again
+    if document is None:
         return turn_bits(content, chance, others)
+    return tomli_w.dumps(changed(document, chance)).encode()
 
 
 def change_json(content: bytes, chance: random.Random, others: Sequence[bytes]) -> bytes:
