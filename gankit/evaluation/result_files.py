@@ -118,10 +118,14 @@ def _document(path: str | Path, name: str, kind: type[Result], *earlier: str) ->
 
 
 def _sound(result: _Result) -> _Result:
-    """The same result. Raises InputError: its headline names a reading that no row has."""
+    """The same result. Raises InputError: its headline names a reading that no row has, or a method has no row."""
     known = {summary.id for row in result.rows for summary in row.summary}
     if unknown := [name for name in result.headline if name not in known]:
         raise InputError(f"headline names {shown(unknown[0])}, which no row has")
+    names = {row.name for row in result.rows}
+    for method in result.methods if isinstance(result, ComparisonResult) else ():
+        if not method.rows or not names.issuperset(method.rows):
+            raise InputError(f"method {shown(method.name)} must name rows that are there")
     return result
 
 

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 
 import attrs
 
-from gankit._errors import InputError, PluginError
+from gankit._errors import InputError, PluginError, shown
 
 Better = Literal["higher", "lower", "real"]
 """Which values of a reading are better; "real" means those nearer to the value that real slices have."""
@@ -173,7 +173,7 @@ class Summary:
         if (self.mean is None) != (self.n == 0):
             problems.append(f"`mean` must be None where `n` is 0 and a number elsewhere, got {self.mean!r}, {self.n!r}")
         if problems:
-            raise InputError(f"summary of {self.id}: {'; '.join(problems)}")
+            raise InputError(f"summary of {shown(self.id)}: {'; '.join(problems)}")
 
 
 _OF_SUMMARY: dict[str, Check] = {
@@ -195,7 +195,7 @@ class MethodSummary(Summary):
     def __attrs_post_init__(self) -> None:
         Summary.__attrs_post_init__(self)
         if len(self.values) != self.n:
-            raise InputError(f"summary of {self.id}: `values` must be {self.n}, got {len(self.values)}")
+            raise InputError(f"summary of {shown(self.id)}: `values` must be {self.n}, got {len(self.values)}")
 
 
 # Rows -----------------------------------------------------------------------------------------------------

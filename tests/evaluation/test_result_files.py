@@ -161,6 +161,16 @@ def test_a_headline_of_no_reading_is_refused(kind, request, tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.parametrize("rows", [[], ["none"]])
+def test_a_method_without_rows_is_refused(compared, tmp_path, rows):
+    """The report shows what its first training makes."""
+    document = json.loads(json.dumps(to_document(compared[1])))
+    document["methods"][0]["rows"] = rows
+    write_document(tmp_path / "comparison.json", document)
+    with pytest.raises(InputError, match=r"damaged \(.*must name rows that are there.*\); run 'gankit compare' again"):
+        read_comparison(tmp_path)
+
+
 def written_out(result):
     """A comparison in the format of earlier versions: every summary with all that it says, sets in its rows, and tests
     of the means alone."""

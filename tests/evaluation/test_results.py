@@ -40,7 +40,7 @@ SUMMARY = {"metric": "m", "name": "r", "unit": "1", "better": "higher", "notes":
 def test_a_summary_does_not_contradict_itself():
     """A mean of nothing, or an interval over nothing."""
     for wrong in ({"n": 0, "mean": 1.0}, {"n": 1, "mean": None}, {"interval": (0, 2)}, {"interval_of": "sets"}):
-        with pytest.raises(InputError, match="summary of m.r: "):
+        with pytest.raises(InputError, match="summary of 'm.r': "):
             Summary(**{**SUMMARY, "sd": None, "interval": None, "interval_of": None, **wrong})
 
 
@@ -56,7 +56,7 @@ def test_a_method_has_as_many_values_as_it_says():
     """Its mean and its tests are of these."""
     fields = {**SUMMARY, "interval": None, "interval_of": None}
     assert MethodSummary(**fields, values=(1.0, 1.0)).id == "m.r"
-    with pytest.raises(InputError, match="summary of m.r: `values` must be 2, got 1"):
+    with pytest.raises(InputError, match="summary of 'm.r': `values` must be 2, got 1"):
         MethodSummary(**fields, values=(1.0,))
 
 
