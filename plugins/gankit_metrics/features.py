@@ -70,8 +70,8 @@ class ResNetFrechet(AbstractMetric):
 
     A slice's range becomes 0 to 1; a modality of one channel is shown thrice, a pair as (first, second, mean of both).
     Readings: ``fd`` and ``kid`` of the pairs and of each modality. The note has the SHA-256 of the file: distances of
-    two files are not compared. With more features than slices ``fd`` is biased up, ``kid`` is not. Features of
-    ImageNet and of RadImageNet agree with readers no better than chance in some studies (arXiv:2311.13717), so report
+    two files are not compared. With more features than slices ``fd`` is biased up, ``kid`` is not. In a
+    study of medical images, readers contradicted distances in RadImageNet's features (arXiv:2311.13717), so report
     another distance beside them.
     """
 
