@@ -60,6 +60,7 @@ from gankit.files.lock import locked as locked
 from gankit.files.stored_arrays import verified_arrays as verified_arrays
 from gankit.files.stored_arrays import write_arrays as write_arrays
 from gankit.files.toml_types import structure_table as structure_table
+from gankit.networks.attention import SelfAttention as SelfAttention
 from gankit.networks.augmentations import Augmentations as Augmentations
 from gankit.networks.batch_norm import BatchNorm as BatchNorm
 from gankit.networks.layers import NEGATIVE_SLOPE as NEGATIVE_SLOPE
@@ -89,6 +90,7 @@ from gankit.plugin.components import AbstractNetwork as AbstractNetwork
 from gankit.plugin.components import AbstractOptimizer as AbstractOptimizer
 from gankit.plugin.components import AbstractPairedLoss as AbstractPairedLoss
 from gankit.plugin.components import AbstractPhase as AbstractPhase
+from gankit.plugin.components import AbstractSampler as AbstractSampler
 from gankit.plugin.components import AbstractSchedule as AbstractSchedule
 from gankit.plugin.components import AbstractTranslator as AbstractTranslator
 from gankit.plugin.components import AdversarialLoss as AdversarialLoss
@@ -99,6 +101,8 @@ from gankit.plugin.components import FeatureLoss as FeatureLoss
 from gankit.plugin.components import Inputs as Inputs
 from gankit.plugin.components import NetworkUse as NetworkUse
 from gankit.plugin.components import PairedLoss as PairedLoss
+from gankit.plugin.components import Sampler as Sampler
+from gankit.plugin.components import Velocity as Velocity
 from gankit.plugin.components import augmentation_draws as augmentation_draws
 from gankit.plugin.hooks import hookimpl as hookimpl
 from gankit.plugin.options import option as option

@@ -77,6 +77,26 @@ class Networks(nn.Module):
                 raise broken(where, spec, f"must return features of {len(x)} samples, (B, ...), got {found(each)}")
         return tuple(each.to(x.dtype) for each in features)
 
+    def velocity(self, name: str, x: Tensor, time_B: Tensor, rest: tuple[Tensor, ...]) -> Tensor:
+        """Velocities of one network that gives some, (B, C, *S) as ``x``, in its type.
+
+        Args:
+            name: name of the network.
+            x: where the samples are, (B, C, *S).
+            time_B: the time of each sample, 0 at the noise and 1 at the images.
+            rest: a tensor for each place that the network reads after the first, in their order.
+
+        Raises:
+            PluginError: the network fails, or returns something else than velocities of that shape.
+        """
+        where, spec = f"networks.{name}", self.recipe.networks[name]
+        with blaming(where, spec, given=found(x)):
+            velocity = self.by_name[name].velocity(x, time_B, *rest)  # type: ignore[operator] # checked: gives_velocity
+        if not isinstance(velocity, Tensor) or velocity.shape != x.shape or not velocity.is_floating_point():
+            message = f"must return velocities of shape {tuple(x.shape)}, got {found(velocity)}"
+            raise broken(where, spec, message)
+        return velocity.to(x.dtype)
+
     def apply_edge(self, edge: Edge, places: Mapping[str, Tensor]) -> Tensor:
         """Run the network of an edge on the places that it reads; ``places`` maps place to tensor (B, ...)."""
         if self.recipe.networks[edge.network].reads_apart:

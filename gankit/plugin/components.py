@@ -78,6 +78,17 @@ class AbstractNetwork(Component):
         return False
 
     @property
+    def gives_velocity(self) -> bool:
+        """Whether the module is a field through which samples flow from noise to images, and has a method ``velocity``.
+
+        The first place of ``source`` is where samples start, and has the shape of the target. ``velocity(x, time,
+        *rest)`` takes where samples are, (B, C, *S), the time of each, (B,), 0 at the noise and 1 at the images, and a
+        tensor for each further place of ``source``. It returns the velocities there, (B, C, *S). ``forward`` follows
+        them to the end.
+        """
+        return False
+
+    @property
     def couples_places(self) -> bool:
         """Whether the network reads several places, one at a time: each through layers of its own, and all through
         layers that they share.
@@ -131,6 +142,39 @@ class AbstractDiscriminator(AbstractNetwork):
     """
 
     kind: ClassVar[str] = "discriminator"
+
+
+# Samplers -------------------------------------------------------------------------------------------------
+
+Velocity = Callable[["Tensor", "Tensor"], "Tensor"]
+"""A function of where samples are, (B, C, *S), and of the time of each, (B,), that returns velocities (B, C, *S)."""
+
+Sampler = Callable[[Velocity, "Tensor"], "Tensor"]
+"""A function of a field of velocities and of the start at time 0, (B, C, *S), that returns the end at time 1."""
+
+
+@attrs.frozen(kw_only=True)
+class AbstractSampler(Component):
+    """How samples follow a field of velocities: it solves ``dx/dt = velocity(x, t)`` from time 0 to time 1.
+
+    Networks that give velocities have it as an option. It draws nothing: what is random in a sample is its start.
+    """
+
+    kind: ClassVar[str] = "sampler"
+
+    steps: int = option(16, ge=1, le=10_000, help="equal steps from time 0 to time 1")
+
+    @property
+    @abstractmethod
+    def evaluations(self) -> int:
+        """How often it asks for velocities to make a sample."""
+
+    @abstractmethod
+    def build(self) -> Sampler:
+        """Return the function of velocities and start.
+
+        It asks for velocities at times in [0, 1], treats each sample alike, and can be differentiated.
+        """
 
 
 # Draws ----------------------------------------------------------------------------------------------------
@@ -674,6 +718,7 @@ KINDS: dict[str, type[Component]] = {
         AbstractGenerator,
         AbstractTranslator,
         AbstractDiscriminator,
+        AbstractSampler,
         AbstractLoss,
         AbstractAugmentation,
         AbstractPhase,

@@ -3,5 +3,5 @@
 NETWORK_KINDS = ("encoder", "generator", "translator", "discriminator")
 """Kinds of network. They share one namespace, since a recipe's ``use`` names no kind."""
 
-KIND_NAMES = (*NETWORK_KINDS, "loss", "augmentation", "phase", "optimizer", "schedule", "cohort", "metric")
+KIND_NAMES = (*NETWORK_KINDS, "sampler", "loss", "augmentation", "phase", "optimizer", "schedule", "cohort", "metric")
 """All kinds, in the order in which they are listed to people."""

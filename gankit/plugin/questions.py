@@ -134,6 +134,7 @@ _ANSWERS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "couples_places": ("True or False", _is_truth),
     "reads_apart": ("True or False", _is_truth),
     "gives_features": ("True or False", _is_truth),
+    "gives_velocity": ("True or False", _is_truth),
     "penalises_gradient": ("True or False", _is_truth),
     "factor": ("a finite number of at least 0", is_factor),
     "draws": (f"a mapping of name, none of {', '.join(RESERVED_DRAWS)}, to gankit.Draw", _are_draws),

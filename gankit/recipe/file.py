@@ -18,7 +18,14 @@ from gankit.files.digest import KEY, text_digest, warn_of_file
 from gankit.files.documents import LARGEST_TOML, parse_toml, parse_value, read_text, require_bounded
 from gankit.files.paths import is_file
 from gankit.files.toml_types import key_of
-from gankit.plugin.components import AbstractLoss, AbstractOptimizer, AbstractPhase, AbstractSchedule, Component
+from gankit.plugin.components import (
+    AbstractLoss,
+    AbstractOptimizer,
+    AbstractPhase,
+    AbstractSampler,
+    AbstractSchedule,
+    Component,
+)
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.plugin.registry import Registry
 from gankit.recipe.check import check_recipe, check_trackers
@@ -49,12 +56,12 @@ def load_recipe(
     A recipe may extend another, and ``overrides`` lie on top. Tables merge key by key, terms and phases by their names;
     everything else is replaced.
 
-    A term, a phase, an optimizer or a schedule that gets another ``use`` keeps the keys that mean the same to both
-    components, which are the fields of the classes that both derive from. Every loss has ``on`` and ``weight``;
+    A term, a phase, an optimizer, a schedule or a sampler that gets another ``use`` keeps the keys that mean the same
+    to both components, which are the fields of the classes that both derive from. Every loss has ``on`` and ``weight``;
     adversarial losses also have ``critic``, ``against`` and ``alongside``; phases have ``terms``, when they run, and
-    what moves their networks; optimizers have ``learning_rate``, ``schedule`` and ``clip_norm``. The old component's
-    own options are dropped, even where the new component has an option of the same name. A network, a cohort or a
-    metric that gets another ``use`` keeps nothing.
+    what moves their networks; optimizers have ``learning_rate``, ``schedule`` and ``clip_norm``; samplers have
+    ``steps``. The old component's own options are dropped, even where the new component has an option of the same name.
+    A network, a cohort or a metric that gets another ``use`` keeps nothing.
 
     Args:
         recipe: a TOML file or the name of a shipped recipe.
@@ -111,7 +118,7 @@ def _without(document: Document, problems: list[Problem], plugins: Plugins) -> R
 def _is_option(path: list[str]) -> bool:
     """Whether a path is that of an option: a key of a section, or of an item in a section of items."""
     depth = {
-        "networks": 3,
+        "networks": 4 if path[2:3] == ["sampler"] and path[3:] else 3,
         "modalities": 3,
         "pools": 3,
         "optimizers": 4 if path[2:3] == ["schedule"] and path[3:] else 3,
@@ -311,8 +318,8 @@ def _way(place: Mapping[str, Any]) -> str | None:
 def _common_keys(old: Mapping[str, Any], new: Mapping[str, Any], place: str, registry: Registry) -> Iterable[str]:
     """Keys that mean the same to the components of two tables at a place.
 
-    For terms, phases, optimizers and schedules these are the fields of the classes that both components derive from.
-    For networks, cohorts and metrics there are none.
+    For terms, phases, optimizers, schedules and samplers these are the fields of the classes that both components
+    derive from. For networks, cohorts and metrics there are none.
     """
     match place.split("."):
         case ["phases"]:
@@ -323,6 +330,8 @@ def _common_keys(old: Mapping[str, Any], new: Mapping[str, Any], place: str, reg
             base = AbstractOptimizer
         case ["optimizers", _]:
             base = AbstractSchedule
+        case ["networks", _]:
+            base = AbstractSampler
         case _:
             return ()
     try:

@@ -5,8 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, PixelNorm, convolution, he_weights
-from gankit_unet._attention import SelfAttention
+from gankit import NEGATIVE_SLOPE, PixelNorm, SelfAttention, convolution, he_weights
 from gankit_unet._dropout import NoiseDropout
 
 _OUTPUT_GAIN = 0.25

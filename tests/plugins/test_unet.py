@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
+from gankit import SelfAttention
 from gankit.testing import check_network
-from gankit_unet._attention import SelfAttention
 from gankit_unet._dropout import NoiseDropout
 from gankit_unet.translator import UNet
 
