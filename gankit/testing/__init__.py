@@ -19,6 +19,7 @@ from gankit.testing._metrics import check_metric
 from gankit.testing._networks import check_network
 from gankit.testing._optimizers import check_optimizer, check_schedule
 from gankit.testing._phases import check_phase
+from gankit.testing._samplers import check_sampler
 
 __all__ = [
     "check_adversarial_loss",
@@ -31,5 +32,6 @@ __all__ = [
     "check_optimizer",
     "check_paired_loss",
     "check_phase",
+    "check_sampler",
     "check_schedule",
 ]

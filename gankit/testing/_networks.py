@@ -30,6 +30,7 @@ def check_network(spec: AbstractNetwork, source: Shapes, target: Shapes) -> None
       branch, is moved off it, so that what lies behind it gets one.
     - It works in float64, with about the same result.
     - A safetensors file can hold its weights, and they are all that it computes with.
+    - With ``gives_velocity``, its velocities are finite and have the shape of where samples are.
     - With ``gives_features``, its ``features`` are finite tensors with a gradient by the input.
     - Unless ``mixes_samples``, a sample's output does not depend on the other samples. A discriminator of which this
       holds has correct second derivatives.
@@ -54,6 +55,8 @@ def check_network(spec: AbstractNetwork, source: Shapes, target: Shapes) -> None
     _check_float64(who, network, x)
     if spec.gives_features:
         _check_features(who, network, x)
+    if spec.gives_velocity:
+        _check_velocity(who, spec.build(source, target), apart(x, source))
     if not spec.mixes_samples:
         _check_independence(who, network, x)
         if isinstance(spec, AbstractDiscriminator):
@@ -120,6 +123,15 @@ def _check_features(who: str, network: nn.Module, x: Tensor) -> None:
         require(bool(each.isfinite().all()), who, "gives features that are not finite")
         (gradient,) = torch.autograd.grad(each.square().sum(), x, retain_graph=True)
         require(bool(gradient.any()), who, "gives features without a gradient by the input")
+
+
+def _check_velocity(who: str, network: nn.Module, parts: tuple[Tensor, ...]) -> None:
+    start, *rest = parts
+    with promise(who, "gives velocities"), no_global_draws(who):
+        velocity = network.velocity(start, torch.linspace(0, 1, BATCH), *rest)  # type: ignore[operator]
+    found, wanted = tuple(velocity.shape), tuple(start.shape)
+    require(found == wanted, who, f"gives velocities {found} for samples {wanted}")
+    require(bool(velocity.isfinite().all()), who, "gives velocities that are not finite")
 
 
 def _check_round_trip(who: str, network: nn.Module, other: nn.Module, x: Tensor) -> None:

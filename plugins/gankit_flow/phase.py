@@ -44,11 +44,10 @@ class FlowMatching(AbstractPhase):
         return (self.network,)
 
     def places(self, recipe: Recipe) -> Shapes:
-        if not (made := self._made(recipe)):
-            return {}
+        made = self._made(recipe) or tuple(recipe.modalities)[:1]  # none, or of different sizes: ``check`` says so
         try:
             return {VELOCITY: recipe.shape(*made)}
-        except ValueError:  # modalities of different sizes, which no network can make together: gankit says so
+        except ValueError:
             return {VELOCITY: recipe.shape(made[0])}
 
     def references(self, recipe: Recipe) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from gankit import (
     shape_text,
     translation_problems,
 )
+from gankit_flow.samplers import Heun
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -37,7 +38,9 @@ class FlowUNet(AbstractTranslator):
     self-attention between the pixels at the smallest size. A new network has velocities of zero.
     """
 
-    sampler: AbstractSampler = option(help="how samples follow the velocities, a table with 'use'")
+    sampler: AbstractSampler = option(
+        Heun(steps=8), help="how samples follow the velocities, a table with 'use'; default: heun with 8 steps"
+    )
     width: int = option(32, ge=1, le=16_384, help="channels at full size; twice at half size, 4 times below")
     depth: int = option(3, ge=1, le=32, help="how often the sides are halved; they must be divisible by 2^depth")
     blocks: int = option(1, ge=1, le=64, help="residual blocks at each size, on the way down and on the way up")

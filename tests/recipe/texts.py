@@ -10,6 +10,8 @@ SHIPPED = [
     "costa-quick",
     "cyclegan",
     "cyclegan-quick",
+    "flow",
+    "flow-quick",
     "mpmri",
     "mpmri-conditional",
     "mpmri-conditional-quick",
