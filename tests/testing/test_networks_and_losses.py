@@ -19,7 +19,7 @@ ADC, T2W, VOLUME = {"adc": (1, 16, 16)}, {"t2w": (2, 16, 16)}, {"adc": (1, 16, 1
 PLACES = {
     "encoder": [(ADC, LATENT), (ADC | T2W, LATENT)],
     "generator": [(LATENT, ADC), (LATENT, ADC | T2W)],
-    "translator": [(ADC, T2W), (T2W, ADC)],
+    "translator": [(ADC, T2W), (T2W, ADC), ({"noise": (3, 16, 16)}, ADC | T2W)],
     "discriminator": [(ADC, SCORE), (ADC | T2W, SCORE), (LATENT, SCORE), ({"adc": (1, 24, 24)}, SCORE)],
 }
 Z, IMAGE = LATENT, {"adc": (1, 4, 4)}
