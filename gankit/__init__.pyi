@@ -29,6 +29,7 @@ from gankit.cohort.cohort import write_cohort as write_cohort
 from gankit.cohort.dataset import SliceDataset as SliceDataset
 from gankit.cohort.fit import area_average as area_average
 from gankit.cohort.split import empty_strata as empty_strata
+from gankit.cohort.split import require_fractions as require_fractions
 from gankit.cohort.split import split_patients as split_patients
 from gankit.cohort.warnings import cohort_warnings as cohort_warnings
 from gankit.comparison.compare import Stopped as Stopped

@@ -39,7 +39,11 @@ reader = PluginGroup(
 )
 @click.option("--modalities", multiple=True, metavar="NAME,...", help="Modalities to show.  [default: all]")
 @click.option(
-    "--split", default="test", show_default=True, metavar="test|train|all", help="Split that real cases are drawn from."
+    "--split",
+    default="test",
+    show_default=True,
+    metavar="test|validation|train|all",
+    help="Split that real cases are drawn from.",
 )
 @click.option("-s", "--seed", type=int, default=0, show_default=True, help="Seed of cases and orders.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where models compute.")

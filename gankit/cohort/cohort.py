@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,9 +27,14 @@ if TYPE_CHECKING:
     from gankit.recipe.recipe import Pool, Recipe
 
 FORMAT = "gankit-cohort-1"
+WITH_VALIDATION = "gankit-cohort-2"
+"""The format of a file that has a validation split, which earlier versions of gankit cannot read."""
+FORMATS = (FORMAT, WITH_VALIDATION)
 KEYS = ("format", "modalities", "patients", "tissues", "synthetic", "source")
 """What a header has, besides its digest."""
-SPLITS = ("train", "test")
+VALIDATION = "validation"
+"""The split on which settings are chosen. A cohort need not have one."""
+SPLITS = ("train", "test", VALIDATION)
 """The splits of a cohort, in the order of their numbers in the file."""
 
 
@@ -90,7 +96,8 @@ class Cohort:
     patient: np.ndarray
     """(N,) str: the patient of each slice."""
     split: np.ndarray
-    """(N,) str, "train" or "test"; all slices of a patient are in the same split."""
+    """(N,) str, "train", "test" or "validation", which settings are chosen on; all slices of a patient are in the same
+    split."""
     spacing_mm: np.ndarray | None = None
     """(N,) float32: side of a pixel in the plane, in mm; NaN where unknown."""
     truth: dict[str, np.ndarray] = attrs.field(factory=dict)
@@ -158,7 +165,8 @@ class Cohort:
         Slices that lack one of the modalities, or whose label is unknown, are left out. Nothing is augmented.
 
         Args:
-            pool: name of a pool of the recipe, a ``Pool``, or a split: ``"train"``, ``"test"`` or ``"all"``.
+            pool: name of a pool of the recipe, a ``Pool``, or a split: ``"train"``, ``"test"``, ``"validation"`` or
+                ``"all"``.
             recipe: gives the modalities, the size to which larger slices are averaged down, and the range that becomes
                 [-1, 1], as in training. ``model.recipe`` gives slices that can be mixed with those of the model.
                 Without a recipe, slices keep the cohort's size and ``units`` must be True.
@@ -240,11 +248,11 @@ def _problems(cohort: Cohort) -> Iterator[str]:
     if unknown := sorted(set(np.unique(cohort.split).tolist()) - set(SPLITS)):
         yield f"split has values {unknown[:5]}; accepted: {', '.join(SPLITS)}"
 
-    # A patient in both splits would leak from training into the test.
-    both = set(cohort.patient[cohort.split == "train"]) & set(cohort.patient[cohort.split == "test"])
-    if both:
-        some = ", ".join(sorted(both)[:3])
-        yield f"{len(both)} patients are in train and in test ({some}); a patient belongs to one split"
+    # A patient in two splits would leak from one into the other.
+    for one, other in combinations(SPLITS, 2):
+        if both := set(cohort.patient[cohort.split == one]) & set(cohort.patient[cohort.split == other]):
+            some = ", ".join(sorted(both)[:3])
+            yield f"{len(both)} patients are in {one} and in {other} ({some}); a patient belongs to one split"
 
 
 def _length_problems(cohort: Cohort) -> Iterator[str]:
@@ -278,8 +286,9 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
 
     The tensors are ``modality.NAME`` (N, C, *S) float32, ``present.NAME`` (N,) uint8, ``made.NAME`` (N,) uint8 where a
     model made some, ``label.NAME`` (N,) int8, ``truth.NAME``, ``patient`` (N,) int32, an index into the header's
-    ``patients``, ``split`` (N,) uint8, an index into ("train", "test"), and ``spacing_mm`` (N,) float32. The JSON
-    object in the metadata has the rest.
+    ``patients``, ``split`` (N,) uint8, an index into ("train", "test", "validation"), and ``spacing_mm`` (N,) float32.
+    The JSON object in the metadata has the rest. Its ``format`` is gankit-cohort-2 where there are validation slices,
+    else gankit-cohort-1.
 
     Args:
         cohort: what to write.
@@ -290,7 +299,7 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
         RunError: the file cannot be written.
     """
     path = Path(path)
-    if path.is_file() and header_of(path).get("format") != FORMAT:
+    if path.is_file() and header_of(path).get("format") not in FORMATS:
         raise InputError(f"`out` {path}: is there already and is no cohort; name another file")
 
     # The arrays
@@ -311,7 +320,7 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
 
     # What is not an array
     header = {
-        "format": FORMAT,
+        "format": WITH_VALIDATION if VALIDATION in cohort.split else FORMAT,
         "modalities": [[name, modality.unit] for name, modality in cohort.modalities.items()],
         "patients": patients.tolist(),
         "tissues": list(cohort.tissues),
@@ -343,8 +352,9 @@ def read_cohort(path: str | Path) -> Cohort:
         raise CohortError(
             f"{path}: not a readable cohort file, perhaps cut short ({error}); make or copy it again"
         ) from error
-    if (found := header.get("format")) != FORMAT:
-        raise CohortError(f"{path}: not a cohort file (format {shown(found)}, accepted: {FORMAT!r})")
+    if (found := header.get("format")) not in FORMATS:
+        accepted = " and ".join(map(repr, FORMATS))
+        raise CohortError(f"{path}: not a cohort file (format {shown(found)}, accepted: {accepted})")
     try:
         header = verified_header(header, arrays, KEYS, path)
     except Altered as error:

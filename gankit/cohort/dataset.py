@@ -17,7 +17,12 @@ from gankit.recipe.recipe import ModalitySpec, Pool, Recipe
 
 LABEL = "label"
 """Key of the label in an item."""
-SPLIT_POOLS = {"train": Pool(split="train"), "test": Pool(split="test"), "all": Pool(split="all")}
+SPLIT_POOLS = {
+    "train": Pool(split="train"),
+    "test": Pool(split="test"),
+    "validation": Pool(split="validation"),
+    "all": Pool(split="all"),
+}
 """The pools that the names of splits mean."""
 
 

@@ -23,7 +23,9 @@ class Copies:
     patients: int
     """Patients that they are of."""
     leaked: int
-    """Those of them in the test split that are copies of a slice of the train split."""
+    """Those of them in another split that are copies of a slice of the train split."""
+    leaked_into: tuple[str, ...]
+    """The splits of those."""
     first: tuple[int, int]
     """Two slices with the same image."""
     modality: str
@@ -40,12 +42,13 @@ def copies_across_patients(cohort: Cohort) -> Copies | None:
             if len(set(whose)) < 2:
                 continue
             copied |= set(group)
-            leaked |= set(np.array(group)[split == "test"]) if "train" in split else set()
+            leaked |= set(np.array(group)[split != "train"]) if "train" in split else set()
             other = group[int(np.argmax(whose != whose[0]))]
             first = first or (group[0], other, name)
     if first is None:
         return None
-    return Copies(len(copied), len(set(cohort.patient[sorted(copied)])), len(leaked), first[:2], first[2])
+    into = tuple(np.unique(cohort.split[sorted(leaked)]).tolist())
+    return Copies(len(copied), len(set(cohort.patient[sorted(copied)])), len(leaked), into, first[:2], first[2])
 
 
 def has_one_image(modality: Modality) -> bool:

@@ -14,7 +14,7 @@ from gankit.cohort.identical import copies_across_patients, has_one_image
 from gankit.cohort.pairing import CHANCE, paired_share
 from gankit.recipe.recipe import Pool, Recipe
 
-SPLITS: tuple[Literal["train", "test"], ...] = ("train", "test")
+SPLITS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
 PATIENTS = 10
 """Fewest patients in a pool without a warning."""
 SPACINGS_MM = (0.01, 20.0)
@@ -84,7 +84,10 @@ def _copies(cohort: Cohort) -> Iterator[str]:
     if (copies := copies_across_patients(cohort)) is None:
         return
     one, other = copies.first
-    leaked = f", {copies.leaked} of them copies in 'test' of slices in 'train'" if copies.leaked else ""
+    leaked = ""
+    if copies.leaked:
+        where = " or ".join(map(repr, copies.leaked_into))
+        leaked = f", {copies.leaked} of them copies in {where} of slices in 'train'"
     yield (
         f"slices of two patients are identical: {copies.slices} slices of {copies.patients} patients{leaked}; the first"
         f" are slices {one} and {other} ({copies.modality}); is a patient there under two ids?"

@@ -24,7 +24,7 @@ from gankit.recipe.recipe import ModalitySpec
 if TYPE_CHECKING:
     from gankit.run.model import Model
 
-Split = Literal["train", "test"]
+Split = Literal["train", "test", "validation"]
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -42,9 +42,11 @@ class Candidate:
 class Evaluation:
     """The real side of an evaluation. ``evaluate`` and ``compare`` make it, and give it to metrics.
 
-    ``real`` is the cohort that training saw, with its test split. ``fresh`` is a cohort of patients whom no training
-    saw and who were not used to choose settings. The train split of ``fresh`` is judged as if it were synthetic, which
-    shows the reading of a perfect synthesizer. Its test split is a large test set.
+    ``real`` is the cohort that training saw, with its test split. Metrics judge nothing on its validation split; where
+    settings are chosen, its slices stand as the test split of a cohort that lacks the test slices. ``fresh`` is a
+    cohort of patients whom no training saw and who were not used to choose settings. The train split of ``fresh`` is
+    judged as if it were synthetic, which shows the reading of a perfect synthesizer. Its test split is a large test
+    set.
 
     Both cohorts have only slices with every modality, in the unit and size that ``modalities`` gives.
     """

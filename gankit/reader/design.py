@@ -67,7 +67,8 @@ class ReaderDesign:
     modalities: tuple[str, ...] = attrs.field(default=(), converter=_names)
     """Modalities to show; default: all that every source has."""
     split: str = attrs.field(default="test", validator=_split)
-    """Split of the real cohort from which real cases are drawn: ``"test"``, ``"train"`` or ``"all"``."""
+    """Split of the real cohort from which real cases are drawn: ``"test"``, ``"validation"``, ``"train"`` or
+    ``"all"``."""
     seed: int = attrs.field(default=0, validator=_whole(0, 2**63 - 1))
     """Every draw of the study follows from it."""
     device: str = "auto"

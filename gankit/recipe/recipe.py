@@ -31,7 +31,7 @@ class Pool:
 
     label: str | None = option(None, help="cohort label that selects; default: every slice")
     equals: int = option(1, ge=0, help="value of the label, as 1 yes, 0 no, or the number of a class")
-    split: Literal["train", "test", "all"] = option("train", help="split that selects")
+    split: Literal["train", "test", "validation", "all"] = option("train", help="split that selects")
 
     def within(self, other: Pool) -> bool:
         """Whether the other pool has every slice of this one, whatever the cohort."""

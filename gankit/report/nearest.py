@@ -67,10 +67,10 @@ def _obstacle(recipe: Recipe) -> str:
 def _sides(model: Model, cohort: Cohort) -> _Sides:
     specs = dict(model.recipe.images())
     whole = complete(cohort, specs, "the cohort")
-    test_N = whole.split == "test"
+    train_N, test_N = whole.split == "train", whole.split == "test"
     drawn = model.sample(SAMPLES, model.recipe.training.seed)
     return _Sides(
-        train=whole.select(~test_N),
+        train=whole.select(train_N),
         test=whole.select(test_N) if test_N.any() else None,
         samples={name: drawn[name].numpy() for name in specs},
         specs=specs,

@@ -43,6 +43,7 @@ def import_arrays(
     spacing: str | None = None,
     split: str | None = None,
     test_fraction: float = TEST_FRACTION,
+    validation_fraction: float = 0.0,
     seed: int = 0,
     out: str | Path | None = None,
 ) -> Cohort:
@@ -65,8 +66,10 @@ def import_arrays(
             does not tell, as for volumes (N, D, H, W); see ``gankit.Modality.of``.
         present: modality to array (N,): whether the slice has it; default: where it is not wholly NaN.
         spacing: array (N,) of pixel spacings in mm.
-        split: array (N,) of "train" and "test"; default: drawn by patient, stratified by the first label.
+        split: array (N,) of "train", "test" and, where settings are to be chosen on patients of their own,
+            "validation"; default: drawn by patient, stratified by the first label.
         test_fraction: share of patients in the test split that is drawn, at least 0 and below 1.
+        validation_fraction: the same of the validation split; the test patients do not depend on it.
         seed: of the split that is drawn.
         out: cohort file to write, ending with .safetensors; default: none.
 
@@ -80,6 +83,10 @@ def import_arrays(
     from gankit import InputError, write_cohort
     from gankit_arrays._arrays import Names, read_arrays
 
+    if split is not None and validation_fraction:
+        raise InputError(
+            f"`validation_fraction` {validation_fraction}: the array `split` says who validates; leave it out"
+        )
     if out is not None and Path(out).suffix != ".safetensors":
         raise InputError(f"`out` {out}: a cohort file ends with .safetensors")
     names = Names(
@@ -93,7 +100,7 @@ def import_arrays(
         spacing=spacing,
         split=split,
     )
-    cohort = read_arrays(Path(file), names, test_fraction, seed)
+    cohort = read_arrays(Path(file), names, (test_fraction, validation_fraction), seed)
     if out is not None:
         write_cohort(cohort, out)
     return cohort

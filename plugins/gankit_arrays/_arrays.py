@@ -48,10 +48,14 @@ class Names:
                 raise InputError(f"`{parameter}` {unknown[0]}: no such `modality`; given: {known}")
 
 
-def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Cohort:
+def read_arrays(file: Path, names: Names, fractions: tuple[float, float], seed: int) -> Cohort:
     """Read a cohort from a .npz file.
 
+    Args:
+        fractions: shares of the patients in test and in validation, where the split is drawn.
+
     Raises:
+        InputError: a fraction cannot be used.
         CohortError: the file cannot be read, lacks an array, or the arrays do not fit together.
     """
     stored = _Stored(file, _load(file))
@@ -66,7 +70,7 @@ def read_arrays(file: Path, names: Names, test_fraction: float, seed: int) -> Co
             modalities=modalities,
             labels=labels,
             patient=patient_N,
-            split=_split(stored, names.split, patient_N, labels, test_fraction, seed),
+            split=_split(stored, names.split, patient_N, labels, fractions, seed),
             spacing_mm=spacing_N,
             truth={name: _truth(stored, f"{name}={array}", array) for name, array in names.truth.items()},
             source=f"arrays of {file.name}",
@@ -250,7 +254,7 @@ def _split(
     array: str | None,
     patient_N: np.ndarray,
     labels: Mapping[str, np.ndarray],
-    test_fraction: float,
+    fractions: tuple[float, float],
     seed: int,
 ) -> np.ndarray:
     """(N,): as an array says, else drawn by patient and stratified by the first label."""
@@ -259,4 +263,5 @@ def _split(
     first_N = next(iter(labels.values()), np.full(len(patient_N), UNKNOWN))
     if len(first_N) != len(patient_N):
         raise CohortError(f"the first label has {len(first_N)} slices, but there are {len(patient_N)} patient ids")
-    return split_patients(patient_N, first_N, test_fraction, seed)
+    test_fraction, validation_fraction = fractions
+    return split_patients(patient_N, first_N, test_fraction, seed, validation_fraction)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gankit import Cohort
 
-_SPLITS = ("train", "test")
+_SPLITS = ("train", "validation", "test")
 _WORDS = {1: "yes", 0: "no"}
 
 
@@ -20,9 +20,11 @@ def absent_lines(cohort: Cohort) -> Iterator[str]:
 
 
 def split_lines(cohort: Cohort) -> Iterator[str]:
-    """One line a split: patients and slices, in all and by label."""
+    """One line a split: patients and slices, in all and by label. A validation split need not be there."""
     for split in _SPLITS:
         chosen_N = cohort.split == split
+        if split == "validation" and not chosen_N.any():
+            continue
         parts = [_count(cohort, chosen_N)]
         for name, values_N in cohort.labels.items():
             counts = (f"{word} {_count(cohort, chosen_N & (values_N == value))}" for value, word in _words(values_N))

@@ -51,9 +51,18 @@ _EXAMPLES = {
               help="Ground truth (slices, *space): 0, or the number of a structure, as masks of lesions.")  # fmt: skip
 @click.option("--patient", required=True, metavar="ARRAY", help="Patient id of each slice.")
 @click.option("--spacing", metavar="ARRAY", help="Pixel spacing of each slice in mm.")
-@click.option("--split", metavar="ARRAY", help="'train' or 'test' for each slice.  [default: drawn by patient]")
+@click.option(
+    "--split", metavar="ARRAY", help="'train', 'test' or 'validation' for each slice.  [default: drawn by patient]"
+)
 @click.option(
     "--test-fraction", type=float, default=TEST_FRACTION, show_default=True, help="Share of patients in test."
+)
+@click.option(
+    "--validation-fraction",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of patients in validation, on which 'gankit tune' chooses settings.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the drawn split.")
 @click.option(
@@ -81,6 +90,6 @@ def arrays(file: Path, out: Path, **options: Any) -> None:
     for line in (*absent_lines(cohort), *split_lines(cohort)):
         click.echo(f"  {line}")
     for warning in empty_strata(cohort):
-        click.echo(f"warning: {warning}; change --test-fraction, --seed or --split", err=True)
+        click.echo(f"warning: {warning}; change --test-fraction, --validation-fraction, --seed or --split", err=True)
     for warning in cohort_warnings(cohort):
         click.echo(f"warning: {warning}", err=True)

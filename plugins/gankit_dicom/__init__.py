@@ -40,6 +40,7 @@ def import_dicom(
     need: Sequence[str] = ("t2w", "adc"),
     split: str | Path | None = None,
     test_fraction: float = 0.2,
+    validation_fraction: float = 0.0,
     seed: int = 0,
     keep_ids: bool = False,
     salt: str | Path | None = None,
@@ -74,8 +75,9 @@ def import_dicom(
             is unknown unless a table says more; or that it is clinically significant ("cs").
         bias: how T2w that is brighter near a coil is corrected: by N4 ("n4"), or not.
         need: modalities without which a study is refused: "t2w", the grid of everything, and any of "adc", "dce".
-        split: CSV: patient_id, split ("train" or "test"); default: drawn by patient.
+        split: CSV: patient_id, split ("train", "test" or "validation"); default: drawn by patient.
         test_fraction: share of patients in the test split that is drawn, at least 0 and below 1.
+        validation_fraction: the same of the validation split; the test patients do not depend on it.
         seed: of the split and of the refinement.
         keep_ids: whether patients keep their ids; else they go by salted hashes.
         salt: file with the secret of the hashes, made where it is missing; default: beside ``out``. Without either, a
@@ -116,6 +118,7 @@ def import_volumes(
     need: Sequence[str] = ("t2w", "adc"),
     split: str | Path | None = None,
     test_fraction: float = 0.2,
+    validation_fraction: float = 0.0,
     seed: int = 0,
     keep_ids: bool = False,
     salt: str | Path | None = None,
@@ -136,7 +139,7 @@ def import_volumes(
             expression where wanted, as in ``{patient:\\d+}``; default: ``{patient}_{study}_{name}``,
             ``{patient}/{study}/{name}``, ``{patient}/{name}`` or ``{patient}_{name}``.
         masks, findings, marksheet, protocol, size, gland, register, zeros, dce, lesion_means, bias, need, split,
-            test_fraction, seed, keep_ids, salt, jobs, out, quiet: as for ``import_dicom``.
+            test_fraction, validation_fraction, seed, keep_ids, salt, jobs, out, quiet: as for ``import_dicom``.
 
     Returns: a cohort as ``import_dicom`` gives.
 

@@ -18,7 +18,7 @@ def assemble(
     parts: Sequence[Kept],
     patients: Sequence[str],
     given: Mapping[str, str],
-    test_fraction: float,
+    fractions: tuple[float, float],
     seed: int,
     source: str,
     size: int,
@@ -28,7 +28,8 @@ def assemble(
     Args:
         patients: the real id of each part's patient, by which the split is drawn, so that it does not depend on
             the salt.
-        given: "train" or "test" by real id; patients that it lacks are refused.
+        given: the split by real id; patients that it lacks are refused.
+        fractions: shares of the patients in test and in validation, where no split is given.
         size: pixels along a side.
     """
     kept = [(part, patient) for part, patient in zip(parts, patients, strict=True) if len(part)]
@@ -41,7 +42,9 @@ def assemble(
         modalities=slices.modalities(),
         labels={"cs": slices.cs_N},
         patient=np.repeat([part.record["patient"] for part, _ in kept], counts),
-        split=_given_split(real_N, given) if given else split_patients(real_N, slices.cs_N, test_fraction, seed),
+        split=_given_split(real_N, given)
+        if given
+        else split_patients(real_N, slices.cs_N, fractions[0], seed, validation_fraction=fractions[1]),
         spacing_mm=slices.spacing_N,
         truth={name: values for name, values in slices.truth.items() if name in slices.found},
         tissues=TISSUES,
@@ -51,7 +54,9 @@ def assemble(
 
 def _given_split(real_N: np.ndarray, given: Mapping[str, str]) -> np.ndarray:
     if missing := len(set(real_N) - set(given)):
-        raise InputError(f"`split`: {missing} imported patients are not in the table; each needs train or test")
+        raise InputError(
+            f"`split`: {missing} imported patients are not in the table; each needs train, test or validation"
+        )
     return np.array([given[patient] for patient in real_N])
 
 

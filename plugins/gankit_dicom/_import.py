@@ -106,7 +106,7 @@ def _imported(request: Request, quiet: bool) -> Imported:
         people = len({part.record["patient"] for part in used})
         source = f"{request.kind} of {people} patients, import protocol {request.protocol_name}"
         seed, size = request.options.seed, request.options.size
-        cohort = assemble(parts, inputs.patients, inputs.split, request.test_fraction, seed, source, size)
+        cohort = assemble(parts, inputs.patients, inputs.split, request.fractions, seed, source, size)
 
     warnings = [*inputs.warnings, *counted_warnings(part.record for part in parts)]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from gankit import InputError, nearest
+from gankit import InputError, nearest, require_fractions
 from gankit_dicom._dicom.kinds import SEGMENTATION
 from gankit_dicom._labels.given import given_cases, given_findings, given_split
 from gankit_dicom._labels.masks import MaskFile, Named, assign, mask_files, segmentation_file
@@ -54,19 +54,28 @@ class Request:
     pattern: str | None = None
     patient_from: str = "header"
     test_fraction: float = 0.2
+    validation_fraction: float = 0.0
     jobs: int = 1
 
     def __attrs_post_init__(self) -> None:
         refuse_other_kinds(self)
         if self.out.suffix != ".safetensors":
             raise InputError(f"`out` {self.out}: a cohort file ends with .safetensors")
-        if not 0 <= self.test_fraction < 1:
-            raise InputError(f"`test_fraction` must be at least 0 and below 1, got {self.test_fraction}")
+        require_fractions(*self.fractions)
+        if self.split is not None and self.validation_fraction:
+            raise InputError(
+                f"`validation_fraction` {self.validation_fraction}: the table `split` says who validates; leave it out"
+            )
         if self.patient_from not in PATIENT_FROM:
             close = nearest(str(self.patient_from), PATIENT_FROM)
             raise InputError(f"`patient_from` {self.patient_from!r}{close}; accepted: {', '.join(PATIENT_FROM)}")
         if self.jobs < 1:
             raise InputError(f"`jobs` {self.jobs}: accepted: 1 and more")
+
+    @property
+    def fractions(self) -> tuple[float, float]:
+        """Shares of the patients in test and in validation, where the split is drawn."""
+        return self.test_fraction, self.validation_fraction
 
     @property
     def report(self) -> Path:

@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[type, str]] = {
     "keep_ids": (bool, "True or False"),
     "jobs": (Integral, "a whole number"),
     "test_fraction": (Real, "a number"),
+    "validation_fraction": (Real, "a number"),
 }
 """Type of a parameter, and what to call it."""
 

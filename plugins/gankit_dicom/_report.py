@@ -175,8 +175,10 @@ def _splits(cohort: Cohort | None) -> list[tuple[str, int, int, int, int, int]]:
     if cohort is None:
         return []
     rows = []
-    for split in ("train", "test"):
+    for split in ("train", "validation", "test"):
         chosen = cohort.split == split
+        if split == "validation" and not chosen.any():
+            continue
         cs = cohort.labels["cs"][chosen]
         counts = tuple(int((cs == value).sum()) for value in (1, 0, -1))
         rows.append((split, len(set(cohort.patient[chosen])), int(chosen.sum()), *counts))

@@ -42,8 +42,11 @@ _OPTIONS = (
                  help="Correction of T2w that is brighter near a coil: N4."),
     click.option("--need", default="t2w,adc", show_default=True, metavar="NAMES",
                  help="Modalities without which a study is refused."),
-    click.option("--split", type=_FILE, help="CSV: patient_id, split (train or test).  [default: drawn by patient]"),
+    click.option("--split", type=_FILE, help="CSV: patient_id, split (train, test or validation)."
+                 "  [default: drawn by patient]"),
     click.option("--test-fraction", type=float, default=0.2, show_default=True, help="Share of patients in test."),
+    click.option("--validation-fraction", type=float, default=0.0, show_default=True,
+                 help="Share of patients in validation, on which 'gankit tune' chooses settings."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of split and refinement."),
     click.option("--keep-ids", is_flag=True, help="Write patient ids as they are, not as salted hashes."),
     click.option("--salt", type=_FILE, help="File with the secret of the hashes; made where it is missing."
@@ -124,6 +127,6 @@ def _say(done: Imported) -> None:
             f"{request.beside('.salt')}: the secret behind the patients' names; keep it, and keep it to yourself"
         )
     for warning in empty_strata(cohort):
-        click.echo(f"warning: {warning}; change --test-fraction, --seed or --split", err=True)
+        click.echo(f"warning: {warning}; change --test-fraction, --validation-fraction, --seed or --split", err=True)
     for warning in cohort_warnings(cohort):
         click.echo(f"warning: {warning}", err=True)

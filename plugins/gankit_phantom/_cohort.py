@@ -42,6 +42,8 @@ def _counts(spec: Phantom) -> SliceCounts:
         train_noncs=spec.train_noncs,
         test_cs=spec.test_cs,
         test_noncs=spec.test_noncs,
+        validation_cs=spec.validation_cs or 0,
+        validation_noncs=spec.validation_noncs or 0,
     )
 
 
@@ -89,6 +91,8 @@ def fresh_cohort(spec: Phantom) -> Cohort | None:
         seed=Draws(spec.seed).torch_seed("phantom/fresh"),
         train_cs=FRESH_CANDIDATES,
         train_noncs=1,  # the least there can be
+        validation_cs=None,
+        validation_noncs=None,
     )
     if spec.anatomy is None:
         return _further_patients(spec, further)
@@ -96,8 +100,8 @@ def fresh_cohort(spec: Phantom) -> Cohort | None:
 
 
 def _further_patients(spec: Phantom, further: Phantom) -> Cohort:
-    per_cs = (spec.train_cs + spec.test_cs) / spec.patients_cs
-    per_noncs = (spec.train_noncs + spec.test_noncs) / spec.patients_noncs
+    per_cs = (spec.train_cs + spec.test_cs + (spec.validation_cs or 0)) / spec.patients_cs
+    per_noncs = (spec.train_noncs + spec.test_noncs + (spec.validation_noncs or 0)) / spec.patients_noncs
     further = attrs.evolve(
         further,
         test_cs=FRESH_TEST,

@@ -42,7 +42,7 @@ class PhantomSlices:
     patient: Array
     """(N,) str."""
     split: Array
-    """(N,) str, "train" or "test", by patient."""
+    """(N,) str, "train", "test" or "validation", by patient."""
     spacing_mm: Array
     """(N,) float32."""
     tissue: Array

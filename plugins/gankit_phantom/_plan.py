@@ -17,7 +17,7 @@ class SliceCounts:
     """How many patients and slices; the defaults are those of Wang et al., III.
 
     Raises:
-        ValueError: a count is below 1.
+        ValueError: a count is below 1, or there are fewer patients of a class than splits that have it.
     """
 
     patients_cs: int = 134
@@ -26,14 +26,17 @@ class SliceCounts:
     train_noncs: int = 1942
     test_cs: int = 50
     test_noncs: int = 50
+    validation_cs: int = 0
+    """0: no validation slice of this class."""
+    validation_noncs: int = 0
 
     def __attrs_post_init__(self) -> None:
         for name, value in attrs.asdict(self).items():
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        for name in ("patients_cs", "patients_noncs"):
-            if getattr(self, name) < 2:
-                raise ValueError(f"{name} must be at least 2, one for each split, got {getattr(self, name)}")
+            if value < (least := 0 if name.startswith("validation") else 1):
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        for name, validation in (("patients_cs", self.validation_cs), ("patients_noncs", self.validation_noncs)):
+            if (value := getattr(self, name)) < (least := 3 if validation else 2):
+                raise ValueError(f"{name} must be at least {least}, one for each split, got {value}")
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -47,7 +50,7 @@ class Plan:
     patient_number: Array
     """(N,) counted from 0."""
     split: Array
-    """(N,) str."""
+    """(N,) str: "train", "test" or "validation"."""
     level: Array
     """(N,) 0 base to 1 apex."""
     finding: Array
@@ -67,12 +70,18 @@ def procedural_plan(counts: SliceCounts, generator: np.random.Generator, spacing
     """Spread slices over patients as evenly as whole numbers allow; a patient is wholly in one split."""
     cs, number, split = [], [], []
     first = 0
-    for label, patients, train, test in (
-        (1, counts.patients_cs, counts.train_cs, counts.test_cs),
-        (0, counts.patients_noncs, counts.train_noncs, counts.test_noncs),
+    for label, patients, train, test, validation in (
+        (1, counts.patients_cs, counts.train_cs, counts.test_cs, counts.validation_cs),
+        (0, counts.patients_noncs, counts.train_noncs, counts.test_noncs, counts.validation_noncs),
     ):
-        in_test = min(max(1, round(patients * test / (train + test))), patients - 1, test)
-        for name, slices, members in (("train", train, patients - in_test), ("test", test, in_test)):
+        in_test = _members(patients, test, train + test + validation, others=2 if validation else 1)
+        in_validation = _members(patients - in_test, validation, train + validation, others=1) if validation else 0
+        shares = (
+            ("train", train, patients - in_test - in_validation),
+            ("test", test, in_test),
+            ("validation", validation, in_validation),
+        )
+        for name, slices, members in shares[: 3 if validation else 2]:
             owner = np.sort(np.arange(slices) % min(members, slices)) + first
             first += members
             number.append(owner)
@@ -90,6 +99,12 @@ def procedural_plan(counts: SliceCounts, generator: np.random.Generator, spacing
     )
 
 
+def _members(patients: int, slices: int, of: int, others: int) -> int:
+    """How many of the patients have ``slices`` of the slices ``of``: at least one, at most one a slice, and so that at
+    least ``others`` are left."""
+    return min(max(1, round(patients * slices / of)), patients - others, slices)
+
+
 def map_classes(anatomy: Anatomy) -> Array:
     """(M,) 1 for a label map with a gland and CS cancer, 0 for one with a gland and none, -1 for others."""
     usable = (anatomy.labels > 0).sum(axis=(1, 2)) >= 64
@@ -101,7 +116,8 @@ def map_classes(anatomy: Anatomy) -> Array:
 def anatomy_plan(
     counts: SliceCounts, generator: np.random.Generator, anatomy: Anatomy, scale: float, *, at_most: bool = False
 ) -> Plan:
-    """Choose real label maps: whole patients go to the test split until it has enough, the others train.
+    """Choose real label maps: whole patients go to the test split until it has enough, then to validation, where slices
+    of it are asked for, and the others train.
 
     Args:
         at_most: take as many as there are where that is fewer than ``counts`` asks for.
@@ -113,18 +129,24 @@ def anatomy_plan(
     classes = map_classes(anatomy)
     patients = generator.permutation(np.unique(anatomy.patient))
     members = {patient: generator.permutation(np.flatnonzero(anatomy.patient == patient)) for patient in patients}
-    wanted = {(1, "test"): counts.test_cs, (0, "test"): counts.test_noncs}
-    wanted |= {(1, "train"): counts.train_cs, (0, "train"): counts.train_noncs}
+    wanted = {
+        (label, split): getattr(counts, f"{split}_{name}")
+        for split in ("test", "validation", "train")
+        for label, name in ((1, "cs"), (0, "noncs"))
+    }
     taken: dict[tuple[int, str], list[int]] = {key: [] for key in wanted}
 
-    # All maps of a patient go to one split: to test while test lacks slices of a class that the patient has, else to
-    # train.
+    # All maps of a patient go to one split: to test while test lacks slices of a class that the patient has, then to
+    # validation in the same way, else to train.
     for patient in patients:
         maps = members[patient]
-        lacking = any(
-            len(taken[label, "test"]) < wanted[label, "test"] for label in (1, 0) if (classes[maps] == label).any()
-        )
-        split = "test" if lacking else "train"
+        shown = [label for label in (1, 0) if (classes[maps] == label).any()]
+        lacking = [
+            split
+            for split in ("test", "validation")
+            if any(len(taken[label, split]) < wanted[label, split] for label in shown)
+        ]
+        split = lacking[0] if lacking else "train"
         for label in (1, 0):
             room = wanted[label, split] - len(taken[label, split])
             taken[label, split] += maps[classes[maps] == label][:room].tolist()
@@ -138,7 +160,7 @@ def anatomy_plan(
             )
 
     # The chosen maps, class by class, as a plan.
-    order = [(1, "train"), (1, "test"), (0, "train"), (0, "test")]
+    order = [(label, split) for label in (1, 0) for split in ("train", "test", "validation")]
     chosen_N = np.concatenate([taken[key] for key in order]).astype(int)
     cs_N = np.concatenate([np.full(len(taken[key]), key[0], dtype=np.int8) for key in order])
     patient_N = anatomy.patient[chosen_N].astype(str)

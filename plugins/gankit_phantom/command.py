@@ -17,6 +17,8 @@ _COUNTED = {
     "train_noncs": "Other slices for training.",
     "test_cs": "CS slices for testing.",
     "test_noncs": "Other slices for testing.",
+    "validation_cs": "CS slices for validation.  [default: none]",
+    "validation_noncs": "Other slices for validation.  [default: none]",
 }
 
 
@@ -25,7 +27,7 @@ def _counts(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, words in reversed(_COUNTED.items()):
         flag, least = f"--{name.replace('_', '-')}", click.IntRange(min=1)
         default = getattr(_DEFAULT, name)
-        command = click.option(flag, type=least, default=default, show_default=True, help=words)(command)
+        command = click.option(flag, type=least, default=default, show_default=default is not None, help=words)(command)
     return command
 
 

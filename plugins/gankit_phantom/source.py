@@ -31,6 +31,12 @@ class Phantom(AbstractCohortSource):
     train_noncs: int = option(1942, ge=1, le=1_000_000, help="other slices for training")
     test_cs: int = option(50, ge=1, le=1_000_000, help="CS slices for testing")
     test_noncs: int = option(50, ge=1, le=1_000_000, help="other slices for testing")
+    validation_cs: int | None = option(
+        None, ge=1, le=1_000_000, help="CS slices for validation, of patients of their own; default: none"
+    )
+    validation_noncs: int | None = option(
+        None, ge=1, le=1_000_000, help="other slices for validation, of patients of their own; default: none"
+    )
 
     def load(self) -> Cohort:
         from gankit_phantom._cohort import phantom_cohort

@@ -20,6 +20,14 @@ def test_info_tells_units_values_labels_and_splits(tiny_cohort_file):
     assert "split train: 18 slices of 6 patients; cs 9 yes, 9 no, 0 unknown" in result.output
 
 
+def test_info_counts_a_validation_split(tiny_cohort, tmp_path):
+    """As the others."""
+    split = np.where(tiny_cohort.patient == "p4", "validation", tiny_cohort.split)
+    write_cohort(attrs.evolve(tiny_cohort, split=split), tmp_path / "three.safetensors")
+    result = CliRunner().invoke(main, ["cohort", "info", f"{tmp_path}/three.safetensors"])
+    assert "split validation: 3 slices of 1 patients; cs 3 yes, 0 no, 0 unknown" in result.output
+
+
 def test_info_counts_every_class_up_to_127(tiny_cohort, tmp_path):
     """The largest of labels, which are int8."""
     cohort = attrs.evolve(tiny_cohort, labels={"grade": np.resize(np.array([0, 127, -1], np.int8), 24)})

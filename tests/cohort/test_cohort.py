@@ -10,6 +10,7 @@ import pytest
 import safetensors.numpy
 
 from gankit import Cohort, CohortError, FileWarning, Modality, read_cohort, write_cohort
+from gankit.files.header import header
 from gankit.files.stored_arrays import read_arrays, write_arrays
 from tests.damage import flipped, rewrite_arrays, spoilt
 
@@ -49,6 +50,44 @@ def test_a_file_keeps_everything(full, tmp_path):
     for what in ("patient", "split", "spacing_mm"):
         np.testing.assert_array_equal(getattr(again, what), getattr(full, what))
     assert (again.tissues, again.synthetic, again.source) == (full.tissues, full.synthetic, full.source)
+
+
+@pytest.fixture
+def threefold(tiny_cohort):
+    """A cohort of three splits: patients 4 and 5 validate."""
+    validates = np.isin(tiny_cohort.patient, ["p4", "p5"])
+    return attrs.evolve(tiny_cohort, split=np.where(validates, "validation", tiny_cohort.split))
+
+
+def test_a_file_keeps_three_splits(threefold, tmp_path):
+    """Train, test and validation are the same slices again."""
+    write_cohort(threefold, tmp_path / "three")
+    np.testing.assert_array_equal(read_cohort(tmp_path / "three").split, threefold.split)
+    assert {"train", "test", "validation"} == set(threefold.split)
+
+
+def test_a_file_says_a_higher_format_only_where_slices_validate(threefold, tiny_cohort, tmp_path):
+    """Earlier versions read what they can read, and refuse the other by its format."""
+    for name, cohort in (("two", tiny_cohort), ("three", threefold)):
+        write_cohort(cohort, tmp_path / name)
+    assert header(tmp_path / "two")["format"] == "gankit-cohort-1"
+    assert header(tmp_path / "three")["format"] == "gankit-cohort-2"
+
+
+def test_a_cohort_of_either_format_is_written_over(threefold, tiny_cohort, tmp_path):
+    """Both are cohorts."""
+    for cohort in (threefold, tiny_cohort, threefold):
+        write_cohort(cohort, tmp_path / "cohort")
+    assert "validation" in read_cohort(tmp_path / "cohort").split
+
+
+@pytest.mark.parametrize(("one", "other"), [("train", "test"), ("train", "validation"), ("test", "validation")])
+def test_no_patient_is_in_two_of_three_splits(tiny_cohort, one, other):
+    """Each pair of splits."""
+    split = np.array([one] * len(tiny_cohort), dtype="U10")
+    split[0] = other
+    with pytest.raises(CohortError, match=rf"1 patients are in {one} and in {other} \(p0\)"):
+        attrs.evolve(tiny_cohort, split=split)
 
 
 def test_the_same_content_makes_the_same_bytes(full, tmp_path):
@@ -128,7 +167,9 @@ def test_a_damaged_file_is_refused_whichever_byte_it_is(full, tmp_path):
     content = file.read_bytes()
     for damaged in (*flipped(content, 200), *flipped(content, 100, within=2000), *spoilt(content).values()):
         file.write_bytes(damaged)
-        with pytest.raises(CohortError, match=f"^{file}: .*(make or copy it again|accepted: 'gankit-cohort-1'.)$"):
+        with pytest.raises(
+            CohortError, match=f"^{file}: .*(make or copy it again|accepted: 'gankit-cohort-1' and 'gankit-cohort-2'.)$"
+        ):
             read_cohort(file)
 
 

@@ -27,6 +27,15 @@ def test_the_slices_of_a_pool_are_in_network_range_as_in_training(tiny_cohort, t
         assert slice_["label"] == 0
 
 
+def test_a_pool_may_be_the_validation_split(tiny_cohort, tiny_recipe):
+    """By the name of the split, or in a recipe."""
+    cohort = attrs.evolve(tiny_cohort, split=np.where(tiny_cohort.patient == "p4", "validation", tiny_cohort.split))
+    recipe = tiny_recipe(**{"pools.judges.split": "validation", "pools.judges.label": "cs"})
+    adc = cohort.modalities["adc"].values[cohort.patient == "p4"]
+    np.testing.assert_array_equal(cohort.dataset("validation", units=True)[:]["adc"].numpy(), adc)
+    np.testing.assert_array_equal(cohort.dataset("judges", recipe, units=True)[:]["adc"].numpy(), adc)
+
+
 def test_units_are_kept_on_demand(tiny_cohort, tiny_recipe):
     """In units slices are the cohort's own, averaged down where a recipe is smaller."""
     adc = tiny_cohort.modalities["adc"].values

@@ -158,6 +158,25 @@ def test_a_split_is_drawn_by_patient_and_stratified(imported):
     assert set(other.patient[other.split == "test"]) != test
 
 
+def test_a_validation_split_is_drawn_by_patient_and_stratified(imported):
+    """A tenth of both classes, and the test patients are who they were; the split is counted."""
+    _, output, cohort = imported("--label", "cs=is_cs", "--validation-fraction", "0.1")
+    validates = cohort.split == "validation"
+    assert sorted(cohort.labels["cs"][validates]) == [0, 0, 1, 1]
+    assert not set(cohort.patient[validates]) & set(cohort.patient[~validates])
+    assert "\n  validation: 2 patients (4 slices); cs: yes 1 patient" in output
+    _, output, without = imported("--label", "cs=is_cs")
+    assert set(without.patient[without.split == "test"]) == set(cohort.patient[cohort.split == "test"])
+    assert "validation:" not in output
+
+
+def test_a_given_split_may_name_validation(imported):
+    """It is kept as the others are."""
+    fold = np.where(np.arange(COUNT) < 10, "validation", "train")
+    _, _, cohort = imported("--split", "fold", fold=fold)
+    np.testing.assert_array_equal(cohort.split, fold)
+
+
 def test_a_given_split_is_kept(imported):
     """``--split`` names the array that tells."""
     _, _, cohort = imported("--split", "fold")
@@ -226,7 +245,12 @@ REFUSED = {
                      "modality 'adc' has NaN or infinite values in 1 slices, the first is slice 1 of patient '0'"),
     "presence that is not a mask": (["--present", "t2w=t2"], {}, "--present t2w=t2"),
     "too few presences": (["--present", "t2w=has_t2"], {"has_t2": np.zeros(3)}, "40 slices, but its --present has 3"),
-    "a fraction of all": (["--test-fraction", "1"], {}, "test fraction must be at least 0 and below 1, got 1.0"),
+    "a fraction of all": (["--test-fraction", "1"], {}, "--test-fraction must be at least 0 and below 1, got 1.0"),
+    "all in test or validation": (["--test-fraction", "0.5", "--validation-fraction", "0.5"], {},
+                                  "--validation-fraction 0.5: with --test-fraction 0.5 no patient is left"),
+    "a fraction below none": (["--validation-fraction", "-1"], {}, "--validation-fraction must be at least 0"),
+    "a fraction beside a split": (["--split", "fold", "--validation-fraction", "0.1"], {},
+                                  "--validation-fraction 0.1: the array --split says who validates; leave it out"),
     "a split of other words": (["--split", "patient_id"], {}, "split has values ['0', '1'"),
     "a modality that no slice has": ([], {"adc_map": np.full((COUNT, 8, 8), np.nan)}, "adc=adc_map: no slice has it"),
     "a split with two axes": (["--split", "fold"], {"fold": np.full((COUNT, 1), "train")}, "fold: needs one value a"),
@@ -299,7 +323,10 @@ def test_the_splits_are_counted(imported):
 def test_an_empty_split_or_stratum_is_warned_of(imported):
     """The label that a split lacks is named."""
     _, output, _ = imported("--label", "cs=is_cs", "--test-fraction", "0")
-    assert "warning: no slice is in split 'test'; change --test-fraction, --seed or --split" in output
+    assert (
+        "warning: no slice is in split 'test'; change --test-fraction, --validation-fraction, --seed or --split"
+        in output
+    )
     _, output, _ = imported("--label", "cs=late", "--split", "fold", late=(np.arange(COUNT) >= 30).astype(int))
     assert "warning: no slice of split 'train' has label 'cs' yes" in output
     assert "warning: no slice of split 'test' has label 'cs' no" in output

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gankit import CohortError, read_cohort
+from gankit import CohortError, load_recipe, read_cohort
 from gankit.cli import main
+from gankit.recipe.structure import to_document
 from gankit_phantom._anatomy import Anatomy
 from gankit_phantom._draw import draw_phantom
 from gankit_phantom._plan import SliceCounts
@@ -51,6 +52,49 @@ def test_counts_and_split_are_those_of_the_paper():
     assert len(set(cohort.patient)) == 360
     assert len(set(cohort.patient[cs])) == 134
     assert not set(cohort.patient[train]) & set(cohort.patient[~train])
+
+
+def test_a_validation_split_is_of_patients_of_their_own():
+    """As many slices as are asked for, beside the others."""
+    cohort = Phantom(size=32, train_cs=60, train_noncs=60, validation_cs=12, validation_noncs=9).load()
+    validates = cohort.split == "validation"
+    cs = cohort.labels["cs"] == 1
+    assert [(cs & validates).sum(), (~cs & validates).sum(), (cs & (cohort.split == "train")).sum()] == [12, 9, 60]
+    assert not set(cohort.patient[validates]) & set(cohort.patient[~validates])
+
+
+def test_one_class_may_validate_alone():
+    """The other has no validation slice."""
+    cohort = Phantom(size=32, train_cs=60, train_noncs=60, validation_cs=5).load()
+    assert set(cohort.labels["cs"][cohort.split == "validation"]) == {1}
+
+
+def test_a_class_needs_a_patient_for_each_split():
+    """Two patients cannot be in three splits."""
+    with pytest.raises(CohortError, match="phantom: patients_cs must be at least 3, one for each split, got 2"):
+        Phantom(size=32, patients_cs=2, validation_cs=5).load()
+
+
+def test_a_phantom_without_validation_says_nothing_of_it(plugins):
+    """So recipes of before are the same, and runs of before go on."""
+    recipe = load_recipe("mpmri-quick", {}, plugins)
+    assert not [key for key in to_document(recipe, plugins.registry)["cohort"] if "validation" in key]
+
+
+def test_fresh_patients_do_not_validate():
+    """They judge what was chosen."""
+    small = {"size": 32, "train_cs": 6, "train_noncs": 6, "validation_cs": 5, "validation_noncs": 5}
+    assert "validation" not in Phantom(**small).fresh().split
+
+
+def test_label_maps_of_whole_patients_validate():
+    """No patient's maps are divided."""
+    anatomy = maps()
+    counts = attrs.evolve(FEW, patients_cs=3, patients_noncs=3, validation_cs=1, validation_noncs=1)
+    slices = draw_phantom(0, counts=counts, anatomy=anatomy)
+    validates = slices.split == "validation"
+    assert sorted(slices.cs[validates]) == [0, 1]
+    assert not set(slices.patient[validates]) & set(slices.patient[~validates])
 
 
 def test_every_cs_slice_has_a_lesion_inside_the_gland_and_no_other_has(slices):

@@ -70,7 +70,7 @@ def _differ(one: str, other: str) -> bool:
 
 
 def given_split(file: Path | None, studies: Studies, warnings: list[str]) -> dict[str, str]:
-    """ "train" or "test" by patient, as files or headers spell the patient.
+    """ "train", "test" or "validation" by patient, as files or headers spell the patient.
 
     Raises:
         InputError: the table cannot be read, has none of the patients, or puts one into two splits.

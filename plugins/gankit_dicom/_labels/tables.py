@@ -163,7 +163,8 @@ def _graded(row: dict[str, str]) -> list[bool]:
 
 
 def read_split(file: Path) -> tuple[dict[str, str], tuple[str, ...]]:
-    """ "train" or "test" by patient (columns ``patient_id``, ``split``), and what of the table cannot be used.
+    """ "train", "test" or "validation" by patient (columns ``patient_id``, ``split``), and what of the table cannot be
+    used.
 
     Raises:
         Refused: the file cannot be read or lacks a column, a split is unknown, or a patient is in two.
@@ -172,8 +173,8 @@ def read_split(file: Path) -> tuple[dict[str, str], tuple[str, ...]]:
     splits: dict[str, str] = {}
     for row in table.rows:
         patient, split = row[_column("patient_id")], row[_column("split")].lower()
-        if split not in ("train", "test"):
-            raise Refused("a split that is neither train nor test")
+        if split not in ("train", "test", "validation"):
+            raise Refused("a split that is neither train, test nor validation")
         if splits.setdefault(patient, split) != split:
             raise Refused("a patient in two splits; a patient belongs to one")
     return splits, table.warnings

@@ -236,7 +236,10 @@ def test_a_table_that_is_not_used_and_an_empty_split_are_told_on_the_terminal(ga
     )
     assert result.exit_code == 0, result.output
     assert "warning: Table of the findings: not used, no such file" in result.output
-    assert "warning: no slice is in split 'test'; change --test-fraction, --seed or --split" in result.output
+    assert (
+        "warning: no slice is in split 'test'; change --test-fraction, --validation-fraction, --seed or --split"
+        in result.output
+    )
 
 
 def test_a_time_that_is_no_number_refuses_the_phase():

@@ -51,6 +51,17 @@ def test_people_without_ids_of_their_own_are_told_apart(imported, tmp_path, pati
         assert len(set(cohort.split[cohort.patient == patient])) == 1
 
 
+def test_a_share_of_patients_validates(imported, tmp_path):
+    """Whole patients, and the report counts their split."""
+    write_people(tmp_path / "in", {"PatientID": "A"}, {"PatientID": "B"}, {"PatientID": "C"})
+    _, cohort = imported("--test-fraction", 0.3, "--validation-fraction", 0.3)
+    assert set(cohort.split) == {"train", "test", "validation"}
+    for patient in set(cohort.patient):
+        assert len(set(cohort.split[cohort.patient == patient])) == 1
+    (report,) = tmp_path.rglob("*.report.html")
+    assert ">validation<" in report.read_text()
+
+
 def test_two_studies_in_one_folder_are_one_patient(imported, tmp_path):
     """Whatever ids their headers have: the folder tells."""
     write_people(tmp_path / "in", {}, {"PatientID": "Other"})

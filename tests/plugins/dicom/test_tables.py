@@ -132,6 +132,8 @@ def test_findings_without_a_column_of_results_are_places_alone(tmp_path):
     [
         (b"a,b\n1,2\n", "no column patient_id; needed: patient_id, split"),
         (b"patient_id;b\n1;2\n", "no column split"),
+        (b"patient_id,split\n1,tune\n", "a split that is neither train, test nor validation"),
+        (b"patient_id,split\n1,train\n1,validation\n", "a patient in two splits; a patient belongs to one"),
         (b"", "no column patient_id"),
         (b"\xff\xfe\x00", "cannot be read"),
         (b"\0\0\0\0", "cannot be read"),
@@ -144,6 +146,12 @@ def test_a_table_that_cannot_be_read_says_why(tmp_path, content, reason):
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(Refused, match=reason):
         read_split(tmp_path / "t.csv")
+
+
+def test_a_table_may_name_three_splits(tmp_path):
+    """In any letters, as the others."""
+    (tmp_path / "t.csv").write_text("patient_id,split\n1,train\n2,Validation\n3,test\n")
+    assert read_split(tmp_path / "t.csv")[0] == {"1": "train", "2": "validation", "3": "test"}
 
 
 TABLES = {
