@@ -139,5 +139,8 @@ from gankit.training.batch import BatchSource as BatchSource
 from gankit.training.observers import Run as Run
 from gankit.training.train import RunResult as RunResult
 from gankit.training.train import train as train
+from gankit.tuning.result import Tried as Tried
+from gankit.tuning.result import TuningResult as TuningResult
+from gankit.tuning.tune import tune as tune
 
 __version__: str

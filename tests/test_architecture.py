@@ -89,7 +89,7 @@ WINGS = (
     {"run"},
     {"evaluation"},
     {"report", "reader"},
-    {"training", "comparison"},
+    {"training", "comparison", "tuning"},
     {"cli"},
 )
 """The floors of the house, from the bottom: what runs on one imports from its own and from those beneath it."""

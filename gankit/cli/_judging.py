@@ -22,19 +22,25 @@ FLAGS = {"options": "--option"}
 """Field to its flag, where the flag is not the name of the field."""
 
 
-def judging_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option for each field of ``Judging`` to a command, which gets them as one argument ``judging``."""
-    fields = attrs.fields(Judging)
+def judging_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add options for fields of ``Judging`` to a command, which gets them as one argument ``judging``.
 
-    @functools.wraps(command)
-    def judged(**given: Any) -> Any:
-        asked = {field.name: given.pop(field.name) for field in fields}
-        return command(**given, judging=Judging(**asked))
+    ``names`` says which fields; default: all.
+    """
+    fields = [field for field in attrs.fields(Judging) if field.name in names or not names]
 
-    made: Callable[..., Any] = judged
-    for field in reversed(fields):
-        made = _option(field)(made)
-    return made
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def judged(**given: Any) -> Any:
+            asked = {field.name: given.pop(field.name) for field in fields}
+            return command(**given, judging=Judging(**asked))
+
+        made: Callable[..., Any] = judged
+        for field in reversed(fields):
+            made = _option(field)(made)
+        return made
+
+    return add
 
 
 def _option(field: Any) -> Callable[..., Any]:

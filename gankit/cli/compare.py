@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     help="comparison.json of an earlier comparison, or its folder: its methods join tables and tests without being"
     " trained or judged again. May be given many times.",
 )
-@judging_options
+@judging_options()
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes at a time.")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan and stop.")
 def compare(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into."
 )
-@judging_options
+@judging_options()
 @click.option(
     "--recipe",
     help="Recipe that gives modalities, real cohort and label; default: that of TARGET, which a cohort file has not.",

@@ -98,7 +98,7 @@ def compare(
         RunError: another process works on this comparison, every training failed, or the folder cannot be written.
     """
     plugins = plugins or load_plugins()
-    _require_whole("jobs", jobs, 1)
+    require_whole("jobs", jobs, 1)
     plan = plan_comparison(
         recipes,
         out,
@@ -133,10 +133,10 @@ def plan_comparison(
         InputError: recipes or settings do not fit, or the folder has another comparison.
     """
     recipes = _named_recipes(recipes)
-    _require_whole("seeds", seeds, 1)
-    _require_whole("first_seed", first_seed, 0)
+    require_whole("seeds", seeds, 1)
+    require_whole("first_seed", first_seed, 0)
     if steps is not None:
-        _require_whole("steps", steps, 1)
+        require_whole("steps", steps, 1)
     metrics = chosen_metrics(judging, plugins)
     if seeds > 1 or judging.sample_sets.count > 1 or beside:
         require_scipy()
@@ -165,7 +165,7 @@ def _named_recipes(recipes: str | Path | Sequence[str | Path]) -> Sequence[str |
     return named
 
 
-def _require_whole(parameter: str, value: object, least: int) -> None:
+def require_whole(parameter: str, value: object, least: int) -> None:
     """Raises InputError: the value is no whole number of at least ``least``."""
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InputError(f"`{parameter}` must be a whole number of at least {least}, got {value!r}")
@@ -185,7 +185,7 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
         plan.write(plugins)
 
         # Training
-        failed = _train(plan, jobs, quiet)
+        failed = train_runs(plan, jobs, quiet)
         if len(failed) == len(plan.runs):
             raise RunError(_failures(failed))
         plan.refuse_one_model_twice()
@@ -229,8 +229,8 @@ def _held(folder: Path) -> Iterator[None]:
 # Processes ------------------------------------------------------------------------------------------------
 
 
-def _train(plan: Plan, processes: int, quiet: bool) -> dict[str, str]:
-    """Train the runs that are not trained.
+def train_runs(plan: Plan, processes: int, quiet: bool) -> dict[str, str]:
+    """Train the runs of a plan that are not trained. Their recipes are in the folder.
 
     Returns: name to reason, for the trainings that failed. Raises Stopped.
     """

@@ -65,7 +65,7 @@ class Comparison:
         first = plan.runs[0].recipe
         judging = plan.judging
         modalities = chosen_modalities(common_modalities(plan), judging.modalities)
-        wanted = _wanted(plan)
+        wanted = wanted_label(plan)
 
         # The real slices
         real, fresh = real_cohorts(first, judging)
@@ -90,11 +90,12 @@ class Comparison:
 
     def subjects(self, plugins: Plugins) -> list[Subject]:
         """The subjects to judge: the trained runs, then real slices."""
+        return [*self.trained(plugins), *references(self.evaluation, self.plan.judging.sample_sets)]
+
+    def trained(self, plugins: Plugins) -> list[Subject]:
+        """The subjects of the runs that are trained."""
         trained = [run for run in self.plan.runs if self.plan.standing(run).trained]
-        return [
-            *(self._subject(run, plugins) for run in trained),
-            *references(self.evaluation, self.plan.judging.sample_sets),
-        ]
+        return [self._subject(run, plugins) for run in trained]
 
     def _subject(self, run: PlannedRun, plugins: Plugins) -> Subject:
         directory = self.plan.run_directory(run)
@@ -160,7 +161,7 @@ def common_modalities(plan: Plan) -> dict[str, ModalitySpec]:
     return shared
 
 
-def _wanted(plan: Plan) -> Wanted | None:
+def wanted_label(plan: Plan) -> Wanted | None:
     """The label that slices should have; None where neither user nor recipes give one.
 
     Raises:

@@ -180,10 +180,13 @@ class Plan:
 
     def write(self, plugins: Plugins) -> None:
         """Write plan.json and the recipes of the runs."""
-        for run in self.runs:
-            text = f"# A run of a comparison; made by 'gankit compare'.\n{toml_text(run.document)}"
-            write_text(self.recipe_file(run), text)
+        self.write_recipes("A run of a comparison; made by 'gankit compare'.")
         write_document(self.folder / PLAN, self.document(plugins))
+
+    def write_recipes(self, comment: str) -> None:
+        """Write the recipe of each run, with a comment of one line above it."""
+        for run in self.runs:
+            write_text(self.recipe_file(run), f"# {comment}\n{toml_text(run.document)}")
 
     def refuse_other(self, plugins: Plugins) -> None:
         """Make sure that the folder is new or has this comparison, perhaps with fewer methods, seeds, sets or metrics.

@@ -157,7 +157,7 @@ def read_layers(recipe: str | Path, overrides: Iterable[str] | Mapping[str, Any]
     """The document of a recipe, merged from what it extends, itself, and the overrides."""
     layers = _read_chain(find_recipe(recipe, plugins), plugins)
     source = "an override" if isinstance(overrides, Mapping) else OVERRIDES
-    return _overlay(layers, _parse_overrides(overrides), source, plugins.registry)
+    return _overlay(layers, overrides_document(overrides), source, plugins.registry)
 
 
 def _read_chain(path: Path, plugins: Plugins) -> Layers:
@@ -413,7 +413,7 @@ def _term_name(term: Mapping[str, Any]) -> Any:
 # Overrides ------------------------------------------------------------------------------------------------
 
 
-def _parse_overrides(overrides: Iterable[str] | Mapping[str, Any]) -> Document:
+def overrides_document(overrides: Iterable[str] | Mapping[str, Any]) -> Document:
     """Overrides as a document. Raises InputError: one is no KEY=VALUE, or a key has both a value and keys below it."""
     if not isinstance(overrides, Mapping):
         overrides = dict(parse_override(text) for text in overrides)

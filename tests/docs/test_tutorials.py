@@ -204,6 +204,26 @@ def test_real_plus_synthetic_slices(reader):
     assert len(reader.names["synthetic"]) == 175
 
 
+def test_choosing_settings(reader):
+    """A search runs, its best recipe trains, and a phantom has patients for validation."""
+    pytest.importorskip("optuna")
+    counts = {"train-cs": 24, "train-noncs": 24, "test-cs": 4, "test-noncs": 4}
+    few = {**FEW, "cohort.patients_cs": 12, "cohort.patients_noncs": 12}
+    few |= {"cohort.train_cs": 48, "cohort.train_noncs": 48}
+    reader.shortened[("gankit", "tune")] = [*settings(SHORT, few), "--trials", "1", "--per-set", "8"]
+    reader.shortened[("gankit", "phantom")] = [f"--{name}={count}" for name, count in counts.items()]
+    reader.replaced["--steps 600 "] = ""
+    reader.replaced["    steps=600,\n"] = ""
+    few_in_python = ", ".join(f"{key!r}: {value}" for key, value in (SHORT | few).items())
+    reader.replaced['    out="tuning",\n    trials=4,\n'] = (
+        f'    out="again",\n    trials=1,\n    overrides={{{few_in_python}}},\n    judging=gankit.Judging(per_set=8),\n'
+    )
+    reader.follow("tuning.md")
+    assert "split validation: 100 slices" in reader.answer(["gankit", "cohort", "info", "phantom.safetensors"])[1]
+    assert (reader.folder / "runs/mpmri-quick-tuned/model.safetensors").is_file()
+    assert reader.names["found"].best.number == 0
+
+
 def test_following_a_training(reader, monkeypatch):
     """Curves go to TensorBoard, and an observer of one's own hears how the run ended."""
     pytest.importorskip("tensorboard")
