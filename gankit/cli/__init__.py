@@ -39,7 +39,7 @@ SUMMARIES = {
     "translate": "Make modalities that real slices lack.",
     "evaluate": "Judge what a model makes against real slices.",
     "compare": "Train recipes, judge what comes out, and test the differences.",
-    "tune": "Search settings of a recipe on validation slices, without test slices.",
+    "tune": "Search settings of a recipe without test slices.",
     "reader": "Let readers tell real from synthetic slices, and score them.",
     "report": "Write an HTML report of a run or a comparison.",
     "card": "Print the card of a model: data, readings, audit and uses.",

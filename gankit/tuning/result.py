@@ -24,8 +24,9 @@ from gankit.tuning.study import Study
 
 BEST, TABLE, ROWS = "best.toml", "trials.md", "trials.csv"
 RULE = (
-    "Settings are chosen on validation slices: no test slice was trained on, judged on or read by a trial. Report the"
-    " best with seeds that are not in this table, on the test slices, once."
+    "Settings are chosen without test slices: no test slice was trained on, judged on or read by a trial, and"
+    " validation slices stood in their place. Report the best with seeds that are not in this table, on the test"
+    " slices, once."
 )
 
 
@@ -114,7 +115,7 @@ def best_recipe(best: Tried, aim: Aim, study: Study, plugins: Plugins) -> str:
     steps of that recipe."""
     document: dict[str, Any] = {
         "name": f"{study.recipe.name}-tuned",
-        "summary": f"{study.recipe.name} with settings chosen by {aim.id} on validation slices",
+        "summary": f"{study.recipe.name} with settings chosen by {aim.id} without test slices",
         "extends": _extended(study, plugins),
         **overrides_document({**study.common, **best.values}),
     }

@@ -79,7 +79,8 @@ def trial_run(name: str, seed: int, study: Study, values: Mapping[str, Any], plu
 
     Raises RecipeError: the values do not fit together.
     """
-    overrides = {KEEP: 1, **study.fixed, **values, "cohort.use": "file", "cohort.path": str(study.cohort_file)}
+    given = {key: value for key, value in {**study.fixed, **values}.items() if key.partition(".")[0] != "cohort"}
+    overrides = {KEEP: 1, **given, "cohort": {"use": "file", "path": str(study.cohort_file)}}
     recipe = load_recipe(study.source, {**overrides, "training.seed": seed}, plugins)
     return planned_run(name, name, seed, recipe, plugins)
 

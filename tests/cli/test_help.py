@@ -33,6 +33,7 @@ def test_the_commands_are_these():
         "translate",
         "evaluate",
         "compare",
+        "tune",
         "report",
         "card",
         "models",

@@ -60,7 +60,7 @@ def commands(sizes: list[str]) -> list[list[str]]:
         "translate translating arrays.safetensors -o translated.safetensors",
         f"evaluate run -o evaluation {' '.join(sizes)}",
         f"compare tiny.toml -o comparison --seeds 1 {' '.join(sizes)}",
-        "tune tiny.toml --over training.batch=2|3 --by high-frequency.adc.energy --trials 2 --validation 0.4 --per-set 8",
+        "tune tiny.toml --over latent.dim=2|3 --by high-frequency.adc.energy --trials 2 --validation 0.4 --per-set 8",
         "report run",
         "card run --evaluation evaluation",
         "reader make arrays.safetensors run -n 10 --label none --modalities adc --split all --readers 1 -o study",

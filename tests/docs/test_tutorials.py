@@ -210,13 +210,13 @@ def test_choosing_settings(reader):
     counts = {"train-cs": 24, "train-noncs": 24, "test-cs": 4, "test-noncs": 4}
     few = {**FEW, "cohort.patients_cs": 12, "cohort.patients_noncs": 12}
     few |= {"cohort.train_cs": 48, "cohort.train_noncs": 48}
-    reader.shortened[("gankit", "tune")] = [*settings(SHORT, few), "--trials", "1", "--per-set", "8"]
+    reader.shortened[("gankit", "tune")] = [*settings(SHORT, few), "--trials", "1", "--per-set", "16"]
     reader.shortened[("gankit", "phantom")] = [f"--{name}={count}" for name, count in counts.items()]
     reader.replaced["--steps 600 "] = ""
     reader.replaced["    steps=600,\n"] = ""
     few_in_python = ", ".join(f"{key!r}: {value}" for key, value in (SHORT | few).items())
     reader.replaced['    out="tuning",\n    trials=4,\n'] = (
-        f'    out="again",\n    trials=1,\n    overrides={{{few_in_python}}},\n    judging=gankit.Judging(per_set=8),\n'
+        f'    out="again",\n    trials=1,\n    overrides={{{few_in_python}}},\n    judging=gankit.Judging(per_set=16),\n'
     )
     reader.follow("tuning.md")
     assert "split validation: 100 slices" in reader.answer(["gankit", "cohort", "info", "phantom.safetensors"])[1]

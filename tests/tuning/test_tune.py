@@ -180,6 +180,18 @@ def test_a_validation_split_judges(search, tiny_cohort, tmp_path):
     assert result.slices == "validation: the cohort's own split, 6 slices of 2 patients"
 
 
+@pytest.mark.parametrize("parted", [True, False])
+def test_the_cohort_may_be_set_for_all_trials(search, measuring, parted):
+    """With keys that a cohort file does not have; the best recipe has that cohort, and trials have theirs."""
+    small = {"use": "phantom", "patients_cs": 12, "patients_noncs": 12, "train_cs": 24, "train_noncs": 24}
+    small |= {"test_cs": 2, "test_noncs": 2}
+    overrides = {f"cohort.{key}": value for key, value in small.items()} if parted else {"cohort": small}
+    result = search(recipe="adc-only", trials=1, steps=1, overrides=overrides | {"training.batch": 4})
+    assert result.best is not None
+    best = load_recipe(result.folder / "best.toml", (), measuring)
+    assert to_document(best, measuring.registry)["cohort"]["train_cs"] == 24
+
+
 def test_validation_slices_judge(search):
     """The real row has as many slices as are held out with the label: one patient of three slices."""
     search(trials=1)
