@@ -216,7 +216,8 @@ def test_choosing_settings(reader):
     reader.replaced["    steps=600,\n"] = ""
     few_in_python = ", ".join(f"{key!r}: {value}" for key, value in (SHORT | few).items())
     reader.replaced['    out="tuning",\n    trials=4,\n'] = (
-        f'    out="again",\n    trials=1,\n    overrides={{{few_in_python}}},\n    judging=gankit.Judging(per_set=16),\n'
+        f'    out="again",\n    trials=1,\n    overrides={{{few_in_python}}},\n'
+        "    judging=gankit.Judging(per_set=16),\n"
     )
     reader.follow("tuning.md")
     assert "split validation: 100 slices" in reader.answer(["gankit", "cohort", "info", "phantom.safetensors"])[1]
