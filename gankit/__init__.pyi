@@ -105,6 +105,7 @@ from gankit.plugin.components import PairedLoss as PairedLoss
 from gankit.plugin.components import Sampler as Sampler
 from gankit.plugin.components import Velocity as Velocity
 from gankit.plugin.components import augmentation_draws as augmentation_draws
+from gankit.plugin.curves import ReadingCurve as ReadingCurve
 from gankit.plugin.hooks import hookimpl as hookimpl
 from gankit.plugin.options import option as option
 from gankit.plugin.plugins import Plugins as Plugins

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import attrs
 import numpy as np
 
-from gankit import AbstractMetric, Candidate, Evaluation, Reading, Registry, hookimpl, option
+from gankit import AbstractMetric, Candidate, Evaluation, Problem, Reading, Registry, hookimpl, option
 
 MEASURED: list[tuple[str, int]] = []
 """Name and number of slices of each candidate that ``brightness`` has measured since a test began."""
@@ -59,8 +60,29 @@ class Filed(AbstractMetric):
         yield Reading(name="number", value=value, better="higher", note="" if self.files() else "set TOY_FILE")
 
 
+@attrs.frozen(kw_only=True)
+class Elsewhere(AbstractMetric):
+    """The number of slices from elsewhere."""
+
+    by_default: ClassVar[bool] = False
+    tests_elsewhere: ClassVar[bool] = True
+
+    least: int = option(0, ge=0, help="slices that there must be")
+
+    def check(self, evaluation: Evaluation) -> Iterator[Problem]:
+        if evaluation.external is not None and len(evaluation.external) < self.least:
+            yield Problem("least", f"there are {len(evaluation.external)} slices")
+
+    def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
+        sides = [evaluation.external_pool(wanted) for wanted in (True, False)]
+        counts = [0 if side is None else len(side) for side in sides]
+        note = f"{counts[0]} with the label, {counts[1]} without"
+        yield Reading(name="slices", value=sum(counts), better="higher", note=note)
+
+
 @hookimpl
 def register_components(registry: Registry) -> None:
     registry.add("metric", "brightness", Brightness)
     registry.add("metric", "strange", Strange)
     registry.add("metric", "filed", Filed)
+    registry.add("metric", "elsewhere", Elsewhere)

@@ -75,7 +75,9 @@ def compare(
 
     plan = plan_comparison(recipes, out, plugins=plugins(), **planned)
     if dry_run:
-        if plan.judging.cohort or plan.judging.fresh or plan.judging.label or plan.judging.modalities or plan.beside:
+        judging = plan.judging
+        files = judging.cohort or judging.fresh or judging.external
+        if files or judging.label or judging.modalities or plan.beside:
             Comparison.of(plan, plugins())  # so that what the user names is checked now
         click.echo("\n".join(_planned(plan)))
         return

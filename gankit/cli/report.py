@@ -18,7 +18,7 @@ import click
     help="Folder of an evaluation of the run.  [default: PATH or PATH/evaluation]",
 )
 def report(path: Path, out: Path | None, evaluation: Path | None) -> None:
-    """Write an HTML report of PATH, a run directory or the folder of a comparison.
+    """Write an HTML report of PATH, a run directory or the folder of an evaluation or a comparison.
 
     \b
         gankit report runs/mpmri-quick

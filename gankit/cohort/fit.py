@@ -137,12 +137,12 @@ def refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> Non
         CohortError: they are.
     """
     low, high = spec.range
-    if (outside := _outside(spec, values)) > 0.5:
+    if (beyond := outside(spec, values)) > 0.5:
         first, last = np.percentile(values, [1, 99])
         same = constant(values)
         found = f"{same}; import them again" if same else f"98% are within [{first:.4g}, {last:.4g}]; convert them"
         raise CohortError(
-            f"modalities.{name}.range: {outside:.0%} of the values are outside [{low:g}, {high:g}], {found}, or train"
+            f"modalities.{name}.range: {beyond:.0%} of the values are outside [{low:g}, {high:g}], {found}, or train"
             f" with another range, as in `overrides` {_set_range(name, values)}"
         )
 
@@ -189,9 +189,9 @@ def range_warnings(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
                 f"modalities.{name}.range: 98% of the cohort's values are {found} scale them, or set the range, as in"
                 f" `overrides` {_set_range(name, values)}"
             )
-        if (outside := _outside(spec, values)) >= 0.01:
+        if (beyond := outside(spec, values)) >= 0.01:
             yield (
-                f"modalities.{name}.range: {outside:.1%} of the cohort's values are outside [{low:g}, {high:g}], which"
+                f"modalities.{name}.range: {beyond:.1%} of the cohort's values are outside [{low:g}, {high:g}], which"
                 f" networks cannot make; they reach from {values.min():.4g} to {values.max():.4g}; clip the values, or"
                 f" widen the range, as in `overrides` {_set_range(name, values)}"
             )
@@ -208,7 +208,8 @@ def narrow(spec: ModalitySpec, values: np.ndarray) -> str:
     return f"within [{first:.4g}, {last:.4g}], a small part of [{low:g}, {high:g}]; are they in {unit}?"
 
 
-def _outside(spec: ModalitySpec, values: np.ndarray) -> float:
+def outside(spec: ModalitySpec, values: np.ndarray) -> float:
+    """The share of the values that are outside of the declared range."""
     low, high = spec.range
     return float(((values < low) | (values > high)).mean()) if values.size else 0.0
 

@@ -17,6 +17,7 @@ from gankit.cohort.fit import cohort_digest
 from gankit.comparison.plan import Plan, PlannedRun
 from gankit.evaluation.differences import explained, real_readings, tested
 from gankit.evaluation.evaluation import Evaluation
+from gankit.evaluation.metrics import refuse_unfit
 from gankit.evaluation.ranges import aim_of
 from gankit.evaluation.real_side import (
     Wanted,
@@ -68,16 +69,17 @@ class Comparison:
         wanted = wanted_label(plan)
 
         # The real slices
-        real, fresh = real_cohorts(first, judging)
+        cohorts = real_cohorts(first, judging)
+        real = cohorts.real
         evaluation = prepare(
-            real,
-            fresh,
+            cohorts,
             modalities,
             wanted or only_label(real),
             seed=judging.seed,
             replicates=judging.replicates,
             cache=plan.folder / "cache",
         )
+        refuse_unfit(plan.metrics, evaluation)
         settings = settings_of(evaluation, judging.sample_sets, plan.metrics, plugins)
         for earlier in plan.beside:
             earlier.refuse_other(settings)

@@ -109,7 +109,11 @@ def _differences(there: Settings, here: Settings) -> Iterator[tuple[str, str, st
         for key, had in there.metrics[metric].items():
             if had != (has := here.metrics[metric].get(key)):
                 yield f"`options` {metric}.{key}", str(had), str(has), f"give `options` {metric}.{key}={had}"
-    for what, had_slices, has_slices in (("real", there.real, here.real), ("fresh", there.fresh, here.fresh)):
+    for what, had_slices, has_slices in (
+        ("real", there.real, here.real),
+        ("fresh", there.fresh, here.fresh),
+        ("external", there.external, here.external),
+    ):
         if _digest(had_slices) != _digest(has_slices):
             remedy = "only methods that were judged against the same slices can be compared"
             yield f"{what} slices", _slices(had_slices), _slices(has_slices), remedy

@@ -168,6 +168,7 @@ class Plan:
                 "replicates": judging.replicates,
                 "cohort": None if judging.cohort is None else str(judging.cohort),
                 "fresh": None if judging.fresh is None else str(judging.fresh),
+                **({} if judging.external is None else {"external": str(judging.external)}),
                 "modalities": list(judging.modalities),
                 "label": judging.label,
             },

@@ -9,8 +9,15 @@ from tempfile import TemporaryDirectory
 
 from gankit.cohort.cohort import Cohort
 from gankit.evaluation.judging import EVERYTHING, Judging, Sets
-from gankit.evaluation.metrics import chosen_metrics, headline_patterns
-from gankit.evaluation.real_side import Wanted, chosen_modalities, only_label, prepare, real_cohorts, wanted_of
+from gankit.evaluation.metrics import chosen_metrics, headline_patterns, refuse_unfit
+from gankit.evaluation.real_side import (
+    Wanted,
+    chosen_modalities,
+    only_label,
+    prepare,
+    real_cohorts,
+    wanted_of,
+)
 from gankit.evaluation.result_files import EVALUATION, write_result
 from gankit.evaluation.results import EvaluationResult
 from gankit.evaluation.rows import judge_in, judged_rows, say_without_reading, settings_of
@@ -44,7 +51,8 @@ def evaluate(
         target: a run directory, a model file, the name of a shipped model or a cohort file.
         out: folder that gets evaluation.json, evaluation.md, readings/ and cache/. What is measured there already is
             read. Default: nothing is kept but what is returned.
-        judging: what is measured and how; default: every metric that is installed.
+        judging: what is measured and how; default: every metric that is installed, but those that
+            take long.
         recipe: a recipe that gives modalities, real cohort and label; default: that of the model. A cohort file has
             none, so the real cohort must then be named in ``judging``.
         plugins: what is installed; default: load it.
@@ -93,16 +101,17 @@ def _evaluated(
     # The real side
     say("loading the real cohort", quiet)
     recipe = followed or found.recipe
-    real, fresh = real_cohorts(recipe, judging)
+    cohorts = real_cohorts(recipe, judging)
+    real = cohorts.real
     evaluation = prepare(
-        real,
-        fresh,
+        cohorts,
         chosen_modalities(found.modalities(recipe, real, judging.modalities), judging.modalities),
         _wanted(judging, recipe, real),
         seed=judging.seed,
         replicates=judging.replicates,
         cache=folder / "cache",
     )
+    refuse_unfit(metrics, evaluation)
 
     # The rows
     own = real if judging.cohort is None and followed is None else None

@@ -36,6 +36,8 @@ class Candidate:
     """The slices: all modalities of the evaluation are present, in its size and units."""
     model: Model | None = None
     """The model that made them, for metrics of the model itself; None where there is none."""
+    of_value: Callable[[int], Cohort] | None = None
+    """Makes as many slices with another value of the label, where the model is given the label; else None."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -46,13 +48,14 @@ class Evaluation:
     settings are chosen, its slices stand as the test split of a cohort that lacks the test slices. ``fresh`` is a
     cohort of patients whom no training saw and who were not used to choose settings. The train split of ``fresh`` is
     judged as if it were synthetic, which shows the reading of a perfect synthesizer. Its test split is a large test
-    set.
+    set. ``external`` is a cohort of another clinic or scanner, which serves as a test as a whole.
 
-    Both cohorts have only slices with every modality, in the unit and size that ``modalities`` gives.
+    All cohorts have only slices with every modality, in the unit and size that ``modalities`` gives.
     """
 
     real: Cohort
     fresh: Cohort | None = None
+    external: Cohort | None = None
     modalities: Mapping[str, ModalitySpec]
     """Modality to size, unit and range of the slices that are judged."""
     label: str
@@ -86,10 +89,15 @@ class Evaluation:
         """The same slices of the fresh cohort; None where there are none."""
         return None if self.fresh is None else self._of(self.fresh, split, wanted)
 
-    def _of(self, cohort: Cohort, split: Split, wanted: bool) -> Cohort | None:
+    def external_pool(self, wanted: bool = True) -> Cohort | None:
+        """The same slices of the external cohort, of every split; None where there are none."""
+        return None if self.external is None else self._of(self.external, None, wanted)
+
+    def _of(self, cohort: Cohort, split: Split | None, wanted: bool) -> Cohort | None:
         label_N = cohort.labels[self.label]
-        of_value_N = label_N == self.value if wanted else (label_N != self.value) & (label_N >= 0)
-        chosen_N = (cohort.split == split) & of_value_N
+        chosen_N = label_N == self.value if wanted else (label_N != self.value) & (label_N >= 0)
+        if split is not None:
+            chosen_N &= cohort.split == split
         return cohort.select(chosen_N) if chosen_N.any() else None
 
     def stacked(self, cohort: Cohort, *modalities: str) -> np.ndarray:

@@ -101,6 +101,8 @@ class Judge:
     def _key(self, metric: str, identity: Any) -> str:
         chosen = self.metrics[metric]
         depends = [self._real_side, metric, chosen.options(), self.versions.get(metric, ""), identity, chosen.files()]
+        if chosen.tests_elsewhere and self.evaluation.external is not None:
+            depends.append(self.evaluation.external.digest())
         return hashlib.blake2b(json.dumps(depends, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
     def _readings(self, metric: str, candidate: Candidate) -> tuple[Reading, ...]:

@@ -131,11 +131,17 @@ class Judging:
             "Cohort file of real patients that no training saw.  [default: what the recipe's cohort offers]"
         ),
     )
+    external: Path | None = attrs.field(
+        default=None,
+        converter=_as_path,
+        validator=_PATH,
+        metadata=_flag("Cohort file of real patients from elsewhere, for metrics that test on another cohort."),
+    )
     metrics: tuple[str, ...] = attrs.field(
         default=(),
         converter=_as_names,
         validator=_NAMES,
-        metadata=_flag("Metrics to measure.  [default: all]", metavar="NAME", many=True),
+        metadata=_flag("Metrics to measure.  [default: all but those that take long]", metavar="NAME", many=True),
     )
     options: Mapping[str, Any] = attrs.field(
         default=(),
@@ -197,4 +203,4 @@ class Judging:
 
 
 EVERYTHING = Judging()
-"""Every installed metric, and the default of everything else."""
+"""Every installed metric but those that take long, and the default of everything else."""

@@ -8,11 +8,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from gankit._errors import InputError, PluginError, PluginWarning, RecipeError, nearest
+from gankit._errors import InputError, PluginError, PluginWarning, Problem, RecipeError, nearest
+from gankit.evaluation.evaluation import Evaluation
 from gankit.evaluation.judging import Judging
 from gankit.evaluation.ranges import is_range
 from gankit.plugin.components import AbstractMetric
-from gankit.plugin.contract import blaming, broken, in_short
+from gankit.plugin.contract import blaming, broken, in_short, require_call
+from gankit.plugin.curves import ReadingCurve
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.structure import structure_named
 
@@ -20,8 +22,8 @@ KIND = AbstractMetric.kind
 
 
 def chosen_metrics(judging: Judging, plugins: Plugins) -> dict[str, AbstractMetric]:
-    """Metrics by name, every one that is installed unless some are named. Without names, those that cannot be imported
-    are left out with a warning.
+    """Metrics by name, every one that is installed and ``by_default`` unless some are named. Without names, those that
+    cannot be imported are left out with a warning.
 
     Raises:
         InputError: ``judging`` is none, no metric has a name, an option or a headline is of none of the chosen, or a
@@ -32,7 +34,8 @@ def chosen_metrics(judging: Judging, plugins: Plugins) -> dict[str, AbstractMetr
         raise InputError(f"`judging` must be a gankit.Judging, as in Judging(metrics='diversity'), got {judging!r}")
     for name in judging.metrics:
         plugins.registry.find(name, KIND)
-    chosen = tuple(dict.fromkeys(judging.metrics)) or tuple(_importable(plugins))
+    chosen = tuple(dict.fromkeys(judging.metrics))
+    chosen = chosen or tuple(name for name, metric in _importable(plugins) if metric.by_default)
     if not chosen:
         raise InputError("no plugin that is installed registers a metric; install one")
     tables: dict[str, dict[str, Any]] = {name: {"use": name} for name in chosen}
@@ -53,6 +56,12 @@ def chosen_metrics(judging: Judging, plugins: Plugins) -> dict[str, AbstractMetr
     for name, metric in metrics.items():
         _require_declared(name, metric)
     headline_patterns(judging, metrics)
+    if judging.external is not None and not any(metric.tests_elsewhere for metric in metrics.values()):
+        able = [name for name, metric in _importable(plugins) if metric.tests_elsewhere]
+        raise InputError(
+            f"`external` {judging.external}: no metric that is measured tests on another cohort; leave it out, or name"
+            f" one that does with `metrics`: {', '.join(able) or 'none is installed'}"
+        )
     return metrics
 
 
@@ -62,6 +71,8 @@ def _require_declared(name: str, metric: AbstractMetric) -> None:
     if not (isinstance(metric.ranges, Mapping) and all(map(is_range, metric.ranges.values()))):
         said = f"must have `ranges` from patterns to (lowest, highest), got {in_short(metric.ranges)}"
         raise broken(where, metric, said)
+    if not all(isinstance(curve, ReadingCurve) for curve in metric.curves):
+        raise broken(where, metric, f"must have gankit.ReadingCurve in `curves`, got {in_short(metric.curves)}")
     if not (isinstance(metric.aims, Mapping) and all(isinstance(aim, float | int) for aim in metric.aims.values())):
         raise broken(where, metric, f"must have `aims` from patterns to numbers, got {in_short(metric.aims)}")
 
@@ -76,15 +87,40 @@ def _files(name: str, metric: AbstractMetric) -> tuple[Path, ...]:
     return files
 
 
-def _importable(plugins: Plugins) -> Iterator[str]:
-    """Names of the metrics that are installed and can be imported."""
+def _importable(plugins: Plugins) -> Iterator[tuple[str, type[AbstractMetric]]]:
+    """The metrics that are installed and can be imported, by name."""
     for entry in plugins.registry.entries(KIND):
         try:
-            plugins.registry.find(entry.name, KIND)
+            metric = plugins.registry.find(entry.name, KIND)
         except PluginError as error:
             warnings.warn(f"{error}; the metric is left out", PluginWarning, stacklevel=2)
         else:
-            yield entry.name
+            assert issubclass(metric, AbstractMetric)
+            yield entry.name, metric
+
+
+def refuse_unfit(metrics: Mapping[str, AbstractMetric], evaluation: Evaluation) -> None:
+    """Make sure that the options of metrics fit the real side.
+
+    Raises:
+        RecipeError: some do not; all problems are listed.
+        PluginError: a metric fails, or yields something else than problems.
+    """
+    found = [problem.under(name) for name, metric in metrics.items() for problem in _unfit(name, metric, evaluation)]
+    if found:
+        raise RecipeError("`metrics`", found)
+
+
+def _unfit(name: str, metric: AbstractMetric, evaluation: Evaluation) -> list[Problem]:
+    """The problems of a metric with the real side."""
+    where = f"`metrics` {name}"
+    require_call(where, metric, "check", metric.check, "evaluation")
+    with blaming(where, metric):
+        problems = list(metric.check(evaluation))
+    for problem in problems:
+        if not isinstance(problem, Problem):
+            raise broken(where, metric, f"must yield gankit.Problem from check, got {in_short(problem)}")
+    return problems
 
 
 def headline_patterns(judging: Judging, metrics: Iterable[str]) -> tuple[str, ...]:

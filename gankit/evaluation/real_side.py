@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -41,10 +41,25 @@ class Wanted:
         return f"{self.label!r} = {self.value}"
 
 
-def real_cohorts(recipe: Recipe | None, judging: Judging) -> tuple[Cohort, Cohort | None]:
-    """Load the real cohort and the fresh one: the files that ``judging`` names, else those of the recipe.
+@attrs.frozen(eq=False, kw_only=True)
+class RealCohorts:
+    """The cohorts of a real side, as they are in their files."""
 
-    Returns: the real cohort, and the fresh one or None.
+    real: Cohort
+    """The cohort that training saw."""
+    fresh: Cohort | None = None
+    """Patients that no training saw; None for none."""
+    external: Cohort | None = None
+    """Patients from elsewhere, who serve as a test; None for none."""
+
+    def by_name(self) -> dict[str, Cohort]:
+        """The begin of messages, as in ``"the real cohort"``, to the cohort that it is of."""
+        there = {name: getattr(self, name) for name in ("real", "fresh", "external")}
+        return {f"the {name} cohort": cohort for name, cohort in there.items() if cohort is not None}
+
+
+def real_cohorts(recipe: Recipe | None, judging: Judging) -> RealCohorts:
+    """Load the cohorts of the real side: the files that ``judging`` names, else those of the recipe.
 
     Raises:
         InputError: neither a file nor a recipe says what is real.
@@ -57,8 +72,12 @@ def real_cohorts(recipe: Recipe | None, judging: Judging) -> tuple[Cohort, Cohor
     else:
         raise InputError("which slices are real? give their cohort file as `cohort`, or a recipe as `recipe`")
     if judging.fresh is not None:
-        return real, read_cohort(judging.fresh)
-    return real, None if offered is None else offered()
+        fresh: Cohort | None = read_cohort(judging.fresh)
+    else:
+        fresh = None if offered is None else offered()
+    return RealCohorts(
+        real=real, fresh=fresh, external=None if judging.external is None else read_cohort(judging.external)
+    )
 
 
 def wanted_of(recipe: Recipe) -> Wanted | None:
@@ -68,8 +87,7 @@ def wanted_of(recipe: Recipe) -> Wanted | None:
 
 
 def prepare(
-    real: Cohort,
-    fresh: Cohort | None,
+    cohorts: RealCohorts,
     modalities: Mapping[str, ModalitySpec],
     wanted: Wanted,
     *,
@@ -80,8 +98,7 @@ def prepare(
     """The real side of an evaluation.
 
     Args:
-        real: the cohort that training saw.
-        fresh: patients that no training saw; None for none.
+        cohorts: the cohorts as they are.
         modalities: modality to the size, unit and range at which slices are judged.
         wanted: the label that candidates should have.
         seed, replicates, cache: see ``Evaluation``.
@@ -89,17 +106,20 @@ def prepare(
     Raises:
         InputError: modalities differ in size from each other, or the train split has no slice with the label. A test
             split without such slices is accepted, since not every metric needs test slices.
-        CohortError: a modality is missing or differs in unit or size, the label is missing, or a fresh patient is in
-            the real cohort too.
+        CohortError: a modality is missing or differs in unit or size, the label is missing, a fresh patient is in the
+            real cohort too, or a slice of the external cohort is in one of the others too, or has values of another
+            unit than it says.
     """
     # Refuse what does not fit, before anything is made.
     _require_one_size(modalities)
-    _require_real(real, fresh, wanted)
+    _require_real(cohorts, wanted)
 
     # Keep the slices that have every modality, in one size.
+    judged = {whose: complete(cohort, modalities, whose) for whose, cohort in cohorts.by_name().items()}
     evaluation = Evaluation(
-        real=complete(real, modalities, "the real cohort"),
-        fresh=None if fresh is None else complete(fresh, modalities, "the fresh cohort"),
+        real=judged["the real cohort"],
+        fresh=judged.get("the fresh cohort"),
+        external=judged.get("the external cohort"),
         modalities=modalities,
         label=wanted.label,
         value=wanted.value,
@@ -108,13 +128,14 @@ def prepare(
         cache=cache,
     )
     evaluation.pool("train")  # raises where there are none
+    _require_elsewhere(evaluation)
     return evaluation
 
 
-def _require_real(real: Cohort, fresh: Cohort | None, wanted: Wanted) -> None:
-    """Make sure that both cohorts are real and have the label, and that no patient is in both."""
-    sides = {"the real cohort": real} | ({} if fresh is None else {"the fresh cohort": fresh})
-    for whose, cohort in sides.items():
+def _require_real(cohorts: RealCohorts, wanted: Wanted) -> None:
+    """Make sure that the cohorts are real and have the label, and that no real patient is among the fresh ones."""
+    real, fresh = cohorts.real, cohorts.fresh
+    for whose, cohort in cohorts.by_name().items():
         if cohort.synthetic:
             raise CohortError(f"{whose} is marked synthetic ({cohort.source}); real slices are needed here")
         require_label(cohort, wanted, whose)
@@ -123,6 +144,31 @@ def _require_real(real: Cohort, fresh: Cohort | None, wanted: Wanted) -> None:
             f"the fresh cohort shares {len(shared)} patients with the real one, the first is '{shared[0]}';"
             " leave them out of it"
         )
+
+
+def _require_elsewhere(evaluation: Evaluation) -> None:
+    """Make sure that the external cohort has the values of its unit, and no slice of another cohort. Slices are
+    compared by their images, since clinics may give two patients one name. Raises CohortError: it has not."""
+    if evaluation.external is None:
+        return
+    from gankit.cohort.fit import narrow, outside
+
+    for name, spec in evaluation.modalities.items():
+        values, (low, high) = evaluation.external.modalities[name].values, spec.range
+        if found := narrow(spec, values):
+            raise CohortError(f"the external cohort: {name}: 98% of its values are {found} convert them")
+        if (share := outside(spec, values)) > 0.5:
+            raise CohortError(
+                f"the external cohort: {name}: {share:.0%} of its values are outside [{low:g}, {high:g}], the range"
+                " that is judged; convert them"
+            )
+    for whose, cohort in (("real", evaluation.real), ("fresh", evaluation.fresh)):
+        known = set() if cohort is None else set(_images(cohort))
+        if shared := _tested_among(known, [evaluation.external]):
+            raise CohortError(
+                f"the external cohort shares {len(shared)} slices with the {whose} one, the first of patient"
+                f" '{shared[0]}'; leave them out of it"
+            )
 
 
 def _require_one_size(modalities: Mapping[str, ModalitySpec]) -> None:
@@ -223,6 +269,11 @@ def judged_slices(cohort: Cohort, evaluation: Evaluation, whose: str) -> Cohort:
             f"{whose}: {len(leaked)} of its train patients are in the test split of the real or the fresh cohort, the"
             f" first is '{leaked[0]}'; figures would flatter it; leave them out, or judge against another test"
         )
+    if evaluation.external is not None and (shared := _tested_among(set(_images(slices)), [evaluation.external])):
+        raise CohortError(
+            f"{whose}: {len(shared)} of its slices are in the external cohort, the first of patient '{shared[0]}';"
+            " figures would flatter it; leave them out, or judge against another cohort"
+        )
     return slices
 
 
@@ -262,13 +313,24 @@ def refuse_tested(recipe: Recipe, evaluation: Evaluation, whose: str) -> str:
     trained = set(_images(seen.select(trained_N)))
 
     # Is any test image among them?
-    tested = [pair for test in _tests(evaluation) for pair in zip(test.patient, _images(test), strict=True)]
-    if leaked := [patient for patient, image in tested if image in trained]:
+    if leaked := _tested_among(trained, _tests(evaluation)):
         raise CohortError(
             f"{whose}: was trained on {len(leaked)} test slices of the real cohort, the first of patient"
             f" '{leaked[0]}'; figures would flatter it; judge against a cohort that has them in its train split"
         )
+    if evaluation.external is not None and (leaked := _tested_among(trained, [evaluation.external])):
+        raise CohortError(
+            f"{whose}: was trained on {len(leaked)} slices of the external cohort, the first of patient '{leaked[0]}';"
+            " figures would flatter it; judge against another cohort"
+        )
     return ""
+
+
+def _tested_among(images: Container[bytes], tests: Iterable[Cohort]) -> list[str]:
+    """The patient of each tested slice whose image is among these."""
+    return [
+        patient for test in tests for patient, image in zip(test.patient, _images(test), strict=True) if image in images
+    ]
 
 
 def _images(cohort: Cohort) -> list[bytes]:

@@ -25,6 +25,7 @@ from gankit.evaluation.results import (
     Reading,
     Result,
     Row,
+    Settings,
     Summary,
 )
 from gankit.evaluation.statistics import require_scipy
@@ -162,6 +163,10 @@ def converter() -> cattrs.Converter:
         made.register_unstructure_hook(
             row, cattrs.gen.make_dict_unstructure_fn(row, made, model_digest=cattrs.override(omit_if_default=True))
         )
+    made.register_unstructure_hook(
+        Settings,
+        cattrs.gen.make_dict_unstructure_fn(Settings, made, external=cattrs.override(omit_if_default=True)),
+    )
     made.register_unstructure_hook(
         Difference, cattrs.gen.make_dict_unstructure_fn(Difference, made, _cattrs_omit_if_default=True)
     )

@@ -296,6 +296,8 @@ class Settings:
     """The cohort that training saw, with its test split."""
     fresh: RealSlices | None
     """The cohort of patients that no training saw."""
+    external: RealSlices | None = None
+    """The cohort from elsewhere that served as a test; absent where there is none."""
     versions: dict[str, str]
     """gankit, torch and every plugin to its version."""
 

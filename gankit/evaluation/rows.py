@@ -106,6 +106,7 @@ def settings_of(
         metrics={name: plain(metric.options(), plugins.registry) for name, metric in metrics.items()},
         real=_real_slices(evaluation.real),
         fresh=None if evaluation.fresh is None else _real_slices(evaluation.fresh),
+        external=None if evaluation.external is None else _real_slices(evaluation.external),
         versions={name: version(name) for name in ("gankit", "torch")} | plugins.distributions,
     )
 

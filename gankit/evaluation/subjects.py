@@ -74,16 +74,18 @@ def model_subject(
         from gankit.run.model import load_model
 
         model = load_model(file, judging.device, plugins)
-        try:
-            asked = {
-                place: evaluation.value
-                for place, label in model.recipe.labels().items()
-                if label.label == evaluation.label
-            }
-            cohort = model.cohort(sets.size, latents_seed(sets, number), given=asked)
-        except CohortError as error:
-            raise CohortError(f"{path}: the model makes slices that cannot be judged: {error}") from error
-        return Candidate(name=name, cohort=complete(cohort, evaluation.modalities, str(path)), model=model)
+        places = [place for place, label in model.recipe.labels().items() if label.label == evaluation.label]
+
+        def of_value(value: int) -> Cohort:
+            try:
+                cohort = model.cohort(sets.size, latents_seed(sets, number), given=dict.fromkeys(places, value))
+            except CohortError as error:
+                raise CohortError(f"{path}: the model makes slices that cannot be judged: {error}") from error
+            return complete(cohort, evaluation.modalities, str(path))
+
+        return Candidate(
+            name=name, cohort=of_value(evaluation.value), model=model, of_value=of_value if places else None
+        )
 
     return Subject(
         name=name,

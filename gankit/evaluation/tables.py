@@ -236,6 +236,8 @@ def judged_by(settings: Settings) -> str:
     """One sentence that says which real slices the candidates were compared with."""
     real, fresh = settings.real, settings.fresh
     beside = "no fresh patients" if fresh is None else f"{fresh.slices} slices of {fresh.patients} fresh patients"
+    if (other := settings.external) is not None:
+        beside += f", and {other.slices} slices of {other.patients} patients from elsewhere ({other.source})"
     return (
         f"{', '.join(settings.modalities)} judged against {real.slices} real slices of {real.patients}"
         f" patients ({real.source}) and {beside}; candidates are meant to have {settings.label} = {settings.value}."

@@ -16,6 +16,7 @@ import attrs
 
 from gankit._errors import Problem
 from gankit._shapes import Shape, Shapes
+from gankit.plugin.curves import ReadingCurve
 from gankit.plugin.options import option
 
 if TYPE_CHECKING:
@@ -691,6 +692,22 @@ class AbstractMetric(Component):
     aims: ClassVar[Mapping[str, float]] = {}
     """The value that real slices have by definition, by patterns of names, for readings that should be as on real
     slices but cannot be measured on slices alone. Default: what the row of real slices has."""
+
+    by_default: ClassVar[bool] = True
+    """Whether it is measured where the user names no metric. One that takes many minutes is measured when named."""
+
+    tests_elsewhere: ClassVar[bool] = False
+    """Whether it tests on ``Evaluation.external``, a cohort from elsewhere, where the user gives one."""
+
+    curves: ClassVar[tuple[ReadingCurve, ...]] = ()
+    """Pictures of its readings in reports."""
+
+    def check(self, evaluation: Evaluation) -> Iterator[Problem]:
+        """Yield a problem for each option with which these real slices cannot be judged; its place is the option.
+
+        It is called before any work, so that the user can choose another value. ``measure`` is called without it too.
+        """
+        yield from ()
 
     @abstractmethod
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:

@@ -12,7 +12,7 @@ import attrs
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.titles import real_title
 from gankit.evaluation.result_files import COMPARISON, read_comparison
-from gankit.evaluation.results import ComparisonResult, MethodResult, RealSlices
+from gankit.evaluation.results import ComparisonResult, MethodResult
 from gankit.evaluation.summary import by_id
 from gankit.evaluation.tables import comparison_tables, duration, figure, headed, text_or_dash
 from gankit.files.paths import is_folder
@@ -23,6 +23,7 @@ from gankit.recipe.recipe import ModalitySpec, Recipe
 from gankit.report.figures import colour_bars, sheet_row
 from gankit.report.glance import glance
 from gankit.report.page import Absent, Facts, Page, Panel, Pictures, Section, TableBlock, Text, joined_sentence, missing
+from gankit.report.provenance import judging_facts
 from gankit.report.run import interpolated, interpolation_caption, readable_cohort, readable_model, real_slices
 from gankit.run.interpolate import Interpolation
 from gankit.run.model import Model
@@ -178,20 +179,7 @@ def _trainings(result: ComparisonResult) -> Section:
 
 
 def _provenance(result: ComparisonResult) -> Section:
-    settings = result.settings
-    facts = (
-        ("slices judged", f"{settings.sets} sets of {settings.per_set} from each run, seed {settings.seed}"),
-        ("meant to have", f"{settings.label} = {settings.value}"),
-        ("bootstrap draws", str(settings.replicates)),
-        ("real slices", _real(settings.real)),
-        ("fresh patients", "none" if settings.fresh is None else _real(settings.fresh)),
-        *settings.versions.items(),
-    )
-    return Section("Provenance", (Facts(facts),))
-
-
-def _real(side: RealSlices) -> str:
-    return f"{side.source} ({side.slices} slices of {side.patients} patients), digest {side.digest}"
+    return Section("Provenance", (Facts(judging_facts(result.settings)),))
 
 
 # Pictures -------------------------------------------------------------------------------------------------

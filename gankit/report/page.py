@@ -168,7 +168,37 @@ class Curves:
     curves: tuple[Curve, ...]
 
 
-Block = Text | Facts | Listing | TableBlock | Cards | Pictures | Curves
+@attrs.frozen
+class Key:
+    """What a line of a chart is."""
+
+    name: str
+    svg: str
+    """SVG markup of a piece of the line."""
+
+
+@attrs.frozen
+class Chart:
+    """Lines over an axis."""
+
+    title: str
+    axis: str
+    """What the axis is, with its unit."""
+    svg: str
+    """SVG markup, made from numbers alone, so that it needs no escaping."""
+    keys: tuple[Key, ...]
+
+
+@attrs.frozen
+class Charts:
+    """Charts under a heading of their own."""
+
+    block: ClassVar[str] = "charts"
+    title: str
+    charts: tuple[Chart, ...]
+
+
+Block = Text | Facts | Listing | TableBlock | Cards | Pictures | Curves | Charts
 
 
 @attrs.frozen

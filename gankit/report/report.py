@@ -1,4 +1,4 @@
-"""``report.html`` of a run or a comparison: one file, which needs no other file, no network and no script."""
+"""``report.html`` of a run, an evaluation or a comparison: one file that needs no other file, network or script."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gankit._errors import InputError
 from gankit.cohort.cohort import Cohort
-from gankit.evaluation.result_files import COMPARISON
+from gankit.evaluation.result_files import COMPARISON, EVALUATION
 from gankit.files.atomic import write_bytes
 from gankit.files.made import refuse_to_replace
 from gankit.plugin.plugins import Plugins, load_plugins
@@ -25,12 +25,12 @@ def write_report(
     cohort: Cohort | None = None,
     plugins: Plugins | None = None,
 ) -> Path:
-    """Write the report of a run or of a comparison.
+    """Write the report of a run, of an evaluation or of a comparison.
 
     Where something is missing (model, cohort, encoder, metrics), the report has a sentence in its place.
 
     Args:
-        path: a run directory, or the folder of a comparison.
+        path: a run directory, or the folder of an evaluation or of a comparison.
         out: file to write; default: ``report.html`` in ``path``.
         evaluation: folder of an evaluation of the run; default: the run directory, or ``evaluation`` in it.
         cohort: the cohort of the run's recipe, if it is loaded already; default: load it.
@@ -39,7 +39,7 @@ def write_report(
     Returns: the file that was written.
 
     Raises:
-        InputError: ``path`` is neither a run nor a comparison, one of its files is damaged, ``evaluation`` has no
+        InputError: ``path`` is none of these, one of its files is damaged, ``evaluation`` has no
             evaluation, or the name of ``out`` does not end in .html or .htm or is that of a file of something else.
         RecipeError: the recipe does not fit the installed plugins.
         RunError: the file cannot be written.
@@ -73,7 +73,20 @@ def _page(folder: Path, evaluation: Path | None, cohort: Cohort | None, plugins:
             raise InputError(f"`evaluation` {evaluation}: {folder} is a comparison, which holds its own metrics")
         return comparison_page(folder, plugins)
     if not RunDirectory(folder).recipe.is_file():
-        raise InputError(f"{folder}: neither a run directory (recipe.lock.toml) nor a comparison ({COMPARISON})")
+        return _page_of_evaluation(folder, evaluation, plugins)
     from gankit.report.run import run_page
 
     return run_page(RunDirectory(folder), cohort, evaluation, plugins)
+
+
+def _page_of_evaluation(folder: Path, evaluation: Path | None, plugins: Plugins) -> Page:
+    from gankit.report.evaluation import evaluation_page
+
+    if not (folder / EVALUATION).is_file():
+        raise InputError(
+            f"{folder}: neither a run directory (recipe.lock.toml) nor an evaluation ({EVALUATION}) or comparison"
+            f" ({COMPARISON})"
+        )
+    if evaluation is not None:
+        raise InputError(f"`evaluation` {evaluation}: {folder} is an evaluation itself")
+    return evaluation_page(folder, plugins)

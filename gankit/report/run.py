@@ -17,13 +17,14 @@ from gankit.cohort.source import cohort_of
 from gankit.cohort.titles import real_title
 from gankit.evaluation.result_files import EVALUATION, read_evaluation
 from gankit.evaluation.results import EvaluationResult
-from gankit.evaluation.tables import ABSENT, duration, evaluation_tables
+from gankit.evaluation.tables import ABSENT, duration
 from gankit.files.paths import is_folder
 from gankit.files.tables import Table
 from gankit.plugin.components import AbstractAdversarialLoss
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Recipe
+from gankit.report.evaluation import metrics_blocks
 from gankit.report.figures import colour_bars, curve, pair_blocks, series, unit_text
 from gankit.report.nearest import nearest_section
 from gankit.report.page import (
@@ -68,6 +69,7 @@ class RunView:
     rows: list[dict[str, Any]]
     model: Model | Absent
     cohort: Cohort | Absent
+    plugins: Plugins
     changed: str = ""
     """Digest of the cohort, where it differs from the one with which the run began; else empty."""
 
@@ -94,6 +96,7 @@ def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | 
         directory.read_metrics(),
         readable_model(directory.path, plugins),
         readable_cohort(recipe) if cohort is None else cohort,
+        plugins,
     )
     if cohort is None:
         view = attrs.evolve(view, changed=_changed(recipe, view.cohort, directory))
@@ -334,8 +337,7 @@ def _evaluation(view: RunView, named: Path | None) -> Section:
     if found is None:
         return missing(title, "Not judged yet: run 'gankit evaluate RUN -o RUN/evaluation', then 'gankit report RUN'.")
     result = read_evaluation(found)
-    short, full = evaluation_tables(result)
-    return Section(title, (TableBlock(short), *map(Text, _stale(view, result)), TableBlock(full, folded=True)))
+    return Section(title, metrics_blocks(result, view.plugins, *_stale(view, result)))
 
 
 def _stale(view: RunView, result: EvaluationResult) -> Iterator[str]:

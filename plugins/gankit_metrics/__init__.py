@@ -20,3 +20,4 @@ def register_components(registry: Registry) -> None:
     registry.add("metric", "random-frechet", "gankit_metrics.features:RandomFrechet")
     registry.add("metric", "resnet-frechet", "gankit_metrics.features:ResNetFrechet")
     registry.add("metric", "sca", "gankit_metrics.classification:SliceClassificationAccuracy")
+    registry.add("metric", "utility", "gankit_metrics.utility:Utility")

@@ -62,11 +62,12 @@ def classifier(
     images = torch.from_numpy(np.concatenate([wanted, other]))
     label_N = (torch.arange(len(images)) < len(wanted)).float()
     groups = np.split(np.arange(len(images)), [len(wanted)])
-    fit(network, partial(_cross_entropy, network), (images, label_N), groups, schedule, generator)
+    fit(network, partial(cross_entropy, network), (images, label_N), groups, schedule, generator)
     return network
 
 
-def _cross_entropy(network: nn.Module, images: Tensor, label_B: Tensor) -> Tensor:
+def cross_entropy(network: nn.Module, images: Tensor, label_B: Tensor) -> Tensor:
+    """Mean binary cross-entropy of the logits of slices (B, C, *S)."""
     return nn.functional.binary_cross_entropy_with_logits(network(images), label_B)
 
 

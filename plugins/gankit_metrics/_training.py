@@ -18,6 +18,7 @@ from torch import Tensor, nn
 CHUNK = 256
 """Slices that go through a trained network at a time."""
 FirstValues = Callable[[str, Tensor, np.random.Generator], Tensor]
+Change = Callable[[Tensor, np.random.Generator], Tensor]
 _Module = TypeVar("_Module", bound=nn.Module)
 
 
@@ -79,6 +80,7 @@ def fit(
     groups: Sequence[np.ndarray],
     schedule: Schedule,
     generator: np.random.Generator,
+    change: Change | None = None,
 ) -> None:
     """Train a network in place and leave it in evaluation mode.
 
@@ -86,11 +88,13 @@ def fit(
         loss: called with a batch of each tensor; returns the scalar to minimise.
         tensors: aligned along their first axis; those of (N, C, *S) are mirrored and shifted, all alike.
         groups: indices of slices; each batch takes equally many of every group.
+        change: changes the slices of each batch, in place of mirroring and shifts; they are in the first tensor alone.
     """
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.decay)
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.rate)
     network.train()
-    minimise(loss, islice(_batches(tensors, groups, schedule, generator), schedule.steps), optimizer, rates)
+    batches = _batches(tensors, groups, schedule, generator, change)
+    minimise(loss, islice(batches, schedule.steps), optimizer, rates)
     network.eval()
 
 
@@ -111,13 +115,18 @@ def minimise(
 
 
 def _batches(
-    tensors: Sequence[Tensor], groups: Sequence[np.ndarray], schedule: Schedule, generator: np.random.Generator
+    tensors: Sequence[Tensor],
+    groups: Sequence[np.ndarray],
+    schedule: Schedule,
+    generator: np.random.Generator,
+    change: Change | None,
 ) -> Iterator[list[Tensor]]:
     """Batches of ``fit`` without end."""
     streams = [_epochs(group, max(1, schedule.batch // len(groups)), generator) for group in groups]
     while True:
         chosen_B = torch.from_numpy(np.concatenate([next(stream) for stream in streams]))
-        yield _varied([tensor[chosen_B] for tensor in tensors], schedule, generator)
+        batch = [tensor[chosen_B] for tensor in tensors]
+        yield _varied(batch, schedule, generator) if change is None else [change(batch[0], generator), *batch[1:]]
 
 
 def _epochs(group: np.ndarray, batch: int, generator: np.random.Generator) -> Iterator[np.ndarray]:

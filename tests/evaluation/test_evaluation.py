@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from gankit import FileWarning
-from gankit.evaluation.real_side import Wanted, prepare
+from gankit.evaluation.real_side import RealCohorts, Wanted, prepare
 from gankit.recipe.recipe import ModalitySpec
 from tests.damage import flipped, spoilt
 
@@ -17,7 +17,8 @@ from tests.damage import flipped, spoilt
 @pytest.fixture
 def evaluation(tiny_cohort, tmp_path):
     specs = {"t2w": ModalitySpec(shape=(1, 16, 16), range=(0, 400))}
-    return prepare(tiny_cohort, None, specs, Wanted(label="cs"), seed=0, replicates=2, cache=tmp_path / "cache")
+    cohorts = RealCohorts(real=tiny_cohort)
+    return prepare(cohorts, specs, Wanted(label="cs"), seed=0, replicates=2, cache=tmp_path / "cache")
 
 
 def test_two_at_once_make_it_once(evaluation):

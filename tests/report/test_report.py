@@ -434,7 +434,10 @@ def test_an_evaluation_belongs_to_a_run(comparison, run, tmp_path):
     assert (result.exit_code, result.output) == (0, f"{out}\n")
     assert out.is_file()
     for words, said in (
-        ([str(tmp_path)], "neither a run directory (recipe.lock.toml) nor a comparison (comparison.json)"),
+        (
+            [str(tmp_path)],
+            "neither a run directory (recipe.lock.toml) nor an evaluation (evaluation.json) or comparison",
+        ),
         ([str(comparison), "--evaluation", str(tmp_path)], "is a comparison, which holds its own metrics"),
         ([str(run), "--evaluation", str(tmp_path)], "no evaluation.json there"),
     ):
