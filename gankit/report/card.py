@@ -30,6 +30,7 @@ from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import to_document
 from gankit.report.card_text import markdown
+from gankit.report.charts import reading_curves
 from gankit.report.run import evaluation_file
 from gankit.run.card import FORMAT, card_text, keep_card, kept_card
 from gankit.run.directory import RunDirectory
@@ -158,7 +159,7 @@ def _judged(result: EvaluationResult, model: Model, file: Path) -> tuple[Evaluat
 def _document(
     model: Model, name: str, judged: tuple[EvaluationResult, Row] | None, about: About, plugins: Plugins
 ) -> dict[str, Any]:
-    readings = [] if judged is None else list(_readings(*judged))
+    readings = [] if judged is None else list(_readings(*judged, plugins))
     audits = set(_auditing(plugins))
     audit = [reading for reading in readings if reading["metric"] in audits]
     measured = any(reading["mean"] is not None for reading in audit)
@@ -263,11 +264,15 @@ def _patients(cohort: Cohort) -> int:
 # Readings -------------------------------------------------------------------------------------------------
 
 
-def _readings(result: EvaluationResult, row: Row) -> Iterator[dict[str, Any]]:
-    """Each reading of the model, with that of real slices beside it."""
+def _readings(result: EvaluationResult, row: Row, plugins: Plugins) -> Iterator[dict[str, Any]]:
+    """Each reading of the model, with that of real slices beside it. Of a metric that has curves, which reports draw,
+    only those of the short table."""
     real = next((each for each in result.rows if each.kind == "real"), None)
     beside = _by_id(real.summary if real else ())
+    drawn = {metric for metric in result.settings.metrics if reading_curves(metric, plugins)}
     for summary in row.summary:
+        if summary.metric in drawn and summary.id not in result.headline:
+            continue
         other = beside.get(summary.id)
         yield {
             "id": summary.id,

@@ -50,12 +50,12 @@ def charts(result: EvaluationResult, plugins: Plugins) -> tuple[Charts, ...]:
 
 def _of_row(row: Row, real: Row | None, result: EvaluationResult, plugins: Plugins) -> Iterator[Charts]:
     for name in result.settings.metrics:
-        drawn = [_chart(curve, _lines(curve, name, row, real)) for curve in _curves(name, plugins)]
+        drawn = [_chart(curve, _lines(curve, name, row, real)) for curve in reading_curves(name, plugins)]
         if shown := tuple(chart for chart in drawn if chart is not None):
             yield Charts(f"{row.name}: {name}", shown)
 
 
-def _curves(metric: str, plugins: Plugins) -> tuple[ReadingCurve, ...]:
+def reading_curves(metric: str, plugins: Plugins) -> tuple[ReadingCurve, ...]:
     """What an installed metric wants to be drawn; nothing of a metric that is not installed."""
     try:
         component = plugins.registry.find(metric, AbstractMetric.kind)

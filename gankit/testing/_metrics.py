@@ -12,6 +12,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
+from gankit._errors import Problem
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.evaluation.evaluation import Candidate, Evaluation
 from gankit.evaluation.ranges import ANY, declared, is_range, outside
@@ -39,8 +40,10 @@ def check_metric(
       another candidate was measured.
     - Each reading has a name of its own. Its value is finite, or None with a note, and within the range that the metric
       declares. Its interval has the value inside.
-    - There are readings even without ground truth, without a test split, without fresh patients, of a single modality,
-      of three slices, of slices with a single value, and of slices with four pixels along each side.
+    - There are readings even without ground truth, without a test split, without fresh patients, with a cohort from
+      elsewhere, of a single modality, of three slices, of slices with a single value, and of slices with four pixels
+      along each side.
+    - Where it finds a problem with the real slices, it says so as ``gankit.Problem``.
 
     Args:
         spec: the component with the options to check. Few training steps make the check quick.
@@ -58,6 +61,9 @@ def check_metric(
     _check_ranges(spec, who)
     with tempfile.TemporaryDirectory() as folder:
         evaluation = attrs.evolve(evaluation or _discs(), cache=Path(folder) / "first")
+        with promise(who, "checks its options"):
+            found = list(spec.check(evaluation))
+        require(all(isinstance(each, Problem) for each in found), f"{who}.check", "yields something else than Problems")
         candidate = candidate or Candidate(name="discs", cohort=_cohort("synthetic", 30, 0, synthetic=True, seed=9))
         first = _measured(spec, who, candidate, evaluation, watched=False)  # libraries may draw as they are loaded
         elsewhere = attrs.evolve(evaluation, cache=Path(folder) / "second")
@@ -92,6 +98,7 @@ def _measured(
         "the candidate": candidate.cohort,
         "the real slices": evaluation.real,
         "the fresh slices": evaluation.fresh,
+        "the slices from elsewhere": evaluation.external,
     }
     before = {what: _digest(side) for what, side in sides.items()}
     with promise(who, f"measures{where}"), no_global_draws(who) if watched else nullcontext():
@@ -149,6 +156,8 @@ def _odd_arguments(candidate: Candidate, evaluation: Evaluation) -> Iterator[tup
     """Yield arguments of ``measure`` for which a metric may have no value, after what they are in words."""
     yield "without ground truth", *_both(candidate, evaluation, lambda each: attrs.evolve(each, truth={}, tissues=()))
     yield "without fresh patients", candidate, attrs.evolve(evaluation, fresh=None)
+    if evaluation.fresh is not None:
+        yield "with a cohort from elsewhere", candidate, attrs.evolve(evaluation, fresh=None, external=evaluation.fresh)
     untested = evaluation.real.select(evaluation.real.split == "train")
     yield "without a test", candidate, attrs.evolve(evaluation, real=untested, fresh=None)
     yield "of three slices", attrs.evolve(candidate, cohort=candidate.cohort.select(np.arange(3))), evaluation
@@ -171,10 +180,10 @@ def _both(
     candidate: Candidate, evaluation: Evaluation, change: Callable[[Cohort], Cohort]
 ) -> tuple[Candidate, Evaluation]:
     """Candidate and real slices, all cohorts changed by the same function."""
-    fresh = None if evaluation.fresh is None else change(evaluation.fresh)
+    fresh, external = (None if each is None else change(each) for each in (evaluation.fresh, evaluation.external))
     return (
         attrs.evolve(candidate, cohort=change(candidate.cohort)),
-        attrs.evolve(evaluation, real=change(evaluation.real), fresh=fresh),
+        attrs.evolve(evaluation, real=change(evaluation.real), fresh=fresh, external=external),
     )
 
 
