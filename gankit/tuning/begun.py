@@ -16,7 +16,8 @@ from gankit.cohort.warnings import PATIENTS
 from gankit.comparison.comparison import Comparison, common_modalities, wanted_label
 from gankit.comparison.plan import Plan
 from gankit.evaluation.evaluation import Evaluation
-from gankit.evaluation.real_side import Wanted, chosen_modalities, only_label, prepare, wanted_of
+from gankit.evaluation.metrics import refuse_unfit
+from gankit.evaluation.real_side import RealCohorts, Wanted, chosen_modalities, only_label, prepare, wanted_of
 from gankit.evaluation.rows import judge_in, judged_rows, settings_of
 from gankit.evaluation.subjects import real_subject
 from gankit.files.lock import locked
@@ -124,14 +125,14 @@ def _bench(study: Study, cohort: Cohort, plugins: Plugins) -> Bench:
     run = trial_run(study.recipe.name, study.first_seed, study, {}, plugins)
     plan = Plan(folder=study.folder, runs=(run,), judging=study.judging, metrics=study.metrics)
     evaluation = prepare(
-        cohort,
-        None,
+        RealCohorts(real=cohort),
         chosen_modalities(common_modalities(plan), study.judging.modalities),
         wanted_label(plan) or only_label(cohort),
         seed=study.judging.seed,
         replicates=study.judging.replicates,
         cache=study.folder / "cache",
     )
+    refuse_unfit(study.metrics, evaluation)
     settings = settings_of(evaluation, study.judging.sample_sets, study.metrics, plugins)
     return Bench(
         study=study,

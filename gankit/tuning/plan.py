@@ -29,6 +29,7 @@ FEWEST_REPLICATES = 20
 OWN = {
     "cohort": "the slices that judge are validation slices",
     "fresh": "fresh patients judge what was chosen, not what is to be chosen",
+    "external": "patients from elsewhere judge what was chosen, not what is to be chosen",
     "metrics": "`by` names the reading",
     "headline": "`by` names the reading",
     "seed": "give `seed`",

@@ -207,7 +207,14 @@ def test_a_recipe_that_trains_on_other_slices_is_refused(recipe, search, split):
 
 @pytest.mark.parametrize(
     "judging",
-    [{"cohort": "c"}, {"fresh": "c"}, {"metrics": "brightness"}, {"headline": "brightness"}, {"seed": 3}],
+    [
+        {"cohort": "c"},
+        {"fresh": "c"},
+        {"external": "c"},
+        {"metrics": "brightness"},
+        {"headline": "brightness"},
+        {"seed": 3},
+    ],
     ids=str,
 )
 def test_what_a_study_has_of_its_own_cannot_be_given(search, judging):
