@@ -61,6 +61,7 @@ from gankit.files.lock import locked as locked
 from gankit.files.stored_arrays import verified_arrays as verified_arrays
 from gankit.files.stored_arrays import write_arrays as write_arrays
 from gankit.files.toml_types import structure_table as structure_table
+from gankit.files.user_cache import cached_arrays as cached_arrays
 from gankit.networks.attention import SelfAttention as SelfAttention
 from gankit.networks.augmentations import Augmentations as Augmentations
 from gankit.networks.batch_norm import BatchNorm as BatchNorm

@@ -15,6 +15,8 @@ from gankit import Cohort, Modality, Plugins, Recipe, load_plugins, load_recipe,
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # before anything imports torch
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
+os.environ["GANKIT_CACHE"] = "off"  # no test depends on what another has made, or writes in the user's folders
+
 TINY = {
     "modalities.adc.shape": [1, 16, 16],
     "modalities.t2w.shape": [1, 16, 16],

@@ -29,6 +29,7 @@ COMMANDS = {
     "bench": "gankit.cli.bench:bench",
     "cohort": "gankit.cli.cohort:cohort",
     "import": "gankit.cli.imports:imports",
+    "cache": "gankit.cli.cache:cache",
     "new": "gankit.cli.new:new",
 }
 
@@ -49,6 +50,7 @@ SUMMARIES = {
     "bench": "Time kernels, or the components that fit one place of a recipe.",
     "cohort": "Look at cohort files.",
     "import": "Make a cohort file from other data.",
+    "cache": "List or clear what is kept to save time.",
     "new": "Begin a plugin of your own.",
 }
 """The sentences of ``gankit --help``, which therefore need not import the commands."""

@@ -6,7 +6,7 @@ The folder of a comparison::
     recipes/NAME.toml             the completed recipe of each run
     runs/NAME/                    run directories; NAME is METHOD-seedK. Finished ones may be copied to here
     readings/NAME-setK.json       readings of each set, written after every metric
-    cache/                        what metrics make once
+    cache/                        what metrics make once, where the user has no cache
     logs/NAME.log                 what the training of each run printed
     comparison.json, .md, .tex    the result, and its tables
     report.html                   the tables, and pictures of every method

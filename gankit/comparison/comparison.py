@@ -33,6 +33,7 @@ from gankit.evaluation.results import MethodResult, Row, Settings
 from gankit.evaluation.rows import settings_of
 from gankit.evaluation.subjects import Subject, model_subject, references
 from gankit.evaluation.summary import bounded, by_id, headline, over_trainings
+from gankit.files.user_cache import writable_cache
 from gankit.plugin.plugins import Plugins
 from gankit.recipe.recipe import ModalitySpec
 from gankit.run.targets import cohort_note
@@ -77,7 +78,7 @@ class Comparison:
             wanted or only_label(real),
             seed=judging.seed,
             replicates=judging.replicates,
-            cache=plan.folder / "cache",
+            cache=writable_cache() or plan.folder / "cache",
         )
         refuse_unfit(plan.metrics, evaluation)
         settings = settings_of(evaluation, judging.sample_sets, plan.metrics, plugins)

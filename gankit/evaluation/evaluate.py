@@ -29,6 +29,7 @@ from gankit.evaluation.target import Target, find_target
 from gankit.files.atomic import write_text
 from gankit.files.paths import given_path
 from gankit.files.tables import markdown
+from gankit.files.user_cache import writable_cache
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.progress import say, watched
@@ -49,8 +50,9 @@ def evaluate(
 
     Args:
         target: a run directory, a model file, the name of a shipped model or a cohort file.
-        out: folder that gets evaluation.json, evaluation.md, readings/ and cache/. What is measured there already is
-            read. Default: nothing is kept but what is returned.
+        out: folder that gets evaluation.json, evaluation.md and readings/. What is measured there already is read.
+            What metrics make once is in the user's cache, or in cache/ where there is none. Default: nothing is kept
+            but what is returned.
         judging: what is measured and how; default: every metric that is installed, but those that
             take long.
         recipe: a recipe that gives modalities, real cohort and label; default: that of the model. A cohort file has
@@ -109,7 +111,7 @@ def _evaluated(
         _wanted(judging, recipe, real),
         seed=judging.seed,
         replicates=judging.replicates,
-        cache=folder / "cache",
+        cache=writable_cache() or folder / "cache",
     )
     refuse_unfit(metrics, evaluation)
 

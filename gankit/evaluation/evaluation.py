@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -16,9 +15,7 @@ from gankit._draws import Draws
 from gankit._errors import CohortError, InputError, nearest
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.evaluation.intervals import bootstrap
-from gankit.files.digest import warn_of_file
-from gankit.files.lock import locked
-from gankit.files.stored_arrays import verified_arrays, write_arrays
+from gankit.files.user_cache import code_digest, kept_arrays
 from gankit.recipe.recipe import ModalitySpec
 
 if TYPE_CHECKING:
@@ -139,18 +136,19 @@ class Evaluation:
         Args:
             what: name of the file, in letters, digits and dashes.
             depends: what else the arrays depend on, as JSON. The real slices, their ground truth, sizes, ranges, label,
-                seed and gankit's version need not be named.
-            make: makes the arrays by name; called where the cache has none.
+                seed, the versions of gankit, numpy and torch and the sources of the package of ``make`` need not be
+                named.
+            make: makes the arrays by name; called where the cache has none. Where it has no package, as in a notebook,
+                nothing is kept.
 
         Raises:
             RunError: the cache cannot be written.
         """
+        if (code := code_digest(make)) is None:
+            return make()
         sizes = [[name, attrs.asdict(spec)] for name, spec in self.modalities.items()]
-        known = [version("gankit"), self.digest, sizes, self.label, self.value, self.seed]
-        key = json.dumps([known, depends], sort_keys=True)
-        path = self.cache / f"{what}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.safetensors"
-        with locked(path.with_name(f".{path.name}.lock"), wait=True):  # one process makes them, others wait for it
-            return _stored(path, make)
+        known = [version("gankit"), code, self.digest, sizes, self.label, self.value, self.seed]
+        return kept_arrays(self.cache, what, {"known": known, "depends": depends}, make)
 
     digest: str = attrs.field(init=False)
     """Digest of the real slices and their ground truth."""
@@ -161,20 +159,6 @@ class Evaluation:
         for name, values in self.real.truth.items():
             digest.update(f"{name} {values.shape}".encode() + values.tobytes())
         return digest.hexdigest()
-
-
-def _stored(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The arrays of a file. Where there is no sound file, they are made and written."""
-    if path.is_file():
-        try:
-            arrays, _ = verified_arrays(path)
-        except (ValueError, OSError) as error:
-            warn_of_file(path, f"damaged ({error}); it is made again")
-        else:
-            return arrays
-    arrays = {name: np.ascontiguousarray(array) for name, array in make().items()}
-    write_arrays(path, arrays, {})
-    return arrays
 
 
 def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str) -> Cohort:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,9 @@ def structure_named(
 # From the document ----------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4)
 def _converter(registry: Registry) -> cattrs.Converter:
+    """The converter of a registry. It is kept, since cattrs writes a function for each class that it meets."""
     converter = table_converter()
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _names)
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...] | None, _names_or_none)

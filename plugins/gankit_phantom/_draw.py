@@ -6,13 +6,15 @@ Slices of one patient share tissue values, the size of the gland and the strengt
 
 from __future__ import annotations
 
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import attrs
 import numpy as np
 
-from gankit import Draws, progress
+from gankit import Draws, cached_arrays, progress
 from gankit_phantom._anatomy import Anatomy, Gland, labelled_gland, procedural_gland
 from gankit_phantom._findings import benign, diffuse, focus
 from gankit_phantom._masks import Array, smooth_noise
@@ -59,7 +61,7 @@ def draw_phantom(
     *,
     at_most: bool = False,
 ) -> PhantomSlices:
-    """Draw the phantom.
+    """Draw the phantom, or read its images from the user's cache, where it was drawn before.
 
     Args:
         seed: gives the patients and everything about their slices.
@@ -79,11 +81,25 @@ def draw_phantom(
         labels = None if anatomy is None or plan.map_number is None else anatomy.labels[plan.map_number[chosen]]
         return _draw_chunk(Draws(seed).generator(f"slices/{start}"), size, plan.select(chosen), patients, labels)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy lets go of the interpreter while it computes
-        starts = range(0, len(plan.cs), CHUNK)
-        parts = list(progress(pool.map(chunk, starts), "drawing the phantom", len(starts)))
-    images = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return PhantomSlices(**images, cs=plan.cs, patient=plan.patient, split=plan.split, spacing_mm=plan.spacing_mm)
+    def images() -> dict[str, Array]:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy lets go of the interpreter while it computes
+            starts = range(0, len(plan.cs), CHUNK)
+            parts = list(progress(pool.map(chunk, starts), "drawing the phantom", len(starts)))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    drawn = cached_arrays("phantom", _depends(seed, size, plan, anatomy), images)
+    return PhantomSlices(**drawn, cs=plan.cs, patient=plan.patient, split=plan.split, spacing_mm=plan.spacing_mm)
+
+
+def _depends(seed: int, size: int, plan: Plan, anatomy: Anatomy | None) -> dict[str, Any]:
+    """What the images of a plan depend on."""
+    arrays = {field.name: getattr(plan, field.name) for field in attrs.fields(Plan)}
+    arrays |= {} if anatomy is None else {"labels": anatomy.labels}
+    digest = hashlib.blake2b(digest_size=16)
+    for name, array in arrays.items():
+        if array is not None:
+            digest.update(f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return {"seed": seed, "size": size, "plan": digest.hexdigest()}
 
 
 def phantom_plan(seed: int, size: int, counts: SliceCounts, anatomy: Anatomy | None, *, at_most: bool = False) -> Plan:

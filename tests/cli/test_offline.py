@@ -69,6 +69,8 @@ def commands(sizes: list[str]) -> list[list[str]]:
         "components --plugins",
         "bench --recipe tiny.toml --slot t2w_translator --rounds 1 --threads 1",
         "new plugin edges",
+        "cache list",
+        "cache clear --unused 1",
     ]
     return [line.split() for line in lines]
 
@@ -103,6 +105,7 @@ def blocked(tmp_path_factory):
 def test_no_command_uses_a_network(inputs, blocked):
     """Neither itself, nor a library that it uses, nor the processes that it starts; all of them end well."""
     environment, asked = blocked
+    environment["GANKIT_CACHE"] = str(inputs / "cache")
     sizes = ["--sets", "1", "--per-set", "8", "--replicates", "20", "--metrics", "frechet,sca,diversity"]
     lines = commands(sizes)
     command = [sys.executable, "-P", "-c", RUN, json.dumps(lines)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,8 @@ from tests.faults.cases import CASES, case, outcome
 from tests.faults.mutants import ROOT, tried
 from tests.faults.operations import Bench
 from tests.faults.test_mutants import KINDS
+
+os.environ["GANKIT_CACHE"] = "off"  # so that evaluations keep their caches in the folders that are damaged
 
 PAGE = ROOT / "docs" / "faults.md"
 MUTANTS = 10_000
