@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from gankit import AbstractAdversarialLoss, CohortError, load_model, load_recipe, train
+from gankit import AbstractAdversarialLoss, CohortError, Judging, evaluate, load_model, load_recipe, train
 from gankit.testing import check_phase
+from gankit_metrics._utility_training import Slices
 
 TINY = {
     "mpmri": {},
@@ -79,3 +80,17 @@ def test_both_classes_have_the_same_training_after_the_warm_up(plugins, name):
             assert {term.against for term in judges} <= {None, phase.pool}
             critics += [term.critic for term in judges]
     assert len(set(critics)) == len(critics) == 4
+
+
+def test_utility_adds_slices_of_both_classes_of_a_model_that_is_given_the_label(conditional, masked_cohort, tmp_path):
+    """Both sides get slices of the model; of one that is given none, the side with the label alone."""
+    path = train(conditional, tmp_path / "run", device="cpu", cohort=masked_cohort, quiet=True).path
+    options = ("utility.shares=[100]", "utility.steps=1", "utility.repeats=1")
+    judging = Judging(metrics="utility", options=options, label="cs", sets=1, per_set=8, replicates=20, device="cpu")
+    seen, groups = [], Slices.groups
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Slices, "groups", lambda slices: (seen.append(slices), groups(slices))[1])
+        evaluate(path, judging=judging, quiet=True)
+    added = next(each for each in seen if each.added_wanted is not None)
+    assert len(added.added_wanted) == len(added.added_other) == 8
+    assert (added.added_wanted != added.added_other).any()
