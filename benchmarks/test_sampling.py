@@ -63,3 +63,17 @@ def test_sampling(benchmark, model, how):
     assert [len(images) for images in made.values()] == [count, count]
     if benchmark.enabled:
         benchmark.extra_info["pairs_per_s"] = count / benchmark.stats.stats.median
+
+
+@pytest.mark.benchmark(group="sampling, by method: 64 pairs of 32 x 32")
+@pytest.mark.parametrize("recipe", ["mpmri-quick", "cogan-quick", "flow-quick"])
+def test_methods(benchmark, recipe):
+    """What a pair costs: a GAN runs its networks once, a flow as often as its sampler asks for velocities."""
+    loaded = load_recipe(recipe)
+    networks = build_networks(loaded, loaded.synthesizer_networks())
+    model = Model(loaded, networks.requires_grad_(False).eval().to(choose_device("auto")), 0)
+    count = 64 if benchmark.enabled else 2
+    made = benchmark.pedantic(gankit, (model, count), rounds=7, warmup_rounds=1)
+    assert {len(images) for images in made.values()} == {count}
+    if benchmark.enabled:
+        benchmark.extra_info["pairs_per_s"] = count / benchmark.stats.stats.median

@@ -21,6 +21,7 @@ from gankit.evaluation.real_side import RealCohorts, Wanted, chosen_modalities, 
 from gankit.evaluation.rows import judge_in, judged_rows, settings_of
 from gankit.evaluation.subjects import real_subject
 from gankit.files.lock import locked
+from gankit.files.user_cache import writable_cache
 from gankit.plugin.plugins import Plugins
 from gankit.processes.progress import say
 from gankit.tuning.aim import Aim, aim_at, reading_named
@@ -130,7 +131,7 @@ def _bench(study: Study, cohort: Cohort, plugins: Plugins) -> Bench:
         wanted_label(plan) or only_label(cohort),
         seed=study.judging.seed,
         replicates=study.judging.replicates,
-        cache=study.folder / "cache",
+        cache=writable_cache() or study.folder / "cache",
     )
     refuse_unfit(study.metrics, evaluation)
     settings = settings_of(evaluation, study.judging.sample_sets, study.metrics, plugins)

@@ -6,7 +6,8 @@ The folder of a study::
     journal.log             the trials, as optuna keeps them
     cohort.safetensors      the cohort of the trials: train slices, and validation slices in the place of test slices
     recipes/, runs/         the recipe and the run directory of each training, trial-NNNN-seedK
-    readings/, cache/       what was measured, and what the metric makes once
+    readings/               what was measured
+    cache/                  what the metric makes once, where the user has no cache
     logs/                   what trainings printed
     trials.md, trials.csv   every trial, best first
     best.toml               the recipe with the values of the best trial
