@@ -160,7 +160,7 @@ WRONG = {
     "REAL MADE -n 400": "the real cohort, split test: 60 complete slices with 'cs' = 0, 100 are needed; lower -n, or",
     "REAL MADE -n 400 --split all": "60 complete slices with 'cs' = 0, 100 are needed; lower -n, or balance",
     "REAL MADE --split train": "the real cohort has no slice in split 'train'; choose another --split",
-    "REAL MADE --split tset": "--split 'tset': must be train, test or all",
+    "REAL MADE --split tset": "--split 'tset': must be train, test, validation or all",
     "REAL MADE --readers 0": "--readers must be a whole number from 1 to 100, got 0",
     "REAL MADE -n 10 --repeats 6": "--repeats 6: at most half of the 10 cases",
     "REAL MADE --label css": "--label css: the real cohort has no such label; did you mean 'cs'?",

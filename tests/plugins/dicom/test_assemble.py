@@ -26,7 +26,7 @@ def kept(folder, number, names, outlined=False):
 
 
 def assembled(parts):
-    return assemble(parts, [part.record["patient"] for part in parts], {}, 0.2, 0, "made up", SIZE)
+    return assemble(parts, [part.record["patient"] for part in parts], {}, (0.2, 0.0), 0, "made up", SIZE)
 
 
 def test_each_part_has_its_place_and_what_it_lacks_is_zero_and_absent(tmp_path):
