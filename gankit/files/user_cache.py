@@ -14,6 +14,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -92,11 +93,20 @@ def kept_arrays(folder: Path, what: str, depends: Mapping[str, Any], make: Calla
         make: makes the arrays by name.
 
     Raises:
-        RunError: the folder cannot be written.
+        RunError: the folder cannot be written, and it is not the user's cache.
     """
     key = json.dumps(depends, sort_keys=True)
     path = folder / f"{what}-{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}{_ENDING}"
-    with locked(_lock(path), wait=True):
+    users = folder == cache_folder()
+    with ExitStack() as held:
+        # 1. One process at a time
+        try:
+            held.enter_context(locked(_lock(path), wait=True))
+        except RunError as error:
+            _require_other(users, folder, error)
+            return make()
+
+        # 2. What another has made
         if path.is_file():
             try:
                 arrays, _ = verified_arrays(path)
@@ -105,11 +115,23 @@ def kept_arrays(folder: Path, what: str, depends: Mapping[str, Any], make: Calla
             else:
                 _touch(path)
                 return arrays
+
+        # 3. Make it, and keep it where there is room
         arrays = {name: np.ascontiguousarray(array) for name, array in make().items()}
-        write_arrays(path, arrays, {})
-    if folder == cache_folder():
+        try:
+            write_arrays(path, arrays, {})
+        except RunError as error:
+            _require_other(users, folder, error)
+    if users:
         _forget(folder)
     return arrays
+
+
+def _require_other(users: bool, folder: Path, error: RunError) -> None:
+    """Raise the error, unless it is the user's cache that cannot be written: no work stops for that."""
+    if not users:
+        raise error
+    _warn_once(folder, str(error))
 
 
 def _lock(path: Path) -> Path:

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pytest
 
-from gankit import FileWarning, cached_arrays
+from gankit import FileWarning, RunError, cached_arrays
 from gankit.files import user_cache
 from gankit.files.user_cache import cache_folder, entries
 
@@ -143,6 +143,22 @@ def test_a_place_that_cannot_be_written_is_warned_of_once(monkeypatch, made, tmp
     with warnings.catch_warnings(action="error"):
         assert cached_arrays("phantom", {}, make).keys() == {"image", "mask"}
     assert maker.count == 2
+
+
+@pytest.mark.parametrize("what", ["write_arrays", "locked"])
+def test_a_full_disk_or_a_file_system_without_locks_stops_no_work(folder, made, monkeypatch, what):
+    """It is warned of, what another folder would keep is made, and a folder that is no user's cache says so."""
+    maker, make = made
+
+    def fails(*_, **__):
+        raise RunError("no space left")
+
+    monkeypatch.setattr(user_cache, what, fails)
+    with pytest.warns(FileWarning, match="nothing is kept to save time: no space left"):
+        assert cached_arrays("phantom", {}, make).keys() == {"image", "mask"}
+    assert maker.count == 1
+    with pytest.raises(RunError, match="no space left"):
+        user_cache.kept_arrays(folder / "other", "phantom", {}, make)
 
 
 def test_what_was_not_used_for_longest_goes_first(folder, made, monkeypatch):
