@@ -61,9 +61,10 @@ def _lines(file: Path, cohort: Cohort) -> list[str]:
             said = [f"{(values[chosen] == value).sum()} {word}" for value, word in (*words.items(), (-1, "unknown"))]
             counts.append(f"{name} {', '.join(said)}")
         lines.append(f"  split {split}: {'; '.join(counts)}")
-    if cohort.spacing_mm is not None:
-        known = cohort.spacing_mm[np.isfinite(cohort.spacing_mm)]
-        lines.append(f"  pixel spacing: {f'{known.min():.3g} to {known.max():.3g} mm' if len(known) else 'unknown'}")
+    for what, spacing_mm in (("pixel spacing", cohort.spacing_mm), ("slice spacing", cohort.slice_spacing_mm)):
+        if spacing_mm is not None:
+            known = spacing_mm[np.isfinite(spacing_mm)]
+            lines.append(f"  {what}: {f'{known.min():.3g} to {known.max():.3g} mm' if len(known) else 'unknown'}")
     if cohort.truth:
         lines.append(f"  ground truth: {', '.join(cohort.truth)}")
     return lines

@@ -36,6 +36,8 @@ VALIDATION = "validation"
 """The split on which settings are chosen. A cohort need not have one."""
 SPLITS = ("train", "test", VALIDATION)
 """The splits of a cohort, in the order of their numbers in the file."""
+SPACINGS = ("spacing_mm", "slice_spacing_mm")
+"""Sizes (N,) in mm that a cohort may have, in the plane and from plane to plane."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -100,6 +102,9 @@ class Cohort:
     split."""
     spacing_mm: np.ndarray | None = None
     """(N,) float32: side of a pixel in the plane, in mm; NaN where unknown."""
+    slice_spacing_mm: np.ndarray | None = None
+    """(N,) float32, for volumes (N, C, D, H, W): distance of neighbouring planes in mm, as DICOM's Spacing Between
+    Slices; NaN where unknown."""
     truth: dict[str, np.ndarray] = attrs.field(factory=dict)
     """Name, such as ``tissue`` or ``lesion``, to ground truth (N, *S) uint8."""
     tissues: tuple[str, ...] = ()
@@ -148,6 +153,7 @@ class Cohort:
             patient=self.patient[keep],
             split=self.split[keep],
             spacing_mm=None if self.spacing_mm is None else self.spacing_mm[keep],
+            slice_spacing_mm=None if self.slice_spacing_mm is None else self.slice_spacing_mm[keep],
             truth={name: values[keep] for name, values in self.truth.items()},
         )
 
@@ -206,8 +212,9 @@ def _wrong_types(cohort: Cohort) -> Iterator[str]:
         yield from _unlike(f"truth {name!r}", values, "iufb", "numbers, as uint8")
     yield from _unlike("patient", cohort.patient, "UO", "texts", rank=1)
     yield from _unlike("split", cohort.split, "UO", "texts", rank=1)
-    if cohort.spacing_mm is not None:
-        yield from _unlike("spacing_mm", cohort.spacing_mm, "f", "numbers, as float32", rank=1)
+    for part in SPACINGS:
+        if (spacing_mm_N := getattr(cohort, part)) is not None:
+            yield from _unlike(part, spacing_mm_N, "f", "numbers, as float32", rank=1)
     if not all(isinstance(text, str) for text in (*cohort.patient, *cohort.split)):
         yield "patient and split must be texts; convert numbers by astype(str)"
     if not isinstance(cohort.tissues, tuple) or not all(isinstance(name, str) for name in cohort.tissues):
@@ -235,6 +242,8 @@ def _problems(cohort: Cohort) -> Iterator[str]:
         yield "no modality; a cohort needs at least one"
     if not len(cohort):
         yield "no slice; a cohort needs at least one"
+    if cohort.slice_spacing_mm is not None and all(m.values.ndim != 5 for m in cohort.modalities.values()):
+        yield "slice_spacing_mm is for volumes (N, C, D, H, W), and no modality has them; leave it out"
     for name, modality in cohort.modalities.items():
         yield from _modality_problems(name, modality, cohort.patient)
 
@@ -263,8 +272,7 @@ def _length_problems(cohort: Cohort) -> Iterator[str]:
     lengths |= {f"label {name!r}": len(values) for name, values in cohort.labels.items()}
     lengths |= {f"truth {name!r}": len(values) for name, values in cohort.truth.items()}
     lengths |= {"split": len(cohort.split)}
-    if cohort.spacing_mm is not None:
-        lengths["spacing"] = len(cohort.spacing_mm)
+    lengths |= {part: len(given) for part in SPACINGS if (given := getattr(cohort, part)) is not None}
     for what, length in lengths.items():
         if length != count:
             yield f"{what} has {length} slices, but there are {count} patient ids"
@@ -286,9 +294,9 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
 
     The tensors are ``modality.NAME`` (N, C, *S) float32, ``present.NAME`` (N,) uint8, ``made.NAME`` (N,) uint8 where a
     model made some, ``label.NAME`` (N,) int8, ``truth.NAME``, ``patient`` (N,) int32, an index into the header's
-    ``patients``, ``split`` (N,) uint8, an index into ("train", "test", "validation"), and ``spacing_mm`` (N,) float32.
-    The JSON object in the metadata has the rest. Its ``format`` is gankit-cohort-2 where there are validation slices,
-    else gankit-cohort-1.
+    ``patients``, ``split`` (N,) uint8, an index into ("train", "test", "validation"), and, where the cohort has them,
+    ``spacing_mm`` and ``slice_spacing_mm`` (N,) float32. The JSON object in the metadata has the rest. Its ``format``
+    is gankit-cohort-2 where there are validation slices, else gankit-cohort-1.
 
     Args:
         cohort: what to write.
@@ -315,8 +323,9 @@ def write_cohort(cohort: Cohort, path: str | Path) -> None:
             arrays[f"made.{name}"] = modality.made.astype(np.uint8)
     arrays |= {f"label.{name}": values.astype(np.int8) for name, values in cohort.labels.items()}
     arrays |= {f"truth.{name}": np.ascontiguousarray(values) for name, values in cohort.truth.items()}
-    if cohort.spacing_mm is not None:
-        arrays["spacing_mm"] = np.ascontiguousarray(cohort.spacing_mm, dtype=np.float32)
+    for part in SPACINGS:
+        if (spacing_mm_N := getattr(cohort, part)) is not None:
+            arrays[part] = np.ascontiguousarray(spacing_mm_N, dtype=np.float32)
 
     # What is not an array
     header = {
@@ -392,7 +401,7 @@ def _assemble(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Cohort:
         labels=named("label."),
         patient=np.array(header["patients"], dtype=str)[arrays["patient"]],
         split=np.array(SPLITS)[arrays["split"]],
-        spacing_mm=arrays.get("spacing_mm"),
+        **{part: arrays.get(part) for part in SPACINGS},
         truth=named("truth."),
         tissues=tuple(tissues) if isinstance(tissues := header.get("tissues", []), list) else tissues,
         synthetic=header.get("synthetic", False),

@@ -149,14 +149,19 @@ def _made(cohort: Cohort, names: list[str]) -> Iterator[str]:
 
 
 def _spacings(cohort: Cohort) -> Iterator[str]:
-    if cohort.spacing_mm is None:
+    yield from _absurd("pixel", cohort.spacing_mm)
+    yield from _absurd("slice", cohort.slice_spacing_mm)
+
+
+def _absurd(what: str, spacing_mm: np.ndarray | None) -> Iterator[str]:
+    if spacing_mm is None:
         return
-    spacing_mm, (low, high) = cohort.spacing_mm, SPACINGS_MM
+    low, high = SPACINGS_MM
     absurd = spacing_mm[~np.isnan(spacing_mm) & ~((spacing_mm >= low) & (spacing_mm <= high))]
     if len(absurd):
         yield (
-            f"pixel spacing of {len(absurd)} slices is outside [{low:g}, {high:g}] mm, the first is {absurd[0]:g};"
+            f"{what} spacing of {len(absurd)} slices is outside [{low:g}, {high:g}] mm, the first is {absurd[0]:g};"
             " is it in mm? Give no spacing where it is not known"
         )
     if unknown := int(np.isnan(spacing_mm).sum()):
-        yield f"pixel spacing of {unknown} slices is not known (NaN)"
+        yield f"{what} spacing of {unknown} slices is not known (NaN)"

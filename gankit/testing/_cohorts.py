@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gankit.cohort.cohort import Cohort, read_cohort, write_cohort
+from gankit.cohort.cohort import SPACINGS, Cohort, read_cohort, write_cohort
 from gankit.plugin.components import AbstractCohortSource
 from gankit.testing._promises import check_imports, no_global_draws, promise, require
 
@@ -70,9 +70,10 @@ def _check_cohort(who: str, cohort: Cohort) -> None:
         require(
             most < len(cohort.tissues), who, f"truth 'tissue' has value {most}, but tissues names {len(cohort.tissues)}"
         )
-    if cohort.spacing_mm is not None:
-        known = cohort.spacing_mm[~np.isnan(cohort.spacing_mm)]
-        require(bool((known > 0).all() and np.isfinite(known).all()), who, "spacing_mm is not positive, nor NaN")
+    for part in SPACINGS:
+        if (spacing_mm := getattr(cohort, part)) is not None:
+            known = spacing_mm[~np.isnan(spacing_mm)]
+            require(bool((known > 0).all() and np.isfinite(known).all()), who, f"{part} is not positive, nor NaN")
     require(cohort.source.strip(), who, "source is empty; say in one sentence where the slices come from")
     with tempfile.TemporaryDirectory() as folder, promise(who, "gives what a cohort file can hold"):
         write_cohort(cohort, file := Path(folder) / "cohort.safetensors")
@@ -90,8 +91,9 @@ def _types(cohort: Cohort) -> Iterator[tuple[str, str, str]]:
         yield f"truth {name!r}", str(values.dtype), "uint8"
     yield "patient", cohort.patient.dtype.kind, "U"
     yield "split", cohort.split.dtype.kind, "U"
-    if cohort.spacing_mm is not None:
-        yield "spacing_mm", str(cohort.spacing_mm.dtype), "float32"
+    for part in SPACINGS:
+        if (spacing_mm := getattr(cohort, part)) is not None:
+            yield part, str(spacing_mm.dtype), "float32"
 
 
 def _differences(one: Cohort, other: Cohort) -> Iterator[str]:
@@ -110,7 +112,8 @@ def _differences(one: Cohort, other: Cohort) -> Iterator[str]:
 
 def _parts(cohort: Cohort) -> dict[str, object]:
     parts: dict[str, object] = {"tissues": cohort.tissues, "synthetic": cohort.synthetic, "source": cohort.source}
-    parts |= {"patient": cohort.patient, "split": cohort.split, "spacing_mm": cohort.spacing_mm}
+    parts |= {"patient": cohort.patient, "split": cohort.split}
+    parts |= {part: getattr(cohort, part) for part in SPACINGS}
     for name, modality in cohort.modalities.items():
         parts |= {f"modality {name!r}": modality.values, f"presence of {name!r}": modality.present}
         parts[f"unit of {name!r}"] = modality.unit

@@ -41,6 +41,7 @@ def import_arrays(
     channels: Mapping[str, str] = {},
     present: Mapping[str, str] = {},
     spacing: str | None = None,
+    slice_spacing: str | None = None,
     split: str | None = None,
     test_fraction: float = TEST_FRACTION,
     validation_fraction: float = 0.0,
@@ -66,6 +67,7 @@ def import_arrays(
             does not tell, as for volumes (N, D, H, W); see ``gankit.Modality.of``.
         present: modality to array (N,): whether the slice has it; default: where it is not wholly NaN.
         spacing: array (N,) of pixel spacings in mm.
+        slice_spacing: array (N,) of distances of neighbouring planes in mm, for volumes.
         split: array (N,) of "train", "test" and, where settings are to be chosen on patients of their own,
             "validation"; default: drawn by patient, stratified by the first label.
         test_fraction: share of patients in the test split that is drawn, at least 0 and below 1.
@@ -98,6 +100,7 @@ def import_arrays(
         truth=truth,
         patient=patient,
         spacing=spacing,
+        slice_spacing=slice_spacing,
         split=split,
     )
     cohort = read_arrays(Path(file), names, (test_fraction, validation_fraction), seed)

@@ -31,6 +31,7 @@ class Names:
     truth: Mapping[str, str]
     patient: str
     spacing: str | None
+    slice_spacing: str | None
     split: str | None
 
     def __attrs_post_init__(self) -> None:
@@ -62,9 +63,10 @@ def read_arrays(file: Path, names: Names, fractions: tuple[float, float], seed: 
     patient_N = _patients(stored, names.patient)
     modalities = {name: _modality(stored, names, name, len(patient_N)) for name in names.modality}
     labels = {name: _label(stored, f"{name}={array}", array) for name, array in names.label.items()}
-    spacing_N = None
-    if names.spacing is not None:
-        spacing_N = stored.numbers("spacing", names.spacing).astype(np.float32)
+    spacing_N, slice_spacing_N = (
+        None if array is None else stored.numbers(parameter, array).astype(np.float32)
+        for parameter, array in (("spacing", names.spacing), ("slice_spacing", names.slice_spacing))
+    )
     try:
         return Cohort(
             modalities=modalities,
@@ -72,6 +74,7 @@ def read_arrays(file: Path, names: Names, fractions: tuple[float, float], seed: 
             patient=patient_N,
             split=_split(stored, names.split, patient_N, labels, fractions, seed),
             spacing_mm=spacing_N,
+            slice_spacing_mm=slice_spacing_N,
             truth={name: _truth(stored, f"{name}={array}", array) for name, array in names.truth.items()},
             source=f"arrays of {file.name}",
         )

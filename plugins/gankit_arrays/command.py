@@ -51,6 +51,7 @@ _EXAMPLES = {
               help="Ground truth (slices, *space): 0, or the number of a structure, as masks of lesions.")  # fmt: skip
 @click.option("--patient", required=True, metavar="ARRAY", help="Patient id of each slice.")
 @click.option("--spacing", metavar="ARRAY", help="Pixel spacing of each slice in mm.")
+@click.option("--slice-spacing", metavar="ARRAY", help="For volumes: distance of neighbouring planes in mm.")
 @click.option(
     "--split", metavar="ARRAY", help="'train', 'test' or 'validation' for each slice.  [default: drawn by patient]"
 )

@@ -52,6 +52,18 @@ def test_a_file_keeps_everything(full, tmp_path):
     assert (again.tissues, again.synthetic, again.source) == (full.tissues, full.synthetic, full.source)
 
 
+def test_a_cohort_of_volumes_keeps_the_distance_of_its_planes(tiny_cohort, tmp_path):
+    """In its file and in a selection; what is not known stays NaN."""
+    apart_mm = np.where(np.arange(24) % 5, 3.5, np.nan).astype(np.float32)
+    volumes = {"adc": Modality.of(np.zeros((24, 1, 3, 4, 4)))}
+    cohort = attrs.evolve(tiny_cohort, modalities=volumes, slice_spacing_mm=apart_mm)
+    write_cohort(cohort, tmp_path / "volumes.safetensors")
+    again = read_cohort(tmp_path / "volumes.safetensors")
+    np.testing.assert_array_equal(again.slice_spacing_mm, apart_mm)
+    np.testing.assert_array_equal(again.select(np.arange(3, 8)).slice_spacing_mm, apart_mm[3:8])
+    assert read_arrays(tmp_path / "volumes.safetensors")[0]["slice_spacing_mm"].dtype == np.float32
+
+
 @pytest.fixture
 def threefold(tiny_cohort):
     """A cohort of three splits: patients 4 and 5 validate."""
@@ -226,7 +238,8 @@ SHORTER = {
     },
     "label 'cs'": lambda cohort: {"labels": {"cs": np.zeros(3, dtype=np.int8)}},
     "split": lambda cohort: {"split": cohort.split[:3]},
-    "spacing": lambda cohort: {"spacing_mm": np.ones(3, dtype=np.float32)},
+    "spacing_mm": lambda cohort: {"spacing_mm": np.ones(3, dtype=np.float32)},
+    "slice_spacing_mm": lambda cohort: {"slice_spacing_mm": np.ones(3, dtype=np.float32)},
     "truth 'tissue'": lambda cohort: {"truth": {"tissue": np.zeros((3, 4, 4), dtype=np.uint8)}},
 }
 
@@ -244,6 +257,7 @@ def test_arrays_of_different_length_are_refused(tiny_cohort, what):
         ({"labels": {"cs": np.full(24, -2, dtype=np.int8)}}, r"label 'cs' has values \[-2\]; accepted: 1 yes and 0"),
         ({"split": np.full(24, "dev")}, r"split has values \['dev'\]; accepted: train, test"),
         ({"modalities": {}}, "no modality; a cohort needs at least one"),
+        ({"slice_spacing_mm": np.ones(24, np.float32)}, "slice_spacing_mm is for volumes .* no modality has them"),
         ({"modalities": {"adc": Modality(values=np.zeros((24, 9), dtype=np.float32), present=np.ones(24, dtype=bool))}},
          "needs \\(slices, channels, \\*space\\)"),
     ],

@@ -66,6 +66,19 @@ def test_arrays_become_modalities_labels_and_patients(imported):
     assert cohort.source == "arrays of pairs.npz"
 
 
+def test_volumes_have_the_distance_of_their_planes(imported):
+    """An array of one number a volume, in mm; for images it is refused."""
+    code, _, cohort = imported(
+        "--spacing", "size_mm", "--slice-spacing", "apart_mm",
+        adc_map=np.zeros((COUNT, 1, 6, 8, 8)), t2=np.zeros((COUNT, 1, 6, 8, 8)), apart_mm=np.full(COUNT, 3.0),
+    )  # fmt: skip
+    assert code == 0
+    assert cohort.slice_spacing_mm.tolist() == [3.0] * COUNT
+    code, output, _ = imported("--slice-spacing", "size_mm")
+    assert code == 2
+    assert "slice_spacing_mm is for volumes (N, C, D, H, W), and no modality has them" in output
+
+
 def test_a_unit_may_be_given(imported):
     """The unit is written down, values are not converted."""
     _, _, cohort = imported("--unit", "adc=mm2/s", "--unit", "t2w=ms")
