@@ -7,7 +7,8 @@ from functools import partial
 import attrs
 import numpy as np
 
-from gankit_phantom._masks import Array, coordinates, ellipse, near
+from gankit_phantom._masks import coordinates, ellipse, near
+from gankit_phantom._volume import LEAST_SECTION, AnyGenerator, Array, gland_section
 
 
 @attrs.frozen(eq=False)
@@ -54,25 +55,29 @@ class Gland:
     y: Array
     half_width: Array
     half_height: Array
+    section: Array
+    """Size of the cross-section relative to a middle one; 0 in planes of a volume that do not meet the gland."""
 
 
-def procedural_gland(generator: np.random.Generator, size: int, bulk_N: Array, level_N: Array) -> Gland:
+def procedural_gland(generator: AnyGenerator, size: int, bulk_N: Array, level_N: Array) -> Gland:
     """Draw glands.
 
     Args:
         bulk_N: how enlarged the transition zone of the patient is, 0 to 1.
-        level_N: where the slice is, 0 base to 1 apex.
+        level_N: where the slice is, 0 base to 1 apex; planes of a volume may lie outside.
     """
     count = len(level_N)
     varied = partial(near, generator, count)
+    section_N = gland_section(generator, level_N)
+    closing_N = np.maximum(section_N, LEAST_SECTION)
 
     # The whole gland: widest near the middle, larger where the transition zone is enlarged.
     taper_N = 1 - 0.55 * np.clip(np.abs(level_N - 0.42), 0, 0.6) ** 1.5
-    half_width = varied(0.57, 0.03) * taper_N * (1 + 0.08 * (bulk_N - 0.5))
-    half_height = varied(0.43, 0.03) * taper_N * (1 + 0.22 * (bulk_N - 0.5))
+    half_width = varied(0.57, 0.03) * taper_N * (1 + 0.08 * (bulk_N - 0.5)) * closing_N
+    half_height = varied(0.43, 0.03) * taper_N * (1 + 0.22 * (bulk_N - 0.5)) * closing_N
     x, y = varied(0, 0.02), varied(0, 0.03)
     wave = generator.normal(0, [0.035, 0.015, 0.03, 0.012, 0.012, 0.012], (count, 6))
-    whole = ellipse(size, x, y, half_width, half_height, wave_NK=wave)
+    whole = ellipse(size, x, y, half_width, half_height, wave_NK=wave) * (section_N > 0)[:, None, None]
 
     # The transition zone: its share of the gland grows with enlargement and shrinks towards the apex.
     share_N = np.clip(0.52 + 0.34 * bulk_N - 0.28 * np.maximum(level_N - 0.55, 0) + varied(0, 0.03), 0.34, 0.9)
@@ -80,7 +85,7 @@ def procedural_gland(generator: np.random.Generator, size: int, bulk_N: Array, l
     tz_y = y - 0.86 * (half_height - tz_height)
     wave = generator.normal(0, 0.03, (count, 6))
     transition = ellipse(size, x + varied(0, 0.01), tz_y, half_width * share_N, tz_height, wave_NK=wave)
-    return Gland(whole, transition * whole, None, x, y, half_width, half_height)
+    return Gland(whole, transition * whole, None, x, y, half_width, half_height, section_N)
 
 
 def labelled_gland(labels_NHW: Array, size: int) -> Gland:
@@ -104,7 +109,7 @@ def labelled_gland(labels_NHW: Array, size: int) -> Gland:
 
     # The transition zone is what is neither peripheral zone nor a lesion within it.
     transition = np.clip(whole - peripheral - mask(_peripheral_lesion(labels_NHW)), 0, 1)
-    return Gland(whole, transition, lesion, centre_x, centre_y, width, height)
+    return Gland(whole, transition, lesion, centre_x, centre_y, width, height, np.ones(len(area)))
 
 
 def _peripheral_lesion(labels_NHW: Array) -> Array:

@@ -15,6 +15,8 @@ from gankit_phantom._plan import map_classes
 if TYPE_CHECKING:
     from gankit_phantom.source import Phantom
 
+UNITS = {"adc": "1e-6 mm2/s", "t2w": "1", "dce": "1"}
+"""Modality to its unit."""
 ANATOMY_ARRAYS = {
     "labels": "(maps, height, width)",
     "spacing_mm": "(maps,)",
@@ -29,6 +31,10 @@ def phantom_cohort(spec: Phantom) -> Cohort:
     Raises:
         CohortError: the anatomy cannot be read or has too few slices, or the counts are impossible.
     """
+    if spec.depth is None and spec.slice_spacing_mm is not None:
+        raise CohortError("phantom: slice_spacing_mm is of volumes; give a depth too, or leave it out")
+    if spec.depth is not None and spec.anatomy is not None:
+        raise CohortError("phantom: label maps of an anatomy are slices, not volumes; leave out anatomy or depth")
     anatomy = None if spec.anatomy is None else read_anatomy(spec.anatomy)
     over = "" if spec.anatomy is None else f" over the anatomy of {spec.anatomy.name}"
     return _drawn(spec, anatomy, f"digital prostate phantom, seed {spec.seed}{over}")
@@ -55,19 +61,25 @@ def _drawn(
     at_most: bool = False,
 ) -> Cohort:
     try:
-        drawn = draw_phantom(spec.seed, spec.size, _counts(spec), anatomy, at_most=at_most)
+        drawn = draw_phantom(
+            spec.seed,
+            spec.size,
+            _counts(spec),
+            anatomy,
+            at_most=at_most,
+            depth=spec.depth,
+            slice_spacing_mm=spec.slice_spacing_mm,
+        )
     except ValueError as error:
         raise CohortError(f"phantom: {error}") from error
+    images = {name: getattr(drawn, name)[:, None] for name in UNITS}
     return Cohort(
-        modalities={
-            "adc": Modality.of(drawn.adc, "1e-6 mm2/s"),
-            "t2w": Modality.of(drawn.t2w),
-            "dce": Modality.of(drawn.dce),
-        },
+        modalities={name: Modality.of(images[name], unit, channels="first") for name, unit in UNITS.items()},
         labels={"cs": drawn.cs},
         patient=drawn.patient,
         split=drawn.split,
         spacing_mm=drawn.spacing_mm,
+        slice_spacing_mm=drawn.slice_spacing_mm,
         truth={"tissue": drawn.tissue, "lesion": drawn.lesion},
         tissues=TISSUES,
         source=source,
@@ -77,6 +89,8 @@ def _drawn(
 FRESH_CANDIDATES, FRESH_TEST = 1942, 1000
 """How many CS slices the fresh cohort has in its train split, and how many of each class in its test split. Over an
 anatomy there may be fewer."""
+FRESH_VOLUMES, FRESH_TEST_VOLUMES = 128, 64
+"""The same of volumes."""
 
 
 def fresh_cohort(spec: Phantom) -> Cohort | None:
@@ -89,7 +103,7 @@ def fresh_cohort(spec: Phantom) -> Cohort | None:
     further = attrs.evolve(
         spec,
         seed=Draws(spec.seed).torch_seed("phantom/fresh"),
-        train_cs=FRESH_CANDIDATES,
+        train_cs=FRESH_CANDIDATES if spec.depth is None else FRESH_VOLUMES,
         train_noncs=1,  # the least there can be
         validation_cs=None,
         validation_noncs=None,
@@ -101,13 +115,14 @@ def fresh_cohort(spec: Phantom) -> Cohort | None:
 
 def _further_patients(spec: Phantom, further: Phantom) -> Cohort:
     per_cs = (spec.train_cs + spec.test_cs + (spec.validation_cs or 0)) / spec.patients_cs
+    test = FRESH_TEST if spec.depth is None else FRESH_TEST_VOLUMES
     per_noncs = (spec.train_noncs + spec.test_noncs + (spec.validation_noncs or 0)) / spec.patients_noncs
     further = attrs.evolve(
         further,
-        test_cs=FRESH_TEST,
-        test_noncs=FRESH_TEST,
-        patients_cs=max(2, round((FRESH_CANDIDATES + FRESH_TEST) / per_cs)),
-        patients_noncs=max(2, round((1 + FRESH_TEST) / per_noncs)),
+        test_cs=test,
+        test_noncs=test,
+        patients_cs=max(2, round((further.train_cs + test) / per_cs)),
+        patients_noncs=max(2, round((1 + test) / per_noncs)),
     )
     cohort = _drawn(further, None, f"digital prostate phantom, patients that no cohort of seed {spec.seed} has")
     return attrs.evolve(cohort, patient=np.char.add("fresh-", cohort.patient))

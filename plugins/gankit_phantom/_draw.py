@@ -1,7 +1,8 @@
 """The phantom: patients, their slices, and the images of those, from a seed alone.
 
 Every number comes from ``gankit.Draws``, keyed by (seed, purpose), so one seed gives the same bytes every time.
-Slices of one patient share tissue values, the size of the gland and the strength of the bias field.
+Slices of one patient share tissue values, the size of the gland and the strength of the bias field. Volumes of one
+patient show one gland with one set of findings, and differ by the scanner's noise.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import numpy as np
 from gankit import Draws, cached_arrays, progress
 from gankit_phantom._anatomy import Anatomy, Gland, labelled_gland, procedural_gland
 from gankit_phantom._findings import benign, diffuse, focus
-from gankit_phantom._masks import Array, smooth_noise
+from gankit_phantom._masks import smooth_noise
 from gankit_phantom._plan import Plan, SliceCounts, anatomy_plan, procedural_plan
 from gankit_phantom._signals import adc_map, bias_field, enhancement_map, t2w_image
 from gankit_phantom._surroundings import surroundings
 from gankit_phantom._tissue import TABLE, TISSUES, index
+from gankit_phantom._volume import HEIGHT_MM, PICTURE_MM, AnyGenerator, Array, Planes, VolumeDraws
 
 CHUNK = 64
 """Slices painted at a time: the masks of more do not fit the cache."""
@@ -31,7 +33,7 @@ T2W_NOISE, DWI_NOISE, DCE_NOISE = 0.010, 0.011, 0.05
 
 @attrs.frozen(eq=False)
 class PhantomSlices:
-    """N slices of the phantom, arrays aligned along the first axis."""
+    """N slices of the phantom, arrays aligned along the first axis; of volumes the images are (N, D, S, S)."""
 
     adc: Array
     """(N, S, S) float32, 1e-6 mm2/s."""
@@ -47,6 +49,8 @@ class PhantomSlices:
     """(N,) str, "train", "test" or "validation", by patient."""
     spacing_mm: Array
     """(N,) float32."""
+    slice_spacing_mm: Array | None
+    """(N,) float32 for volumes."""
     tissue: Array
     """(N, S, S) uint8: value in ``TISSUES`` of the tissue that dominates the pixel."""
     lesion: Array
@@ -60,6 +64,8 @@ def draw_phantom(
     anatomy: Anatomy | None = None,
     *,
     at_most: bool = False,
+    depth: int | None = None,
+    slice_spacing_mm: float | None = None,
 ) -> PhantomSlices:
     """Draw the phantom, or read its images from the user's cache, where it was drawn before.
 
@@ -69,29 +75,45 @@ def draw_phantom(
         counts: slices of each class and split; default: the paper's.
         anatomy: real label maps to draw over instead of procedural glands.
         at_most: take as many maps as there are where the anatomy has fewer than ``counts`` asks for.
+        depth: planes of a volume; then counts are of volumes, and there may be no anatomy. Default: slices.
+        slice_spacing_mm: of volumes, from plane to plane; default: 72 mm / depth.
 
     Raises:
         ValueError: the counts are impossible, or the anatomy has too few slices.
     """
     plan = phantom_plan(seed, size, counts or SliceCounts(), anatomy, at_most=at_most)
     patients = _Patients.draw(Draws(seed).generator("patients"), plan.patient_number.max() + 1)
+    planes = None if depth is None else Planes(depth, slice_spacing_mm or HEIGHT_MM / depth, PICTURE_MM / size)
 
     def chunk(start: int) -> dict[str, Array]:
         chosen = slice(start, start + CHUNK)
         labels = None if anatomy is None or plan.map_number is None else anatomy.labels[plan.map_number[chosen]]
-        return _draw_chunk(Draws(seed).generator(f"slices/{start}"), size, plan.select(chosen), patients, labels)
+        generator = Draws(seed).generator(f"slices/{start}")
+        return _draw_chunk(generator, generator, size, plan.select(chosen), patients, labels)
+
+    def volume(number: int) -> dict[str, Array]:
+        assert planes is not None, "slices have no planes"
+        return _draw_volume(seed, number, size, planes, plan, patients)
 
     def images() -> dict[str, Array]:
+        starts = range(0, len(plan.cs), 1 if planes else CHUNK)
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy lets go of the interpreter while it computes
-            starts = range(0, len(plan.cs), CHUNK)
-            parts = list(progress(pool.map(chunk, starts), "drawing the phantom", len(starts)))
+            drawn = pool.map(volume if planes else chunk, starts)
+            parts = list(progress(drawn, "drawing the phantom", len(starts)))
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    drawn = cached_arrays("phantom", _depends(seed, size, plan, anatomy), images)
-    return PhantomSlices(**drawn, cs=plan.cs, patient=plan.patient, split=plan.split, spacing_mm=plan.spacing_mm)
+    drawn = cached_arrays("phantom", _depends(seed, size, plan, anatomy, planes), images)
+    return PhantomSlices(
+        **drawn,
+        cs=plan.cs,
+        patient=plan.patient,
+        split=plan.split,
+        spacing_mm=plan.spacing_mm,
+        slice_spacing_mm=None if planes is None else np.full(len(plan.cs), planes.slice_spacing_mm, dtype=np.float32),
+    )
 
 
-def _depends(seed: int, size: int, plan: Plan, anatomy: Anatomy | None) -> dict[str, Any]:
+def _depends(seed: int, size: int, plan: Plan, anatomy: Anatomy | None, planes: Planes | None) -> dict[str, Any]:
     """What the images of a plan depend on."""
     arrays = {field.name: getattr(plan, field.name) for field in attrs.fields(Plan)}
     arrays |= {} if anatomy is None else {"labels": anatomy.labels}
@@ -99,14 +121,15 @@ def _depends(seed: int, size: int, plan: Plan, anatomy: Anatomy | None) -> dict[
     for name, array in arrays.items():
         if array is not None:
             digest.update(f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
-    return {"seed": seed, "size": size, "plan": digest.hexdigest()}
+    volumes = {} if planes is None else {"depth": planes.depth, "slice_spacing_mm": planes.slice_spacing_mm}
+    return {"seed": seed, "size": size, "plan": digest.hexdigest(), **volumes}
 
 
 def phantom_plan(seed: int, size: int, counts: SliceCounts, anatomy: Anatomy | None, *, at_most: bool = False) -> Plan:
     """Who the patients of ``draw_phantom`` are, and what their slices show. Raises what ``draw_phantom`` raises."""
     generator = Draws(seed).generator("plan")
     if anatomy is None:
-        return procedural_plan(counts, generator, 70 / size)
+        return procedural_plan(counts, generator, PICTURE_MM / size)
     return anatomy_plan(counts, generator, anatomy, 64 / size, at_most=at_most)
 
 
@@ -135,10 +158,34 @@ class _Patients:
         )
 
 
-def _draw_chunk(
-    generator: np.random.Generator, size: int, plan: Plan, patients: _Patients, labels_NHW: Array | None
+def _draw_volume(
+    seed: int, number: int, size: int, planes: Planes, plan: Plan, patients: _Patients
 ) -> dict[str, Array]:
-    """Images and ground truth of the slices of a plan, by name: (N, S, S) each."""
+    """Images and ground truth of one volume of a plan, by name: (1, D, S, S) each."""
+    patient = plan.patient_number[number]
+    first = int(np.argmax(plan.patient_number == patient))  # gives the place and the finding of all of its volumes
+    whole = plan.select(np.full(planes.depth, first))
+    level_D = planes.levels(patients.bulk_P[patient], plan.level[first])
+    anatomy = VolumeDraws(Draws(seed).generator(f"volumes/{patient}"), planes)
+    scanner = Draws(seed).generator(f"volumes/{patient}/scans/{number - first}")
+    images = _draw_chunk(anatomy, scanner, size, attrs.evolve(whole, level=level_D), patients, None)
+    return {name: image[None] for name, image in images.items()}
+
+
+def _draw_chunk(
+    generator: AnyGenerator,
+    scanner: np.random.Generator,
+    size: int,
+    plan: Plan,
+    patients: _Patients,
+    labels_NHW: Array | None,
+) -> dict[str, Array]:
+    """Images and ground truth of the slices of a plan, by name: (N, S, S) each.
+
+    Args:
+        generator: of what is there.
+        scanner: of noise; for slices the same generator.
+    """
     # Where things are.
     number_N = plan.patient_number
     bulk_N, level_N = patients.bulk_P[number_N], plan.level
@@ -160,15 +207,15 @@ def _draw_chunk(
     t2_ms, adc_um2_s, proton_density, wash_in = maps_4NHW
     bias = bias_field(generator, len(number_N), size, 1.0) ** patients.bias_P[number_N][:, None, None]
     return {
-        "adc": adc_map(generator, proton_density, t2_ms, adc_um2_s, DWI_NOISE),
-        "t2w": t2w_image(generator, proton_density, t2_ms, bias, T2W_NOISE).astype(np.float32),
-        "dce": enhancement_map(generator, wash_in, DCE_NOISE),
+        "adc": adc_map(scanner, proton_density, t2_ms, adc_um2_s, DWI_NOISE),
+        "t2w": t2w_image(scanner, proton_density, t2_ms, bias, T2W_NOISE).astype(np.float32),
+        "dce": enhancement_map(scanner, wash_in, DCE_NOISE),
         "tissue": tissue,
         "lesion": (lesion > 0.5).astype(np.uint8),
     }
 
 
-def _lesions(generator: np.random.Generator, size: int, gland: Gland, plan: Plan) -> Array:
+def _lesions(generator: AnyGenerator, size: int, gland: Gland, plan: Plan) -> Array:
     """CS lesions (N, S, S): the label map's, or an index lesion and sometimes a second and third."""
     cs = plan.cs.astype(np.float32)[:, None, None]
     if gland.lesion is not None:
@@ -180,7 +227,7 @@ def _lesions(generator: np.random.Generator, size: int, gland: Gland, plan: Plan
     return lesion * cs
 
 
-def _mimics(generator: np.random.Generator, size: int, gland: Gland, plan: Plan) -> list[tuple[str, Array]]:
+def _mimics(generator: AnyGenerator, size: int, gland: Gland, plan: Plan) -> list[tuple[str, Array]]:
     """What looks like a CS lesion and is none, in the slices whose finding it is: (tissue, mask (N, S, S))."""
 
     def where(finding: str) -> Array:
@@ -194,7 +241,7 @@ def _mimics(generator: np.random.Generator, size: int, gland: Gland, plan: Plan)
 
 
 def _paint(
-    generator: np.random.Generator, size: int, layers: list[tuple[str, Array]], tissue_NT4: Array
+    generator: AnyGenerator, size: int, layers: list[tuple[str, Array]], tissue_NT4: Array
 ) -> tuple[Array, Array]:
     """Paint layers over fat: tissue properties (4, N, S, S) with texture, and the dominant tissue (N, S, S)."""
     # Each tissue's share of each pixel: the topmost layer takes what it covers, the next one what is left, and so on.

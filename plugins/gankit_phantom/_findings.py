@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from gankit_phantom._anatomy import Gland
-from gankit_phantom._masks import Array, coordinates, ellipse, smooth_noise, soft
+from gankit_phantom._masks import coordinates, ellipse, smooth_noise, soft
+from gankit_phantom._volume import LEAST_SECTION, AnyGenerator, Array, ball_section
 
 NODULES = 3
 """At most so many nodules of benign hyperplasia in a slice."""
 
 
-def benign(
-    generator: np.random.Generator, size: int, gland: Gland, bulk_N: Array, extra_N: Array
-) -> list[tuple[str, Array]]:
+def benign(generator: AnyGenerator, size: int, gland: Gland, bulk_N: Array, extra_N: Array) -> list[tuple[str, Array]]:
     """Nodules of the transition zone, the anterior stroma and the capsule; ``extra_N`` slices have extra stroma."""
     count = len(bulk_N)
     x, y = coordinates(size)
@@ -27,6 +26,8 @@ def benign(
             here_N, stromal_N = here_N | extra_N, stromal_N | extra_N
         angle, reach = generator.uniform(0, 2 * np.pi, count), np.sqrt(generator.uniform(0, 0.45, count))
         radius = generator.gamma(9, 0.0135, count) * (0.7 + 0.6 * bulk_N)
+        section = ball_section(generator, gland.section, radius)
+        radius = radius * np.maximum(section, LEAST_SECTION)
         nodule = ellipse(
             size,
             gland.x + 0.62 * gland.half_width * reach * np.cos(angle),
@@ -37,7 +38,7 @@ def benign(
         )
         nodule *= gland.transition
         for tissue, kind_N in (("stromal nodule", stromal_N), ("glandular nodule", ~stromal_N)):
-            painted.append((tissue, nodule * _wide(0.9 * (here_N & kind_N))))
+            painted.append((tissue, nodule * _wide(0.9 * (here_N & kind_N & (section > 0)))))
 
     # Anterior stroma: a wedge in front that narrows towards the back.
     wedge = soft(
@@ -57,9 +58,7 @@ def benign(
     return painted
 
 
-def focus(
-    generator: np.random.Generator, size: int, gland: Gland, peripheral_share: float, mean_radius: float
-) -> Array:
+def focus(generator: AnyGenerator, size: int, gland: Gland, peripheral_share: float, mean_radius: float) -> Array:
     """One focal lesion in each slice (N, S, S): in the peripheral zone for a share of slices, else in the transition
     zone; the radius is gamma-distributed with this mean, in coordinates."""
     count = len(gland.x)
@@ -68,6 +67,8 @@ def focus(
     angle_N = np.where(peripheral_N, generator.uniform(0.12, 1.25, count), generator.uniform(-1.4, 0.9, count))
     depth_N = np.where(peripheral_N, generator.uniform(0.68, 0.84, count), generator.uniform(0.15, 0.5, count))
     radius_N = np.clip(generator.gamma(7, mean_radius / 7, count), 0.07, 0.26)
+    section_N = ball_section(generator, gland.section, radius_N)
+    radius_N = radius_N * np.maximum(section_N, LEAST_SECTION)
     x_N = gland.x + side_N * depth_N * gland.half_width * np.cos(angle_N)
     y_N = gland.y + depth_N * gland.half_height * np.sin(angle_N)
     stretch_N = np.where(peripheral_N, generator.uniform(1.0, 1.6, count), generator.uniform(0.8, 1.3, count))
@@ -81,10 +82,10 @@ def focus(
         wave_NK=generator.normal(0, 0.06, (count, 6)),
         edge=0.06,
     )
-    return lesion * gland.whole
+    return lesion * gland.whole * _wide(section_N > 0)
 
 
-def diffuse(generator: np.random.Generator, size: int, gland: Gland) -> Array:
+def diffuse(generator: AnyGenerator, size: int, gland: Gland) -> Array:
     """Prostatitis: an ill-defined part of the peripheral zone, on one side or both (N, S, S)."""
     count = len(gland.x)
     x, _ = coordinates(size)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-Array = np.ndarray
+from gankit_phantom._volume import AnyGenerator, Array, VolumeDraws
 
 
 def coordinates(size: int) -> tuple[Array, Array]:
@@ -61,14 +61,20 @@ def soft(distance: Array) -> Array:
     return np.clip(0.5 + 0.5 * distance, 0, 1).astype(np.float32)
 
 
-def near(generator: np.random.Generator, count: int, mean: float, spread: float) -> Array:
+def near(generator: AnyGenerator, count: int, mean: float, spread: float) -> Array:
     """One normal draw a slice, at most 3 ``spread`` from the mean, so that no size turns negative."""
     return mean + spread * generator.standard_normal(count).clip(-3, 3)
 
 
-def smooth_noise(generator: np.random.Generator, count: int, size: int, wavelength: float) -> Array:
-    """Gaussian noise of unit variance (N, S, S), low-passed by FFT at ``wavelength`` pixels."""
-    white = generator.standard_normal((count, size, size), dtype=np.float32)
+def smooth_noise(generator: AnyGenerator, count: int, size: int, wavelength: float) -> Array:
+    """Gaussian noise of unit variance (N, S, S), low-passed by FFT at ``wavelength`` pixels.
+
+    That of a volume is low-passed along its planes too, at the same length.
+    """
+    if isinstance(generator, VolumeDraws):
+        white = generator.along_planes((size, size), wavelength * generator.planes.pixel_mm / (2 * np.pi))
+    else:
+        white = generator.standard_normal((count, size, size), dtype=np.float32)
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
     response = np.exp(-0.5 * (frequency * wavelength) ** 2).astype(np.float32)
     full = np.concatenate([response, response[:, 1 : (size + 1) // 2]], axis=1)

@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 
 from gankit_phantom._anatomy import Anatomy
-from gankit_phantom._masks import Array
+from gankit_phantom._volume import Array
 
 MIMICS = {"prostatitis": 0.30, "indolent": 0.32, "stromal": 0.13, "none": 0.25}
 """What slices without CS cancer show, and how often."""
@@ -60,8 +60,8 @@ class Plan:
     map_number: Array | None = None
     """(N,) which label map, in anatomy mode."""
 
-    def select(self, chosen: slice) -> Plan:
-        """Some of the slices."""
+    def select(self, chosen: slice | Array) -> Plan:
+        """Some of the slices, by a range or by indices."""
         fields = attrs.asdict(self, recurse=False)
         return attrs.evolve(self, **{name: value[chosen] for name, value in fields.items() if value is not None})
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gankit_phantom._masks import Array, smooth_noise
+from gankit_phantom._masks import smooth_noise
+from gankit_phantom._volume import AnyGenerator, Array
 
 T2W_TE_MS = 104.0
 DWI_TE_MS = 75.0
@@ -53,7 +54,7 @@ def enhancement_map(generator: np.random.Generator, wash_in: Array, noise: float
     return np.clip(up @ measured @ up.T, 0, None).astype(np.float32)
 
 
-def bias_field(generator: np.random.Generator, count: int, size: int, strength: float) -> Array:
+def bias_field(generator: AnyGenerator, count: int, size: int, strength: float) -> Array:
     """Smooth multiplicative field (N, S, S) around 1."""
     return np.exp(strength * smooth_noise(generator, count, size, float(size)))
 

@@ -13,7 +13,8 @@ import attrs
 import numpy as np
 
 from gankit_phantom._anatomy import Gland
-from gankit_phantom._masks import Array, coordinates, ellipse, near, soft
+from gankit_phantom._masks import coordinates, ellipse, near, soft
+from gankit_phantom._volume import AnyGenerator, Array, VolumeDraws
 
 
 @attrs.frozen
@@ -23,7 +24,7 @@ class Varied:
     mean: float
     spread: float
 
-    def draw(self, generator: np.random.Generator, count: int) -> Array:
+    def draw(self, generator: AnyGenerator, count: int) -> Array:
         """(N,) normal draws, at most 3 standard deviations from the mean."""
         return near(generator, count, self.mean, self.spread)
 
@@ -80,7 +81,8 @@ BLADDER_RISE = 0.25
 """Height of its middle above that. It is less than the half height, so the bladder hangs down a little."""
 BLADDER = VariedEllipse(x=Varied(0, 0.04), half_width=Varied(0.52, 0.08), half_height=Varied(0.36, 0.05))
 BLADDER_WALL = VariedEllipse(x=Varied(0, 0.04), half_width=Varied(0.58, 0.06), half_height=Varied(0.42, 0.04))
-BLADDER_BELOW_LEVEL = 0.33
+BLADDER_BELOW_LEVEL, BLADDER_LEVELS = 0.33, 0.15
+"""The level below which it is seen, and, in volumes, half of the range of levels over which it appears."""
 BLADDER_CHANCE = 0.85
 """Probability that it is filled in a slice below ``BLADDER_BELOW_LEVEL``."""
 
@@ -104,11 +106,11 @@ LUMEN_LEAST = 0.05
 Layers = list[tuple[str, Array]]
 
 
-def surroundings(generator: np.random.Generator, size: int, gland: Gland, level_N: Array) -> Layers:
+def surroundings(generator: AnyGenerator, size: int, gland: Gland, level_N: Array) -> Layers:
     """What lies around the gland, in the order in which it is painted over fat: (tissue, mask (N, S, S)).
 
     Args:
-        level_N: where the slice is, 0 base to 1 apex.
+        level_N: where the slice is, 0 base to 1 apex; planes of a volume may lie outside.
     """
     walls = _walls(generator, size, gland)
     levator = _levator(generator, size, gland)
@@ -119,7 +121,7 @@ def surroundings(generator: np.random.Generator, size: int, gland: Gland, level_
     return [*walls, *symphysis, *levator, *bladder, *veins, *rectum]
 
 
-def _walls(generator: np.random.Generator, size: int, gland: Gland) -> Layers:
+def _walls(generator: AnyGenerator, size: int, gland: Gland) -> Layers:
     x, y = coordinates(size)
     drawn = partial(Varied.draw, generator=generator, count=len(gland.x))
     slope = _wide(drawn(WALL_SLOPE))
@@ -129,7 +131,7 @@ def _walls(generator: np.random.Generator, size: int, gland: Gland) -> Layers:
     return [("bone", bone), ("muscle", muscle * (1 - bone))]
 
 
-def _levator(generator: np.random.Generator, size: int, gland: Gland) -> Layers:
+def _levator(generator: AnyGenerator, size: int, gland: Gland) -> Layers:
     x, y = coordinates(size)
     drawn = partial(Varied.draw, generator=generator, count=len(gland.x))
     beside = _wide(gland.half_width + drawn(LEVATOR_FROM_GLAND))
@@ -142,16 +144,20 @@ def _levator(generator: np.random.Generator, size: int, gland: Gland) -> Layers:
     return [("muscle", soft((half_thickness - from_middle) / LEVATOR_EDGE) * begun)]
 
 
-def _symphysis(generator: np.random.Generator, size: int, level_N: Array) -> Layers:
+def _symphysis(generator: AnyGenerator, size: int, level_N: Array) -> Layers:
     seen = _wide(soft((level_N - SYMPHYSIS_LEVEL) / SYMPHYSIS_LEVELS))
     return [("bone", _ellipse(generator, size, len(level_N), SYMPHYSIS) * seen)]
 
 
-def _bladder(generator: np.random.Generator, size: int, gland: Gland, level_N: Array) -> Layers:
+def _bladder(generator: AnyGenerator, size: int, gland: Gland, level_N: Array) -> Layers:
     count = len(level_N)
     top = gland.y - gland.half_height
     middle_y = top - BLADDER_ABOVE.draw(generator, count) - BLADDER_RISE
-    filled = _wide((level_N < BLADDER_BELOW_LEVEL) & (generator.random(count) < BLADDER_CHANCE))
+    filled_N = generator.random(count) < BLADDER_CHANCE
+    if isinstance(generator, VolumeDraws):
+        filled = _wide(filled_N * soft((BLADDER_BELOW_LEVEL - level_N) / BLADDER_LEVELS))
+    else:
+        filled = _wide(filled_N & (level_N < BLADDER_BELOW_LEVEL))
     inside = _ellipse(generator, size, count, BLADDER, middle_y) * filled
     wall = _ellipse(generator, size, count, BLADDER_WALL, middle_y) * filled
     return [("muscle", wall), ("bladder", inside)]
@@ -166,7 +172,7 @@ def _veins(size: int, gland: Gland) -> Layers:
     return [("periprostatic veins", beside * soft((VEINS_RADIUS - down) / VEINS_EDGE) * VEINS_SHARE)]
 
 
-def _rectum(generator: np.random.Generator, size: int, gland: Gland) -> Layers:
+def _rectum(generator: AnyGenerator, size: int, gland: Gland) -> Layers:
     drawn = partial(Varied.draw, generator=generator, count=len(gland.x))
     y = gland.y + gland.half_height + drawn(RECTUM_BELOW)
     x, half_width, half_height = drawn(RECTUM.x), drawn(RECTUM.half_width), drawn(RECTUM.half_height)
@@ -177,9 +183,7 @@ def _rectum(generator: np.random.Generator, size: int, gland: Gland) -> Layers:
     ]
 
 
-def _ellipse(
-    generator: np.random.Generator, size: int, count: int, shape: VariedEllipse, y_N: Array | None = None
-) -> Array:
+def _ellipse(generator: AnyGenerator, size: int, count: int, shape: VariedEllipse, y_N: Array | None = None) -> Array:
     """Soft ellipses (N, S, S), drawn around ``y_N`` where the shape has no height of its own."""
     x_N = shape.x.draw(generator, count)
     if shape.y is not None:

@@ -41,6 +41,10 @@ def _counts(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the patients.")
 @click.option("--size", type=click.IntRange(min=32), default=64, show_default=True, help="Pixels along each side.")
+@click.option("--depth", type=click.IntRange(min=4), help="Planes of a volume; counts are of volumes."
+              "  [default: slices]")  # fmt: skip
+@click.option("--slice-spacing-mm", type=click.FloatRange(min=0.5), metavar="MM",
+              help="Distance of the planes of a volume in mm.  [default: 72 / depth]")  # fmt: skip
 @click.option("--anatomy", type=click.Path(path_type=Path), help="Real label maps (.npz) to draw over.")
 @_counts
 def phantom(out: Path, **options: Any) -> None:
@@ -49,6 +53,7 @@ def phantom(out: Path, **options: Any) -> None:
     \b
         gankit phantom -o phantom.safetensors
         gankit phantom --anatomy anatomy_64.npz --seed 7 -o phantom.safetensors
+        gankit phantom --depth 24 --size 32 --train-cs 134 --train-noncs 226 -o volumes.safetensors
 
     One seed gives the same bytes every time. The file keeps the ground truth: tissue and lesion masks.
     """
@@ -58,4 +63,5 @@ def phantom(out: Path, **options: Any) -> None:
     spec = attrs.evolve(_DEFAULT, **options)
     cohort = phantom_cohort(spec)
     write_cohort(cohort, out)
-    click.echo(f"{out}: {len(cohort)} slices of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")
+    items = "slices" if spec.depth is None else "volumes"
+    click.echo(f"{out}: {len(cohort)} {items} of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")

@@ -15,11 +15,18 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Phantom(AbstractCohortSource):
-    """Slices of the digital prostate phantom: ADC, T2w and early enhancement (dce) from one tissue map, with labels,
-    tissue and lesion masks. The defaults are the counts of Wang et al., III: 360 patients, 2,525 slices."""
+    """Slices or volumes of the digital prostate phantom: ADC, T2w and early enhancement (dce) from one tissue map, with
+    labels, tissue and lesion masks. The defaults are the counts of Wang et al., III: 360 patients, 2,525 slices.
+    Volumes show the pelvis from feet to head; several of one patient differ by the scanner's noise alone."""
 
     seed: int = option(0, ge=0, le=2**63 - 1, help="seed of the patients and their slices, apart from training.seed")
     size: int = option(64, ge=32, le=4_096, help="pixels along each side")
+    depth: int | None = option(
+        None, ge=4, le=512, help="planes of a volume, from feet to head; counts are of volumes then; default: slices"
+    )
+    slice_spacing_mm: float | None = option(
+        None, ge=0.5, le=20.0, help="distance of the planes of a volume in mm; default: 72 / depth"
+    )
     anatomy: Path | None = option(
         None, help=".npz of real label maps to draw over: labels, spacing_mm, patient_id, is_cs"
     )
@@ -47,7 +54,8 @@ class Phantom(AbstractCohortSource):
         """Patients that this phantom does not have.
 
         Without an anatomy they are drawn with a seed of their own and have as many slices each as patients here: 1,942
-        CS slices to set beside synthetic ones, and 1,000 CS and 1,000 other slices as a large test. With an anatomy
+        CS slices to set beside synthetic ones, and 1,000 CS and 1,000 other slices as a large test; of volumes 128,
+        64 and 64. With an anatomy
         they are the patients that this phantom leaves, so there may be fewer slices.
 
         Returns: the cohort, or None if fewer slices are left than the test split has.
