@@ -24,13 +24,14 @@ from gankit._shapes import shape_text as shape_text
 from gankit._shapes import translation_problems as translation_problems
 from gankit.cohort.cohort import Cohort as Cohort
 from gankit.cohort.cohort import Modality as Modality
-from gankit.cohort.cohort import read_cohort as read_cohort
-from gankit.cohort.cohort import write_cohort as write_cohort
 from gankit.cohort.dataset import SliceDataset as SliceDataset
 from gankit.cohort.fit import area_average as area_average
 from gankit.cohort.split import empty_strata as empty_strata
 from gankit.cohort.split import require_fractions as require_fractions
 from gankit.cohort.split import split_patients as split_patients
+from gankit.cohort.stored import read_cohort as read_cohort
+from gankit.cohort.stored import require_cohort_name as require_cohort_name
+from gankit.cohort.stored import write_cohort as write_cohort
 from gankit.cohort.warnings import cohort_warnings as cohort_warnings
 from gankit.comparison.compare import Stopped as Stopped
 from gankit.comparison.compare import compare as compare

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from gankit._errors import InputError
 from gankit.cli._group import PluginGroup, png_path
 
 if TYPE_CHECKING:
@@ -16,40 +17,57 @@ if TYPE_CHECKING:
 cohort = PluginGroup(
     name="cohort",
     words="cohort",
-    commands_at={name: f"gankit.cli.cohort:{name}" for name in ("info", "sheet")},
-    help="""Look at cohort files.
+    commands_at={name: f"gankit.cli.cohort:{name}" for name in ("copy", "info", "sheet")},
+    help="""Look at cohorts, in files or in shards, and copy them.
 
 \b
     gankit cohort info cohort.safetensors
-    gankit cohort sheet cohort.safetensors -o sheet.png""",
+    gankit cohort sheet cohort.safetensors -o sheet.png
+    gankit cohort copy cohort.safetensors -o cohort.shards""",
 )
 
 
 @click.command
 @click.argument("file", type=click.Path(path_type=Path))
-def info(file: Path) -> None:
-    """Print what a cohort FILE holds: modalities with units and percentiles, labels, patients, splits.
+@click.option("--verify", is_flag=True, help="Read all of it, and say whether it is what was written.")
+def info(file: Path, verify: bool) -> None:
+    """Print what a cohort FILE, or a folder of shards, holds: modalities with units and percentiles, labels, patients,
+    splits.
 
     \b
         gankit cohort info cohort.safetensors
-    """
-    from gankit.cohort.cohort import read_cohort
+        gankit cohort info cohort.shards --verify
 
-    click.echo("\n".join(_lines(file, read_cohort(file))))
+    Percentiles are those of some slices where there are many. Without --verify, images are not read but for those, and
+    damage to them goes unnoticed.
+    """
+    from gankit.cohort.stored import open_cohort
+
+    lines = _lines(file, open_cohort(file, verify))
+    last = "verified: it is what was written" if verify else "not verified; --verify reads all of it"
+    click.echo("\n".join([*lines, f"  {last}"]))
+
+
+PERCENTILE_BYTES = 1 << 24
+"""Bytes of a modality from which percentiles are found."""
 
 
 def _lines(file: Path, cohort: Cohort) -> list[str]:
+    from gankit.cohort.fit import present_values
+
     patients = len(np.unique(cohort.patient))
     lines = [f"{file}: {len(cohort)} slices of {patients} patients{', synthetic' if cohort.synthetic else ''}"]
     if cohort.source:
         lines.append(f"  source: {cohort.source}")
     for name, modality in cohort.modalities.items():
         shape = " x ".join(map(str, modality.values.shape[1:]))
-        values = modality.values[modality.present]
+        values = present_values(modality, PERCENTILE_BYTES)
+        there = int(modality.present.sum())
+        of = "" if len(values) == there else f" of {len(values)} slices"
         low, middle, high = np.percentile(values, [1, 50, 99]) if values.size else [np.nan] * 3
         lines.append(
             f"  modality {name}: {shape}, {'arbitrary units' if modality.unit == '1' else modality.unit};"
-            f" percentiles 1 / 50 / 99: {low:.4g} / {middle:.4g} / {high:.4g}; in {modality.present.sum()} slices"
+            f" percentiles 1 / 50 / 99{of}: {low:.4g} / {middle:.4g} / {high:.4g}; in {there} slices"
             + (f", {modality.made.sum()} of them made by a model" if modality.made is not None else "")
         )
     for split in np.unique(cohort.split):
@@ -87,8 +105,9 @@ def sheet(file: Path, out: Path, count: int) -> None:
     \b
         gankit cohort sheet cohort.safetensors -o sheet.png
     """
-    from gankit.cohort.cohort import read_cohort
+    from gankit.cohort.fit import present_values
     from gankit.cohort.sheet import sheet_png, shown
+    from gankit.cohort.stored import read_cohort
     from gankit.files.atomic import write_bytes
     from gankit.files.made import refuse_to_replace
     from gankit.recipe.recipe import ModalitySpec
@@ -97,7 +116,7 @@ def sheet(file: Path, out: Path, count: int) -> None:
     cohort = read_cohort(file)
     panels, specs = {}, {}
     for name, modality in cohort.modalities.items():
-        values = modality.values[modality.present]
+        values = present_values(modality)
         low, high = (float(bound) for bound in np.percentile(values, [0.5, 99.5])) if values.size else (0.0, 1.0)
         specs[name] = ModalitySpec(
             shape=modality.values.shape[1:], unit=modality.unit, range=(low, max(high, low + 1e-6))
@@ -107,6 +126,36 @@ def sheet(file: Path, out: Path, count: int) -> None:
         panels[title] = {name: shown(modality, indices) for name, modality in cohort.modalities.items()}
     write_bytes(out, sheet_png(panels, specs))
     click.echo(f"{out}: up to {count} slices of each of {', '.join(panels)}")
+
+
+@click.command
+@click.argument("source", metavar="FROM", type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Cohort file or folder to write.")
+@click.option(
+    "--shard-size",
+    type=click.IntRange(min=1),
+    help="Size of a shard in MB, where OUT ends with .shards.  [default: 256]",
+)
+def copy(source: Path, out: Path, shard_size: int | None) -> None:
+    """Copy a cohort to one file or, where OUT ends with .shards, to a folder of shards, in little memory.
+
+    \b
+        gankit cohort copy cohort.safetensors -o cohort.shards
+        gankit cohort copy cohort.shards -o cohort.safetensors
+
+    What is copied is verified first. A copy that was cut off goes on when it is run again. A run that began with a
+    cohort goes on with its copy.
+    """
+    from gankit.cohort.shards import SHARD_MB, SUFFIX
+    from gankit.cohort.stored import header_of, open_cohort, write_cohort
+
+    if shard_size is not None and out.suffix != SUFFIX:
+        raise InputError(f"--shard-size: is for a folder whose name ends with {SUFFIX}, -o is {out}; leave it out")
+    if header_of(out):
+        raise InputError(f"-o {out}: is there already; name another file or folder")
+    cohort = open_cohort(source, verified=True)
+    write_cohort(cohort, out, shard_size=shard_size or SHARD_MB)
+    click.echo(f"{out}: {len(cohort)} slices of {len(np.unique(cohort.patient))} patients, as in {source}")
 
 
 def _groups(cohort: Cohort) -> list[tuple[str, np.ndarray]]:

@@ -37,8 +37,8 @@ Writer = Callable[["Model", int, int, Given, Advance], None]
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="File to write: .safetensors is a cohort marked synthetic, .npz arrays by modality, .png a sheet. With"
-    " --format, a new folder.",
+    help="What to write: .safetensors or .shards is a cohort marked synthetic, .npz arrays by modality, .png a sheet."
+    " With --format, a new folder.",
 )
 @click.option(
     "--format",
@@ -98,14 +98,15 @@ def sample(
 
 
 def _file_writer(out: Path) -> Writer:
-    writers = {".safetensors": _write_cohort, ".npz": _write_arrays, ".png": _write_sheet}
+    writers = {".safetensors": _write_cohort, ".shards": _write_cohort, ".npz": _write_arrays, ".png": _write_sheet}
     if out.suffix not in writers:
         raise InputError(
             f"-o {out}: unknown kind of file {out.suffix!r}; accepted: {', '.join(writers)}; for a folder give --format"
         )
-    if out.is_dir():
+    cohort = writers[out.suffix] is _write_cohort
+    if out.is_dir() and out.suffix != ".shards":
         raise InputError(f"-o {out}: is a folder; name a file, or give --format")
-    (keep_what_is_real if out.suffix == ".safetensors" else refuse_to_replace)(out)
+    (keep_what_is_real if cohort else refuse_to_replace)(out)
     return partial(writers[out.suffix], out)
 
 
@@ -113,7 +114,7 @@ def _folder_writer(out: Path, format_: str, spacing_mm: float | None) -> Writer:
     from gankit.cli._group import plugins
     from gankit.run.export import find_format
 
-    if out.is_file() or out.suffix in (".safetensors", ".npz", ".png"):
+    if out.is_file() or out.suffix in (".safetensors", ".shards", ".npz", ".png"):
         raise InputError(f"-o {out}: is the name of a file; with --format name a new folder")
     return partial(_write_folder, out, format_, find_format(format_, plugins()), spacing_mm)
 
@@ -137,7 +138,7 @@ def _write_folder(
 
 
 def _write_cohort(out: Path, model: Model, count: int, seed: int, given: Given, advance: Advance) -> None:
-    from gankit.cohort.cohort import write_cohort
+    from gankit.cohort.stored import write_cohort
 
     write_cohort(model.cohort(count, seed, advance, given=given), out)
 

@@ -17,9 +17,9 @@ from gankit.cli._group import plugins
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     required=True,
-    help="Cohort file to write (.safetensors), marked synthetic.",
+    help="Cohort to write (.safetensors, or .shards), marked synthetic.",
 )
 @click.option("-s", "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the noise.")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute.")
@@ -32,8 +32,8 @@ def translate(model: Path, cohort: Path, out: Path, seed: int, device: str) -> N
     MODEL is a run directory, a model.safetensors or one of 'gankit models'. What a slice has stays as it is. The file
     says of which slices an image was made.
     """
-    from gankit.cohort.cohort import read_cohort
     from gankit.cohort.fit import range_warnings
+    from gankit.cohort.stored import read_cohort
     from gankit.processes.device import choose_device
     from gankit.run.model import load_model
     from gankit.run.translate import translate as run

@@ -1,8 +1,4 @@
-"""A cohort: slices of many patients, and its file.
-
-The file is safetensors with one metadata entry, ``gankit``, a JSON object; see ``write_cohort``. Intensities are stored
-in their units.
-"""
+"""A cohort: slices of many patients, with intensities in their units."""
 
 from __future__ import annotations
 
@@ -10,28 +6,19 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 import numpy as np
 
-from gankit._errors import CohortError, InputError, shown
+from gankit._errors import CohortError, shown
 from gankit.cohort.channels import channels_first
-from gankit.files.digest import Altered
-from gankit.files.header import header as header_of
-from gankit.files.paths import is_file
-from gankit.files.stored_arrays import read_arrays, verified_header, write_arrays
+from gankit.files.rows import MappedRows, blocks, selected
 
 if TYPE_CHECKING:
     from gankit.cohort.dataset import SliceDataset
     from gankit.recipe.recipe import Pool, Recipe
 
-FORMAT = "gankit-cohort-1"
-WITH_VALIDATION = "gankit-cohort-2"
-"""The format of a file that has a validation split, which earlier versions of gankit cannot read."""
-FORMATS = (FORMAT, WITH_VALIDATION)
-KEYS = ("format", "modalities", "patients", "tissues", "synthetic", "source")
-"""What a header has, besides its digest."""
 VALIDATION = "validation"
 """The split on which settings are chosen. A cohort need not have one."""
 SPLITS = ("train", "test", VALIDATION)
@@ -45,7 +32,8 @@ class Modality:
     """One modality of all slices of a cohort."""
 
     values: np.ndarray
-    """(N, C, *S) float32 in ``unit``; 0 for slices that lack the modality."""
+    """(N, C, *S) float32 in ``unit``; 0 for slices that lack the modality. Of a cohort in shards they are
+    ``MappedRows``: ``values[rows]`` is a numpy array that is read then."""
     unit: str = "1"
     """UCUM-like text, such as "um2/s"; "1" for arbitrary units."""
     present: np.ndarray
@@ -127,23 +115,26 @@ class Cohort:
         digest = hashlib.blake2b(digest_size=16)
         for name, modality in self.modalities.items():
             digest.update(f"{name} {modality.unit} {modality.values.shape}".encode())
-            digest.update(np.ascontiguousarray(modality.values).data)
+            for _, block in blocks(modality.values):
+                digest.update(np.ascontiguousarray(block).data)
             digest.update(modality.present.tobytes())
         for name, values in self.labels.items():
             digest.update(name.encode() + values.tobytes())
         for name in truth:
-            digest.update(f"truth {name} {self.truth[name].shape}".encode() + self.truth[name].tobytes())
+            digest.update(f"truth {name} {self.truth[name].shape}".encode())
+            for _, block in blocks(self.truth[name]):
+                digest.update(np.ascontiguousarray(block).data)
         digest.update("\n".join([*self.patient, *self.split]).encode())
         return digest.hexdigest()
 
-    def select(self, keep: np.ndarray) -> Cohort:
-        """The slices chosen by a mask (N,) bool or by indices."""
+    def select(self, keep: np.ndarray | slice) -> Cohort:
+        """The slices chosen by a mask (N,) bool, by indices or by a ``slice``. Of shards no image is read."""
         return attrs.evolve(
             self,
             modalities={
                 name: attrs.evolve(
                     modality,
-                    values=modality.values[keep],
+                    values=selected(modality.values, keep),
                     present=modality.present[keep],
                     made=None if modality.made is None else modality.made[keep],
                 )
@@ -154,7 +145,7 @@ class Cohort:
             split=self.split[keep],
             spacing_mm=None if self.spacing_mm is None else self.spacing_mm[keep],
             slice_spacing_mm=None if self.slice_spacing_mm is None else self.slice_spacing_mm[keep],
-            truth={name: values[keep] for name, values in self.truth.items()},
+            truth={name: selected(values, keep) for name, values in self.truth.items()},
         )
 
     def dataset(
@@ -226,8 +217,8 @@ def _wrong_types(cohort: Cohort) -> Iterator[str]:
 
 
 def _unlike(what: str, values: object, kinds: str, expected: str, rank: int | None = None) -> Iterator[str]:
-    """A sentence where a value is no numpy array, its ``dtype.kind`` is not in ``kinds``, or it has another rank."""
-    if not isinstance(values, np.ndarray):
+    """A sentence where a value is no array, its ``dtype.kind`` is not in ``kinds``, or it has another rank."""
+    if not isinstance(values, np.ndarray | MappedRows):
         yield f"{what} must be a numpy array of {expected}, got {type(values).__name__}"
     elif values.dtype.kind not in kinds:
         yield f"{what} must be {expected}, got {values.dtype}; convert them, as by astype"
@@ -281,129 +272,24 @@ def _length_problems(cohort: Cohort) -> Iterator[str]:
 def _modality_problems(name: str, modality: Modality, patient_N: np.ndarray) -> Iterator[str]:
     if modality.values.ndim < 3:
         yield f"modality {name!r} has shape {modality.values.shape}, needs (slices, channels, *space)"
-    finite = np.isfinite(modality.values.reshape(len(modality.values), -1)).all(axis=1)
+    if not isinstance(modality.values, MappedRows):  # whoever wrote the file has looked
+        yield from _not_finite(name, modality, patient_N)
+
+
+def require_finite(cohort: Cohort, where: Path) -> None:
+    """Read all images of a cohort, a part at a time, and make sure that all are finite. Raises CohortError: not all
+    are."""
+    for name, modality in cohort.modalities.items():
+        for problem in _not_finite(name, modality, cohort.patient):
+            raise CohortError(f"{where}: cohort: {problem}")
+
+
+def _not_finite(name: str, modality: Modality, patient_N: np.ndarray) -> Iterator[str]:
+    finite = np.ones(len(modality.values), dtype=bool)
+    for place, block in blocks(modality.values):
+        finite[place] = np.isfinite(block.reshape(len(block), -1)).all(axis=1)
     if len(bad := np.flatnonzero(~finite & modality.present)):
         yield (
             f"modality {name!r} has NaN or infinite values in {len(bad)} slices, the first is slice {bad[0]}"
             f" of patient '{patient_N[bad[0]]}'; mend them or leave the slices out"
         )
-
-
-def write_cohort(cohort: Cohort, path: str | Path) -> None:
-    """Write a cohort file, whole or not at all.
-
-    The tensors are ``modality.NAME`` (N, C, *S) float32, ``present.NAME`` (N,) uint8, ``made.NAME`` (N,) uint8 where a
-    model made some, ``label.NAME`` (N,) int8, ``truth.NAME``, ``patient`` (N,) int32, an index into the header's
-    ``patients``, ``split`` (N,) uint8, an index into ("train", "test", "validation"), and, where the cohort has them,
-    ``spacing_mm`` and ``slice_spacing_mm`` (N,) float32. The JSON object in the metadata has the rest. Its ``format``
-    is gankit-cohort-2 where there are validation slices, else gankit-cohort-1.
-
-    Args:
-        cohort: what to write.
-        path: the file; its folder is made.
-
-    Raises:
-        InputError: there is a file of something else, as a model.
-        RunError: the file cannot be written.
-    """
-    path = Path(path)
-    if path.is_file() and header_of(path).get("format") not in FORMATS:
-        raise InputError(f"`out` {path}: is there already and is no cohort; name another file")
-
-    # The arrays
-    patients, index_N = np.unique(cohort.patient, return_inverse=True)
-    arrays: dict[str, np.ndarray] = {
-        "patient": index_N.astype(np.int32),
-        "split": np.array([SPLITS.index(split) for split in cohort.split], dtype=np.uint8),
-    }
-    for name, modality in cohort.modalities.items():
-        arrays[f"modality.{name}"] = np.ascontiguousarray(modality.values, dtype=np.float32)
-        arrays[f"present.{name}"] = modality.present.astype(np.uint8)
-        if modality.made is not None:
-            arrays[f"made.{name}"] = modality.made.astype(np.uint8)
-    arrays |= {f"label.{name}": values.astype(np.int8) for name, values in cohort.labels.items()}
-    arrays |= {f"truth.{name}": np.ascontiguousarray(values) for name, values in cohort.truth.items()}
-    for part in SPACINGS:
-        if (spacing_mm_N := getattr(cohort, part)) is not None:
-            arrays[part] = np.ascontiguousarray(spacing_mm_N, dtype=np.float32)
-
-    # What is not an array
-    header = {
-        "format": WITH_VALIDATION if VALIDATION in cohort.split else FORMAT,
-        "modalities": [[name, modality.unit] for name, modality in cohort.modalities.items()],
-        "patients": patients.tolist(),
-        "tissues": list(cohort.tissues),
-        "synthetic": cohort.synthetic,
-        "source": cohort.source,
-    }
-    write_arrays(path, arrays, header)
-
-
-def read_cohort(path: str | Path) -> Cohort:
-    """Read a cohort file, see ``write_cohort``.
-
-    Warns with ``FileWarning`` of a file of an earlier version, which has no digest.
-
-    Raises:
-        CohortError: the file is missing, damaged or not a cohort file, or its content breaks the rules of ``Cohort``.
-    """
-    # Is there such a file?
-    path = Path(path)
-    if not is_file(path):
-        raise CohortError(f"{path}: no such cohort file; make one with 'gankit import' or 'gankit phantom'")
-    if path.suffix == ".npz":
-        raise CohortError(f"{path}: arrays are no cohort yet; make one with 'gankit import arrays {path}'")
-
-    # Read it, and see that it is a cohort, and the one that was written.
-    try:
-        arrays, header = read_arrays(path)
-    except (ValueError, OSError) as error:
-        raise CohortError(
-            f"{path}: not a readable cohort file, perhaps cut short ({error}); make or copy it again"
-        ) from error
-    if (found := header.get("format")) not in FORMATS:
-        accepted = " and ".join(map(repr, FORMATS))
-        raise CohortError(f"{path}: not a cohort file (format {shown(found)}, accepted: {accepted})")
-    try:
-        header = verified_header(header, arrays, KEYS, path)
-    except Altered as error:
-        raise CohortError(f"{path}: {error}; make or copy it again") from error
-
-    # Put its parts together.
-    try:
-        return _assemble(header, arrays)
-    except CohortError as error:
-        raise CohortError(f"{path}: {error}") from error
-    except KeyError as error:
-        raise CohortError(
-            f"{path}: cohort file is incomplete (it lacks {shown(error.args[0])}); make or copy it again"
-        ) from error
-    except (IndexError, TypeError, ValueError) as error:
-        raise CohortError(
-            f"{path}: cohort file is damaged, its arrays and its header do not fit together; make or copy it again"
-        ) from error
-
-
-def _assemble(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Cohort:
-    def named(prefix: str) -> dict[str, np.ndarray]:
-        return {name[len(prefix) :]: values for name, values in arrays.items() if name.startswith(prefix)}
-
-    return Cohort(
-        modalities={
-            name: Modality(
-                values=arrays[f"modality.{name}"],
-                unit=unit,
-                present=arrays[f"present.{name}"].astype(bool),
-                made=arrays[f"made.{name}"].astype(bool) if f"made.{name}" in arrays else None,
-            )
-            for name, unit in header["modalities"]
-        },
-        labels=named("label."),
-        patient=np.array(header["patients"], dtype=str)[arrays["patient"]],
-        split=np.array(SPLITS)[arrays["split"]],
-        **{part: arrays.get(part) for part in SPACINGS},
-        truth=named("truth."),
-        tissues=tuple(tissues) if isinstance(tissues := header.get("tissues", []), list) else tissues,
-        synthetic=header.get("synthetic", False),
-        source=header.get("source", ""),
-    )

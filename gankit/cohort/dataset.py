@@ -138,7 +138,7 @@ def _modality(cohort: Cohort, name: str, spec: ModalitySpec | None) -> Modality:
 def _values(slices: Cohort, name: str, recipe: Recipe | None, units: bool) -> np.ndarray:
     """A modality's values, (N, C, *S) float32, in units or in [-1, 1]; at the recipe's size where there is a recipe."""
     if recipe is None:
-        return slices.modalities[name].values
+        return np.asarray(slices.modalities[name].values)
     spec = recipe.modalities[name]
     modality = modality_of(slices, name, spec)
     if not units:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from gankit._errors import CohortError, nearest
 from gankit._shapes import Shape, shape_text
 from gankit.cohort.cohort import Cohort, Modality
+from gankit.files.rows import MappedRows, Rows, blocks
 from gankit.recipe.recipe import ModalitySpec, Pool, Recipe
 
 
@@ -37,7 +40,7 @@ def require_place(recipe: Recipe, cohort: Cohort, place: str) -> None:
         spec = recipe.modalities[place]
         modality = modality_of(cohort, place, spec)
         if modality.unit != spec.unit:
-            values = modality.values[modality.present]
+            values = present_values(modality)
             in_unit, in_range = f"'modalities.{place}.unit=\"{modality.unit}\"'", _set_range(place, values)
             raise CohortError(
                 f"modalities.{place}.unit: the recipe says {spec.unit!r}, the cohort {modality.unit!r}; convert the"
@@ -84,26 +87,34 @@ def modality_of(cohort: Cohort, name: str, spec: ModalitySpec) -> Modality:
     return Modality(values=values, unit="1", present=np.ones(len(cohort), dtype=bool))
 
 
-def mask_values(truth: np.ndarray, channels: int, where: str) -> np.ndarray:
-    """Ground truth (N, *S) as masks (N, channels, *S) float32 of 0 and 1.
+def mask_values(truth: Rows, channels: int, where: str) -> Any:
+    """Ground truth (N, *S) as masks (N, channels, *S) float32 of 0 and 1; ``MappedRows`` where the truth is.
 
     With one channel, a mask is 1 where the truth is not 0. With several, channel k is 1 where it is k.
 
     Raises:
         CohortError: the truth has no numbers, or more values than channels.
     """
-    if truth.dtype.kind not in "biuf" or not np.isfinite(truth).all():
-        raise CohortError(f"{where}: a mask must be finite numbers, 0 and not 0, or the number of a channel")
-    if channels == 1:
-        return (truth != 0)[:, None].astype(np.float32)
-    if (truth < 0).any() or (truth != np.floor(truth)).any():
-        raise CohortError(f"{where}: {channels} channels show whole numbers from 0, but the truth has others")
-    if (highest := int(truth.max())) >= channels:
+    highest = 0
+    for _, block in blocks(truth):
+        if truth.dtype.kind not in "biuf" or not np.isfinite(block).all():
+            raise CohortError(f"{where}: a mask must be finite numbers, 0 and not 0, or the number of a channel")
+        if channels > 1 and ((block < 0).any() or (block != np.floor(block)).any()):
+            raise CohortError(f"{where}: {channels} channels show whole numbers from 0, but the truth has others")
+        highest = max(highest, int(block.max())) if channels > 1 else 0
+    if highest >= channels:
         raise CohortError(
             f"{where}.shape: {channels} channels show the values 0 to {channels - 1}, but the truth goes up to"
             f" {highest}; ask for {highest + 1} channels"
         )
-    return np.stack([truth == value for value in range(channels)], axis=1).astype(np.float32)
+    if isinstance(truth, MappedRows):
+        return truth.changed(partial(_masks, channels), (channels, *truth.shape[1:]), np.dtype(np.float32))
+    return _masks(channels, np.asarray(truth))
+
+
+def _masks(channels: int, truth: np.ndarray) -> np.ndarray:
+    shown = [truth != 0] if channels == 1 else [truth == value for value in range(channels)]
+    return np.stack(shown, axis=1).astype(np.float32)
 
 
 def one_hot(labels_N: np.ndarray, classes: int) -> np.ndarray:
@@ -124,10 +135,35 @@ def network_values(name: str, spec: ModalitySpec, modality: Modality) -> np.ndar
     Raises:
         CohortError: most values are outside the declared range, or the size does not fit.
     """
-    present = modality.present.reshape(-1, *[1] * (modality.values.ndim - 1))
-    values = np.where(present, modality.values, spec.range[0])
-    refuse_other_scale(name, spec, modality.values[modality.present])
-    return spec.to_network(area_average(values, spec.shape, name))
+    refuse_other_scale(name, spec, present_values(modality))
+    made = np.empty((len(modality.values), *spec.shape), dtype=np.float32)
+    for place, block in blocks(modality.values):
+        made[place] = network_rows(name, spec, block, modality.present[place])
+    return made
+
+
+def network_rows(name: str, spec: ModalitySpec, values: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """``network_values`` of some slices, (B, *spec.shape) of their values (B, C, *S) and presence (B,). No scale is
+    refused. A slice becomes the same, to the bit, whichever are beside it. Raises CohortError: the size does not
+    fit."""
+    there = present.reshape(-1, *[1] * (values.ndim - 1))
+    rows: np.ndarray = spec.to_network(area_average(np.where(there, values, spec.range[0]), spec.shape, name))
+    return rows
+
+
+LOOKED_AT = 1 << 27
+"""Bytes of a modality from which its range is found."""
+
+
+def present_values(modality: Modality, most_bytes: int = LOOKED_AT) -> np.ndarray:
+    """The values of the slices that have a modality, (K, C, *S): of all, or, where these take more than ``most_bytes``,
+    of slices spread evenly over them."""
+    there = np.flatnonzero(modality.present)
+    most = max(1, most_bytes // (math.prod(modality.values.shape[1:]) * modality.values.dtype.itemsize))
+    if len(there) > most:
+        there = there[np.linspace(0, len(there) - 1, most).astype(int)]
+    values: np.ndarray = modality.values[there]
+    return values
 
 
 def refuse_other_scale(name: str, spec: ModalitySpec, values: np.ndarray) -> None:
@@ -176,8 +212,7 @@ def range_warnings(recipe: Recipe, cohort: Cohort) -> Iterator[str]:
     another unit do, or of whose values at least 1% are outside of the range, where networks cannot make them. Masks,
     and modalities that the cohort lacks, are left out."""
     for name in (name for name in recipe.images() if name in cohort.modalities):
-        spec, modality = recipe.modalities[name], cohort.modalities[name]
-        values = modality.values[modality.present]
+        spec, values = recipe.modalities[name], present_values(cohort.modalities[name])
         low, high = spec.range
         if found := constant(values):
             yield (
@@ -214,7 +249,7 @@ def outside(spec: ModalitySpec, values: np.ndarray) -> float:
     return float(((values < low) | (values > high)).mean()) if values.size else 0.0
 
 
-def area_average(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
+def area_average(values: Rows, shape: Shape, name: str) -> np.ndarray:
     """Reduce images to a smaller size by the mean over blocks of pixels.
 
     Args:
@@ -222,7 +257,7 @@ def area_average(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
         shape: (C, *S), channels and the size to reach.
         name: name of the modality, for messages.
 
-    Returns: (N, C, *S) float32; ``values`` itself where the size is the same.
+    Returns: (N, C, *S) float32; ``values`` itself where it is an array and the size is the same.
 
     Raises:
         CohortError: channels differ, or a larger side is no whole multiple.
@@ -234,12 +269,16 @@ def area_average(values: np.ndarray, shape: Shape, name: str) -> np.ndarray:
             f"modalities.{name}.shape: the cohort's slices are {shape_text(found)}, wanted are {shape_text(shape)};"
             " the cohort's size must be the same or a whole multiple, with equal channels"
         )
-    blocks = [len(values), found[0]]
-    for have, want in zip(found[1:], shape[1:], strict=True):
-        blocks += [want, have // want]
     if found == shape:
-        return values
-    return values.reshape(blocks).mean(axis=tuple(range(3, len(blocks), 2)), dtype=np.float32)
+        return np.asarray(values)
+    cells = [found[0]]
+    for have, want in zip(found[1:], shape[1:], strict=True):
+        cells += [want, have // want]
+    averaged = np.empty((len(values), *shape), dtype=np.float32)
+    for place, block in blocks(values):
+        axes = tuple(range(3, len(cells) + 1, 2))
+        averaged[place] = block.reshape(len(block), *cells).mean(axis=axes, dtype=np.float32)
+    return averaged
 
 
 def pixel_sizes(cohort: Cohort, recipe: Recipe) -> dict[str, tuple[float, float]]:

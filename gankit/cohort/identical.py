@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from gankit.cohort.cohort import Cohort, Modality
+from gankit.files.rows import blocks
 
 FEW = 2
 """An image with so few different values, as a mask or a blank slice, may be the same in two patients."""
@@ -54,17 +55,19 @@ def copies_across_patients(cohort: Cohort) -> Copies | None:
 def has_one_image(modality: Modality) -> bool:
     """Whether all slices that have a modality, two or more, have the same image."""
     present = np.flatnonzero(modality.present)
-    return len(present) > 1 and all(
-        np.array_equal(modality.values[index], modality.values[present[0]]) for index in present[1:]
-    )
+    if len(present) < 2:
+        return False
+    first = modality.values[present[0]]
+    return all(np.array_equal(modality.values[index], first) for index in present[1:])
 
 
 def _equal(modality: Modality) -> Iterator[list[int]]:
     """Yield the slices of each image that several slices have."""
     groups: dict[bytes, list[int]] = {}
-    for index in np.flatnonzero(modality.present).tolist():
-        image = np.ascontiguousarray(modality.values[index]) + 0.0  # -0 is 0
-        groups.setdefault(hashlib.blake2b(image.tobytes(), digest_size=16).digest(), []).append(index)
+    for place, block in blocks(modality.values):
+        for index in (place.start + np.flatnonzero(modality.present[place])).tolist():
+            image = np.ascontiguousarray(block[index - place.start]) + 0.0  # -0 is 0
+            groups.setdefault(hashlib.blake2b(image.tobytes(), digest_size=16).digest(), []).append(index)
     for group in groups.values():
         if len(group) > 1 and len(np.unique(modality.values[group[0]])) > FEW:
             yield group

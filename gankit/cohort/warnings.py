@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import select_pool
 from gankit.cohort.identical import copies_across_patients, has_one_image
 from gankit.cohort.pairing import CHANCE, paired_share
+from gankit.files.rows import Rows, blocks
 from gankit.recipe.recipe import Pool, Recipe
 
 SPLITS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
@@ -97,8 +98,7 @@ def _copies(cohort: Cohort) -> Iterator[str]:
 def _without_variety(cohort: Cohort, names: list[str]) -> Iterator[str]:
     for name in names:
         modality = cohort.modalities[name]
-        pixels = tuple(range(1, modality.values.ndim))
-        blank_N = modality.present & (modality.values.min(axis=pixels) == modality.values.max(axis=pixels))
+        blank_N = modality.present & _by_slice(modality.values, lambda images_BP: np.ptp(images_BP, axis=1) == 0)
         there, blank = int(modality.present.sum()), int(blank_N.sum())
         if has_one_image(modality):
             yield f"modality {name!r} is identical in all {there} slices that have it; is it the right array?"
@@ -122,7 +122,7 @@ def _not_outlined(cohort: Cohort, truths: Iterable[str], pools: Mapping[str, Poo
     for name in truths:
         if name not in cohort.truth:
             continue
-        drawn_N = cohort.truth[name].reshape(len(cohort), -1).any(axis=1)
+        drawn_N = _by_slice(cohort.truth[name], lambda truth_BP: truth_BP.any(axis=1))
         for place, pool in pools.items():
             if pool.label is None or pool.equals == 0:
                 continue
@@ -135,6 +135,12 @@ def _not_outlined(cohort: Cohort, truths: Iterable[str], pools: Mapping[str, Poo
                     f"ground truth {name!r} is blank in every slice of {patients} in {place}, though {len(drawn)} there"
                     " have it; if nobody outlined it, leave them out: a mask would be learned as blank"
                 )
+
+
+def _by_slice(values: Rows, holds: Callable[[np.ndarray], Any]) -> np.ndarray:
+    """What holds of each slice, (N,), where ``holds`` is given the pixels of some slices, (B, P)."""
+    found: np.ndarray = np.concatenate([holds(block.reshape(len(block), -1)) for _, block in blocks(values)])
+    return found
 
 
 def _made(cohort: Cohort, names: list[str]) -> Iterator[str]:

@@ -197,4 +197,5 @@ def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str)
         }
     except CohortError as error:
         raise CohortError(f"{whose}: {error}") from error
-    return attrs.evolve(chosen, modalities=averaged)
+    truth = {name: np.asarray(values) for name, values in chosen.truth.items()}
+    return attrs.evolve(chosen, modalities=averaged, truth=truth)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import partial
@@ -12,8 +13,9 @@ import numpy as np
 
 from gankit._errors import CohortError, InputError, nearest
 from gankit._shapes import shape_text
-from gankit.cohort.cohort import Cohort, read_cohort
+from gankit.cohort.cohort import Cohort
 from gankit.cohort.source import cohort_of, fresh_of
+from gankit.cohort.stored import read_cohort
 from gankit.evaluation.evaluation import Evaluation, complete
 from gankit.evaluation.judging import Judging
 from gankit.recipe.recipe import ModalitySpec, Recipe
@@ -212,6 +214,8 @@ def shared_modalities(
     Raises:
         CohortError: the real cohort lacks one of them, or has it on no slice.
     """
+    from gankit.cohort.fit import present_values
+
     specs = {}
     for name, modality in candidate.modalities.items():
         if names and name not in names:
@@ -228,7 +232,7 @@ def shared_modalities(
                 f"{whose}: has modality {name!r}, which no slice of the real cohort has; choose those to judge with"
                 " `modalities`"
             )
-        low, high = (float(end) for end in np.percentile(other.values[other.present], RANGE))
+        low, high = (float(end) for end in np.percentile(present_values(other), RANGE))
         specs[name] = ModalitySpec(
             shape=modality.values.shape[1:], unit=other.unit, range=(low, high if high > low else low + 1)
         )
@@ -334,9 +338,9 @@ def _tested_among(images: Container[bytes], tests: Iterable[Cohort]) -> list[str
 
 
 def _images(cohort: Cohort) -> list[bytes]:
-    """The bytes of each slice's first modality."""
+    """A digest of each slice's first modality."""
     values = next(iter(cohort.modalities.values())).values
-    return [image.tobytes() for image in values]
+    return [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in values]
 
 
 def _of(cohort: Cohort, chosen_N: np.ndarray, whose: str, which: str) -> Cohort:

@@ -8,8 +8,10 @@ from pathlib import Path
 import attrs
 
 from gankit._errors import CohortError, InputError
-from gankit.cohort.cohort import Cohort, read_cohort
+from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import cohort_digest
+from gankit.cohort.shards import is_sharded
+from gankit.cohort.stored import read_cohort
 from gankit.evaluation.evaluation import Evaluation
 from gankit.evaluation.judging import Judging, Sets
 from gankit.evaluation.real_side import judged_slices, refuse_tested, shared_modalities, trains_on_tests
@@ -107,7 +109,7 @@ def find_target(path: Path, plugins: Plugins) -> Target:
     try:
         return CohortTarget(path, read_cohort(path))
     except CohortError as error:
-        if header(path):  # it is a cohort file, and the message says what is wrong with it
+        if is_sharded(path) or header(path):  # it is a cohort file, and the message says what is wrong with it
             raise
         raise CohortError(f"{error}; a target is a run directory, a model file or a cohort file") from error
 

@@ -89,8 +89,8 @@ def text_digest(text: str, digest: str = "", owner: str = "") -> str:
 
 # Tensors --------------------------------------------------------------------------------------------------
 
-Values = tuple[str, str, tuple[int, ...], Any]
-"""A tensor: its name, its type as in ``"float32"``, its shape, and a buffer of its values."""
+Values = tuple[str, str, tuple[int, ...], Iterable[Any]]
+"""A tensor: its name, its type as in ``"float32"``, its shape, and its values in one buffer or several."""
 
 
 def tensors_digest(header: Mapping[str, Any], tensors: Iterable[Values]) -> str:
@@ -98,5 +98,6 @@ def tensors_digest(header: Mapping[str, Any], tensors: Iterable[Values]) -> str:
     digest = hashlib.blake2b(json.dumps(header, sort_keys=True).encode(), digest_size=16)
     for name, kind, shape, values in sorted(tensors, key=lambda tensor: tensor[0]):
         digest.update(f"{name} torch.{kind} {shape}".encode())
-        digest.update(values)
+        for part in values:
+            digest.update(part)
     return digest.hexdigest()

@@ -71,4 +71,4 @@ def verified_tensors(tensors: Mapping[str, Tensor], header: Mapping[str, Any], p
 def _values(tensors: Mapping[str, Tensor]) -> Iterator[Values]:
     for name, tensor in tensors.items():
         kind = str(tensor.dtype).removeprefix("torch.")
-        yield name, kind, tuple(tensor.shape), tensor.reshape(-1).view(torch.uint8).numpy()
+        yield name, kind, tuple(tensor.shape), [tensor.reshape(-1).view(torch.uint8).numpy()]

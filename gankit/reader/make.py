@@ -10,8 +10,10 @@ import attrs
 
 from gankit._draws import Draws
 from gankit._errors import CohortError, InputError
-from gankit.cohort.cohort import Cohort, read_cohort
+from gankit.cohort.cohort import Cohort
+from gankit.cohort.shards import is_sharded
 from gankit.cohort.source import cohort_of
+from gankit.cohort.stored import read_cohort
 from gankit.cohort.titles import real_title
 from gankit.evaluation.target import Target, find_target
 from gankit.files.atomic import write_bytes
@@ -135,7 +137,7 @@ def _real(path: Path, plugins: Plugins) -> tuple[Cohort, Source]:
         InputError: there is no such file, cohort or recipe.
     """
     cohorts = [entry.name for entry in plugins.registry.entries("cohort")]
-    if is_file(path) and path.suffix != ".toml":
+    if is_sharded(path) or (is_file(path) and path.suffix != ".toml"):
         cohort = read_cohort(path)
     elif str(path) in cohorts:
         cohort = cohort_of(_without_options(str(path), plugins))

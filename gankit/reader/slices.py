@@ -104,7 +104,7 @@ def lesion_masks(slices: Cohort, truth: str, size: tuple[int, int]) -> np.ndarra
     """
     if truth not in slices.truth:
         return None
-    mask = (slices.truth[truth] > 0).astype(np.float32)[:, None]
+    mask = (np.asarray(slices.truth[truth]) > 0).astype(np.float32)[:, None]
     try:
         return area_average(mask, (1, *size), truth)[:, 0] > 0
     except CohortError:

@@ -15,7 +15,7 @@ from torch import Tensor
 from gankit._draws import Draws
 from gankit._errors import CohortError, GankitError, InputError, nearest
 from gankit._shapes import LATENT, Shape, shape_text
-from gankit.cohort.cohort import Cohort, read_cohort
+from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import (
     approached_slices,
     area_average,
@@ -28,6 +28,8 @@ from gankit.cohort.fit import (
     require_fit,
     require_place,
 )
+from gankit.cohort.shards import is_sharded
+from gankit.cohort.stored import read_cohort
 from gankit.files.array_files import begins_npy, read_npy, read_npz
 from gankit.recipe.recipe import Edge, GivenLabel, ModalitySpec, Recipe
 
@@ -123,9 +125,9 @@ WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def _read_file(place: str, path: Path) -> np.ndarray | Cohort:
-    if not path.is_file():
+    if not (path.is_file() or is_sharded(path)):
         raise InputError(f"`given` {place}={path}: is no whole number, and there is no such file")
-    if path.suffix == ".safetensors":
+    if path.suffix == ".safetensors" or is_sharded(path):
         return read_cohort(path)
     arrays = _read_arrays(place, path)
     if place not in arrays and len(arrays) == 1:

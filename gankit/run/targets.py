@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from gankit._errors import InputError, nearest
+from gankit.cohort.shards import is_sharded
+from gankit.cohort.stored import header_of
 from gankit.files.header import header
 from gankit.files.paths import is_file, is_folder
 from gankit.plugin.plugins import Plugins
@@ -22,13 +24,15 @@ def model_file(path: Path, plugins: Plugins) -> Path | None:
         path: a run directory, a model file, or the name of a shipped model.
         plugins: what is installed, with its models.
 
-    Returns: the file; None where ``path`` is a file but not a model, as a cohort is.
+    Returns: the file; None where ``path`` is there but no model, as a cohort is.
 
     Raises:
         InputError: there is no such run, file or shipped model, or the run has no model yet, or that of another run.
     """
     if is_file(path):
         return path if "recipe" in header(path) else None
+    if is_sharded(path):
+        return None
     if is_folder(path):
         run = RunDirectory(path)
         document = run.locked_recipe()
@@ -46,7 +50,7 @@ def model_file(path: Path, plugins: Plugins) -> Path | None:
 
 def keep_what_is_real(out: Path) -> None:
     """Raise InputError where a synthetic cohort would be written over a file that is none, as over real slices."""
-    if out.exists() and not header(out).get("synthetic"):
+    if out.exists() and not header_of(out).get("synthetic"):
         raise InputError(f"`out` {out}: is there already and is no synthetic cohort; name another file")
 
 

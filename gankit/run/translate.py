@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from gankit._errors import InputError
-from gankit.cohort.cohort import Cohort, Modality, write_cohort
+from gankit.cohort.cohort import Cohort, Modality
 from gankit.cohort.fit import modality_of
+from gankit.cohort.stored import require_cohort_name, write_cohort
 from gankit.plugin.plugins import Plugins
 from gankit.processes.device import choose_device
 from gankit.processes.progress import progress
@@ -56,8 +57,7 @@ def translate(
     if not isinstance(cohort, Cohort):
         raise InputError(f"`cohort` must be a gankit.Cohort, as read_cohort returns it, got {type(cohort).__name__}")
     if out is not None:
-        if Path(out).suffix != ".safetensors":
-            raise InputError(f"`out` {out}: a cohort file ends in .safetensors")
+        require_cohort_name(Path(out))
         keep_what_is_real(Path(out))
 
     # What can be made of it
@@ -164,7 +164,7 @@ def _completed(
         made_N = ~np.isnan(images.reshape(len(images), -1)).any(axis=1)
         old = cohort.modalities.get(name)
         old = old if old is not None and old.present.any() else None
-        values = np.zeros_like(images) if old is None else old.values.copy()
+        values = np.zeros_like(images) if old is None else np.array(old.values)
         present = np.zeros(len(cohort), dtype=bool) if old is None else old.present
         values[made_N] = _enlarged(images[made_N], values.shape[1:])
         before = None if old is None else old.made

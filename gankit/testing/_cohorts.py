@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gankit.cohort.cohort import SPACINGS, Cohort, read_cohort, write_cohort
+from gankit.cohort.cohort import SPACINGS, Cohort
+from gankit.cohort.stored import read_cohort, write_cohort
 from gankit.plugin.components import AbstractCohortSource
 from gankit.testing._promises import check_imports, no_global_draws, promise, require
 

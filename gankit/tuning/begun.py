@@ -8,10 +8,11 @@ import attrs
 import numpy as np
 
 from gankit._errors import CohortError, InputError
-from gankit.cohort.cohort import Cohort, read_cohort, write_cohort
+from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import require_fit
 from gankit.cohort.held_out import HeldOut, held_out
 from gankit.cohort.source import cohort_of
+from gankit.cohort.stored import read_cohort, write_cohort
 from gankit.cohort.warnings import PATIENTS
 from gankit.comparison.comparison import Comparison, common_modalities, wanted_label
 from gankit.comparison.plan import Plan

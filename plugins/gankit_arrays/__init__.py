@@ -73,7 +73,7 @@ def import_arrays(
         test_fraction: share of patients in the test split that is drawn, at least 0 and below 1.
         validation_fraction: the same of the validation split; the test patients do not depend on it.
         seed: of the split that is drawn.
-        out: cohort file to write, ending with .safetensors; default: none.
+        out: cohort file to write, ending with .safetensors, or folder of shards, ending with .shards; default: none.
 
     Returns: the cohort. Ids of patients are as they are in the file, without blanks around them.
 
@@ -82,15 +82,15 @@ def import_arrays(
         CohortError: the file cannot be read, lacks an array, or the arrays do not fit together.
         RunError: ``out`` cannot be written.
     """
-    from gankit import InputError, write_cohort
+    from gankit import InputError, require_cohort_name, write_cohort
     from gankit_arrays._arrays import Names, read_arrays
 
     if split is not None and validation_fraction:
         raise InputError(
             f"`validation_fraction` {validation_fraction}: the array `split` says who validates; leave it out"
         )
-    if out is not None and Path(out).suffix != ".safetensors":
-        raise InputError(f"`out` {out}: a cohort file ends with .safetensors")
+    if out is not None:
+        require_cohort_name(Path(out))
     names = Names(
         modality=modality,
         unit=unit,

@@ -69,9 +69,9 @@ _EXAMPLES = {
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     required=True,
-    help="Cohort file to write.",
+    help="Cohort file to write; where its name ends with .shards, a folder of shards.",
 )
 def arrays(file: Path, out: Path, **options: Any) -> None:
     """Make a cohort from FILE, a .npz of aligned arrays: images (slices, *space), or with an axis of channels.

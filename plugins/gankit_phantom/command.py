@@ -35,9 +35,9 @@ def _counts(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path),
     required=True,
-    help="Cohort file to write.",
+    help="Cohort file to write; where its name ends with .shards, a folder of shards.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the patients.")
 @click.option("--size", type=click.IntRange(min=32), default=64, show_default=True, help="Pixels along each side.")

@@ -56,3 +56,51 @@ def test_a_sheet_has_a_panel_for_each_class(tiny_cohort, tmp_path):
     write_cohort(cohort, tmp_path / "cohort.safetensors")
     words = ["cohort", "sheet", f"{tmp_path}/cohort.safetensors", "-o", f"{tmp_path}/sheet.png", "-n", "2"]
     assert CliRunner().invoke(main, words).output.endswith("of each of grade 0, grade 3, grade unknown\n")
+
+
+def run(*words):
+    result = CliRunner().invoke(main, ["cohort", *map(str, words)])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.output.strip()
+
+
+def test_info_does_not_read_what_it_does_not_show(tiny_cohort_file, tmp_path):
+    """It says so; with --verify damage is found."""
+    content = bytearray(tiny_cohort_file.read_bytes())
+    content[-50] ^= 1
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(content)
+    assert run("info", damaged).endswith("\n  not verified; --verify reads all of it")
+    assert run("info", tiny_cohort_file, "--verify").endswith("\n  verified: it is what was written")
+    assert "damaged.safetensors: its content does not match its digest" in run("info", damaged, "--verify")
+
+
+def test_info_says_of_how_many_slices_percentiles_are(tiny_cohort_file, monkeypatch):
+    """Of all where they are few."""
+    assert "percentiles 1 / 50 / 99: 0 / " in run("info", tiny_cohort_file)
+    monkeypatch.setattr("gankit.cli.cohort.PERCENTILE_BYTES", 5 * 1024)
+    assert "percentiles 1 / 50 / 99 of 5 slices: 0 / " in run("info", tiny_cohort_file)
+
+
+def test_a_cohort_is_copied_to_shards_and_back(tiny_cohort_file, tmp_path):
+    """Every command on cohorts takes either; the file comes back byte by byte."""
+    folder, back = tmp_path / "c.shards", tmp_path / "back.safetensors"
+    said = run("copy", tiny_cohort_file, "-o", folder, "--shard-size", 1)
+    assert said == f"{folder}: 24 slices of 8 patients, as in {tiny_cohort_file}"
+    whole, sharded = run("info", tiny_cohort_file, "--verify"), run("info", folder, "--verify")
+    assert sharded == whole.replace(str(tiny_cohort_file), str(folder))
+    run("sheet", folder, "-o", tmp_path / "sharded.png")
+    run("sheet", tiny_cohort_file, "-o", tmp_path / "whole.png")
+    assert (tmp_path / "sharded.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
+    run("copy", folder, "-o", back)
+    assert back.read_bytes() == tiny_cohort_file.read_bytes()
+
+
+def test_a_copy_is_not_written_over_a_cohort(tiny_cohort_file, tmp_path):
+    """Nor does a file have shards."""
+    assert run("copy", tiny_cohort_file, "-o", tiny_cohort_file).endswith(
+        "is there already; name another file or folder"
+    )
+    wrong = run("copy", tiny_cohort_file, "-o", tmp_path / "b.safetensors", "--shard-size", 5)
+    assert "--shard-size: is for a folder whose name ends with .shards" in wrong
+    assert list(tmp_path.glob("b*")) == []

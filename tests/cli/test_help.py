@@ -42,6 +42,7 @@ def test_the_commands_are_these():
         "components",
         "bench",
         "cohort",
+        "cohort copy",
         "cohort info",
         "cohort sheet",
         "cache",

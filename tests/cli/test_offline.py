@@ -46,6 +46,7 @@ def commands(sizes: list[str]) -> list[list[str]]:
         "import arrays pairs.npz --modality adc=adc --label cs=cs --patient patient -o arrays.safetensors",
         "import dicom scans -o scans.safetensors",
         "cohort info phantom.safetensors",
+        "cohort copy phantom.safetensors -o phantom.shards",
         "cohort sheet phantom.safetensors -o phantom.png",
         "recipe list",
         "recipe check tiny.toml",
