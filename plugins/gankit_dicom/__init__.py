@@ -30,7 +30,11 @@ def import_dicom(
     findings: str | Path | None = None,
     marksheet: str | Path | None = None,
     protocol: str | Path = "prostatex",
-    size: int = 64,
+    items: Literal["slices", "slabs", "volumes"] = "slices",
+    size: int | str | Sequence[int] = 64,
+    neighbours: int | None = None,
+    slice_spacing: float | None = None,
+    missing_planes: Literal["refuse", "pad"] = "refuse",
     gland: float = 0.6,
     register: Literal["none", "rigid", "deformable"] = "none",
     zeros: Literal["mark", "exclude", "inpaint"] = "mark",
@@ -65,7 +69,15 @@ def import_dicom(
         marksheet: PI-CAI marksheet (CSV: patient_id, study_id, case_csPCa).
         protocol: rules that choose series: the name of a shipped protocol ("prostatex", or for names of volumes
             "nnunet" or "bids"), or a TOML file.
-        size: pixels along a side, 16 to 1024.
+        items: what an item of the cohort is: a T2w slice around the gland; a slab, a slice with its ``neighbours`` as
+            channels of each modality; or the one volume of a study.
+        size: pixels along a side, 16 to 1024, or rows and columns, as in "64x48"; of volumes planes, 2 to 512, rows and
+            columns, as in "24x64x64".
+        neighbours: of slabs, how many slices below and above the middle one, 1 to 16; default: 1. A slice without all
+            of them is left out.
+        slice_spacing: of volumes, mm from plane to plane, 0.1 to 20; default: as the T2w's slices.
+        missing_planes: of volumes, what becomes of a study whose T2w has fewer planes: "refuse" it, or "pad" it with
+            blank ones.
         gland: part of the crop's width that the gland has, 0.1 to 1.
         register: how the alignment to T2w is refined; kept only where mutual information improves.
         zeros: what becomes of ADC voxels that the scanner zeroed for noise: marked by 0; by 0 and left out of every
@@ -87,8 +99,10 @@ def import_dicom(
             of them. The same call with the same ``out`` goes on where it was cut off.
         quiet: whether to show neither progress nor warnings on stderr.
 
-    Returns: slices (N, 1, size, size) of t2w (arbitrary units), adc (1e-6 mm2/s) and dce (unitless), with label ``cs``,
-        and ground truth where masks tell.
+    Returns: t2w (arbitrary units), adc (1e-6 mm2/s) and dce (unitless), as slices (N, 1, H, W), slabs
+        (N, 2 neighbours + 1, H, W) from feet to head, or volumes (N, 1, D, H, W), whose planes go from feet to head,
+        rows from front to back and columns from the patient's right to left; with label ``cs``, and ground truth where
+        masks tell, of a slab its middle slice's.
 
     Raises:
         InputError: a parameter cannot be used, or a package is missing.
@@ -108,7 +122,11 @@ def import_volumes(
     findings: str | Path | None = None,
     marksheet: str | Path | None = None,
     protocol: str | Path = "prostatex",
-    size: int = 64,
+    items: Literal["slices", "slabs", "volumes"] = "slices",
+    size: int | str | Sequence[int] = 64,
+    neighbours: int | None = None,
+    slice_spacing: float | None = None,
+    missing_planes: Literal["refuse", "pad"] = "refuse",
     gland: float = 0.6,
     register: Literal["none", "rigid", "deformable"] = "none",
     zeros: Literal["mark", "exclude", "inpaint"] = "mark",
@@ -138,8 +156,8 @@ def import_volumes(
         pattern: how files are called, without ending, by ``{patient}``, ``{study}`` and ``{name}``, each with a regular
             expression where wanted, as in ``{patient:\\d+}``; default: ``{patient}_{study}_{name}``,
             ``{patient}/{study}/{name}``, ``{patient}/{name}`` or ``{patient}_{name}``.
-        masks, findings, marksheet, protocol, size, gland, register, zeros, dce, lesion_means, bias, need, split,
-            test_fraction, validation_fraction, seed, keep_ids, salt, jobs, out, quiet: as for ``import_dicom``.
+        masks, findings, marksheet, protocol, items, size, neighbours, slice_spacing, missing_planes, gland, register,
+            zeros, dce, lesion_means, bias, need, split, test_fraction, validation_fraction, seed, keep_ids, salt, jobs, out, quiet: as for ``import_dicom``.
 
     Returns: a cohort as ``import_dicom`` gives.
 

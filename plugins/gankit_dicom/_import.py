@@ -105,8 +105,8 @@ def _imported(request: Request, quiet: bool) -> Imported:
     if used := [part for part in parts if len(part)]:
         people = len({part.record["patient"] for part in used})
         source = f"{request.kind} of {people} patients, import protocol {request.protocol_name}"
-        seed, size = request.options.seed, request.options.size
-        cohort = assemble(parts, inputs.patients, inputs.split, request.fractions, seed, source, size)
+        seed, shape = request.options.seed, request.options.shape
+        cohort = assemble(parts, inputs.patients, inputs.split, request.fractions, seed, source, shape)
 
     warnings = [*inputs.warnings, *counted_warnings(part.record for part in parts)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from numbers import Integral, Real
 
@@ -12,8 +13,16 @@ from gankit import InputError, nearest
 MODALITIES = ("t2w", "adc", "dce")
 UNITS = {"t2w": "1", "adc": "1e-6 mm2/s", "dce": "1"}
 
+ITEMS = ("slices", "slabs", "volumes")
+"""What an item of the cohort is."""
 SIZES = (16, 1024)
 """Pixels along a side, from and to."""
+PLANES = (2, 512)
+"""Planes of a volume, from and to."""
+SLICE_SPACINGS_MM = (0.1, 20.0)
+NEIGHBOURS = (1, 16)
+"""Slices below and above that a slab has, from and to."""
+MISSING_PLANES = ("refuse", "pad")
 GLANDS = (0.1, 1.0)
 """Part of the crop's width that the gland has, from and to."""
 REGISTER = ("none", "rigid", "deformable")
@@ -29,7 +38,8 @@ PATIENT_FROM = ("header", "study", "folder")
 
 
 KINDS: dict[str, tuple[type, str]] = {
-    "size": (Integral, "a whole number"),
+    "neighbours": (Integral, "a whole number"),
+    "slice_spacing": (Real, "a number"),
     "gland": (Real, "a number"),
     "seed": (Integral, "a whole number"),
     "keep_ids": (bool, "True or False"),
@@ -57,6 +67,21 @@ def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(name.strip() for name in given)
 
 
+def _sides(given: object) -> tuple[int, ...]:
+    """``64``, ``"64x48"`` or ``[24, 64, 64]`` as whole numbers."""
+    if isinstance(given, str) and re.fullmatch(r"\d+([x,]\d+)*", given.replace(" ", "")):
+        given = [int(side) for side in re.findall(r"\d+", given)]
+    sides = [given] if isinstance(given, Integral) else given
+    if (
+        isinstance(sides, str)
+        or not isinstance(sides, Sequence)
+        or not sides
+        or not all(isinstance(side, Integral) and not isinstance(side, bool) for side in sides)
+    ):
+        raise InputError(f"`size` {given!r}: must be a whole number, or several, as in 64, 64x48 or 24x64x64")
+    return tuple(map(int, sides))
+
+
 @attrs.frozen(kw_only=True)
 class Options:
     """Everything that changes what is written, apart from the protocol.
@@ -65,7 +90,16 @@ class Options:
         InputError: a value that is not accepted.
     """
 
-    size: int = 64
+    items: str = "slices"
+    """What an item of the cohort is; one of ``ITEMS``."""
+    size: tuple[int, ...] = attrs.field(default=64, converter=_sides)
+    """Pixels along both sides, or rows and columns; of volumes planes, rows and columns."""
+    neighbours: int | None = None
+    """Of slabs: how many slices below and above the middle one; 1 where none is given."""
+    slice_spacing: float | None = None
+    """Of volumes: mm from plane to plane; None: as the T2w's slices."""
+    missing_planes: str = "refuse"
+    """Of volumes: what becomes of a study whose T2w has fewer planes."""
     gland: float = 0.6
     """Part of the crop's width that the gland has."""
     register: str = "none"
@@ -83,10 +117,16 @@ class Options:
 
     def __attrs_post_init__(self) -> None:
         refuse_other_kinds(self)
-        for name, (low, high) in (("size", SIZES), ("gland", GLANDS)):
-            if not low <= (number := getattr(self, name)) <= high:
+        for name, (low, high) in (
+            ("gland", GLANDS),
+            ("neighbours", NEIGHBOURS),
+            ("slice_spacing", SLICE_SPACINGS_MM),
+        ):
+            if (number := getattr(self, name)) is not None and not low <= number <= high:
                 raise InputError(f"`{name}` {number!r}: accepted: {low} to {high}")
         for name, known in (
+            ("items", ITEMS),
+            ("missing_planes", MISSING_PLANES),
             ("register", REGISTER),
             ("zeros", ZEROS),
             ("dce", DCE),
@@ -101,3 +141,47 @@ class Options:
             )
         if self.seed < 0:
             raise InputError(f"`seed` {self.seed}: accepted: 0 and more")
+        self._refuse_sizes()
+        self._refuse_unused()
+
+    def _refuse_sizes(self) -> None:
+        """Raise InputError where the sides do not fit what an item is."""
+        said = "x".join(map(str, self.size))
+        if self.items == "volumes" and len(self.size) != 3:
+            raise InputError(f"`size` {said}: volumes have planes, rows and columns; give three numbers, as in 24x64x64")
+        if self.items != "volumes" and len(self.size) > 2:
+            raise InputError(
+                f"`size` {said}: {self.items} have rows and columns; give one number or two, as in 64 or 64x48, or"
+                " `items` volumes"
+            )
+        for side in self.plane:
+            if not SIZES[0] <= side <= SIZES[1]:
+                raise InputError(f"`size` {said}: accepted: sides of {SIZES[0]} to {SIZES[1]} pixels")
+        if self.items == "volumes" and not PLANES[0] <= self.size[0] <= PLANES[1]:
+            raise InputError(f"`size` {said}: accepted: {PLANES[0]} to {PLANES[1]} planes")
+
+    def _refuse_unused(self) -> None:
+        """Raise InputError where something is asked for of what an item is not."""
+        if self.neighbours is not None and self.items != "slabs":
+            raise InputError(f"`neighbours` {self.neighbours}: {self.items} have none; give `items` slabs")
+        if self.slice_spacing is not None and self.items != "volumes":
+            raise InputError(
+                f"`slice_spacing` {self.slice_spacing:g}: {self.items} are those of the T2w; give `items` volumes"
+            )
+        if self.missing_planes != "refuse" and self.items != "volumes":
+            raise InputError(f"`missing_planes` {self.missing_planes}: {self.items} miss none; give `items` volumes")
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.size[-2:] if len(self.size) > 1 else (self.size[0], self.size[0])
+
+    @property
+    def reach(self) -> int:
+        """How many slices below and above its own an item shows."""
+        return 0 if self.items != "slabs" else self.neighbours or 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels, then space, of a modality of one item."""
+        return (1, self.size[0], *self.plane) if self.items == "volumes" else (2 * self.reach + 1, *self.plane)

@@ -1,4 +1,4 @@
-"""Slices of one study, and the file that keeps them until the whole import is done."""
+"""Slices, slabs or the volume of one study, and the file that keeps them until the whole import is done."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from gankit import RunError, verified_arrays, write_arrays
 
-FORMAT = 2
-"""Raised when the same input would give other slices."""
+FORMAT = 3
+"""Raised when the same input would give other items."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -22,14 +22,17 @@ class Part:
 
     record: dict[str, Any]
     modalities: dict[str, np.ndarray] = attrs.field(factory=dict)
-    """(n, size, size) float32, 0 where absent."""
+    """(n, rows, columns) float32 of slices, (n, slices, rows, columns) of slabs, (n, planes, rows, columns) of volumes; 0
+    where absent."""
     present: dict[str, np.ndarray] = attrs.field(factory=dict)
     """(n,) bool."""
     cs: np.ndarray = attrs.field(factory=lambda: np.zeros(0, dtype=np.int8))
     tissue: np.ndarray | None = None
-    """(n, size, size) uint8; none without a gland mask."""
+    """(n, rows, columns) or, of volumes, (n, planes, rows, columns) uint8; none without a gland mask."""
     lesion: np.ndarray | None = None
     spacing_mm: float = 0.0
+    slice_spacing_mm: float | None = None
+    """Of volumes."""
 
     def __len__(self) -> int:
         return len(self.cs)
@@ -37,16 +40,16 @@ class Part:
 
 @attrs.frozen(eq=False)
 class Kept:
-    """A part whose slices are in its file; in memory is the record alone."""
+    """A part whose arrays are in its file; in memory is the record alone."""
 
     file: Path
     record: dict[str, Any]
 
     def __len__(self) -> int:
-        return int(self.record["slices"])
+        return int(self.record["items"])
 
     def read(self) -> Part:
-        """The part with its slices."""
+        """The part with its arrays."""
         return written_part(self.file)
 
 
@@ -64,7 +67,12 @@ def write_part(part: Part, file: Path) -> None:
     arrays = {f"modality.{name}": values for name, values in part.modalities.items()}
     arrays |= {f"present.{name}": values for name, values in part.present.items()}
     arrays |= {name: value for name in ("cs", "tissue", "lesion") if (value := getattr(part, name)) is not None}
-    header = {"key": file.stem, "record": part.record, "spacing_mm": part.spacing_mm}
+    header = {
+        "key": file.stem,
+        "record": part.record,
+        "spacing_mm": part.spacing_mm,
+        "slice_spacing_mm": part.slice_spacing_mm,
+    }
     write_arrays(file, {name: np.ascontiguousarray(array) for name, array in arrays.items()}, header)
 
 
@@ -88,6 +96,7 @@ def read_part(file: Path) -> Part | None:
         tissue=arrays.get("tissue"),
         lesion=arrays.get("lesion"),
         spacing_mm=header["spacing_mm"],
+        slice_spacing_mm=header["slice_spacing_mm"],
     )
 
 

@@ -16,7 +16,7 @@ from jinja2 import Environment
 from gankit import Cohort, RunError
 from gankit_dicom._inputs import Inputs, Request
 from gankit_dicom._log import counted_warnings
-from gankit_dicom._options import ZEROS
+from gankit_dicom._options import ZEROS, Options
 from gankit_dicom._part import Kept
 from gankit_dicom._scan import summary
 
@@ -52,7 +52,20 @@ def report_html(
         totals=_totals(parts, cohort),
         locator=_locator([record["locator"] for record in records if "locator" in record]),
         splits=_splits(cohort),
+        sides=" x ".join(map(str, request.options.size[:-2] + request.options.plane)),
+        places=_places(request.options),
     )
+
+
+def _places(options: Options) -> str:
+    """Where the planes of an item are, and what lies beyond the images."""
+    if options.items == "volumes":
+        spacing = "the T2w's own" if options.slice_spacing is None else f"{options.slice_spacing:g} mm"
+        beyond = "blank" if options.missing_planes == "pad" else "a reason to refuse the study"
+        return f"distance of planes: {spacing}; planes that the T2w lacks: {beyond}"
+    if options.items == "slabs":
+        return f"{options.reach} neighbours below and above, without which a slice is left out"
+    return "slices of the T2w"
 
 
 def problems(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[int]]]:
@@ -65,7 +78,7 @@ def problems(records: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[int]]
         for sentence in dict.fromkeys(record["warnings"]):
             by_sentence[1, sentence].append(record["study"])
         if _unlabelled(record):
-            by_sentence[2, "Every slice's label is unknown."].append(record["study"])
+            by_sentence[2, "All labels are unknown."].append(record["study"])
     ordered = sorted(by_sentence.items(), key=lambda item: (item[0][0], -len(item[1])))
     return [(sentence, numbers) for (_, sentence), numbers in ordered]
 
@@ -77,12 +90,12 @@ def _urgency(record: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _unlabelled(record: Mapping[str, Any]) -> bool:
-    return record["slices"] > 0 and record["labels"]["unknown"] == record["slices"]
+    return record["items"] > 0 and record["labels"]["unknown"] == record["items"]
 
 
 def _shown(record: Mapping[str, Any], request: Request, inside: bool) -> dict[str, Any]:
     """A record with its picture, and with one row for series that differ in their number alone."""
-    shown = {**record, "series": _joined(record["series"]), "masks": _joined(record["masks"])}
+    shown = {**record, "count": record["items"], "series": _joined(record["series"]), "masks": _joined(record["masks"])}
     if "sheet" in record:
         file = request.beside(".sheets") / record["sheet"]
         picture = _written_picture(file)
@@ -152,7 +165,7 @@ def _totals(parts: Sequence[Kept], cohort: Cohort | None) -> dict[str, int]:
         "studies": len(parts),
         "imported": used,
         "refused": len(parts) - used,
-        "slices": 0 if cohort is None else len(cohort),
+        "items": 0 if cohort is None else len(cohort),
         "patients": 0 if cohort is None else len(set(cohort.patient)),
     }
 

@@ -1,9 +1,11 @@
-"""Contact sheets: every slice of a study, one row a modality, outlines of gland and lesion."""
+"""Contact sheets: every slice of a study, or a volume in three planes; one row a modality, outlines of gland and lesion."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
+import attrs
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -21,40 +23,87 @@ GAP = 4
 DPI = 100
 
 
+@attrs.frozen
+class _Column:
+    """One picture of each modality."""
+
+    title: str
+    cut: Callable[[np.ndarray], np.ndarray]
+    """A picture (rows, columns) of pixels of one side, of images or outlines of all items."""
+    item: int
+
+
 def sheet_png(part: Part, first_slice: int) -> bytes:
-    """A PNG of the slices of a part, numbered from ``first_slice`` of the T2w volume on."""
+    """A PNG of the items of a part, numbered from ``first_slice`` of the T2w volume on.
+
+    A slab is shown by its middle slice; a volume by an axial, a coronal and a sagittal plane through the middle of its
+    lesion, or of the volume where none is outlined.
+    """
+    columns = _of_volume(part) if part.slice_spacing_mm is not None else _of_slices(part, first_slice)
     names = [name for name in RANGES if name in part.modalities and part.present[name].any()]
-    picture = np.concatenate(
-        [np.concatenate([_tile(part, name, i) for i in range(len(part))], axis=1) for name in names]
-    )
+    tiles = [[_tile(part, name, column) for column in columns] for name in names]
+    height = max(tile.shape[0] for tile in tiles[0])
+    picture = np.concatenate([np.concatenate([_taller(tile, height) for tile in row], axis=1) for row in tiles])
     height, width, _ = picture.shape
-    side, margin = width // len(part), 16
+    margin = 16
     figure = Figure(figsize=(width / DPI, (height + 2 * margin) / DPI), dpi=DPI)
     FigureCanvasAgg(figure)
     figure.figimage(picture, 0, margin)
     low = 1 / (height + 2 * margin)
     figure.text(0.004, 1 - 3 * low, ";  ".join(TITLES[name] for name in names), fontsize=8, va="top")
-    for index, label in enumerate(part.cs):
-        text = f"{first_slice + index + 1}: {LABELS[int(label)]}"
-        figure.text((index + 0.5) * side / width, 4 * low, text, fontsize=7, ha="center")
+    left = 0
+    for column, tile in zip(columns, tiles[0], strict=True):
+        figure.text((left + tile.shape[1] / 2) / width, 4 * low, column.title, fontsize=7, ha="center")
+        left += tile.shape[1]
     content = io.BytesIO()
     figure.savefig(content, format="png", metadata={"Software": None})
     return content.getvalue()
 
 
-def _tile(part: Part, name: str, index: int) -> np.ndarray:
-    """One slice in colours (side, side, 3) uint8 with outlines and a margin."""
-    image = part.modalities[name][index]
-    times = max(1, -(-SIDE // image.shape[0]))
+def _of_slices(part: Part, first_slice: int) -> list[_Column]:
+    def column(index: int, label: int) -> _Column:
+        return _Column(f"{first_slice + index + 1}: {LABELS[label]}", lambda values: _middle_slice(values[index]), index)
+
+    return [column(index, int(label)) for index, label in enumerate(part.cs)]
+
+
+def _middle_slice(image: np.ndarray) -> np.ndarray:
+    """(rows, columns) of a slice or of a slab."""
+    return image if image.ndim == 2 else image[len(image) // 2]
+
+
+def _of_volume(part: Part) -> list[_Column]:
+    """Three planes; heads are up, and planes that are farther apart than pixels are repeated."""
+    shape = part.modalities["t2w"].shape[1:]
+    drawn = part.lesion is not None and part.lesion[0].any()
+    z, y, x = np.argwhere(part.lesion[0]).mean(axis=0).round().astype(int) if drawn else np.array(shape) // 2  # type: ignore[index]
+    along = (part.slice_spacing_mm or 0) / part.spacing_mm
+    lines = ((np.arange(max(1, round(shape[0] * along))) + 0.5) / along).astype(int).clip(max=shape[0] - 1)[::-1]
+    return [
+        _Column(f"axial {z + 1} of {shape[0]}: {LABELS[int(part.cs[0])]}", lambda values: values[0, z], 0),
+        _Column("coronal", lambda values: values[0, lines, y], 0),
+        _Column("sagittal", lambda values: values[0, lines, :, x], 0),
+    ]
+
+
+def _tile(part: Part, name: str, column: _Column) -> np.ndarray:
+    """One picture in colours (rows, columns, 3) uint8 with outlines and a margin."""
+    image = column.cut(part.modalities[name])
+    times = max(1, -(-SIDE // part.modalities[name].shape[-1]))
     low, high = RANGES[name]
     grey = (np.clip((image - low) / (high - low), 0, 1) * 255).astype(np.uint8)
     tile = np.repeat(_larger(grey, times)[..., None], 3, axis=2)
-    if not part.present[name][index]:
+    if not part.present[name][column.item]:
         tile[:] = ABSENT
     for mask, colour in ((part.tissue, GLAND), (part.lesion, LESION)):
         if mask is not None:
-            tile[_outline(_larger(mask[index] > 0, times))] = colour
+            tile[_outline(_larger(column.cut(mask) > 0, times))] = colour
     return np.pad(tile, ((GAP, 0), (GAP // 2, GAP // 2), (0, 0)), constant_values=255)
+
+
+def _taller(tile: np.ndarray, height: int) -> np.ndarray:
+    """A picture on white ground of this height."""
+    return np.pad(tile, ((0, height - len(tile)), (0, 0), (0, 0)), constant_values=255)
 
 
 def _larger(image: np.ndarray, times: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""One study to slices: the unit of parallel work."""
+"""One study to slices, slabs or a volume: the unit of parallel work."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from gankit import write_bytes
 from gankit_dicom._dicom.modes import silent_itk, single_threaded_itk
+from gankit_dicom._images import Sampling, images_of
 from gankit_dicom._labels.delineations import (
     EMPTY,
     Delineations,
@@ -23,7 +24,7 @@ from gankit_dicom._labels.delineations import (
     may_show_lesions,
     read_mask,
 )
-from gankit_dicom._labels.labels import NO, UNKNOWN, YES, Labels, labels_of
+from gankit_dicom._labels.labels import NO, UNKNOWN, YES, Labels, labels_of, volume_label
 from gankit_dicom._labels.masks import MaskFile, copy_of, drawn_on, reader_of
 from gankit_dicom._labels.tables import Finding
 from gankit_dicom._log import Log, Row
@@ -33,16 +34,19 @@ from gankit_dicom._protocol import Protocol
 from gankit_dicom._refused import Refused
 from gankit_dicom._series.volume import blank_slices
 from gankit_dicom._sheet import sheet_png
-from gankit_dicom._slices.dce import Enhancement
-from gankit_dicom._slices.geometry import Crop, image_like, inside, sample, sample_labels, sample_measured
-from gankit_dicom._slices.intensity import Levels, inpainted, levels, measured_mask, percentile_scale, without_bias
+from gankit_dicom._slices.geometry import Crop, image_like, inside, sample_labels
+from gankit_dicom._slices.intensity import levels
 from gankit_dicom._slices.modalities import Chosen, choose
-from gankit_dicom._slices.place import crop_by_findings, crop_by_locator, crop_by_mask, holds, locator_error, shows
-from gankit_dicom._slices.registration import box_around, refine
+from gankit_dicom._slices.place import (
+    crop_by_findings,
+    crop_by_locator,
+    crop_by_mask,
+    holds,
+    locator_error,
+    shows,
+    volume_at,
+)
 from gankit_dicom._sources import AbstractSource
-
-COVERED = 0.5
-"""Part of a slice that a modality must cover to be present in it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -110,7 +114,7 @@ def study_part(task: StudyTask) -> Part:
     log = Log(notes=list(task.notes), warnings=list(task.warnings))
     for source in task.sources:
         log.rows[source.number] = Row(source.number, source.looks, source.grid, notes=list(source.notes))
-    record: dict[str, Any] = {"study": task.number, "patient": task.alias, "slices": 0, "why": ""}
+    record: dict[str, Any] = {"study": task.number, "patient": task.alias, "items": 0, "why": ""}
     try:
         part = _imported(task, log, record)
     except Refused as why:
@@ -130,7 +134,8 @@ def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
     # Where the gland is, so what is cut out, and what the slices are labelled.
     drawn = _delineations(task, chosen, log)
     gland = None if drawn.tissue is None else drawn.tissue > 0
-    crop = _crop(task, t2w, gland, record, log)
+    acquired = _acquired(t2w)
+    crop = _crop(task, t2w, gland, acquired, record, log)
     labels = labels_of(
         t2w,
         drawn.lesions,
@@ -144,19 +149,24 @@ def _imported(task: StudyTask, log: Log, record: dict[str, Any]) -> Part:
         log.warn(warning)
 
     # Images and ground truth on the crop.
-    values = _sampled(task, chosen, scanned, crop, gland, record)
-    tissue, lesion_NSS = _truth(drawn, t2w, crop)
+    sampling = Sampling(chosen, scanned, crop, acquired, gland, task.protocol, task.options)
+    values = images_of(sampling, record)
+    tissue, lesion = _truth(drawn, t2w, crop)
     cs = _visible(labels, t2w, crop, log)
+    if crop.planes is not None:
+        tissue, lesion = (None if outlines is None else outlines[None] for outlines in (tissue, lesion))
+        cs = volume_label(cs, labels, whole=bool(record["crop"]["holds_gland"]))
     part = Part(
         record=record,
         modalities={name: images for name, (images, _) in values.items()},
         present={name: present for name, (_, present) in values.items()},
         cs=cs,
         tissue=tissue,
-        lesion=lesion_NSS,
+        lesion=lesion,
         spacing_mm=crop.spacing_mm,
+        slice_spacing_mm=None if crop.planes is None else crop.planes.step * t2w.GetSpacing()[2],
     )
-    record["slices"] = len(part)
+    record["items"] = len(part)
     record["labels"] |= {
         "yes": int((cs == YES).sum()),
         "no": int((cs == NO).sum()),
@@ -197,7 +207,14 @@ def _delineations(task: StudyTask, chosen: Chosen, log: Log) -> Delineations:
     return drawn
 
 
-def _crop(task: StudyTask, t2w: sitk.Image, gland: np.ndarray | None, record: dict[str, Any], log: Log) -> Crop:
+def _crop(
+    task: StudyTask,
+    t2w: sitk.Image,
+    gland: np.ndarray | None,
+    acquired: tuple[int, int],
+    record: dict[str, Any],
+    log: Log,
+) -> Crop:
     automatic = crop_by_locator(t2w, task.protocol, task.options)
     if gland is not None:
         by, crop = "gland mask", crop_by_mask(gland, t2w, task.protocol, task.options)
@@ -207,25 +224,38 @@ def _crop(task: StudyTask, t2w: sitk.Image, gland: np.ndarray | None, record: di
         by, crop = "finding", found
     else:
         by, crop = "locator", automatic
-    crop = _without_blank_ends(crop, t2w, log)
-    record["crop"] = {
-        "by": by,
+    record["crop"] = {"by": by}
+    if task.options.items == "volumes":
+        crop = volume_at(crop, gland, t2w, acquired, task.options)
+        record["crop"] |= _planes_record(crop, t2w, acquired)
+    else:
+        crop = _without_blank_ends(crop, acquired, log)
+        if reach := task.options.reach:
+            crop, record["crop"]["without_neighbours"] = _with_neighbours(crop, acquired, reach)
+    record["crop"] |= {
         "width_mm": crop.width_mm,
         "spacing_mm": crop.spacing_mm,
         "slices": [crop.slices[0] + 1, crop.slices[1] + 1, t2w.GetSize()[2]],
         "holds_gland": None if gland is None else holds(gland, crop, t2w),
     }
+    if crop.planes is not None and record["crop"]["holds_gland"] is False:
+        log.warn("The volume cuts the gland; more planes, a larger slice spacing or a smaller part of the width hold it.")
     return crop
 
 
-def _without_blank_ends(crop: Crop, t2w: sitk.Image, log: Log) -> Crop:
-    """The crop without slices at its ends that show nothing, as padding and a half-written file leave them.
+def _acquired(t2w: sitk.Image) -> tuple[int, int]:
+    """First and last slice that show something: padding and a half-written file leave blank ones at the ends."""
+    shown = np.flatnonzero(~blank_slices(sitk.GetArrayViewFromImage(t2w)))
+    return int(shown[0]), int(shown[-1])
+
+
+def _without_blank_ends(crop: Crop, acquired: tuple[int, int], log: Log) -> Crop:
+    """The crop without slices at its ends that show nothing.
 
     Raises:
         Refused: no slice is left.
     """
-    (first, last), shown = crop.slices, np.flatnonzero(~blank_slices(sitk.GetArrayViewFromImage(t2w)))
-    left = max(first, int(shown[0])), min(last, int(shown[-1]))
+    left = max(crop.slices[0], acquired[0]), min(crop.slices[1], acquired[1])
     if left == crop.slices:
         return crop
     if left[1] < left[0]:
@@ -234,112 +264,30 @@ def _without_blank_ends(crop: Crop, t2w: sitk.Image, log: Log) -> Crop:
     return attrs.evolve(crop, slices=left)
 
 
-def _sampled(
-    task: StudyTask,
-    chosen: Chosen,
-    scanned: Levels,
-    crop: Crop,
-    gland: np.ndarray | None,
-    record: dict[str, Any],
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Images on the crop and where they are present, by modality."""
-    t2w = scanned.image
-    values = {"t2w": (_t2w(task, chosen, scanned, crop, gland, record), np.ones(crop.count, dtype=bool))}
-    if chosen.adc is not None:
-        record["adc"] = {"made": chosen.adc.made, "outside": chosen.adc.outside, "zeros": task.options.zeros}
-        transform = _refined(task, t2w, chosen.adc.image, crop, gland, record["adc"])
-        values["adc"] = _adc(task, chosen.adc.image, t2w, crop, transform, record["adc"])
-    if chosen.dce is not None:
-        record["dce"] = _dce_record(chosen.dce, task.options.dce)
-        transform = _refined(task, t2w, chosen.dce.pre.image, crop, gland, record["dce"])
-        if (enhanced := getattr(chosen.dce, task.options.dce)) is not None:
-            images = sample(enhanced.image, t2w, crop, transform)
-            values["dce"] = _where_covered(images, enhanced.image, t2w, crop, transform)
-    return values
+def _with_neighbours(crop: Crop, acquired: tuple[int, int], reach: int) -> tuple[Crop, int]:
+    """The crop's slices that have ``reach`` neighbours below and above, and how many it loses.
+
+    Raises:
+        Refused: none has.
+    """
+    left = max(crop.slices[0], acquired[0] + reach), min(crop.slices[1], acquired[1] - reach)
+    if left[1] < left[0]:
+        raise Refused(f"no slice around the gland has {reach} neighbours below and above")
+    without = attrs.evolve(crop, slices=left)
+    return without, crop.count - without.count
 
 
-def _t2w(
-    task: StudyTask, chosen: Chosen, scanned: Levels, crop: Crop, gland: np.ndarray | None, record: dict[str, Any]
-) -> np.ndarray:
-    """T2w on the crop in the protocol's range, no signal outside of the volume; where no mask shows the gland, the
-    middle of the crop stands for it."""
-    t2w = scanned.image
-    images = sample(without_bias(t2w) if task.options.bias == "n4" else t2w, t2w, crop, outside=scanned.nothing)
-    if (padding := chosen.t2w.padding) is not None:
-        images[sample(padding, t2w, crop) > 0] = np.nan
-    if gland is None:
-        shown = np.zeros(images.shape, dtype=bool)
-        quarter = crop.size // 4
-        shown[:, quarter : crop.size - quarter, quarter : crop.size - quarter] = True
-    else:
-        shown = sample_labels(image_like(gland.astype(np.uint8), t2w), t2w, crop) > 0
-    protocol = task.protocol
-    scale = percentile_scale(images, shown, protocol.t2w_percentiles, protocol.t2w_over_gland, protocol.t2w_range)
-    record["t2w"] = {
-        "low": scanned.in_units(scale.low),
-        "high": scanned.in_units(scale.high),
-        "to": list(scale.to),
-        "cut": float((images > scale.high).mean()),
-        "bias": task.options.bias,
+def _planes_record(crop: Crop, t2w: sitk.Image, acquired: tuple[int, int]) -> dict[str, Any]:
+    return {
+        "planes": crop.count,
+        "slice_spacing_mm": crop.grid.step * t2w.GetSpacing()[2],
+        "padded": int(crop.grid.outside(acquired).sum()),
+        "outside": float(1 - inside(t2w, t2w, crop).mean()),
     }
-    return scale.apply(images)
-
-
-def _refined(
-    task: StudyTask, t2w: sitk.Image, image: sitk.Image, crop: Crop, gland: np.ndarray | None, record: dict[str, Any]
-) -> sitk.Transform | None:
-    """The refined transform from T2w to ``image`` if it is asked for and better; what was tried goes to the record."""
-    if task.options.register == "none":
-        return None
-
-    # The box that is looked at: around the gland, else all of the crop.
-    shown = np.zeros(t2w.GetSize()[::-1], dtype=bool)
-    reach = int(crop.width_mm / 2 / t2w.GetSpacing()[0])
-    column, row = (round(place) for place in crop.centre)
-    shown[
-        crop.slices[0] : crop.slices[1] + 1, max(0, row - reach) : row + reach, max(0, column - reach) : column + reach
-    ] = True
-    box = box_around(shown if gland is None else gland, t2w, 15.0 if gland is not None else 0.0)
-    found = refine(t2w, image, box, task.options.register, task.options.seed)
-    record["registration"] = {"kept": found.kept, "figures": dict(found.figures), "shift_mm": found.shift_mm}
-    return found.transform
-
-
-def _adc(
-    task: StudyTask, adc: sitk.Image, t2w: sitk.Image, crop: Crop, transform: Any, record: dict[str, Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """ADC on the crop and where it is present; voxels without a measurement are treated as the options say."""
-    measured = measured_mask(adc)
-    measured_NSS = sample(measured, t2w, crop, transform)
-    record["unmeasured"] = float(1 - measured_NSS.mean())
-    if task.options.zeros == "inpaint":
-        images = sample(inpainted(adc), t2w, crop, transform)
-    elif task.options.zeros == "exclude":
-        images = sample_measured(adc, measured, t2w, crop, transform)
-    else:
-        images = sample(adc, t2w, crop, transform)
-    images, present = _where_covered(images, adc, t2w, crop, transform)
-    present &= measured_NSS.reshape(len(measured_NSS), -1).any(axis=1)
-    images[~present] = 0
-    return images, present
-
-
-def _where_covered(
-    images: np.ndarray, image: sitk.Image, t2w: sitk.Image, crop: Crop, transform: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images of slices that ``image`` covers, 0 in the others, and which these are."""
-    present = inside(image, t2w, crop, transform) >= COVERED
-    images[~present] = 0
-    return images, present
-
-
-def _dce_record(dce: Enhancement, written: str) -> dict[str, Any]:
-    pre, early, late = dce.counts
-    return {"written": written, "arrival_s": dce.arrival_s, "pre": pre, "early": early, "late": late}
 
 
 def _truth(drawn: Delineations, t2w: sitk.Image, crop: Crop) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Tissue and lesion on the crop, (n, size, size) uint8 each, where a mask shows them."""
+    """Tissue and lesion on the crop, (planes, rows, columns) uint8 each, where a mask shows them."""
     tissue = None if drawn.tissue is None else sample_labels(image_like(drawn.tissue, t2w), t2w, crop)
     if drawn.lesions is None:
         return tissue, None
@@ -347,7 +295,7 @@ def _truth(drawn: Delineations, t2w: sitk.Image, crop: Crop) -> tuple[np.ndarray
 
 
 def _visible(labels: Labels, t2w: sitk.Image, crop: Crop, log: Log) -> np.ndarray:
-    """Labels of the crop's slices; CS becomes unknown where all of the lesion is outside of the crop."""
+    """Labels of the T2w slices that the crop shows; CS becomes unknown where all of the lesion is outside of it."""
     first, last = crop.slices
     cs = labels.cs_Z[first : last + 1].copy()
     if labels.cs is None:

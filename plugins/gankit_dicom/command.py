@@ -8,10 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gankit_dicom._options import BIAS, DCE, GLANDS, LESION_MEANS, PATIENT_FROM, REGISTER, SIZES, ZEROS
+from gankit_dicom._options import (
+    BIAS,
+    DCE,
+    GLANDS,
+    ITEMS,
+    LESION_MEANS,
+    MISSING_PLANES,
+    NEIGHBOURS,
+    PATIENT_FROM,
+    REGISTER,
+    SLICE_SPACINGS_MM,
+    ZEROS,
+)
 
 if TYPE_CHECKING:
     from gankit_dicom._import import Imported
+    from gankit_dicom._inputs import Request
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -25,7 +38,19 @@ _OPTIONS = (
     click.option("--marksheet", type=_FILE, help="PI-CAI marksheet (CSV: patient_id, study_id, case_csPCa)."),
     click.option("--protocol", default="prostatex", show_default=True, metavar="NAME|FILE",
                  help="Rules that choose series: prostatex, nnunet or bids (names of files), or a TOML file."),
-    click.option("--size", type=click.IntRange(*SIZES), default=64, show_default=True, help="Pixels along a side."),
+    click.option("--as", "items", type=click.Choice(ITEMS), default="slices", show_default=True,
+                 help="What an item of the cohort is: a slice; a slab, a slice with its neighbours as channels; or the"
+                 " one volume of a study."),
+    click.option("--size", default="64", show_default=True, metavar="SIDES",
+                 help="Pixels along a side, or rows and columns, as 64x48; of volumes planes, rows and columns, as"
+                 " 24x64x64."),
+    click.option("--neighbours", type=click.IntRange(*NEIGHBOURS),
+                 help="Of slabs: slices below and above the middle one; a slice that lacks one is left out."
+                 "  [default: 1]"),
+    click.option("--slice-spacing", type=click.FloatRange(*SLICE_SPACINGS_MM), metavar="MM",
+                 help="Of volumes: from plane to plane.  [default: as the T2w's slices]"),
+    click.option("--missing-planes", type=click.Choice(MISSING_PLANES), default="refuse", show_default=True,
+                 help="Of volumes: refuse a study whose T2w has fewer planes, or pad it with blank ones."),
     click.option("--gland", type=click.FloatRange(*GLANDS), default=0.6, show_default=True,
                  help="Part of the crop's width that the gland has."),
     click.option("--register", type=click.Choice(REGISTER), default="none", show_default=True,
@@ -76,6 +101,8 @@ def dicom(**given: Any) -> None:
 
     \b
         gankit import dicom scans --masks masks -o cohort.safetensors
+        gankit import dicom scans --masks masks --as volumes --size 16x64x64 -o volumes.safetensors
+        gankit import dicom scans --masks masks --as slabs --neighbours 1 -o slabs.safetensors
 
     Headers say which series is what; a protocol holds the rules. Everything is resampled to the T2w grid and cropped
     around the prostate. The report beside the cohort says what was chosen and refused, and why. No name, date, UID or
@@ -112,13 +139,17 @@ def volumes(**given: Any) -> None:
     _say(imported("volumes", **given))
 
 
+def _items(request: Request, count: int) -> str:
+    return request.options.items[: -1 if count == 1 else None]
+
+
 def _say(done: Imported) -> None:
     from gankit import cohort_warnings, empty_strata
 
     request, cohort = done.request, done.cohort
     refused, patients = sum(not len(part) for part in done.parts), len(set(cohort.patient))
     click.echo(
-        f"{request.out}: {len(cohort)} slices of {patients} {'patient' if patients == 1 else 'patients'};"
+        f"{request.out}: {len(cohort)} {_items(request, len(cohort))} of {patients} {'patient' if patients == 1 else 'patients'};"
         f" {refused} of {len(done.parts)} {'study' if len(done.parts) == 1 else 'studies'} refused"
     )
     click.echo(f"{request.report}: what was chosen and refused, and why")

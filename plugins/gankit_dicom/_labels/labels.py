@@ -61,6 +61,8 @@ class Labels:
     cs: np.ndarray | None = None
     """Voxels known to be of a significant lesion, (slices, rows, columns) bool; None where no outline shows them."""
     warnings: tuple[str, ...] = ()
+    in_case: bool = False
+    """Whether the marksheet says significant cancer, and nothing contradicts it; where it is need not be known."""
 
 
 def labels_of(
@@ -105,13 +107,27 @@ def labels_of(
     if says_yes and says_no:
         return Labels(_all(t2w, UNKNOWN), "contradictory", warnings=(TABLES,))
     if lesions is None:
-        return _by_tables(t2w, findings, says_yes, says_no, complete)
+        return attrs.evolve(_by_tables(t2w, findings, says_yes, says_no, complete), in_case=True in case)
     if says_no:
         return _cleared(t2w, lesions)
     resolved = _resolved(t2w, lesions, findings, says_yes, ungraded_is_cs)
     if says_yes and not (resolved.cs | resolved.ungraded).any():
         return Labels(_all(t2w, UNKNOWN), "contradictory", warnings=(EMPTY,))
-    return _by_outlines(t2w, resolved, findings, complete)
+    return attrs.evolve(_by_outlines(t2w, resolved, findings, complete), in_case=True in case)
+
+
+def volume_label(cs_Z: np.ndarray, labels: Labels, whole: bool) -> np.ndarray:
+    """The label of one volume, (1,) int8, by those of the slices that it shows.
+
+    It is 1 where one of them is, and where it shows the whole gland of a case of which the marksheet says significant
+    cancer. Else it is unknown where one of them is, and 0 where all are.
+
+    Args:
+        cs_Z: labels of its slices, (slices,).
+        whole: whether it is known to show the whole gland.
+    """
+    known = [YES] if YES in cs_Z or (whole and labels.in_case) else [UNKNOWN] if UNKNOWN in cs_Z else [NO]
+    return np.array(known, dtype=np.int8)
 
 
 def _by_tables(t2w: sitk.Image, findings: Sequence[Finding], says_yes: bool, says_no: bool, complete: bool) -> Labels:
