@@ -157,7 +157,8 @@ def import_volumes(
             expression where wanted, as in ``{patient:\\d+}``; default: ``{patient}_{study}_{name}``,
             ``{patient}/{study}/{name}``, ``{patient}/{name}`` or ``{patient}_{name}``.
         masks, findings, marksheet, protocol, items, size, neighbours, slice_spacing, missing_planes, gland, register,
-            zeros, dce, lesion_means, bias, need, split, test_fraction, validation_fraction, seed, keep_ids, salt, jobs, out, quiet: as for ``import_dicom``.
+            zeros, dce, lesion_means, bias, need, split, test_fraction, validation_fraction, seed, keep_ids, salt, jobs,
+            out, quiet: as for ``import_dicom``.
 
     Returns: a cohort as ``import_dicom`` gives.
 

@@ -70,12 +70,13 @@ def images_of(sampling: Sampling, record: dict[str, Any]) -> dict[str, Present]:
 def _as_items(sampling: Sampling, images: np.ndarray, present: np.ndarray) -> Present:
     """Planes as what the cohort's items are. A slab has a modality where all of its slices have it."""
     if sampling.crop.planes is not None:
-        return images[None], present.all(keepdims=True)
+        return images[None], present[:1]
     if not sampling.options.reach:
         return images, present
     windows = np.lib.stride_tricks.sliding_window_view
     across = 2 * sampling.options.reach + 1
-    slabs, have = np.moveaxis(windows(images, across, axis=0), -1, 1).copy(), windows(present, across).all(axis=1)
+    slabs = np.moveaxis(windows(images, across, axis=0), -1, 1).copy()
+    have = np.asarray(windows(present, across).all(axis=1))
     slabs[~have] = 0
     return slabs, have
 

@@ -22,8 +22,8 @@ class Part:
 
     record: dict[str, Any]
     modalities: dict[str, np.ndarray] = attrs.field(factory=dict)
-    """(n, rows, columns) float32 of slices, (n, slices, rows, columns) of slabs, (n, planes, rows, columns) of volumes; 0
-    where absent."""
+    """float32, 0 where absent: slices (n, rows, columns), slabs (n, slices, rows, columns), volumes (n, planes, rows,
+    columns)."""
     present: dict[str, np.ndarray] = attrs.field(factory=dict)
     """(n,) bool."""
     cs: np.ndarray = attrs.field(factory=lambda: np.zeros(0, dtype=np.int8))

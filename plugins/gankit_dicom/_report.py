@@ -64,7 +64,7 @@ def _places(options: Options) -> str:
         beyond = "blank" if options.missing_planes == "pad" else "a reason to refuse the study"
         return f"distance of planes: {spacing}; planes that the T2w lacks: {beyond}"
     if options.items == "slabs":
-        return f"{options.reach} neighbours below and above, without which a slice is left out"
+        return f"slices with {options.reach} more below and above; one that lacks any is left out"
     return "slices of the T2w"
 
 
@@ -165,7 +165,7 @@ def _totals(parts: Sequence[Kept], cohort: Cohort | None) -> dict[str, int]:
         "studies": len(parts),
         "imported": used,
         "refused": len(parts) - used,
-        "items": 0 if cohort is None else len(cohort),
+        "count": 0 if cohort is None else len(cohort),
         "patients": 0 if cohort is None else len(set(cohort.patient)),
     }
 

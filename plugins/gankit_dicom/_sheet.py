@@ -1,4 +1,4 @@
-"""Contact sheets: every slice of a study, or a volume in three planes; one row a modality, outlines of gland and lesion."""
+"""Contact sheets: every slice of a study, or a volume in three planes; a row a modality, outlines of the masks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TITLES = {"t2w": "T2w", "adc": "ADC, 0 to 3000 1e-6 mm2/s", "dce": "enhancement,
 LABELS = {1: "CS", 0: "not CS", -1: "unknown"}
 GLAND, LESION, ABSENT = (232, 197, 71), (255, 77, 77), (217, 217, 217)
 SIDE = 128
-"""Least pixels of a slice's side."""
+"""Least pixels of a slice's side; of a volume's twice as many."""
 GAP = 4
 DPI = 100
 
@@ -62,7 +62,8 @@ def sheet_png(part: Part, first_slice: int) -> bytes:
 
 def _of_slices(part: Part, first_slice: int) -> list[_Column]:
     def column(index: int, label: int) -> _Column:
-        return _Column(f"{first_slice + index + 1}: {LABELS[label]}", lambda values: _middle_slice(values[index]), index)
+        title = f"{first_slice + index + 1}: {LABELS[label]}"
+        return _Column(title, lambda values: _middle_slice(values[index]), index)
 
     return [column(index, int(label)) for index, label in enumerate(part.cs)]
 
@@ -75,8 +76,8 @@ def _middle_slice(image: np.ndarray) -> np.ndarray:
 def _of_volume(part: Part) -> list[_Column]:
     """Three planes; heads are up, and planes that are farther apart than pixels are repeated."""
     shape = part.modalities["t2w"].shape[1:]
-    drawn = part.lesion is not None and part.lesion[0].any()
-    z, y, x = np.argwhere(part.lesion[0]).mean(axis=0).round().astype(int) if drawn else np.array(shape) // 2  # type: ignore[index]
+    drawn = np.argwhere(part.lesion[0]) if part.lesion is not None else np.empty((0, 3))
+    z, y, x = drawn.mean(axis=0).round().astype(int) if len(drawn) else np.array(shape) // 2
     along = (part.slice_spacing_mm or 0) / part.spacing_mm
     lines = ((np.arange(max(1, round(shape[0] * along))) + 0.5) / along).astype(int).clip(max=shape[0] - 1)[::-1]
     return [
@@ -89,7 +90,8 @@ def _of_volume(part: Part) -> list[_Column]:
 def _tile(part: Part, name: str, column: _Column) -> np.ndarray:
     """One picture in colours (rows, columns, 3) uint8 with outlines and a margin."""
     image = column.cut(part.modalities[name])
-    times = max(1, -(-SIDE // part.modalities[name].shape[-1]))
+    least = SIDE if part.slice_spacing_mm is None else 2 * SIDE
+    times = max(1, -(-least // part.modalities[name].shape[-1]))
     low, high = RANGES[name]
     grey = (np.clip((image - low) / (high - low), 0, 1) * 255).astype(np.uint8)
     tile = np.repeat(_larger(grey, times)[..., None], 3, axis=2)

@@ -239,7 +239,7 @@ def _crop(
         "holds_gland": None if gland is None else holds(gland, crop, t2w),
     }
     if crop.planes is not None and record["crop"]["holds_gland"] is False:
-        log.warn("The volume cuts the gland; more planes, a larger slice spacing or a smaller part of the width hold it.")
+        log.warn("The volume cuts the gland; more planes, or planes farther apart, hold all of it.")
     return crop
 
 

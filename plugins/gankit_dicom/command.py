@@ -149,7 +149,8 @@ def _say(done: Imported) -> None:
     request, cohort = done.request, done.cohort
     refused, patients = sum(not len(part) for part in done.parts), len(set(cohort.patient))
     click.echo(
-        f"{request.out}: {len(cohort)} {_items(request, len(cohort))} of {patients} {'patient' if patients == 1 else 'patients'};"
+        f"{request.out}: {len(cohort)} {_items(request, len(cohort))} of {patients}"
+        f" {'patient' if patients == 1 else 'patients'};"
         f" {refused} of {len(done.parts)} {'study' if len(done.parts) == 1 else 'studies'} refused"
     )
     click.echo(f"{request.report}: what was chosen and refused, and why")

@@ -144,7 +144,8 @@ def _resampled(
     direction = np.array(t2w.GetDirection()).reshape(3, 3)
     first = planes.first - planes.step * (deep - 1) / (2 * deep)
     middle = t2w.TransformContinuousIndexToPhysicalPoint((*crop.centre, first))
-    origin = np.array(middle) - (direction[:, 0] * (across - 1) + direction[:, 1] * (down - 1)) * spacing / 2
+    diagonal = direction[:, 0] + direction[:, 1] * ((down - 1) / (across - 1))
+    origin = np.array(middle) - diagonal * spacing * (across - 1) / 2
 
     # 2. The grid has the T2w's directions.
     filter_ = sitk.ResampleImageFilter()

@@ -14,7 +14,7 @@ def kept(folder, number, names, outlined=False):
     """A part in its file: its images are filled with its number."""
     images = np.full((SLICES, SIZE, SIZE), number, dtype=np.float32)
     part = Part(
-        record={"patient": f"p{number}", "slices": SLICES if names else 0},
+        record={"patient": f"p{number}", "items": SLICES if names else 0},
         modalities=dict.fromkeys(names, images),
         present=dict.fromkeys(names, np.arange(SLICES) > 0),
         cs=np.full(SLICES if names else 0, number % 2, dtype=np.int8),
@@ -26,7 +26,7 @@ def kept(folder, number, names, outlined=False):
 
 
 def assembled(parts):
-    return assemble(parts, [part.record["patient"] for part in parts], {}, (0.2, 0.0), 0, "made up", SIZE)
+    return assemble(parts, [part.record["patient"] for part in parts], {}, (0.2, 0.0), 0, "made up", (1, SIZE, SIZE))
 
 
 def test_each_part_has_its_place_and_what_it_lacks_is_zero_and_absent(tmp_path):

@@ -193,7 +193,7 @@ def test_what_a_header_does_say_is_not_overruled_by_a_description(parts, tmp_pat
     write_t2w(tmp_path / "scans", 3, **{"SeriesDescription": "t2_tse_tra", **tags})
     write_adc(tmp_path / "scans", 90)
     (part,) = parts(tmp_path / "scans")
-    assert part.record["slices"] == 0
+    assert part.record["items"] == 0
     assert f"not T2w: {why}" in part.record["series"][0]["reasons"][0] or why in part.record["series"][0]["reasons"][0]
 
 

@@ -46,8 +46,8 @@ def test_volumes_by_a_pattern(tmp_path):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"size": 8}, "`size` 8: accepted: 16 to 1024"),
-        ({"size": "64"}, "`size` '64': must be a whole number"),
+        ({"size": 8}, "`size` 8: accepted: sides of 16 to 1024 pixels"),
+        ({"size": "big"}, "`size` 'big': must be a whole number"),
         ({"size": 64.5}, "`size` 64.5: must be a whole number"),
         ({"keep_ids": "no"}, "`keep_ids` 'no': must be True or False"),
         ({"jobs": 1.5}, "`jobs` 1.5: must be a whole number"),

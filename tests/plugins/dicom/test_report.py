@@ -33,7 +33,7 @@ def page(part, tmp_path):
             (sheets / f"{number}.png").write_bytes(PNG)
             if record["why"]:
                 del record["sheet"]
-                record["slices"] = 0
+                record["items"] = 0
             parts.append(Kept(tmp_path / "none.safetensors", record))
         inputs = Inputs(files=10 * len(parts), refused_files=[], warnings=[])
         return report_html(request, inputs, parts, None, inputs.warnings)
@@ -59,12 +59,12 @@ def test_sheets_of_many_studies_are_shown_from_their_folder(page, tmp_path):
 
 def test_studies_that_need_a_look_are_named_first(page):
     """Refused ones, then those with warnings, then those without labels; each problem links to its studies."""
-    unknown = {"labels": {"by": "no mask and no table", "yes": 0, "no": 0, "unknown": 12}, "slices": 12}
+    unknown = {"labels": {"by": "no mask and no table", "yes": 0, "no": 0, "unknown": 12}, "items": 12}
     html = page({}, unknown, {"warnings": ["Something odd."]}, {"why": "no T2w"}, {"warnings": ["Something odd."]})
     assert re.findall(r'<section class="study" id="s(\d)"', html) == ["4", "3", "5", "2", "1"]
     assert '1 study: Refused: no T2w.</span> <a href="#s4">4</a>' in html
     assert '2 studies: Something odd.</span> <a href="#s3">3</a>, <a href="#s5">5</a>' in html
-    assert '1 study: Every slice&#39;s label is unknown.</span> <a href="#s2">2</a>' in html
+    assert '1 study: All labels are unknown.</span> <a href="#s2">2</a>' in html
 
 
 def test_where_nothing_is_wrong_nothing_is_to_look_at_first(page):
