@@ -13,6 +13,7 @@ from gankit.cli._judging import judging_options, show
 
 if TYPE_CHECKING:
     from gankit.comparison.plan import Plan
+    from gankit.processes.cluster import Where
 
 
 @click.command
@@ -52,11 +53,27 @@ if TYPE_CHECKING:
 )
 @judging_options()
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes at a time.")
-@click.option("-n", "--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option(
+    "--on",
+    "where",
+    type=click.Choice(["slurm", "local"]),
+    help="Let jobs of Slurm train and measure each run; local: processes of this machine, to try a cluster file. The"
+    " same command again shows where all stand, and makes the tables in the end.",
+)
+@click.option(
+    "--cluster",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --on: TOML file of what a job asks for: partition, hours, gpus, ...  [default: cluster.toml]",
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Print the plan, and with --on where all stand, and stop.")
+@click.pass_context
 def compare(
+    context: click.Context,
     recipes: tuple[str, ...],
     out: Path,
     jobs: int,
+    where: Where | None,
+    cluster: Path | None,
     dry_run: bool,
     **planned: Any,
 ) -> None:
@@ -67,12 +84,20 @@ def compare(
         gankit compare adc-only --axis adc_decoder.factor=1,2,4,8,16 --dry-run
 
     Ctrl-C stops it; to go on, run the same command again. Writes report.html, and comparison.json, .md and .tex.
-    A finished run of another machine counts when its directory is copied to runs/ in the folder.
+    A finished run of another machine counts when its directory is copied to runs/ in the folder. With --on, jobs of a
+    cluster do the work, and this command returns at once.
     """
     from gankit.comparison.compare import Stopped, carry_out, failures, plan_comparison
     from gankit.comparison.comparison import Comparison
+    from gankit.comparison.on_cluster import carry_out_on, stands
     from gankit.evaluation.tables import comparison_lines
+    from gankit.processes.cluster import CLUSTER_FILE, read_cluster
 
+    if where is None and cluster is not None:
+        raise click.UsageError("--cluster goes with --on: it says what jobs ask a cluster for")
+    if where is not None and context.get_parameter_source("jobs") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("--jobs is for this machine; with --on, at_once in the cluster file says how many run")
+    asked = None if where is None else read_cluster(cluster or Path(CLUSTER_FILE))
     plan = plan_comparison(recipes, out, plugins=plugins(), **planned)
     if dry_run:
         judging = plan.judging
@@ -80,13 +105,22 @@ def compare(
         if files or judging.label or judging.modalities or plan.beside:
             Comparison.of(plan, plugins())  # so that what the user names is checked now
         click.echo("\n".join(_planned(plan)))
+        if where is not None and asked is not None:
+            click.echo("\n".join(map(str, stands(where, asked, plan, plugins=plugins()))))
         return
     try:
-        result = carry_out(plan, jobs=jobs, plugins=plugins())
+        if where is not None and asked is not None:
+            standings, result = carry_out_on(where, asked, plan, plugins=plugins())
+            click.echo("\n".join(map(str, standings)))
+        else:
+            result = carry_out(plan, jobs=jobs, plugins=plugins())
     except (Stopped, KeyboardInterrupt) as stop:
         number = stop.signal if isinstance(stop, Stopped) else 2
         click.echo("stopped; what is finished is kept. To go on, run the same command again", err=True)
         raise SystemExit(128 + number) from stop
+    if result is None:
+        click.echo("jobs go on by themselves; run the same command again to see where they stand, and for the tables")
+        return
     show(comparison_lines(result), result)
     click.echo(f"{result.note}")
     click.echo(f"{out / 'report.html'}; tables alone in comparison.md, .tex and .json")

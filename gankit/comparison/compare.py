@@ -176,28 +176,59 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
 
     For errors see ``compare``.
     """
-    with _held(plan.folder), watched(not quiet):
-        # The real side; from here on what is compared may not change
-        say("loading the real cohort", quiet)
-        comparison = Comparison.of(plan, plugins)
-        warnings = list(comparison.warnings())
-        _warn(warnings, quiet)
-        plan.write(plugins)
+    with held(plan.folder), watched(not quiet):
+        comparison, warnings = begun(plan, plugins, quiet)
 
         # Training
         failed = train_runs(plan, jobs, quiet)
-        if len(failed) == len(plan.runs):
-            raise RunError(_failures(failed))
-        plan.refuse_one_model_twice()
-        _warn(alarms := list(_alarms(plan)), quiet)
+        require_trained(plan, failed)
 
-        # Measuring, by several processes where they are asked for. Their readings are then read into rows.
+        # Measuring, by several processes where they are asked for
         judge = judge_in(plan.folder, comparison.evaluation, plan.metrics, plugins)
-        subjects = comparison.subjects(plugins)
-        lacking_sets = sum(lacking(subject, judge) for subject in subjects)
+        lacking_sets = sum(lacking(subject, judge) for subject in comparison.subjects(plugins))
         if (workers := min(jobs, lacking_sets)) > 1:
             _measure(plan, workers, lacking_sets * len(plan.metrics), quiet)
-        judged = judged_rows(subjects, judge, quiet)
+        return finished(comparison, failed, warnings, plugins, quiet)
+
+
+def begun(plan: Plan, plugins: Plugins, quiet: bool) -> tuple[Comparison, list[str]]:
+    """A plan with its real side, and its warnings, which are printed. Its folder is written: from here on what is
+    compared may not change."""
+    say("loading the real cohort", quiet)
+    comparison = Comparison.of(plan, plugins)
+    warnings = list(comparison.warnings())
+    _warn(warnings, quiet)
+    plan.write(plugins)
+    return comparison, warnings
+
+
+def require_trained(plan: Plan, failed: Mapping[str, str]) -> None:
+    """Make sure that there is something to measure. Raises RunError: every training failed. InputError: two gave one
+    model."""
+    if len(failed) == len(plan.runs):
+        raise RunError(_failures(failed))
+    plan.refuse_one_model_twice()
+
+
+def finished(
+    comparison: Comparison, failed: Mapping[str, str], warnings: Sequence[str], plugins: Plugins, quiet: bool
+) -> ComparisonResult:
+    """Measure what is still missing, read all readings into rows, and write tables and report.
+
+    Args:
+        comparison: its runs are trained, but for those that ``failed``.
+        failed: name of a run to the reason.
+        warnings: those of the plan, for the result.
+        plugins: what is installed.
+        quiet: print nothing.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    plan = comparison.plan
+    _warn(alarms := list(_alarms(plan)), quiet)
+    judge = judge_in(plan.folder, comparison.evaluation, plan.metrics, plugins)
+    judged = judged_rows(comparison.subjects(plugins), judge, quiet)
 
     # Tables and report, with the rows of earlier comparisons before those of real slices
     trained = [row for row in judged if row.kind == "model"]
@@ -217,7 +248,7 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def held(folder: Path) -> Iterator[None]:
     """A context that holds the folder, so that no other process works on it."""
     try:
         with locked(folder / ".lock", wait=False, elsewhere="give another `out`"):
@@ -236,7 +267,7 @@ def train_runs(plan: Plan, processes: int, quiet: bool) -> dict[str, str]:
     """
     waiting = [run for run in by_round(plan.runs) if not plan.standing(run).trained]
     at_once = max(1, min(processes, len(waiting)))
-    jobs = [_training(plan, run) for run in waiting]
+    jobs = [training_job(plan, run) for run in waiting]
     ended, stopped = run_jobs(jobs, at_once, sharing_cores(at_once), quiet, f"steps of {len(jobs)} trainings")
     if stopped is not None:
         raise Stopped(stopped)
@@ -265,7 +296,8 @@ def _alarms(plan: Plan) -> Iterator[str]:
             yield f"{run.name}: training ended with alarms: {some}; 'gankit report {directory.path}' says what to do"
 
 
-def _training(plan: Plan, run: PlannedRun) -> Job:
+def training_job(plan: Plan, run: PlannedRun) -> Job:
+    """The process that trains a run, from where it stands."""
     directory = plan.run_directory(run)
     words = ("train", str(plan.recipe_file(run)), "-o", str(directory.path), "--device", plan.judging.device)
     log = plan.folder / "logs" / f"{run.name}.log"

@@ -93,19 +93,20 @@ def run_jobs(
             # Start jobs where there is room.
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
-                running[job] = _start(job, environment)
+                running[job] = start(job, environment)
                 lines.started(job)
 
             # Collect jobs that have ended.
             for job in [job for job, process in running.items() if process.poll() is not None]:
-                ended.append(Ended(name=job.name, code=_code(running.pop(job)), last=_last_line(job.log)))
+                ended.append(Ended(name=job.name, code=_code(running.pop(job)), last=last_line(job.log)))
                 lines.ended(job, ended[-1])
             lines.show(running)
             time.sleep(POLL_S)
     return ended, received[0] if received else None
 
 
-def _start(job: Job, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start(job: Job, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a job. It gets SIGINT when the standard input of its process is closed, so also when this process ends."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("ab") as log:
         return subprocess.Popen(
@@ -131,7 +132,8 @@ def _kill(running: Mapping[Job, subprocess.Popen[bytes]]) -> None:
         _code(process)
 
 
-def _last_line(log: Path) -> str:
+def last_line(log: Path) -> str:
+    """The last line of a log that is not empty."""
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.exists() else []
     return next((line.strip() for line in reversed(lines) if line.strip()), "it printed nothing")
 
