@@ -13,7 +13,7 @@ import numpy as np
 
 from gankit._errors import CohortError, shown
 from gankit.cohort.channels import channels_first
-from gankit.files.rows import MappedRows, blocks, selected
+from gankit.files.rows import StoredRows, blocks, selected
 
 if TYPE_CHECKING:
     from gankit.cohort.dataset import SliceDataset
@@ -33,7 +33,7 @@ class Modality:
 
     values: np.ndarray
     """(N, C, *S) float32 in ``unit``; 0 for slices that lack the modality. Of a cohort in shards they are
-    ``MappedRows``: ``values[rows]`` is a numpy array that is read then."""
+    ``StoredRows``: ``values[rows]`` is a numpy array that is read then."""
     unit: str = "1"
     """UCUM-like text, such as "um2/s"; "1" for arbitrary units."""
     present: np.ndarray
@@ -218,7 +218,7 @@ def _wrong_types(cohort: Cohort) -> Iterator[str]:
 
 def _unlike(what: str, values: object, kinds: str, expected: str, rank: int | None = None) -> Iterator[str]:
     """A sentence where a value is no array, its ``dtype.kind`` is not in ``kinds``, or it has another rank."""
-    if not isinstance(values, np.ndarray | MappedRows):
+    if not isinstance(values, np.ndarray | StoredRows):
         yield f"{what} must be a numpy array of {expected}, got {type(values).__name__}"
     elif values.dtype.kind not in kinds:
         yield f"{what} must be {expected}, got {values.dtype}; convert them, as by astype"
@@ -272,7 +272,7 @@ def _length_problems(cohort: Cohort) -> Iterator[str]:
 def _modality_problems(name: str, modality: Modality, patient_N: np.ndarray) -> Iterator[str]:
     if modality.values.ndim < 3:
         yield f"modality {name!r} has shape {modality.values.shape}, needs (slices, channels, *space)"
-    if not isinstance(modality.values, MappedRows):  # whoever wrote the file has looked
+    if not isinstance(modality.values, StoredRows):  # whoever wrote the file has looked
         yield from _not_finite(name, modality, patient_N)
 
 

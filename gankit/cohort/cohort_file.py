@@ -20,7 +20,7 @@ import numpy as np
 from gankit._errors import CohortError, shown
 from gankit.cohort.cohort import SPACINGS, SPLITS, VALIDATION, Cohort, Modality
 from gankit.files.digest import Altered
-from gankit.files.rows import MappedRows, Rows
+from gankit.files.rows import Rows, StoredRows
 from gankit.files.stored_arrays import StoredArrays
 
 FORMAT = "gankit-cohort-1"
@@ -127,7 +127,7 @@ def _joined(pieces: Sequence[Any], name: str) -> Rows:
     """Arrays of one name, one below the other. Raises ValueError: they differ in shape or type."""
     if len({(piece.shape[1:], piece.dtype) for piece in pieces}) > 1:
         raise ValueError(f"{name} has several shapes")
-    rows = MappedRows(pieces)
+    rows = StoredRows(pieces)
     return rows if name.startswith(LARGE) else np.asarray(rows)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from gankit._errors import CohortError, nearest
 from gankit._shapes import Shape, shape_text
 from gankit.cohort.cohort import Cohort, Modality
-from gankit.files.rows import MappedRows, Rows, blocks
+from gankit.files.rows import Rows, StoredRows, blocks
 from gankit.recipe.recipe import ModalitySpec, Pool, Recipe
 
 
@@ -88,7 +88,7 @@ def modality_of(cohort: Cohort, name: str, spec: ModalitySpec) -> Modality:
 
 
 def mask_values(truth: Rows, channels: int, where: str) -> Any:
-    """Ground truth (N, *S) as masks (N, channels, *S) float32 of 0 and 1; ``MappedRows`` where the truth is.
+    """Ground truth (N, *S) as masks (N, channels, *S) float32 of 0 and 1; ``StoredRows`` where the truth is.
 
     With one channel, a mask is 1 where the truth is not 0. With several, channel k is 1 where it is k.
 
@@ -107,7 +107,7 @@ def mask_values(truth: Rows, channels: int, where: str) -> Any:
             f"{where}.shape: {channels} channels show the values 0 to {channels - 1}, but the truth goes up to"
             f" {highest}; ask for {highest + 1} channels"
         )
-    if isinstance(truth, MappedRows):
+    if isinstance(truth, StoredRows):
         return truth.changed(partial(_masks, channels), (channels, *truth.shape[1:]), np.dtype(np.float32))
     return _masks(channels, np.asarray(truth))
 

@@ -48,7 +48,7 @@ def read_cohort(path: str | Path) -> Cohort:
     """Read a cohort that ``write_cohort`` wrote, once all of it has been verified.
 
     The arrays of a file are read again where they are looked at, and the system may let go of them. Images of a cohort
-    in shards are ``MappedRows``: of them only those rows are in memory that were asked for.
+    in shards are ``StoredRows``: of them only those rows are in memory that were asked for.
 
     Warns with ``FileWarning`` of a file of an earlier version, which has no digest.
 

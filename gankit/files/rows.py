@@ -1,12 +1,20 @@
-"""Arrays of which rows are read from files when they are asked for, so that they may be larger than memory."""
+"""Arrays of which rows are read from files when they are asked for, so that they may be larger than memory.
+
+Rows are read at their place in the file (``preadv``), not through a map of it. A map is no faster, since every row is
+copied into a batch anyway: 64 rows of 16 kB took 0.8 to 1.6 ms read and 2.1 ms mapped. Its pages count as memory of the
+process, here 0.4 MB for each row of 16 kB. And where a disk fails or a file shrinks, the process ends without a word.
+"""
 
 from __future__ import annotations
 
 import math
-import mmap
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import attrs
@@ -16,15 +24,15 @@ from gankit._errors import RunError
 
 BLOCK = 1 << 24
 """Bytes of rows that ``blocks`` gives at a time."""
-MAPS = 64
-"""Files that are mapped at a time; the system limits open files."""
+OPEN = 64
+"""Files that are kept open; the system limits them."""
 
 Identity = tuple[int, int, int, int]
 """What tells a file from one that replaced it: device, number, size and time of the last change."""
 
 
 class Rows(Protocol):
-    """What has rows: a numpy array, or ``MappedRows``. Indexing by rows gives a numpy array."""
+    """What has rows: a numpy array, or ``StoredRows``. Indexing by rows gives a numpy array."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -58,15 +66,20 @@ class FilePiece:
     dtype: np.dtype[Any]
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """These rows. What was read stays in no memory but that of the result.
+        """These rows, which must be there.
 
         Raises:
-            RunError: the file is gone, or was replaced since it was opened.
+            RunError: the file is gone, was replaced since it was opened, or cannot be read.
         """
-        content = _map(self.path, self.identity)
-        read: np.ndarray = np.ndarray(self.shape, self.dtype, content, self.start)[rows]
-        if hasattr(content, "madvise"):  # not on Windows
-            content.madvise(mmap.MADV_DONTNEED)
+        read = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        size = math.prod(self.shape[1:]) * self.dtype.itemsize
+        if not read.size:
+            return read
+        into = read.reshape(-1).view(np.uint8).data
+        file = _opened(self.path, self.identity)
+        breaks = np.flatnonzero(np.diff(rows) != 1) + 1  # rows that follow each other are read at once
+        for first, end in pairwise([0, *breaks.tolist(), len(rows)]):
+            file.read_into(into[first * size : end * size], self.start + int(rows[first]) * size)
         return read
 
 
@@ -81,7 +94,7 @@ class ZeroPiece:
         return np.zeros((len(rows), *self.shape[1:]), self.dtype)
 
 
-class MappedRows:
+class StoredRows:
     """Pieces, one below the other, as an array of which rows are read when they are indexed.
 
     ``rows[index]`` is a numpy array, as of a numpy array with the same values: the first index is a number, a slice, a
@@ -98,14 +111,14 @@ class MappedRows:
         self.shape: tuple[int, ...] = (int(self._starts[-1]), *pieces[0].shape[1:])
         self.dtype = pieces[0].dtype
 
-    def select(self, rows: Any) -> MappedRows:
+    def select(self, rows: Any) -> StoredRows:
         """The rows of a mask, a slice or indices, in that order, still to be read."""
         chosen = np.arange(len(self)) if self._chosen is None else self._chosen
         return self._like(chosen[rows], self._change, self.shape[1:], self.dtype)
 
     def changed(
         self, change: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...], dtype: np.dtype[Any]
-    ) -> MappedRows:
+    ) -> StoredRows:
         """Rows of this shape and type that ``change`` makes of any number of these rows when they are read."""
         first = self._change
         both = change if first is None else lambda rows: change(first(rows))
@@ -118,8 +131,8 @@ class MappedRows:
         change: Callable[[np.ndarray], np.ndarray] | None,
         shape: tuple[int, ...],
         dtype: np.dtype[Any],
-    ) -> MappedRows:
-        other = MappedRows(self._pieces)
+    ) -> StoredRows:
+        other = StoredRows(self._pieces)
         other._chosen, other._change = chosen, change
         other.shape, other.dtype = (len(chosen), *shape), dtype
         return other
@@ -172,25 +185,63 @@ def blocks(values: Rows) -> Iterator[tuple[slice, np.ndarray]]:
 
 
 def selected(values: Any, rows: Any) -> Any:
-    """The rows of a mask, a slice or indices: of a numpy array as that gives them, of ``MappedRows`` still unread."""
-    return values.select(rows) if isinstance(values, MappedRows) else values[rows]
+    """The rows of a mask, a slice or indices: of a numpy array as that gives them, of ``StoredRows`` still unread."""
+    return values.select(rows) if isinstance(values, StoredRows) else values[rows]
 
 
 def identity_of(path: Path) -> Identity:
     """Raises OSError: there is no such file."""
-    found = path.stat()
+    return _identity(path.stat())
+
+
+def _identity(found: os.stat_result) -> Identity:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-@lru_cache(maxsize=MAPS)
-def _map(path: Path, identity: Identity) -> mmap.mmap:
-    """A file, mapped for reading."""
-    try:
-        with path.open("rb") as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        found = identity_of(path)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path}: {error}; it was there before; put it back, and run the same command again") from error
-    if found != identity:
-        raise RunError(f"{path}: was replaced while it was in use; run the same command again")
-    return content
+class _OpenFile:
+    """A file that several threads read; it is closed when nobody has it."""
+
+    def __init__(self, path: Path, identity: Identity):
+        """Raises RunError: the file is gone, or is another one."""
+        self._path = path
+        with self._reading():
+            self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            found = os.fstat(self._descriptor)
+        if _identity(found) != identity:
+            raise RunError(f"{path}: was replaced while it was in use; run the same command again")
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            os.close(self._descriptor)
+
+    def read_into(self, buffer: memoryview, place: int) -> None:
+        """Fill a buffer from a place in the file on. Raises RunError: it cannot be read so far."""
+        with self._reading():
+            while buffer:
+                if not (count := _read_at(self._descriptor, buffer, place)):
+                    raise OSError("it ends too early")
+                buffer, place = buffer[count:], place + count
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise RunError(
+                f"{self._path}: cannot be read any more ({why}); put it back, and run the same command again"
+            ) from error
+
+
+def _read_at(descriptor: int, buffer: memoryview, place: int) -> int:
+    if hasattr(os, "preadv"):
+        return os.preadv(descriptor, [buffer], place)
+    with _SEEKING:  # Windows
+        os.lseek(descriptor, place, os.SEEK_SET)
+        content = os.read(descriptor, len(buffer))
+    buffer[: len(content)] = content
+    return len(content)
+
+
+_SEEKING = Lock()
+_opened = lru_cache(maxsize=OPEN)(_OpenFile)

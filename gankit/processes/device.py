@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
 
 import torch
 
@@ -51,6 +54,29 @@ def machine_memory() -> int | None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def device_memory(device: torch.device) -> int | None:
+    """Bytes of memory of a device, of the machine for a CPU, and at most what a control group allows this process, as
+    in a job of Slurm or a container; None where the system does not say."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[1])
+    known = [bytes_ for bytes_ in (machine_memory(), *_allowed()) if bytes_ is not None]
+    return min(known, default=None)
+
+
+def _allowed() -> Iterator[int]:
+    """The limits of the control groups of this process (cgroup v2), from the innermost outwards."""
+    with suppress(OSError):
+        own = next((line for line in CGROUP.read_text().splitlines() if line.startswith("0::")), "0::/")
+        group = PurePosixPath(own.removeprefix("0::"))
+        for each in (group, *group.parents):
+            file = CGROUPS / str(each).strip("/") / "memory.max"
+            if file.is_file() and (limit := file.read_text().strip()).isdecimal():
+                yield int(limit)
+
+
+CGROUP, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
 def ran_out(error: BaseException) -> bool:

@@ -129,6 +129,11 @@ class Training:
     engine: Literal["auto", "eager", "graph"] = option(
         "auto", help="'graph' replays recorded steps on a GPU, 'eager' runs them as they come; 'auto': graph if it can"
     )
+    cohort: Literal["auto", "resident", "mapped"] = option(
+        "auto",
+        help="'resident' keeps all slices on the device, 'mapped' reads each batch from the cohort's files; 'auto':"
+        " resident up to a quarter of the memory",
+    )
     ema: float = option(0.999, ge=0, lt=1, help="decay of the averaged weights that sampling uses; 0 for none")
     log_every: int = option(50, ge=1, help="training steps between lines of metrics.jsonl")
     checkpoint_every: int = option(500, ge=1, help="training steps between checkpoints")

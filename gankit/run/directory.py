@@ -27,6 +27,7 @@ MAY_CHANGE = {
     "summary",
     "training.steps",
     "training.engine",
+    "training.cohort",
     "training.log_every",
     "training.checkpoint_every",
     "training.keep_checkpoints",

@@ -23,8 +23,9 @@ from gankit.recipe.check import check_recipe
 from gankit.recipe.recipe import Recipe, feature_networks, judges, network_uses
 from gankit.testing._promises import check_imports, no_global_draws, promise, require
 from gankit.training.batch import BatchSource
+from gankit.training.cohort import TrainingCohort
 from gankit.training.phases import PhaseStep
-from gankit.training.resident import ResidentCohort, resident_cohort
+from gankit.training.resident import resident_cohort
 from gankit.training.state import TrainingState
 from gankit.training.trial import try_phases
 
@@ -129,7 +130,7 @@ class _WatchedSource(BatchSource):
         return super().slices(pool, needed, wanted)
 
 
-def _check_draws(spec: AbstractPhase, recipe: Recipe, cohort: ResidentCohort) -> Inputs:
+def _check_draws(spec: AbstractPhase, recipe: Recipe, cohort: TrainingCohort) -> Inputs:
     who = type(spec).__name__
     drawn: set[str] = set()
 
@@ -245,7 +246,7 @@ def _watching(networks: Networks) -> Iterator[set[str]]:
 # The step -------------------------------------------------------------------------------------------------
 
 
-def _check_step(spec: AbstractPhase, recipe: Recipe, cohort: ResidentCohort) -> None:
+def _check_step(spec: AbstractPhase, recipe: Recipe, cohort: TrainingCohort) -> None:
     """Check that a step moves players and critics and nothing else, and ends the same when it is run again."""
     who, recipe = type(spec).__name__, attrs.evolve(recipe, phases=(spec,))
     before, *ends = (TrainingState(recipe, CPU) for _ in range(3))

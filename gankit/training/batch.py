@@ -17,7 +17,7 @@ from gankit._shapes import Shape
 from gankit.plugin.components import Draw, Inputs
 from gankit.processes.ranks import Ranks
 from gankit.recipe.recipe import Recipe
-from gankit.training.resident import ResidentCohort
+from gankit.training.cohort import TrainingCohort
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -95,13 +95,13 @@ class BatchSource:
     of ``count`` samples and keeps its share of them, which is B below.
     """
 
-    def __init__(self, recipe: Recipe, cohort: ResidentCohort, draws: Draws, stream: str, ranks: Ranks):
+    def __init__(self, recipe: Recipe, cohort: TrainingCohort, draws: Draws, stream: str, ranks: Ranks):
         self.recipe = recipe
         self._cohort = cohort
         self._draws = draws
         self._stream = stream
         self._ranks = ranks
-        self._like = next(iter(cohort.images.values()))
+        self._like = cohort.like
         self.count = recipe.training.batch
 
     def apart(self, name: str) -> BatchSource:

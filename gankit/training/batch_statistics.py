@@ -29,8 +29,8 @@ from gankit.plugin.components import Inputs
 from gankit.processes.ranks import ALONE
 from gankit.recipe.recipe import Augmentation
 from gankit.training.batch import BatchSource
+from gankit.training.cohort import TrainingCohort
 from gankit.training.phases import PhaseStep
-from gankit.training.resident import ResidentCohort
 
 PRIOR_DRAWS = 1024
 """Samples of a phase that draws no slices."""
@@ -54,7 +54,7 @@ Twins = list[tuple[nn.Module, nn.Module]]
 
 @torch.no_grad()
 def gather_statistics(
-    averages: Networks, networks: Networks, phases: Collection[PhaseStep], cohort: ResidentCohort
+    averages: Networks, networks: Networks, phases: Collection[PhaseStep], cohort: TrainingCohort
 ) -> None:
     """Give averaged networks the buffers that belong to their weights.
 
@@ -113,7 +113,7 @@ def _gather_by_own_rule(
     twins: Twins,
     without: Collection[nn.Module],
     phases: Iterable[PhaseStep],
-    cohort: ResidentCohort,
+    cohort: TrainingCohort,
 ) -> bool:
     """Run batches of the phases through the averaged networks in the mode of the current ones.
 
@@ -146,7 +146,7 @@ def _stream(phase: PhaseStep) -> str:
 
 
 def _fit(
-    layers: Collection[nn.Module], averages: Networks, phases: Collection[PhaseStep], cohort: ResidentCohort
+    layers: Collection[nn.Module], averages: Networks, phases: Collection[PhaseStep], cohort: TrainingCohort
 ) -> None:
     """Fit layers to what they are given. A layer is fitted after those that run before it.
 
@@ -181,7 +181,7 @@ class _Pass:
         self._calls: list[nn.Module] = []
         self._enough: int | None = None
 
-    def run(self, networks: Networks, phase: PhaseStep, cohort: ResidentCohort) -> None:
+    def run(self, networks: Networks, phase: PhaseStep, cohort: TrainingCohort) -> None:
         """Add all inputs of a phase. The first part of them shows which layers run, so that the others stop after the
         last of these."""
         self._enough = None
@@ -227,7 +227,7 @@ def _write(layer: nn.Module, sums_3C: Tensor) -> None:
 class _WholePools(BatchSource):
     """A source that gives the slices of pools in their order, from a place on, and those of smaller pools again."""
 
-    def __init__(self, phase: PhaseStep, cohort: ResidentCohort, number: int, indices: np.ndarray):
+    def __init__(self, phase: PhaseStep, cohort: TrainingCohort, number: int, indices: np.ndarray):
         draws = Draws(phase.recipe.training.seed, number)
         super().__init__(phase.recipe, cohort, draws, _stream(phase), ALONE)
         self.count, self._indices = len(indices), indices
@@ -239,7 +239,7 @@ class _WholePools(BatchSource):
         return members[self._indices % len(members)]
 
 
-def _all_inputs(phase: PhaseStep, cohort: ResidentCohort) -> Iterator[Inputs]:
+def _all_inputs(phase: PhaseStep, cohort: TrainingCohort) -> Iterator[Inputs]:
     """All slices of the largest pool that a phase draws, and as many of smaller ones and of the prior.
 
     A phase that draws no slices gives ``PRIOR_DRAWS`` samples. Each part has at most the size of a global batch.

@@ -23,10 +23,10 @@ from gankit.plugin.components import Draw
 from gankit.recipe.recipe import Recipe
 from gankit.run.health.measures import LATENT_DEVIATION, LATENT_MEAN, MOVED, NEW, SLOPE, VARIED
 from gankit.training.batch import BatchSource
+from gankit.training.cohort import TrainingCohort
 from gankit.training.fence import unchanged
 from gankit.training.likeness import Likeness, spread
 from gankit.training.phases import PhaseStep
-from gankit.training.resident import ResidentCohort
 from gankit.training.state import TrainingState
 
 ENCODED = 256
@@ -39,15 +39,15 @@ Numbers = Iterator[tuple[str, float]]
 class Checkup:
     """Measures a training."""
 
-    def __init__(self, state: TrainingState, phases: Iterable[PhaseStep], resident: ResidentCohort, cohort: Cohort):
+    def __init__(self, state: TrainingState, phases: Iterable[PhaseStep], images: TrainingCohort, cohort: Cohort):
         """
         Args:
             state: the state of the training, which moves on.
             phases: its phases.
-            resident: the cohort as training sees it.
+            images: the cohort as training sees it.
             cohort: the same cohort, which says whose slices they are.
         """
-        self._state, self._phases, self._resident = state, tuple(phases), resident
+        self._state, self._phases, self._cohort = state, tuple(phases), images
         self._recipe: Recipe = state.recipe
         self._patient_N = cohort.patient
 
@@ -96,7 +96,7 @@ class Checkup:
 
     def _source(self, phase: PhaseStep, stream: str) -> BatchSource:
         draws = Draws(self._recipe.training.seed, self._state.step)
-        return phase.source(self._resident, draws, f"checkup/{stream}")
+        return phase.source(self._cohort, draws, f"checkup/{stream}")
 
     def _quiet(self, name: str) -> Networks:
         """A copy of one network in evaluation mode."""
@@ -110,20 +110,21 @@ class Checkup:
 
     def _approached(self, places: tuple[str, ...]) -> np.ndarray:
         """Indices of the slices that training approaches and that have all these places."""
-        pools = [self._resident.pools[name] for name in self._recipe.approached_pools()]
+        pools = [self._cohort.pools[name] for name in self._recipe.approached_pools()]
         chosen = np.unique(np.concatenate(pools)) if pools else np.zeros(0, dtype=int)
-        return chosen[np.all([self._resident.present[place][chosen] for place in places], axis=0)]
+        return chosen[np.all([self._cohort.present[place][chosen] for place in places], axis=0)]
 
     @torch.no_grad()
     def _encodings(self) -> Numbers:
         """Root mean squares, over the dimensions of the latent, of the mean and the deviation of encodings."""
         edge = self._recipe.encoder()
+        batch = self._recipe.training.batch
         if edge is None or len(real := self._approached(edge.from_)) < 2:
             return
-        chosen = torch.from_numpy(real[spread(len(real), ENCODED)])
+        chosen = real[spread(len(real), ENCODED)]
         parts = [
-            {place: self._resident.images[place][few] for place in edge.from_}
-            for few in chosen.split(self._recipe.training.batch)
+            {place: self._cohort.rows(place, few) for place in edge.from_}
+            for few in np.split(chosen, range(batch, len(chosen), batch))
         ]
         latent_NZ = torch.cat([self._state.averages.apply_edge(edge, part) for part in parts]).double()
         yield LATENT_MEAN, float(latent_NZ.mean(dim=0).square().mean().sqrt())
@@ -134,9 +135,9 @@ class Checkup:
         """Image that the graph makes to the likeness of slices there."""
         made = [name for name in self._recipe.images() if name not in self._recipe.given()]
         real = {name: self._approached((name,)) for name in made}
-        mirrored = self._resident.augmentation.mirror
+        mirrored = self._cohort.augmentation.mirror
         return {
-            name: Likeness(self._resident.images[name], indices, self._patient_N, mirrored)
+            name: Likeness(partial(self._cohort.rows, name), indices, self._patient_N, mirrored)
             for name, indices in real.items()
             if len(indices)
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -17,20 +17,26 @@ SIDE = 16
 REAL = 64
 """Real slices whose distances are the measure, at most."""
 
+AT_ONCE = 256
+"""Slices of the training set that are averaged down at a time."""
+
 
 class Likeness:
     """Distances between slices of one modality. A distance is the root mean square of the difference of two slices
     after they were averaged down to at most 16 pixels along each axis."""
 
-    def __init__(self, images: Tensor, chosen_N: np.ndarray, patient: np.ndarray, mirrored: bool = False):
+    def __init__(
+        self, rows: Callable[[np.ndarray], Tensor], chosen_N: np.ndarray, patient: np.ndarray, mirrored: bool = False
+    ):
         """
         Args:
-            images: slices of a cohort, (M, C, *S) in [-1, 1].
+            rows: gives the slices of a cohort with some indices, (B, C, *S) in [-1, 1].
             chosen_N: indices of those of the training set.
             patient: whose slices they are, (M,).
             mirrored: whether training sees them mirrored along the last axis too.
         """
-        small = _small(images)[torch.from_numpy(chosen_N)]
+        parts = np.split(chosen_N, range(AT_ONCE, len(chosen_N), AT_ONCE))
+        small = torch.cat([_small(rows(part)) for part in parts])
         self._real = small.flatten(1)
         self._seen = torch.cat([self._real, small.flip(-1).flatten(1)]) if mirrored else self._real
         patient_N = patient[chosen_N]

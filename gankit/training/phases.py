@@ -27,9 +27,9 @@ from gankit.processes.ranks import ALONE, Ranks
 from gankit.recipe.recipe import Recipe, critics, feature_networks, judges, real_places
 from gankit.training.augmentation import TermAugmentation
 from gankit.training.batch import Batch, BatchSource, DrawnSet
+from gankit.training.cohort import TrainingCohort
 from gankit.training.losses import Comparison, FeatureComparison, TermCritic, built_adversarial, built_paired
 from gankit.training.optimizers import Optimizers
-from gankit.training.resident import ResidentCohort
 
 Scalars = dict[str, Tensor]
 """Name to a number without graph: ``TERM`` to what players minimised, ``TERM.critic`` to what the critic minimised,
@@ -78,7 +78,7 @@ class PhaseStep:
 
     # The batch ----------------------------------------------------------------------------------------------
 
-    def batch(self, cohort: ResidentCohort, draws: Draws) -> Batch:
+    def batch(self, cohort: TrainingCohort, draws: Draws) -> Batch:
         """Draw everything that one step needs."""
         source = partial(self.source, cohort, draws)
         sets = tuple(self.drawn_set(number, source) for number in range(self.sets))
@@ -90,7 +90,7 @@ class PhaseStep:
         }
         return Batch(sets=sets, draws=for_players, weights=weights)
 
-    def source(self, cohort: ResidentCohort, draws: Draws, stream: str) -> BatchSource:
+    def source(self, cohort: TrainingCohort, draws: Draws, stream: str) -> BatchSource:
         """The source of one draw of this phase."""
         return BatchSource(self.recipe, cohort, draws, f"{self.spec.name}/{stream}", self.ranks)
 

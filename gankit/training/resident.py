@@ -1,118 +1,43 @@
-"""The cohort as training sees it: tensors in [-1, 1] at the recipe's size, kept on the device, and its pools."""
+"""A cohort that is kept on the device, as training sees it."""
 
 from __future__ import annotations
 
-import attrs
-import numpy as np
 import torch
-from torch import Tensor
 
-from gankit._draws import Draws
-from gankit._errors import CohortError
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import modality_of, network_values, one_hot, pool_indices, require_fit
-from gankit.processes.ranks import ALONE, Ranks
-from gankit.recipe.recipe import Augmentation, Recipe
-
-
-@attrs.frozen(eq=False)
-class ResidentCohort:
-    """All slices of a cohort, ready to be drawn from."""
-
-    images: dict[str, Tensor]
-    """Modality to (N, C, *S), its range mapped to [-1, 1]; label to (N, classes), 1 at the class."""
-    present: dict[str, np.ndarray]
-    """Modality or label to (N,) bool: whether the slice has it."""
-    pools: dict[str, np.ndarray]
-    """Pool to the indices (K,) of its slices."""
-    augmentation: Augmentation
-
-    def members(self, pool: str, modalities: tuple[str, ...]) -> np.ndarray:
-        """Indices of the pool's slices that have all these modalities.
-
-        Raises:
-            CohortError: there are none.
-        """
-        indices = self.pools[pool]
-        for modality in modalities:
-            indices = indices[self.present[modality][indices]]
-        if not len(indices):
-            elsewhere = int(np.all([self.present[modality] for modality in modalities], axis=0).sum())
-            raise CohortError(
-                f"pools.{pool}: no slice of the pool has {' and '.join(modalities)} ({elsewhere} slices outside of it"
-                " have); choose another pool"
-            )
-        return indices
-
-    def gather(
-        self, modalities: tuple[str, ...], indices_B: np.ndarray, draws: Draws, stream: str, ranks: Ranks = ALONE
-    ) -> dict[str, Tensor]:
-        """This process's share of a global batch of slices, augmented: modality to (B, C, *S).
-
-        ``indices_B`` are those of the global batch. All modalities of a slice are augmented alike.
-        """
-        chosen_B = torch.from_numpy(ranks.share(indices_B))
-        images = {name: self.images[name][chosen_B.to(self.images[name].device)] for name in modalities}
-        return augment(images, self.augmentation, draws, stream, ranks)
+from gankit.recipe.recipe import Recipe
+from gankit.training.cohort import Images, TrainingCohort
 
 
 def resident_cohort(
     recipe: Recipe, cohort: Cohort, device: torch.device, dtype: torch.dtype = torch.float32
-) -> ResidentCohort:
+) -> TrainingCohort:
     """Bring a cohort into the sizes and ranges of a recipe, and to the device.
 
     Raises:
         CohortError: a modality or label is missing, a unit, size or range does not fit, or a pool is empty.
     """
     require_fit(recipe, cohort)
-    images, present = {}, {}
+    images: dict[str, Images] = {}
     for name, spec in recipe.modalities.items():
-        modality = modality_of(cohort, name, spec)
-        images[name] = torch.from_numpy(network_values(name, spec, modality)).to(device, dtype)
-        present[name] = modality.present
-    for name, label in recipe.labels().items():
-        images[name] = torch.from_numpy(one_hot(cohort.labels[label.label], label.classes)).to(device, dtype)
-        present[name] = cohort.labels[label.label] >= 0
-    pools = {name: pool_indices(name, pool, cohort) for name, pool in recipe.pools.items()}
-    return ResidentCohort(images, present, pools, recipe.augmentation)
+        values = network_values(name, spec, modality_of(cohort, name, spec))
+        images[name] = torch.from_numpy(values).to(device, dtype)
+    return with_images(recipe, cohort, images, device, dtype)
 
 
-def augment(
-    images: dict[str, Tensor], augmentation: Augmentation, draws: Draws, stream: str, ranks: Ranks = ALONE
-) -> dict[str, Tensor]:
-    """Mirror slices along the last axis, and shift them along each axis, where the values at the edge are repeated.
-
-    Args:
-        images: modality to this process's share of the batch, (B, C, *S); labels, (B, classes), stay as they are.
-        augmentation: says whether to mirror, and how far to shift.
-        draws: the draws of this step.
-        stream: name of the stream; the draws are for the global batch.
-        ranks: gives this process's share of the draws.
-    """
-    if not (augmentation.mirror or augmentation.shift):
-        return images
-    first = max(images.values(), key=lambda image: image.ndim)
-    count, rank = len(first) * ranks.size, first.ndim - 2
-    mirror_B = ranks.share(draws.uniform(f"{stream}/mirror", count) < (0.5 if augmentation.mirror else 0))
-    reach = augmentation.shift
-    shift_BD = ranks.share(draws.generator(f"{stream}/shift").integers(-reach, reach + 1, size=(count, rank)))
-    return {name: _resample(image, mirror_B, shift_BD) if image.ndim > 2 else image for name, image in images.items()}
-
-
-def _resample(image: Tensor, mirror_B: np.ndarray, shift_BD: np.ndarray) -> Tensor:
-    for axis, shift_B in enumerate(shift_BD.T, start=2):
-        if shift_B.any():
-            size = image.shape[axis]
-            index_BL = np.clip(np.arange(size) + shift_B[:, None], 0, size - 1)
-            index = _along(torch.from_numpy(index_BL), image, axis)
-            image = image.gather(axis, index.expand(image.shape))
-    if mirror_B.any():
-        image = torch.where(_along(torch.from_numpy(mirror_B)[:, None], image, image.ndim - 1), image.flip(-1), image)
-    return image
-
-
-def _along(values_BL: Tensor, image: Tensor, axis: int) -> Tensor:
-    """Values (B, L) on the device of an image, in a shape that broadcasts with it: L at one axis, 1 at the others."""
-    shape = [len(image), *[1] * (image.ndim - 1)]
-    shape[axis] = values_BL.shape[1]
-    return values_BL.to(image.device).view(shape)
+def with_images(
+    recipe: Recipe, cohort: Cohort, images: dict[str, Images], device: torch.device, dtype: torch.dtype
+) -> TrainingCohort:
+    """The cohort with these images, wherever they are, to which labels are added. Raises CohortError: a pool is
+    empty."""
+    present = {name: modality_of(cohort, name, spec).present for name, spec in recipe.modalities.items()}
+    labels = {name: cohort.labels[label.label] for name, label in recipe.labels().items()}
+    classes = {name: one_hot(labels[name], label.classes) for name, label in recipe.labels().items()}
+    return TrainingCohort(
+        images=images | {name: torch.from_numpy(vectors).to(device, dtype) for name, vectors in classes.items()},
+        present=present | {name: values >= 0 for name, values in labels.items()},
+        pools={name: pool_indices(name, pool, cohort) for name, pool in recipe.pools.items()},
+        augmentation=recipe.augmentation,
+        like=torch.empty(0, device=device, dtype=dtype),
+    )

@@ -31,16 +31,18 @@ from gankit.report.report import report_if_possible
 from gankit.run.directory import RunDirectory
 from gankit.run.health.alarm import Alarm
 from gankit.run.identity import Identity, refuse_other_model
+from gankit.training.ahead import Ahead
 from gankit.training.batch import Batch
 from gankit.training.batch_statistics import gather_statistics
 from gankit.training.checkup import Checkup
+from gankit.training.cohort import TrainingCohort
 from gankit.training.engine import CudaCapture, EagerEngine, Engine, GraphEngine, proven, wants_graph
+from gankit.training.mapped import is_mapped, training_cohort
 from gankit.training.memory import within_memory
 from gankit.training.observers import Observers, Run, require_trackers
 from gankit.training.optimizers import step_of_other_rate
 from gankit.training.phases import PhaseStep, Scalars
 from gankit.training.record import RunRecord
-from gankit.training.resident import ResidentCohort, resident_cohort
 from gankit.training.scalars import ScalarReader
 from gankit.training.state import TrainingState
 from gankit.training.trial import try_phases
@@ -153,7 +155,7 @@ def _ready_trainer(
     progress: Progress,
 ) -> Trainer:
     """A trainer at the step where the run stands, whose phases have been tried. For errors see ``train``."""
-    trainer = Trainer(recipe, resident_cohort(recipe, cohort, device), device, ranks=ranks)
+    trainer = Trainer(recipe, training_cohort(recipe, cohort, device, progress.say), device, ranks=ranks)
     for warning in range_warnings(recipe, cohort):
         progress.say(f"warning: {warning}")
     resume(run, identity, trainer.state, progress, ranks.first)
@@ -187,7 +189,7 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        cohort: ResidentCohort,
+        cohort: TrainingCohort,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         ranks: Ranks = ALONE,
@@ -200,6 +202,7 @@ class Trainer:
         self.state = TrainingState(recipe, device, dtype, ranks, losses)
         self.engine: Engine = EagerEngine(self.state)
         self._device = device
+        self._take = self._draw
 
     def replay_steps(self, say: Callable[[str], None]) -> None:
         """Record the steps of the phases that are still to run, and replay them from now on, if ``proven`` allows."""
@@ -219,7 +222,7 @@ class Trainer:
         scalars = {}
         for phase in self.phases:
             if phase.spec.due(state.step):
-                scalars[phase.spec.name] = self.engine(phase, partial(self._draw, phase, state.step))
+                scalars[phase.spec.name] = self.engine(phase, partial(self._take, phase, state.step))
         self.ranks.average([value for terms in scalars.values() for value in terms.values()])
         state.average()
         state.step += 1
@@ -230,6 +233,25 @@ class Trainer:
         averages are used."""
         begun = [phase for phase in self.phases if phase.spec.start < self.state.step]
         gather_statistics(self.state.averages, self.state.networks, begun, self.cohort)
+
+    @contextmanager
+    def drawing_ahead(self) -> Iterator[None]:
+        """A context in which batches that are read from files are drawn in a thread, before their step."""
+        if not is_mapped(self.cohort):
+            yield
+            return
+        settings, on_host = self.recipe.training, attrs.evolve(self.cohort, like=self.cohort.like.cpu())
+
+        def drawn(phase: PhaseStep, step: int) -> Batch:
+            return phase.batch(on_host, Draws(settings.seed, step))
+
+        ahead = Ahead(self.phases, drawn, settings.steps, self._device)
+        self._take = ahead.take
+        try:
+            yield
+        finally:
+            self._take = self._draw
+            ahead.close()
 
     def _draw(self, phase: PhaseStep, step: int) -> Batch:
         return phase.batch(self.cohort, Draws(self.recipe.training.seed, step))
@@ -243,7 +265,7 @@ def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progres
     first = state.step
     if ranks.first and record.lacks_sheet():
         record.sheet()
-    with stopping() as stop:
+    with stopping() as stop, trainer.drawing_ahead():
         ended = state.step >= settings.steps
         while not ended:
             # One step, in every process

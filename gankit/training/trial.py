@@ -19,16 +19,16 @@ from gankit.networks.synthesizer import Networks, found, together
 from gankit.plugin.components import AbstractAdversarialLoss, Component, Inputs
 from gankit.plugin.contract import blaming, broken
 from gankit.training.batch import Batch
+from gankit.training.cohort import TrainingCohort
 from gankit.training.engine import state_kept
 from gankit.training.phases import PhaseStep, frozen
-from gankit.training.resident import ResidentCohort
 from gankit.training.state import TrainingState
 
 OVERFLOWING = 1e9
 """Size of values, where networks expect [-1, 1], from which on squares and networks may leave float32 or bfloat16."""
 
 
-def try_phases(phases: Iterable[PhaseStep], state: TrainingState, cohort: ResidentCohort, draws: Draws) -> None:
+def try_phases(phases: Iterable[PhaseStep], state: TrainingState, cohort: TrainingCohort, draws: Draws) -> None:
     """Draw a batch of every phase, and run it through every term of the phases that are still to run.
 
     The state stays as it is.
@@ -56,13 +56,13 @@ def _unchanged(state: TrainingState) -> Iterator[None]:
 # Inputs ---------------------------------------------------------------------------------------------------
 
 
-def _drawn(phase: PhaseStep, cohort: ResidentCohort, draws: Draws) -> Batch:
+def _drawn(phase: PhaseStep, cohort: TrainingCohort, draws: Draws) -> Batch:
     """A batch of a phase, after its inputs were checked."""
     _require_inputs(phase, phase.inputs(phase.source(cohort, draws, "0/inputs")), cohort)
     return phase.batch(cohort, draws)
 
 
-def _require_inputs(phase: PhaseStep, inputs: Any, cohort: ResidentCohort) -> None:
+def _require_inputs(phase: PhaseStep, inputs: Any, cohort: TrainingCohort) -> None:
     where, spec, recipe = phase.where, phase.spec, phase.recipe
     if not isinstance(inputs, Inputs):
         raise broken(where, spec, f"must return gankit.Inputs from inputs, got {found(inputs)}")
@@ -73,7 +73,7 @@ def _require_inputs(phase: PhaseStep, inputs: Any, cohort: ResidentCohort) -> No
         raise broken(where, spec, "must draw something in inputs, got no values")
 
     # Values and references have this process's share of the samples, presence those of all processes.
-    like = next(iter(cohort.images.values()))
+    like = cohort.like
     share = recipe.training.batch // phase.ranks.size
     shapes = {**recipe.places(), **spec.places(recipe)}
     for name, value in inputs.values.items():

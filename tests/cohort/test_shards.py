@@ -12,7 +12,7 @@ import pytest
 from gankit import CohortError, InputError, Modality, read_cohort, write_cohort
 from gankit.cohort.shards import _edges
 from gankit.files.json_file import in_lines, write_document
-from gankit.files.rows import MappedRows
+from gankit.files.rows import StoredRows
 from tests.damage import flipped
 
 
@@ -49,7 +49,7 @@ def test_shards_hold_the_same_cohort(cohort, folder):
     assert len(shards(folder)) == 4
     read = read_cohort(folder)
     assert read.digest(["tissue"]) == cohort.digest(["tissue"])
-    assert isinstance(read.modalities["adc"].values, MappedRows)
+    assert isinstance(read.modalities["adc"].values, StoredRows)
     for name, modality in cohort.modalities.items():
         np.testing.assert_array_equal(read.modalities[name].values, modality.values)
         np.testing.assert_array_equal(read.modalities[name].present, modality.present)
@@ -75,7 +75,7 @@ def test_a_selection_of_shards_reads_only_what_is_asked_for(cohort, folder, monk
     """``select`` reads no image; rows do."""
     read = read_cohort(folder)
     with monkeypatch.context() as patch:
-        patch.setattr(MappedRows, "_read", lambda *_: pytest.fail("images were read"))
+        patch.setattr(StoredRows, "_read", lambda *_: pytest.fail("images were read"))
         some = read.select(np.array([20, 3]))
     np.testing.assert_array_equal(some.modalities["adc"].values[:], cohort.modalities["adc"].values[[20, 3]])
     assert some.digest() == cohort.select(np.array([20, 3])).digest()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gankit import RunError
-from gankit.files.rows import MAPS, MappedRows, ZeroPiece, blocks
+from gankit.files.rows import OPEN, StoredRows, ZeroPiece, blocks
 from gankit.files.stored_arrays import StoredArrays, write_arrays
 
 COUNTS = (3, 1, 4)
@@ -34,7 +34,7 @@ def parts():
 def rows(parts, tmp_path):
     for number, part in enumerate(parts):
         write_arrays(tmp_path / f"{number}", {"x": part, "before": np.ones(7, dtype=np.float32)}, {})
-    return MappedRows([StoredArrays.open(tmp_path / f"{number}").pieces["x"] for number in range(len(parts))])
+    return StoredRows([StoredArrays.open(tmp_path / f"{number}").pieces["x"] for number in range(len(parts))])
 
 
 @pytest.mark.parametrize("what", INDICES)
@@ -57,7 +57,7 @@ def test_a_selection_reads_nothing_and_is_indexed_alike(rows, parts, monkeypatch
     """Selections of selections too."""
     chosen = np.concatenate(parts)[np.array([6, 2, 0])][1:]
     with monkeypatch.context() as patch:
-        patch.setattr(MappedRows, "_read", lambda *_: pytest.fail("rows were read"))
+        patch.setattr(StoredRows, "_read", lambda *_: pytest.fail("rows were read"))
         selection = rows.select(np.array([6, 2, 0])).select(slice(1, None))
     np.testing.assert_array_equal(selection[:], chosen)
     np.testing.assert_array_equal(np.asarray(selection), chosen)
@@ -75,7 +75,7 @@ def test_changed_rows_are_made_when_they_are_read(rows, parts):
 
 def test_zeros_stand_where_no_file_is(rows):
     """Slices that lack a modality need no file."""
-    both = MappedRows([*rows._pieces, ZeroPiece((2, 2, 3), np.dtype(np.float32))])
+    both = StoredRows([*rows._pieces, ZeroPiece((2, 2, 3), np.dtype(np.float32))])
     assert not both[8:].any()
     np.testing.assert_array_equal(both[:8], rows[:])
 
@@ -97,23 +97,38 @@ def test_a_file_that_was_replaced_is_not_read(rows, parts, tmp_path):
     with pytest.raises(RunError, match="1: was replaced while it was in use; run the same command again"):
         rows[3]
     (tmp_path / "2").unlink()
-    with pytest.raises(RunError, match="2: .*No such file.* it was there before; put it back, and run the same"):
+    with pytest.raises(RunError, match="2: cannot be read any more .No such file or directory.; put it back"):
         rows[5]
 
 
+def test_a_file_that_shrinks_is_told_from_one_that_does_not(rows, tmp_path):
+    """As on a failing disk: on one line, and the process lives."""
+    rows[0]
+    with (tmp_path / "0").open("r+b") as file:
+        file.truncate(100)
+    with pytest.raises(RunError, match="0: cannot be read any more .it ends too early.; put it back"):
+        rows[1]
+
+
+def test_systems_without_preadv_read_the_same(rows, parts, monkeypatch):
+    """Windows has none."""
+    monkeypatch.delattr("os.preadv")
+    np.testing.assert_array_equal(rows[:], np.concatenate(parts))
+
+
 def test_more_files_than_can_be_open_are_read(tmp_path):
-    """The maps of those that were read longest ago are closed."""
-    for number in range(2 * MAPS):
+    """Those that were read longest ago are closed."""
+    for number in range(2 * OPEN):
         write_arrays(tmp_path / f"{number}", {"x": np.full(1, number)}, {})
-    rows = MappedRows([StoredArrays.open(tmp_path / f"{number}").pieces["x"] for number in range(2 * MAPS)])
-    np.testing.assert_array_equal(rows[:], np.arange(2 * MAPS))
+    rows = StoredRows([StoredArrays.open(tmp_path / f"{number}").pieces["x"] for number in range(2 * OPEN)])
+    np.testing.assert_array_equal(rows[:], np.arange(2 * OPEN))
 
 
 def test_what_was_read_stays_in_no_memory(tmp_path):
     """However much is read, in turn, the process holds none of the file."""
     count = 64
     write_arrays(tmp_path / "large", {"x": np.ones((count, 1 << 18), dtype=np.float32)}, {})
-    rows = MappedRows([StoredArrays.open(tmp_path / "large").pieces["x"]])
+    rows = StoredRows([StoredArrays.open(tmp_path / "large").pieces["x"]])
     before = _resident()
     for row in range(count):
         rows[[row]]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from gankit.files.rows import MappedRows, ZeroPiece
+from gankit.files.rows import StoredRows, ZeroPiece
 from gankit.files.stored_arrays import StoredArrays, read_arrays, verified_arrays, write_arrays
 
 ARRAYS = {
@@ -60,7 +60,7 @@ def test_numbers_that_numpy_lacks_are_refused(tmp_path):
 def test_neither_writing_nor_reading_needs_a_second_copy(tmp_path):
     """Rows are written as they come, and the arrays of a file are the file."""
     size = 256 << 20
-    rows = MappedRows([ZeroPiece((size >> 20, 1 << 20), np.dtype(np.uint8))])
+    rows = StoredRows([ZeroPiece((size >> 20, 1 << 20), np.dtype(np.uint8))])
     before = _peak()
     write_arrays(tmp_path / "large", {"x": rows}, {})
     arrays, _ = verified_arrays(tmp_path / "large")

@@ -7,7 +7,8 @@ import torch
 
 from gankit import CohortError, Draws, Modality
 from gankit.recipe.recipe import Augmentation
-from gankit.training.resident import augment, resident_cohort
+from gankit.training.cohort import augment
+from gankit.training.resident import resident_cohort
 
 CPU = torch.device("cpu")
 
