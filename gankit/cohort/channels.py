@@ -18,6 +18,11 @@ FEW = 3
 """An axis with at most so many elements can be one of channels. The second of four axes can be space if it has more."""
 
 
+def shown_channel(channels: int) -> int:
+    """The channel that stands for all in a picture: the middle one, which in a slab is the slice itself."""
+    return (channels - 1) // 2
+
+
 def channels_first(values: np.ndarray, channels: str | None = None) -> np.ndarray:
     """An array of N slices as (N, C, *S).
 

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from gankit.cohort.channels import shown_channel
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.cohort.fit import approached_slices, area_average, modality_of, require_fit
 from gankit.files.atomic import write_bytes
@@ -230,9 +231,9 @@ def _mark_absent(axes: Any, left: int, height: int, width: int) -> None:
 def plane(image: np.ndarray) -> np.ndarray:
     """One picture (H, W) of an image (C, *S).
 
-    It is the first channel, and of a volume the middle plane. A signal becomes a band.
+    It is the middle channel, which of a slab is the slice, and of a volume the middle plane. A signal becomes a band.
     """
-    picture = image[0]
+    picture = image[shown_channel(len(image))]
     while picture.ndim > 2:
         picture = picture[picture.shape[0] // 2]
     return picture if picture.ndim == 2 else np.tile(picture, (max(1, len(picture) // 8), 1))

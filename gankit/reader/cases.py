@@ -9,6 +9,7 @@ import numpy as np
 
 from gankit._errors import CohortError, InputError, nearest
 from gankit._shapes import shape_text
+from gankit.cohort.channels import shown_channel
 from gankit.cohort.cohort import Cohort
 from gankit.evaluation.real_side import chosen_modalities
 from gankit.evaluation.target import Target
@@ -71,7 +72,10 @@ def make_cases(
     # All of them in one list
     parts = [(each, value, slices) for each, by_value in drawn for value, slices in by_value.items()]
     size = _size(next(iter(specs.values())))
-    images = {name: np.concatenate([slices.modalities[name].values[:, 0] for *_, slices in parts]) for name in specs}
+    images = {
+        name: np.concatenate([slices.modalities[name].values[:, shown_channel(spec.shape[0])] for *_, slices in parts])
+        for name, spec in specs.items()
+    }
     return Cases(
         modalities={name: _shown(spec, images[name]) for name, spec in specs.items()},
         label=label,

@@ -11,6 +11,7 @@ import numpy as np
 from gankit import Cohort, CohortError, Draws, Modality, read_npz
 from gankit_phantom._draw import TISSUES, Anatomy, SliceCounts, draw_phantom, phantom_plan
 from gankit_phantom._plan import map_classes
+from gankit_phantom._slabs import slabs_of
 
 if TYPE_CHECKING:
     from gankit_phantom.source import Phantom
@@ -35,6 +36,11 @@ def phantom_cohort(spec: Phantom) -> Cohort:
         raise CohortError("phantom: slice_spacing_mm is of volumes; give a depth too, or leave it out")
     if spec.depth is not None and spec.anatomy is not None:
         raise CohortError("phantom: label maps of an anatomy are slices, not volumes; leave out anatomy or depth")
+    if spec.neighbours is not None and (spec.depth is None or spec.depth <= 2 * spec.neighbours):
+        raise CohortError(
+            f"phantom: slabs are cut out of volumes; give a depth of {2 * spec.neighbours + 1} planes or more, or leave"
+            " out neighbours"
+        )
     anatomy = None if spec.anatomy is None else read_anatomy(spec.anatomy)
     over = "" if spec.anatomy is None else f" over the anatomy of {spec.anatomy.name}"
     return _drawn(spec, anatomy, f"digital prostate phantom, seed {spec.seed}{over}")
@@ -73,7 +79,7 @@ def _drawn(
     except ValueError as error:
         raise CohortError(f"phantom: {error}") from error
     images = {name: getattr(drawn, name)[:, None] for name in UNITS}
-    return Cohort(
+    cohort = Cohort(
         modalities={name: Modality.of(images[name], unit, channels="first") for name, unit in UNITS.items()},
         labels={"cs": drawn.cs},
         patient=drawn.patient,
@@ -84,6 +90,7 @@ def _drawn(
         tissues=TISSUES,
         source=source,
     )
+    return cohort if spec.neighbours is None else slabs_of(cohort, spec.neighbours)
 
 
 FRESH_CANDIDATES, FRESH_TEST = 1942, 1000

@@ -45,6 +45,8 @@ def _counts(command: Callable[..., Any]) -> Callable[..., Any]:
               "  [default: slices]")  # fmt: skip
 @click.option("--slice-spacing-mm", type=click.FloatRange(min=0.5), metavar="MM",
               help="Distance of the planes of a volume in mm.  [default: 72 / depth]")  # fmt: skip
+@click.option("--neighbours", type=click.IntRange(min=1, max=16),
+              help="Make slabs: slices of the volumes with so many below and above as channels.")  # fmt: skip
 @click.option("--anatomy", type=click.Path(path_type=Path), help="Real label maps (.npz) to draw over.")
 @_counts
 def phantom(out: Path, **options: Any) -> None:
@@ -63,5 +65,5 @@ def phantom(out: Path, **options: Any) -> None:
     spec = attrs.evolve(_DEFAULT, **options)
     cohort = phantom_cohort(spec)
     write_cohort(cohort, out)
-    items = "slices" if spec.depth is None else "volumes"
+    items = "slabs" if spec.neighbours else "slices" if spec.depth is None else "volumes"
     click.echo(f"{out}: {len(cohort)} {items} of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")

@@ -27,6 +27,9 @@ class Phantom(AbstractCohortSource):
     slice_spacing_mm: float | None = option(
         None, ge=0.5, le=20.0, help="distance of the planes of a volume in mm; default: 72 / depth"
     )
+    neighbours: int | None = option(
+        None, ge=1, le=16, help="make slabs: slices of the volumes with so many below and above as channels"
+    )
     anatomy: Path | None = option(
         None, help=".npz of real label maps to draw over: labels, spacing_mm, patient_id, is_cs"
     )

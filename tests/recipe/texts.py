@@ -25,6 +25,7 @@ SHIPPED = [
     "mpmri-paper",
     "mpmri-paper-quick",
     "mpmri-quick",
+    "mpmri-slabs-quick",
     "pix2pix",
     "pix2pix-quick",
     "supervised",
