@@ -59,6 +59,9 @@ from gankit.files.atomic import write_bytes as write_bytes
 from gankit.files.documents import read_toml as read_toml
 from gankit.files.lock import Held as Held
 from gankit.files.lock import locked as locked
+from gankit.files.rows import StoredRows as StoredRows
+from gankit.files.rows import ZeroPiece as ZeroPiece
+from gankit.files.stored_arrays import StoredArrays as StoredArrays
 from gankit.files.stored_arrays import verified_arrays as verified_arrays
 from gankit.files.stored_arrays import write_arrays as write_arrays
 from gankit.files.toml_types import structure_table as structure_table

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import attrs
@@ -148,6 +147,15 @@ class Cohort:
             truth={name: selected(values, keep) for name, values in self.truth.items()},
         )
 
+    def loaded(self) -> Cohort:
+        """The cohort with all images in memory, as numpy arrays."""
+        modalities = {
+            name: attrs.evolve(modality, values=np.asarray(modality.values))
+            for name, modality in self.modalities.items()
+        }
+        truth = {name: np.asarray(values) for name, values in self.truth.items()}
+        return attrs.evolve(self, modalities=modalities, truth=truth)
+
     def dataset(
         self,
         pool: str | Pool = "train",
@@ -272,16 +280,17 @@ def _length_problems(cohort: Cohort) -> Iterator[str]:
 def _modality_problems(name: str, modality: Modality, patient_N: np.ndarray) -> Iterator[str]:
     if modality.values.ndim < 3:
         yield f"modality {name!r} has shape {modality.values.shape}, needs (slices, channels, *space)"
-    if not isinstance(modality.values, StoredRows):  # whoever wrote the file has looked
+    if not isinstance(modality.values, StoredRows):  # see ``require_finite``
         yield from _not_finite(name, modality, patient_N)
 
 
-def require_finite(cohort: Cohort, where: Path) -> None:
-    """Read all images of a cohort, a part at a time, and make sure that all are finite. Raises CohortError: not all
+def require_finite(cohort: Cohort) -> None:
+    """Make sure that images that are still in files are finite, as those in memory are. Raises CohortError: not all
     are."""
     for name, modality in cohort.modalities.items():
-        for problem in _not_finite(name, modality, cohort.patient):
-            raise CohortError(f"{where}: cohort: {problem}")
+        if isinstance(modality.values, StoredRows):
+            for problem in _not_finite(name, modality, cohort.patient):
+                raise CohortError(f"cohort: {problem}")
 
 
 def _not_finite(name: str, modality: Modality, patient_N: np.ndarray) -> Iterator[str]:

@@ -27,9 +27,11 @@ def write_cohort(cohort: Cohort, path: str | Path, *, shard_size: int = SHARD_MB
 
     Raises:
         InputError: there is something else, as a model, or ``shard_size`` is below 1.
+        CohortError: an image that is still in a file is not finite.
         RunError: a file cannot be written.
     """
     path = Path(path)
+    require_finite(cohort)
     if path.suffix == SUFFIX:
         write_shards(cohort, path, shard_size)
         return
@@ -67,10 +69,7 @@ def open_cohort(path: Path, verified: bool) -> Cohort:
     files = _opened(path)
     if verified:
         _verify(path, files)
-    cohort = cohort_across(files, path)
-    if verified:
-        require_finite(cohort, path)
-    return cohort
+    return cohort_across(files, path)
 
 
 def _opened(path: Path) -> list[StoredArrays]:

@@ -44,16 +44,6 @@ class Rows(Protocol):
     def __getitem__(self, index: Any, /) -> Any: ...
 
 
-class Piece(Protocol):
-    """Some consecutive rows."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        """These rows, as a new array."""
-
-
 @attrs.frozen(eq=False)
 class FilePiece:
     """The rows of an array that is a part of a file."""
@@ -102,7 +92,7 @@ class StoredRows:
     all of it.
     """
 
-    def __init__(self, pieces: Sequence[Piece]):
+    def __init__(self, pieces: Sequence[FilePiece | ZeroPiece]):
         """``pieces``: one or more, whose rows have one shape and type."""
         self._pieces = tuple(pieces)
         self._starts = np.cumsum([0, *(piece.shape[0] for piece in pieces)])

@@ -95,8 +95,9 @@ def import_dicom(
         salt: file with the secret of the hashes, made where it is missing; default: beside ``out``. Without either, a
             secret that is forgotten.
         jobs: studies read at a time, in processes of their own.
-        out: cohort file to write, ending with .safetensors; a report, sheets and the salt go beside it. Default: none
-            of them. The same call with the same ``out`` goes on where it was cut off.
+        out: cohort file to write, ending with .safetensors, or folder of shards, ending with .shards, whose images
+            stay on disk; a report, sheets and the salt go beside it. Default: none of them. The same call with the same
+            ``out`` goes on where it was cut off.
         quiet: whether to show neither progress nor warnings on stderr.
 
     Returns: t2w (arbitrary units), adc (1e-6 mm2/s) and dce (unitless), as slices (N, 1, H, W), slabs

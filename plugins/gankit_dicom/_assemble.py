@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import attrs
 import numpy as np
 
-from gankit import Cohort, InputError, Modality, split_patients
+from gankit import Cohort, InputError, Modality, StoredRows, ZeroPiece, split_patients
 from gankit_dicom._labels.delineations import TISSUES
 from gankit_dicom._options import MODALITIES, UNITS
 from gankit_dicom._part import Kept
@@ -23,7 +25,8 @@ def assemble(
     source: str,
     shape: Sequence[int],
 ) -> Cohort:
-    """The cohort of all parts that have items, of which one is in memory at a time.
+    """The cohort of all parts that have items. Its images are in the files of the parts, which must stay until they are
+    read.
 
     Args:
         patients: the real id of each part's patient, by which the split is drawn, so that it does not depend on
@@ -35,11 +38,9 @@ def assemble(
     kept = [(part, patient) for part, patient in zip(parts, patients, strict=True) if len(part)]
     counts = [len(part) for part, _ in kept]
     real_N = np.repeat([patient for _, patient in kept], counts)
-    items = _Items(sum(counts), tuple(shape))
-    for part, _ in kept:
-        items.add(part)
+    items = _Items([part for part, _ in kept], tuple(shape))
     return Cohort(
-        modalities=items.modalities(),
+        modalities=items.modalities,
         labels={"cs": items.cs_N},
         patient=np.repeat([part.record["patient"] for part, _ in kept], counts),
         split=_given_split(real_N, given)
@@ -47,7 +48,7 @@ def assemble(
         else split_patients(real_N, items.cs_N, fractions[0], seed, validation_fraction=fractions[1]),
         spacing_mm=items.spacing_N,
         slice_spacing_mm=items.slice_spacing_N if len(shape) == 4 else None,
-        truth={name: values for name, values in items.truth.items() if name in items.found},
+        truth=items.truth,
         tissues=TISSUES,
         source=source,
     )
@@ -62,38 +63,36 @@ def _given_split(real_N: np.ndarray, given: Mapping[str, str]) -> np.ndarray:
 
 
 class _Items:
-    """Arrays of all items, filled from one part after the other. What no part has is never touched: no memory."""
+    """Arrays of all items. Of images, the parts' files are the memory: rows are read when the cohort is written."""
 
-    def __init__(self, count: int, shape: tuple[int, ...]) -> None:
-        self.filled = 0
-        self.found: set[str] = set()
-        self.values = {name: np.zeros((count, *shape), dtype=np.float32) for name in MODALITIES}
-        self.present = {name: np.zeros(count, dtype=bool) for name in MODALITIES}
-        self.truth = {name: np.zeros((count, *shape[1:]), dtype=np.uint8) for name in TRUTH}
-        self.cs_N = np.zeros(count, dtype=np.int8)
-        self.spacing_N = np.zeros(count, dtype=np.float32)
-        self.slice_spacing_N = np.full(count, np.nan, dtype=np.float32)
-
-    def add(self, kept: Kept) -> None:
-        part = kept.read()
-        place = slice(self.filled, self.filled + len(part))
-        for name, images in part.modalities.items():
-            self.values[name][place] = images.reshape(len(part), *self.values[name].shape[1:])
-            self.present[name][place] = part.present[name]
-            self.found.add(name)
-        for name in TRUTH:
-            if (outlines := getattr(part, name)) is not None:
-                self.truth[name][place] = outlines
-                self.found.add(name)
-        self.cs_N[place] = part.cs
-        self.spacing_N[place] = part.spacing_mm
-        if part.slice_spacing_mm is not None:
-            self.slice_spacing_N[place] = part.slice_spacing_mm
-        self.filled += len(part)
-
-    def modalities(self) -> dict[str, Modality]:
-        return {
-            name: Modality.of(self.values[name], UNITS[name], self.present[name], channels="first")
+    def __init__(self, parts: Sequence[Kept], shape: tuple[int, ...]) -> None:
+        self._files = [part.open() for part in parts]
+        self._counts = [len(part) for part in parts]
+        self.modalities = {
+            name: Modality(values=values, unit=UNITS[name], present=self._rows(f"present.{name}", (), bool)[:])
             for name in MODALITIES
-            if name in self.found
+            if (values := self._rows(f"modality.{name}", shape, np.float32)) is not None
         }
+        self.truth = {name: values for name in TRUTH if (values := self._rows(name, shape[1:], np.uint8)) is not None}
+        self.cs_N = self._rows("cs", (), np.int8)[:]
+        self.spacing_N, self.slice_spacing_N = map(self._headers, ("spacing_mm", "slice_spacing_mm"))
+
+    def _rows(self, name: str, shape: tuple[int, ...], kind: type) -> Any:
+        """The array of a name of all parts, one below the other, zeros where a part has none; None where no part
+        has."""
+        if not any(name in file.pieces for file in self._files):
+            return None
+        counted = zip(self._files, self._counts, strict=True)
+        return StoredRows(
+            [
+                attrs.evolve(file.pieces[name], shape=(count, *shape))
+                if name in file.pieces
+                else ZeroPiece((count, *shape), np.dtype(kind))
+                for file, count in counted
+            ]
+        )
+
+    def _headers(self, key: str) -> np.ndarray:
+        """What the headers of parts say, for each item (N,) float32; NaN where it is not known."""
+        said = [np.nan if file.header[key] is None else file.header[key] for file in self._files]
+        return np.repeat(np.array(said, dtype=np.float32), self._counts)

@@ -19,6 +19,7 @@ from gankit import (
     InputError,
     RunError,
     locked,
+    read_cohort,
     say,
     watched,
     write_bytes,
@@ -114,6 +115,7 @@ def _imported(request: Request, quiet: bool) -> Imported:
     if request.kept:
         if cohort is not None:
             write_cohort(cohort, request.out)
+            cohort = read_cohort(request.out)  # the parts, where its images are, will be gone
         write_bytes(request.report, report_html(request, inputs, parts, cohort, warnings).encode())
         shutil.rmtree(request.beside(".parts"), ignore_errors=True)
     for sentence in warnings:
@@ -121,4 +123,4 @@ def _imported(request: Request, quiet: bool) -> Imported:
     if cohort is None:
         why = f"{request.report} says why" if request.kept else "with `out` a report says why"
         raise CohortError(f"{request.folder}: nothing could be imported; {why} of each file and series")
-    return Imported(request, cohort, parts)
+    return Imported(request, cohort if request.kept else cohort.loaded(), parts)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from gankit import InputError, nearest, require_fractions
+from gankit import InputError, nearest, require_cohort_name, require_fractions
 from gankit_dicom._dicom.kinds import SEGMENTATION
 from gankit_dicom._labels.given import given_cases, given_findings, given_split
 from gankit_dicom._labels.masks import MaskFile, Named, assign, mask_files, segmentation_file
@@ -59,8 +59,7 @@ class Request:
 
     def __attrs_post_init__(self) -> None:
         refuse_other_kinds(self)
-        if self.out.suffix != ".safetensors":
-            raise InputError(f"`out` {self.out}: a cohort file ends with .safetensors")
+        require_cohort_name(self.out)
         require_fractions(*self.fractions)
         if self.split is not None and self.validation_fraction:
             raise InputError(

@@ -10,10 +10,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from gankit import RunError, verified_arrays, write_arrays
+from gankit import RunError, StoredArrays, verified_arrays, write_arrays
 
 FORMAT = 3
 """Raised when the same input would give other items."""
+GONE = "{}: was removed or damaged while the import ran; run the same import again"
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -48,9 +49,14 @@ class Kept:
     def __len__(self) -> int:
         return int(self.record["items"])
 
-    def read(self) -> Part:
-        """The part with its arrays."""
-        return written_part(self.file)
+    def open(self) -> StoredArrays:
+        """The file, verified, of which arrays are still to be read. Raises RunError: it is gone or damaged since."""
+        try:
+            stored = StoredArrays.open(self.file)
+            stored.verified()
+        except (ValueError, OSError) as error:
+            raise RunError(GONE.format(self.file)) from error
+        return stored
 
 
 def key_of(files: Iterable[Path], words: str) -> str:
@@ -104,5 +110,5 @@ def written_part(file: Path) -> Part:
     """A part that this import has written. Raises RunError: it is gone or damaged since."""
     part = read_part(file)
     if part is None:
-        raise RunError(f"{file}: was removed or damaged while the import ran; run the same import again")
+        raise RunError(GONE.format(file))
     return part

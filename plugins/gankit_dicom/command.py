@@ -31,7 +31,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 _OPTIONS = (
     click.argument("folder", type=click.Path(path_type=Path)),
-    click.option("-o", "--out", type=_FILE, required=True, help="Cohort file to write; a report and sheets go beside."),
+    click.option("-o", "--out", type=click.Path(path_type=Path), required=True,
+                 help="Cohort file to write or, where its name ends with .shards, a folder of shards; a report and"
+                 " sheets go beside."),
     click.option("--masks", type=click.Path(path_type=Path), help="Folder of gland, zone and lesion masks (NIfTI,"
                  " MetaImage, NRRD, DICOM SEG); matched by ids in names or headers, else by their place in space."),
     click.option("--findings", type=_FILE, help="PROSTATEx findings (CSV: ProxID, pos, ClinSig)."),

@@ -2,8 +2,11 @@
 
 import tracemalloc
 
+import attrs
 import numpy as np
+import pytest
 
+from gankit import CohortError, read_cohort, write_cohort
 from gankit_dicom._assemble import assemble
 from gankit_dicom._part import Kept, Part, read_part, write_part
 
@@ -45,14 +48,28 @@ def test_each_part_has_its_place_and_what_it_lacks_is_zero_and_absent(tmp_path):
     assert cohort.labels["cs"].tolist() == [1] * 2 * SLICES
 
 
-def test_memory_holds_the_cohort_and_one_part(tmp_path):
-    """So it does not grow with the number of studies beyond what the cohort itself takes."""
-    parts = [kept(tmp_path, number, ("t2w", "adc", "dce")) for number in range(30)]
+@pytest.mark.parametrize("name", ["c.safetensors", "c.shards"])
+def test_memory_holds_a_part_and_not_the_cohort(tmp_path, name, monkeypatch):
+    """So it does not grow with the number of studies, also where the cohort is written."""
+    parts = [kept(tmp_path, number, ("t2w", "adc", "dce")) for number in range(60)]
     one = sum(images.nbytes for images in read_part(parts[0].file).modalities.values())
+    monkeypatch.setattr("gankit.files.rows.BLOCK", one)
+    monkeypatch.setattr("gankit.cohort.shards.MB", 5 * one)
+    write_cohort(assembled(parts[:2]), tmp_path / "warm.safetensors")  # what is imported then is not counted
     tracemalloc.start()
-    cohort = assembled(parts)
+    write_cohort(assembled(parts), tmp_path / name, **({"shard_size": 1} if name == "c.shards" else {}))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    blank = 2 * SIZE * SIZE * SLICES * len(parts)  # outlines that no study has: asked for, never touched
-    whole = sum(modality.values.nbytes for modality in cohort.modalities.values())
-    assert peak < whole + blank + 4 * one
+    assert peak < 8 * one
+    written = read_cohort(tmp_path / name)
+    assert [written.modalities["adc"].values[20 * number, 0, 3, 3] for number in range(60)] == list(range(60))
+
+
+def test_an_image_of_a_part_that_is_not_finite_is_refused(tmp_path):
+    """With the item and the patient, before the cohort is written."""
+    part = kept(tmp_path, 1, ("t2w",))
+    images = np.full((SLICES, SIZE, SIZE), np.inf, dtype=np.float32)
+    write_part(attrs.evolve(read_part(part.file), modalities={"t2w": images}), part.file)
+    with pytest.raises(CohortError, match="'t2w' has NaN or infinite values in 19 slices, the first is slice 1"):
+        write_cohort(assembled([part]), tmp_path / "c.shards")
+    assert not (tmp_path / "c.shards").exists()
