@@ -9,7 +9,7 @@ share and its gradient; the gradients are averaged, so that every process makes 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -160,9 +160,36 @@ class _MeanOverRanks(torch.autograd.Function):
         return _all_reduce(gradients[0].clone()) / dist.get_world_size()
 
 
+Reduce = Callable[[], None]
+"""Replaces a tensor by its sum or maximum over all processes. Every process calls it at the same point of its work."""
+
+
+@contextmanager
+def reductions_apart(take: Callable[[Reduce], None]) -> Iterator[None]:
+    """A context in which ``take`` gets each reduction over processes, instead of its being run.
+
+    A recorded step is cut there, since what processes say to each other is not recorded. ``take`` may be called from
+    the thread in which autograd runs backward.
+    """
+    _taking.append(take)
+    try:
+        yield
+    finally:
+        _taking.pop()
+
+
+_taking: list[Callable[[Reduce], None]] = []
+
+
 def _all_reduce(tensor: Tensor, operation: dist.ReduceOp.RedOpType = dist.ReduceOp.SUM) -> Tensor:
-    with _reaching_others():
-        dist.all_reduce(tensor, operation)
+    def reduce() -> None:
+        with _reaching_others():
+            dist.all_reduce(tensor, operation)
+
+    if _taking:
+        _taking[-1](reduce)
+    else:
+        reduce()
     return tensor
 
 

@@ -5,23 +5,25 @@ of them at once. The whole step of a phase (critic updates, penalty, player upda
 of its tensors, and each replay repeats it on what the batch buffers then hold. Draws and moving averages are not part
 of the recording.
 
-``auto`` is graph on CUDA in one process, and eager otherwise. A CPU has nothing to record. And it has not been shown
-that the communication of several processes can be replayed safely, or that an error in it would name the process that
-has gone.
+Where several processes share a run, what they say to each other is not recorded: the recording ends before each
+reduction over processes and begins anew after it, so that a step is graphs with reductions between them. So an error in
+one still names what happened, and any backend will do.
+
+``auto`` is graph on CUDA, and eager otherwise: a CPU has nothing to record.
 """
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from gankit._errors import InputError, RunError
-from gankit.processes.ranks import Ranks
+from gankit.processes.ranks import ALONE, Ranks, Reduce, reductions_apart
 from gankit.training.batch import Batch
 from gankit.training.phases import PhaseStep, Scalars
 from gankit.training.state import TrainingState
@@ -41,17 +43,17 @@ Weights = dict[str, Tensor]
 """Network to all its parameters in one vector."""
 
 
-def wants_graph(engine: str, device: torch.device, ranks: Ranks) -> bool:
+def wants_graph(engine: str, device: torch.device) -> bool:
     """Whether ``training.engine`` asks for replayed steps here.
 
     Raises:
-        InputError: it asks for "graph", but the device is not CUDA or there are several processes.
+        InputError: it asks for "graph", but the device is not CUDA.
     """
-    lacking = "CUDA" if device.type != "cuda" else "one process" if ranks.size > 1 else None
-    if engine == "graph" and lacking:
-        here = f"{ranks.size} processes" if lacking == "one process" else f"the device {device.type}"
-        raise InputError(f"training.engine: 'graph' needs {lacking} and this run has {here}; use 'auto' or 'eager'")
-    return engine != "eager" and lacking is None
+    if engine == "graph" and device.type != "cuda":
+        raise InputError(
+            f"training.engine: 'graph' needs CUDA and this run has the device {device.type}; use 'auto' or 'eager'"
+        )
+    return engine != "eager" and device.type == "cuda"
 
 
 class EagerEngine:
@@ -71,7 +73,10 @@ class Capture(Protocol):
         """A context in which steps are run before one is recorded."""
 
     def record(self, step: Callable[[], Tensor]) -> Callable[[], Tensor]:
-        """Record a step. The returned function repeats it and returns the same tensor, with new content, each time."""
+        """Record a step, cut where it reduces over processes (``reductions_apart``).
+
+        The returned function repeats it, and returns the same tensor, with new content, each time.
+        """
 
     def feed(self, draw: Draw, fill: Callable[[Batch], None]) -> None:
         """``fill(draw())``, where the draws may run while the device is still busy with earlier work."""
@@ -84,9 +89,10 @@ class CaptureError(Exception):
 class GraphEngine:
     """Replays the recorded step of each phase, after ``prove`` has recorded it and compared it with the eager step."""
 
-    def __init__(self, state: TrainingState, capture: Capture):
+    def __init__(self, state: TrainingState, capture: Capture, ranks: Ranks = ALONE):
         self._state = state
         self._capture = capture
+        self._ranks = ranks
         self.eager = EagerEngine(state)
         self._recorded: dict[str, RecordedStep] = {}
 
@@ -107,7 +113,7 @@ class GraphEngine:
             batches: the batches of the compared steps.
 
         Raises:
-            CaptureError: the step cannot be recorded, or replayed steps end elsewhere.
+            CaptureError: the step cannot be recorded, or replayed steps end elsewhere; here, or in another process.
         """
         name = phase.spec.name
         with state_kept(self._state) as rewind:
@@ -116,18 +122,35 @@ class GraphEngine:
             with self._capture.warming_up():
                 eager, again = (self._after(self.eager, phase, batches, rewind) for _ in range(2))
 
-            # 2. Record the step and replay it. It has just run eagerly, so an error comes from recording it.
-            try:
-                self._recorded[name] = RecordedStep(phase, self._state, self._capture, batches[-1])
-                replayed = self._after(self, phase, batches, rewind)
-            except Exception as error:
-                raise CaptureError(f"a step of phase {name!r} cannot be recorded: {_first_line(error)}") from error
+            # 2. Record the step. It has just run eagerly, so an error comes from recording it.
+            with self._together(name):
+                try:
+                    self._recorded[name] = RecordedStep(phase, self._state, self._capture, batches[-1])
+                except Exception as error:
+                    raise CaptureError(f"a step of phase {name!r} cannot be recorded: {_first_line(error)}") from error
 
-            # 3. Compare where they ended. A distance that is NaN is refused too.
-            for network, weights in eager.items():
-                allowed = max(NEAR * (weights - before[network]).norm(), 4 * (again[network] - weights).norm())
-                if not (replayed[network] - weights).norm() <= allowed:
-                    raise CaptureError(f"replayed steps of phase {name!r} do not move {network!r} as eager ones do")
+            # 3. Replay it, and compare where both ended. A distance that is NaN is refused too.
+            with self._together(name):
+                try:
+                    replayed = self._after(self, phase, batches, rewind)
+                except Exception as error:
+                    raise CaptureError(f"a step of phase {name!r} cannot be replayed: {_first_line(error)}") from error
+                for network, weights in eager.items():
+                    allowed = max(NEAR * (weights - before[network]).norm(), 4 * (again[network] - weights).norm())
+                    if not (replayed[network] - weights).norm() <= allowed:
+                        raise CaptureError(f"replayed steps of phase {name!r} do not move {network!r} as eager ones do")
+
+    @contextmanager
+    def _together(self, phase: str) -> Iterator[None]:
+        """A context at whose end all processes know whether one of them failed. Raises CaptureError: one did."""
+        failed: CaptureError | None = None
+        try:
+            yield
+        except CaptureError as error:
+            failed = error
+        device = next(iter(self._state.tensors().values())).device
+        if self._ranks.any(failed is not None, device):
+            raise failed or CaptureError(f"another process cannot replay a step of phase {phase!r}")
 
     def _after(self, engine: Engine, phase: PhaseStep, batches: list[Batch], rewind: Callable[[], None]) -> Weights:
         """The weights after steps on these batches, from the state that ``rewind`` puts back."""
@@ -206,8 +229,12 @@ def state_kept(state: TrainingState) -> Iterator[Callable[[], None]]:
 class CudaCapture:
     """Records CUDA graphs. They share one memory pool, since the result of each is copied before another runs."""
 
-    def __init__(self, device: torch.device):
+    def __init__(self, device: torch.device, ranks: Ranks = ALONE):
+        """``ranks``: the processes that the steps are shared by."""
         self._device = device
+        # A graph of several processes may end in the thread in which autograd runs backward, and the threads that watch
+        # over communication look at events meanwhile.
+        self._strictness = "relaxed" if ranks.size > 1 else "global"
         self._recording, self._drawing = torch.cuda.Stream(device), torch.cuda.Stream(device)
         self._filled = torch.cuda.Event()
         self._filled.record(torch.cuda.current_stream(device))
@@ -225,15 +252,41 @@ class CudaCapture:
 
     def record(self, step: Callable[[], Tensor]) -> Callable[[], Tensor]:
         gc.collect()  # autograd's nodes that are still alive may belong to another stream
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.device(self._device), torch.cuda.graph(graph, self._pool, self._recording):
-            result = step()
+        torch.cuda.synchronize(self._device)
+        torch.cuda.empty_cache()
+        parts: list[Callable[[], None]] = []
+        with torch.cuda.device(self._device), torch.cuda.stream(self._recording):
+            graph = self._begun()
+
+            def cut(reduce: Reduce) -> None:
+                """End the graph, leave the reduction to the replay, and begin the next graph."""
+                nonlocal graph
+                graph.capture_end()
+                parts.extend((graph.replay, reduce))
+                graph = self._begun()
+
+            try:
+                with reductions_apart(cut):
+                    result = step()
+            except BaseException:
+                with suppress(RuntimeError):  # the first error is the one to tell
+                    graph.capture_end()
+                raise
+            graph.capture_end()
+            parts.append(graph.replay)
 
         def replay() -> Tensor:
-            graph.replay()
+            for part in parts:
+                part()
             return result
 
         return replay
+
+    def _begun(self) -> torch.cuda.CUDAGraph:
+        """A graph that records the current stream from now on."""
+        graph = torch.cuda.CUDAGraph()
+        graph.capture_begin(self._pool, capture_error_mode=self._strictness)
+        return graph
 
     def feed(self, draw: Draw, fill: Callable[[Batch], None]) -> None:
         """Draw on a stream that does not wait for replays, then fill the buffers on the current stream.

@@ -106,7 +106,7 @@ def train(
     run.refuse_other(document)
     refuse_other_model(run, document, resuming=True)
     with within_memory(recipe, chosen), joined_ranks(chosen, recipe.training.batch) as ranks, ExitStack() as held:
-        graph = wants_graph(recipe.training.engine, chosen, ranks)
+        graph = wants_graph(recipe.training.engine, chosen)
         progress = held.enter_context(Progress(recipe.training.steps, quiet or not ranks.first))
         if ranks.first:
             held.enter_context(run.locked())
@@ -209,7 +209,7 @@ class Trainer:
         ahead = range(self.state.step, self.recipe.training.steps)
         if due := [phase for phase in self.phases if any(map(phase.spec.due, ahead))]:
             self.state.optimizers.set_rates(self.state.step)
-            engine = GraphEngine(self.state, CudaCapture(self._device))
+            engine = GraphEngine(self.state, CudaCapture(self._device, self.ranks), self.ranks)
             self.engine = proven(engine, due, lambda phase, number: self._draw(phase, self.state.step + number), say)
 
     def step(self) -> dict[str, Scalars]:

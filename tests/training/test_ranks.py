@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +20,12 @@ from torch import nn
 
 from gankit import BatchNorm, Cohort, InputError, Modality, Plugins, Recipe, RunError, load_recipe, train
 from gankit.processes.ranks import Ranks, joined_ranks
+from gankit.training import train as training
 from gankit.training.resident import resident_cohort
 from gankit.training.train import Trainer
 from tests.commands import written
 from tests.training.strange_norms import RECIPE, with_strange_norms
+from tests.training.test_engine import Broken, Tape
 
 CPU = torch.device("cpu")
 TERM = "phases.unsupervised.terms.jsd-auxiliary-adc"
@@ -64,6 +67,50 @@ def train_share(rank: int, size: int, port: str, recipe: Path, out: Path) -> Non
         trainer.gather_statistics()
     if rank == 0:
         np.savez(out, **{name: value.detach().numpy() for name, value in trainer.state.tensors().items()})
+
+
+def replay_share(
+    rank: int, size: int, port: str, recipe: Path, out: Path, device: torch.device, broken: int | None
+) -> None:
+    """One process of ``size``, which trains eagerly, and again with recorded steps; ``broken``: the process that cannot
+    record. They speak over gloo, which two processes of one GPU can. Writes how far apart both ended, what was said, and
+    how often recordings were cut."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    torch.set_num_threads(1)
+    tapes: list[Tape] = []
+
+    def tape(device: torch.device, ranks: Ranks) -> Tape:
+        tapes.append((Broken if ranks.rank == broken else Tape)(device, ranks))
+        return tapes[-1]
+
+    if device == CPU:
+        training.CudaCapture = tape  # type: ignore[misc,assignment]
+    loaded = load_recipe(recipe, plugins=with_strange_norms())
+    with joined_ranks(CPU, loaded.training.batch) as ranks:
+        cohort = resident_cohort(loaded, loaded.cohort.load(), device)
+        eager, replayed = (Trainer(loaded, cohort, device, ranks=ranks) for _ in range(2))
+        said: list[str] = []
+        replayed.replay_steps(said.append)
+        for _ in range(3):
+            eager.step()
+            replayed.step()
+    one, other = (trainer.state.tensors() for trainer in (eager, replayed))
+    apart = max(float((one[name] - other[name]).abs().max()) for name in one if one[name].numel())
+    cuts = sum(tape.cuts for tape in tapes)
+    out.with_suffix(f".{rank}").write_text(json.dumps({"apart": apart, "said": said, "cuts": cuts}))
+
+
+def replayed(recipe: Path, out: Path, device: torch.device = CPU, broken: int | None = None) -> list[dict[str, Any]]:
+    """What two processes of ``replay_share`` wrote."""
+    context, port = fresh_processes(), free_port()
+    shares = [(rank, 2, port, recipe, out, device, broken) for rank in (0, 1)]
+    processes = [context.Process(target=replay_share, args=share) for share in shares]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        assert process.exitcode == 0
+    return [json.loads(out.with_suffix(f".{rank}").read_text()) for rank in (0, 1)]
 
 
 def step_until_alone(rank: int, port: str, recipe: Path, out: Path) -> None:
@@ -146,6 +193,33 @@ def test_any_number_of_processes_gives_the_same_parameters(which: str, request, 
         assert together.keys() == alone.keys()
         for name, values in alone.items():
             np.testing.assert_allclose(together[name], values, rtol=0, atol=1e-12, err_msg=f"{size} processes: {name}")
+
+
+@pytest.mark.parametrize("which", ["shared_recipe", "strange_recipe"])
+def test_recorded_steps_of_many_processes_are_the_eager_ones(which: str, request, tmp_path: Path):
+    """Bit for bit, though every reduction, those of batch normalisation and of its gradient too, cuts the recording."""
+    for told in replayed(request.getfixturevalue(which), tmp_path / "told"):
+        assert told["apart"] == 0
+        assert told["said"] == ["engine: graph; replayed steps of every phase end where eager ones do"]
+        assert told["cuts"] > 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device: only it records graphs")
+def test_two_processes_of_one_gpu_replay_graphs(shared_recipe: Path, tmp_path: Path):
+    """With reductions over gloo between the graphs; a GPU may add numbers in another order each time."""
+    for told in replayed(shared_recipe, tmp_path / "told", torch.device("cuda", 0)):
+        assert told["said"] == ["engine: graph; replayed steps of every phase end where eager ones do"]
+        assert told["apart"] < 1e-3
+
+
+def test_all_processes_are_eager_where_one_cannot_record(shared_recipe: Path, tmp_path: Path):
+    """Otherwise those that replay would wait for the one that does not."""
+    first, second = replayed(shared_recipe, tmp_path / "told", broken=1)
+    assert first["apart"] == second["apart"] == 0
+    assert first["said"] == ["engine: eager, because another process cannot replay a step of phase 'warm-up'"]
+    assert second["said"][0].startswith(
+        "engine: eager, because a step of phase 'warm-up' cannot be recorded: operation"
+    )
 
 
 def test_gradients_are_clipped_after_they_were_averaged(shared_recipe: Path, tmp_path: Path, plugins: Plugins):
