@@ -73,8 +73,8 @@ def replay_share(
     rank: int, size: int, port: str, recipe: Path, out: Path, device: torch.device, broken: int | None
 ) -> None:
     """One process of ``size``, which trains eagerly, and again with recorded steps; ``broken``: the process that cannot
-    record. They speak over gloo, which two processes of one GPU can. Writes how far apart both ended, what was said, and
-    how often recordings were cut."""
+    record. They speak over gloo, which two processes of one GPU can. Writes how far apart both ended, what was said,
+    and how often recordings were cut."""
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     torch.set_num_threads(1)
     tapes: list[Tape] = []
