@@ -43,7 +43,12 @@ def measure(spec: RandomFrechet, candidate: Candidate, evaluation: Evaluation) -
 def _sides(
     spec: RandomFrechet, candidates: Cohort, real: Cohort, evaluation: Evaluation, modalities: tuple[str, ...]
 ) -> Sides:
-    x_ND, y_MD = (random_features(images(side, evaluation, *modalities), spec.seed) for side in (candidates, real))
+    def of_real() -> dict[str, np.ndarray]:
+        return {"features": random_features(images(real, evaluation, *modalities), spec.seed)}
+
+    depends = {"modalities": list(modalities), "seed": spec.seed}
+    y_MD = evaluation.kept("random-features", depends, of_real)["features"]
+    x_ND = random_features(images(candidates, evaluation, *modalities), spec.seed)
     mean_D, scale_D = y_MD.mean(axis=0), np.maximum(y_MD.std(axis=0), 1e-9)
     return Sides.of((x_ND - mean_D) / scale_D, (y_MD - mean_D) / scale_D, candidates, real, evaluation)
 
@@ -53,7 +58,7 @@ def measure_energy(candidate: Candidate, evaluation: Evaluation) -> Iterator[Rea
     real = evaluation.pool("train")
     weights = drawn(candidate.cohort, evaluation, "candidates"), drawn(real, evaluation, "real")
     for name in evaluation.modalities:
-        energies = [high_frequency_energy(images(side, evaluation, name)) for side in (candidate.cohort, real)]
+        energies = high_frequency_energy(images(candidate.cohort, evaluation, name)), _real_energy(evaluation, name)
         below = energies[1].mean()
         over, under = (weighted_mean(energy, weight) for energy, weight in zip(energies, weights, strict=True))
         yield Reading(
@@ -65,3 +70,12 @@ def measure_energy(candidate: Candidate, evaluation: Evaluation) -> Iterator[Rea
             if below > 0
             else "real training slices have no detail above half of Nyquist's frequency",
         )
+
+
+def _real_energy(evaluation: Evaluation, name: str) -> np.ndarray:
+    """The energy of each real training slice."""
+
+    def make() -> dict[str, np.ndarray]:
+        return {"energy": high_frequency_energy(images(evaluation.pool("train"), evaluation, name))}
+
+    return evaluation.kept("high-frequency", {"modality": name}, make)["energy"]
