@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from gankit import read_cohort
+from gankit_dicom._options import Options
 
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
 pytestmark = [
@@ -64,6 +66,30 @@ def test_a_computed_adc_agrees_with_the_scanners(parts, tmp_path):
     both = scanner.modalities["adc"][gland], computed.modalities["adc"][gland]
     assert np.corrcoef(*both)[0, 1] > 0.95
     assert np.median(both[1]) == pytest.approx(np.median(both[0]), rel=0.05)
+
+
+@pytest.mark.parametrize(("size", "slice_spacing"), [((16, 64, 64), None), ((24, 48, 64), 2.0)])
+def test_a_volume_is_what_simpleitk_samples_around_the_gland(parts, size, slice_spacing):
+    """On a grid along the T2w's axes by arithmetic of the test's own: equal but for rounding."""
+    scans = DATA / "dicom" / "ProstateX-0000"
+    options = Options(items="volumes", size=size, slice_spacing=slice_spacing)
+    (part,) = parts(scans, masks=DATA / "masks", options=options)
+    (folder,) = scans.glob("*/7.*")
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    adc = sitk.Cast(sitk.DICOMOrient(reader.Execute(), "LPS"), sitk.sitkFloat32)
+    mask = sitk.DICOMOrient(sitk.ReadImage(str(DATA / "masks" / "11373_1001396_Yuan23.nii.gz")), "LPS")
+
+    # The middle of the gland's box; at the T2w's own distance, planes are slices.
+    middle = [float(at.min() + at.max()) / 2 for at in np.nonzero(sitk.GetArrayFromImage(mask))[::-1]]
+    if slice_spacing is None:
+        middle[2] = np.ceil(middle[2] - size[0] / 2) + (size[0] - 1) / 2
+    spacing = np.array([part.spacing_mm, part.spacing_mm, slice_spacing or mask.GetSpacing()[2]])
+    axes = np.array(mask.GetDirection()).reshape(3, 3)
+    origin = mask.TransformContinuousIndexToPhysicalPoint(middle) - axes @ (spacing * (np.array(size[::-1]) - 1) / 2)
+    grid = (size[::-1], sitk.Transform(), sitk.sitkLinear, origin.tolist(), spacing.tolist(), mask.GetDirection())
+    expected = sitk.GetArrayFromImage(sitk.Resample(adc, *grid))
+    np.testing.assert_allclose(part.modalities["adc"][0], expected, atol=0.1)
 
 
 @pytest.mark.parametrize("given", ["nifti", "nifti/ProstateX-0003"])
