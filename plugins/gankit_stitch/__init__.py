@@ -1,6 +1,6 @@
 """The StitchLayer and generators that end in it (paper Sec. II-B, Eq. 7, Figs. 4 and 8).
 
-``stitch``, ``unstitch``, ``stitch_bias_tanh``, ``StitchLayer`` and ``path_for`` load torch when first asked for.
+``stitch``, ``unstitch``, ``StitchLayer`` and ``path_for`` load torch when first asked for.
 """
 
 import importlib
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gankit_stitch._paths import path_for as path_for
     from gankit_stitch._stitch import StitchLayer as StitchLayer
     from gankit_stitch._stitch import stitch as stitch
-    from gankit_stitch._stitch import stitch_bias_tanh as stitch_bias_tanh
     from gankit_stitch._stitch import unstitch as unstitch
     from gankit_stitch.decoder import StitchDecoder as StitchDecoder
     from gankit_stitch.residual import ResidualGenerator as ResidualGenerator
@@ -28,7 +27,6 @@ _HOMES = {
     "StyleGenerator": "gankit_stitch.style",
     "path_for": "gankit_stitch._paths",
     "stitch": "gankit_stitch._stitch",
-    "stitch_bias_tanh": "gankit_stitch._stitch",
     "unstitch": "gankit_stitch._stitch",
 }
 
@@ -39,7 +37,6 @@ __all__ = [
     "StyleGenerator",
     "path_for",
     "stitch",
-    "stitch_bias_tanh",
     "unstitch",
 ]
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
-from torch import Tensor
-from torch.nn.functional import pixel_shuffle
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from gankit_stitch._paths import path_for
-from gankit_stitch._stitch import stitch, stitch_bias_tanh, unstitch
+from gankit_stitch._stitch import stitch, unstitch
 
 FACTOR = 2
 SHAPES = ((64, 4, 32, 32), (64, 64, 32, 32), (64, 64, 64, 64))
@@ -22,16 +21,16 @@ def op_paths() -> dict[str, str]:
     for device in devices:
         triton = path_for(torch.zeros(1, 4, 1, 1, device=device)) == "triton"
         if device == "cuda":
-            used = "Triton kernels, which the functions of these names use where they are the faster"
+            used = "Triton kernels, which the functions of these names use for large tensors where they are the faster"
             sentence = used if triton else "plain torch; install gankit[kernels] for Triton kernels"
         else:
             sentence = "Triton kernels, interpreted and slow (TRITON_INTERPRET=1)" if triton else "plain torch"
-        served |= {f"gankit::{op} on {device}": sentence for op in ("stitch", "unstitch", "stitch_bias_tanh")}
+        served |= {f"gankit::{op} on {device}": sentence for op in ("stitch", "unstitch")}
     return served
 
 
 def kernels(device: torch.device) -> dict[str, Callable[[], Mapping[str, Callable[[], object]]]]:
-    """The plain and the fused operator on float32 tensors, beside a copy of the same bytes and torch's own way."""
+    """Both functions on float32 tensors, beside a copy of the same bytes and torch's own operators."""
     offered: dict[str, Callable[[], Mapping[str, Callable[[], object]]]] = {}
     for shape in SHAPES:
         for layout in (torch.contiguous_format, torch.channels_last):
@@ -46,16 +45,10 @@ def _calls(
     size = torch.Size(shape).numel()
     x_NKA = torch.linspace(-1, 1, size, device=device).view(shape).contiguous(memory_format=layout)
     image_NCS = stitch(x_NKA, FACTOR)
-    bias_K = torch.linspace(-1, 1, shape[1], device=device)
     return {
         "clone": x_NKA.clone,
         "pixel_shuffle": partial(pixel_shuffle, x_NKA, FACTOR),
         "stitch": partial(stitch, x_NKA, FACTOR),
+        "pixel_unshuffle": partial(pixel_unshuffle, image_NCS, FACTOR),
         "unstitch": partial(unstitch, image_NCS, FACTOR),
-        "bias, tanh, pixel_shuffle": partial(_unfused, x_NKA, bias_K),
-        "stitch_bias_tanh": partial(stitch_bias_tanh, x_NKA, bias_K, FACTOR),
     }
-
-
-def _unfused(x_NKA: Tensor, bias_K: Tensor) -> Tensor:
-    return pixel_shuffle(torch.tanh(x_NKA + bias_K.view(1, -1, 1, 1)), FACTOR)

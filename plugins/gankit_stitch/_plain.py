@@ -7,12 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from gankit_stitch._shapes import memory_format, stitched_shape, unstitched_shape
-
-TINY = 2**14
-"""Number of values. Below it torch's own operator is the fastest in two dimensions: quick to call, slow per value."""
 
 
 def stitch(x_NKA: Tensor, factor: int) -> Tensor:
@@ -21,21 +17,16 @@ def stitch(x_NKA: Tensor, factor: int) -> Tensor:
     if _channels_last(x_NKA):
         columns = columns_last(x_NKA, factor).movedim(1, -1).clone(memory_format=torch.contiguous_format)
         return columns.view(shape[0], *shape[2:], shape[1]).movedim(-1, 1)
-    if x_NKA.ndim == 4 and 0 < x_NKA.numel() < TINY:
-        return pixel_shuffle(x_NKA, factor).contiguous()
     return columns_last(x_NKA, factor).clone(memory_format=torch.contiguous_format).view(shape)
 
 
 def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
     """``gankit_stitch.unstitch``."""
     shape = unstitched_shape(x_NCS, factor)
-    last = _channels_last(x_NCS)
-    if not last and x_NCS.ndim == 4 and 0 < x_NCS.numel() < TINY:  # torch's own shapes of nothing are wrong
-        return pixel_unshuffle(x_NCS, factor).contiguous()
     rank = x_NCS.ndim - 2
     blocks = x_NCS.reshape(*x_NCS.shape[:2], *interlaced(shape[2:], [factor] * rank))
     sides, places = range(2, 2 + 2 * rank, 2), range(3, 3 + 2 * rank, 2)
-    if last:
+    if _channels_last(x_NCS):
         parts = blocks.permute(0, *sides, 1, *places).clone(memory_format=torch.contiguous_format)
         return parts.view(shape[0], *shape[2:], shape[1]).movedim(-1, 1)
     return blocks.permute(0, 1, *places, *sides).clone(memory_format=torch.contiguous_format).view(shape)

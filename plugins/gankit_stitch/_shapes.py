@@ -27,14 +27,6 @@ def unstitched_shape(x_NCS: Tensor, factor: int) -> list[int]:
     return [batch, channels * factor**rank, *[side // factor for side in sides]]
 
 
-def check_bias(x_NKA: Tensor, bias_K: Tensor) -> None:
-    """ValueError unless there is one bias per channel and both are floating point."""
-    if tuple(bias_K.shape) != tuple(x_NKA.shape[1:2]):
-        raise ValueError(f"expected one bias per channel of {tuple(x_NKA.shape)}, got shape {tuple(bias_K.shape)}")
-    if not (x_NKA.is_floating_point() and bias_K.is_floating_point()):
-        raise ValueError(f"tanh needs real floating point values, got {x_NKA.dtype} and a bias of {bias_K.dtype}")
-
-
 def memory_format(x: Tensor) -> torch.memory_format:
     """The format a result gets: channels last where the input has it, else contiguous, as pixel_shuffle does."""
     if x.ndim in (4, 5) and x.stride(1) == 1 and x.shape[2:].numel() > 1:

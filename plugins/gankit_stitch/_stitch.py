@@ -8,21 +8,19 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
+from torch.autograd import Function, forward_ad
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from gankit_stitch import _ops, _plain, _torch
-from gankit_stitch._paths import INTERPRETED, path_for
-from gankit_stitch._shapes import check_bias, memory_format
+from gankit_stitch import _choice, _ops, _plain
+from gankit_stitch._paths import INTERPRETED, kernels_for
+from gankit_stitch._shapes import memory_format
+
+_TINY = 2**14
+"""Number of values. Below it torch's own operator is the fastest on a CPU, in two dimensions: quick to call, slow per
+value. Where autograd follows, this holds of twice as many."""
 
 _SMALL = 2**17
-"""Number of values. On a CPU, calling an operator takes 25 to 40 us, and below this size it saves less than that."""
-
-_LARGE = 2**28
-"""Bytes. From this size on, the Triton kernel stitches a channels-last tensor faster than torch's copy does (H100). A
-launch takes 60 to 120 us. torch moves contiguous tensors faster at every size: benchmarks/results/h100.json."""
-
-_LARGE_FUSED = 2**26
-"""The same for the fused form, measured on contiguous tensors."""
+"""Number of values. On a CPU, recording one call instead of several views costs more than it saves below it."""
 
 
 def stitch(x_NKA: Tensor, factor: int) -> Tensor:
@@ -43,9 +41,9 @@ def stitch(x_NKA: Tensor, factor: int) -> Tensor:
     Raises:
         ValueError: F below 1, no spatial dimension, or channels not divisible by F^d.
     """
-    if x_NKA.is_cuda and _kernel_wins(x_NKA, _LARGE) and memory_format(x_NKA) is not torch.contiguous_format:
-        return _ops.stitch(x_NKA, factor)
-    return _way(x_NKA).stitch(x_NKA, factor)
+    if _is_torchs(x_NKA) and factor > 0 and x_NKA.shape[1] % factor**2 == 0:
+        return pixel_shuffle(x_NKA, factor)
+    return _way("stitch", x_NKA, factor).stitch(x_NKA, factor)
 
 
 def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
@@ -56,68 +54,95 @@ def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
     Raises:
         ValueError: F below 1, no spatial dimension, or a side not divisible by F.
     """
-    return _way(x_NCS).unstitch(x_NCS, factor)
+    if _is_torchs(x_NCS) and factor > 0 and x_NCS.shape[2] % factor == x_NCS.shape[3] % factor == 0:
+        return pixel_unshuffle(x_NCS, factor)
+    return _way("unstitch", x_NCS, factor).unstitch(x_NCS, factor)
 
 
-def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
-    """``tanh(stitch(x + bias))`` in one operator: the end of a decoder after a convolution without bias.
-
-    Args:
-        x_NKA: sub-images (N, C*F^d, *A), floating point.
-        bias_K: one bias for each of their channels.
-        factor: F, at least 1.
-
-    Returns:
-        The image (N, C, *(F*A)) with values in [-1, 1] and the dtype of ``x``. Within 2e-7 of the exact values
-        in float32; the half types are computed in float32 and rounded once.
-
-    Raises:
-        ValueError: as ``stitch``, or a bias of another size, or integers.
-    """
-    in_parts = x_NKA.is_cuda and not (_kernel_wins(x_NKA, _LARGE_FUSED) and _unrecorded(bias_K))
-    if torch._C._are_functorch_transforms_active() or in_parts:
-        check_bias(x_NKA, bias_K)
-        bias_KA = bias_K.to(torch.promote_types(x_NKA.dtype, torch.float32)).view(-1, *[1] * (x_NKA.ndim - 2))
-        return torch.tanh(stitch(x_NKA + bias_KA, factor)).to(x_NKA.dtype)
-    return _ops.stitch_bias_tanh(x_NKA, bias_K, factor)
+def _is_torchs(x: Tensor) -> bool:
+    """Whether torch's own operator serves: small tensors in two dimensions, in a layout that it keeps. This is asked
+    first, so that they take no longer than torch does. Its shapes of nothing are wrong."""
+    if x.ndim != 4 or x.numel() == 0:
+        return False
+    if x.is_cuda:
+        return x.nbytes < _choice.FROM_BYTES and x.is_contiguous()
+    if x.numel() >= (2 * _TINY if x.requires_grad else _TINY):
+        return False
+    return x.is_contiguous() or (x.is_cpu and _eager(x) and memory_format(x) is torch.channels_last)
 
 
-def _way(x: Tensor) -> Any:
-    """Choose the module whose ``stitch`` and ``unstitch`` are the fastest for this tensor. All give equal results.
+def _way(call: str, x: Tensor, factor: int) -> Any:
+    """Choose what has the fastest ``stitch`` and ``unstitch`` for other tensors. All give the same bits.
 
     Returns:
-        ``_plain`` under ``torch.func``'s transforms (their ``grad`` cannot use operators whose derivatives are written
-        in Python), on a GPU, and for small tensors on a CPU; ``_torch`` for CPU tensors whose history nobody records;
-        ``_ops`` for all others.
+        ``_plain``, which torch follows by itself, under ``torch.func``'s transforms (their ``grad`` cannot use
+        operators whose derivatives are written in Python), for compilers on a GPU, and for small tensors. ``_ops`` for
+        compilers, tracers and subclasses of tensors elsewhere. For all other tensors ``_torch`` on a CPU and
+        ``_choice``'s on a GPU, within ``_Recorded`` where autograd follows.
     """
-    if torch._C._are_functorch_transforms_active() or x.is_cuda:
+    if torch._C._are_functorch_transforms_active():
         return _plain
-    if not x.is_cpu or INTERPRETED:
+    if not _eager(x):
+        return _plain if x.is_cuda or (x.is_contiguous() and x.numel() < _SMALL) else _ops
+    recorded = x.requires_grad and torch.is_grad_enabled()
+    if x.is_cuda:
+        way = _choice.fastest(call, x, factor) if x.nbytes >= _choice.FROM_BYTES else _plain
+        return _Recorded if recorded and way is not _plain else way
+    if not x.is_cpu:
         return _ops
-    small = x.numel() < _SMALL and x.is_contiguous()
-    if small and x.numel() < _plain.TINY:
+    if x.numel() < (_SMALL if recorded else _TINY) and x.is_contiguous() and not INTERPRETED:
         return _plain
-    if _unrecorded(x):
-        return _torch
-    return _plain if small else _ops
+    return _Recorded if recorded else kernels_for(x)
 
 
-def _kernel_wins(x: Tensor, from_bytes: int) -> bool:
-    """Whether the Triton kernel is faster than torch for this tensor on a GPU: it can run, the tensor is large enough,
-    and nobody records its history. With a gradient it would lose, since torch's copy is faster on the way back."""
-    return x.nbytes >= from_bytes and _unrecorded(x) and path_for(x) == "triton"
-
-
-def _unrecorded(x: Tensor) -> bool:
-    """Whether nobody records how the result is computed: no autograd, compiler, tracer or subclass of tensors."""
+def _eager(x: Tensor) -> bool:
+    """Whether autograd at most follows: no transform, compiler, tracer, forward derivative or subclass of tensors."""
     return (
-        type(x) is Tensor
+        not torch.compiler.is_compiling()
         and not torch._C._are_functorch_transforms_active()
-        and not torch.compiler.is_compiling()
-        and not (x.requires_grad and torch.is_grad_enabled())
+        and (type(x) is Tensor or type(x) is nn.Parameter)
         and forward_ad._current_level < 0
         and torch._C._len_torch_dispatch_stack() == 0
+        and torch._C._get_tracing_state() is None
     )
+
+
+class _Recorded:
+    """The moves as autograd records them in Python, which takes some 40 us less than through an operator."""
+
+    @staticmethod
+    def stitch(x_NKA: Tensor, factor: int) -> Tensor:
+        return _Stitch.apply(x_NKA, factor)
+
+    @staticmethod
+    def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
+        return _Unstitch.apply(x_NCS, factor)
+
+
+class _Stitch(Function):
+    """``stitch``; its derivative is ``unstitch``, which is recorded in turn. ``forward`` runs unrecorded."""
+
+    @staticmethod
+    def forward(ctx: Any, x_NKA: Tensor, factor: int) -> Tensor:
+        ctx.factor = factor
+        return stitch(x_NKA, factor)
+
+    @staticmethod
+    def backward(ctx: Any, grad_NCS: Tensor) -> tuple[Tensor, None]:
+        return unstitch(grad_NCS, ctx.factor), None
+
+
+class _Unstitch(Function):
+    """``unstitch``; its derivative is ``stitch``."""
+
+    @staticmethod
+    def forward(ctx: Any, x_NCS: Tensor, factor: int) -> Tensor:
+        ctx.factor = factor
+        return unstitch(x_NCS, factor)
+
+    @staticmethod
+    def backward(ctx: Any, grad_NKA: Tensor) -> tuple[Tensor, None]:
+        return stitch(grad_NKA, ctx.factor), None
 
 
 class StitchLayer(nn.Module):

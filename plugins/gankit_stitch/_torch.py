@@ -25,7 +25,6 @@ from gankit_stitch._shapes import empty, memory_format, stitched_shape, unstitch
 _REAL = {2: torch.float16, 4: torch.float32, 8: torch.float64}
 _PAIR = {2: torch.complex32, 4: torch.complex64, 8: torch.complex128}
 _WIDE = {2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.complex128}
-_MINUS_ONE = torch.tensor(-1.0)
 
 
 def stitch(x_NKA: Tensor, factor: int) -> Tensor:
@@ -61,26 +60,6 @@ def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
     if channels > 2 and rank == 2:
         return pixel_unshuffle(x_NCS, factor).contiguous(memory_format=layout)
     return _plain.unstitch(x_NCS, factor)
-
-
-def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
-    """``gankit_stitch.stitch_bias_tanh``; no autograd.
-
-    tanh costs more than all the rest, and torch's sigmoid costs a third of torch's tanh. So float32 and the half types
-    use tanh(v) = 2 sigmoid(2v) - 1, which is within 2e-7 of the exact value; torch.tanh is within 3e-8. The half types
-    are computed in float32 and rounded once. float64 uses torch.tanh.
-    """
-    bias_KA = bias_K.to(torch.promote_types(x_NKA.dtype, torch.float32)).view(-1, *[1] * (x_NKA.ndim - 2))
-    if x_NKA.dtype == torch.float64:
-        return stitch((x_NKA + bias_KA).tanh_(), factor)
-    half = stitch(torch.add(2 * bias_KA, x_NKA, alpha=2).sigmoid_(), factor)
-    target = half if half.dtype == x_NKA.dtype else torch.empty_like(half, dtype=x_NKA.dtype)
-    return torch.add(_MINUS_ONE, half, alpha=2, out=target)
-
-
-def stitch_bias_tanh_backward(grad_NCS: Tensor, image_NCS: Tensor, factor: int) -> Tensor:
-    """``unstitch(grad * (1 - image^2))``; no autograd."""
-    return unstitch(torch.ops.aten.tanh_backward(grad_NCS, image_NCS), factor)
 
 
 def _stitch_pairs(x_NKA: Tensor, factor: int, shape: list[int]) -> Tensor:

@@ -1,26 +1,30 @@
 # mypy: allow-untyped-defs, allow-incomplete-defs
-"""The moves as Triton kernels: one pass over memory, any strides, up to three spatial dimensions.
+"""The moves as Triton kernels: each program reads whole lines of memory, turns them and writes whole lines.
 
-Every kernel works through the image in the order of its memory, so it reads or writes the image in full cache lines.
-Every F-th value of a line belongs to the same sub-image, and these values are neighbours there, so for the usual F the
-sub-images move in full memory sectors. An image of one or two spatial dimensions is treated as one of three: the
-missing sides are 1, and nothing is interlaced along them.
+Sub-images and image are dense, contiguous or channels last; other layouts are copied first. An image of one or two
+spatial dimensions is treated as one of three: the missing sides are 1, and nothing is interlaced along them. What the
+programs of a call serve follows from shape, strides, dtype and factor alone, and is worked out once for each of them.
 
-Each kernel does the same in four steps: find the places that the program serves; find the sub-image of each place;
-load; compute and store. Letters as in ``_stitch``; i0, i1, i2 is a place in the image, k a channel of the sub-images.
+Contiguous, a line of the image is F lines of sub-images: [F, W] becomes [W, F]. Channels last, a line of the
+sub-images is F0 * F1 lines of the image: [W, C, P, F] becomes [P, W, F, C]. Letters as in ``_stitch``; W is the last
+side of the sub-images and F its factor, P counts the places (p0, p1) along the other sides, R lines.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 from torch import Tensor
 
+from gankit_stitch import _torch
 from gankit_stitch._shapes import empty, memory_format, stitched_shape, unstitched_shape
 
-_TILE = 2048
-_LONGEST_ROW = 1024
+LARGEST_FACTOR = 16
+_TILE_BYTES = 8192
+"""What one program of 128 threads moves, where lines are long enough: four times 16 bytes a thread."""
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 # Entry points ---------------------------------------------------------------------------------------------
@@ -28,30 +32,14 @@ _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 def stitch(x_NKA: Tensor, factor: int) -> Tensor:
     """``gankit_stitch.stitch``. Values move as integers of their size: no bit of a NaN changes."""
-    image_NCS = empty(x_NKA, stitched_shape(x_NKA, factor))
-    _launch(_stitch_kernel, factor, [_bits(image_NCS)], _bits(x_NKA))
-    return image_NCS
+    move = _stitching(x_NKA.shape, x_NKA.stride(), x_NKA.dtype, factor)
+    return _torch.stitch(x_NKA, factor) if move is None else _made(_stitch_kernel, move, x_NKA)
 
 
 def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
     """``gankit_stitch.unstitch``."""
-    parts_NKA = empty(x_NCS, unstitched_shape(x_NCS, factor))
-    _launch(_unstitch_kernel, factor, [_bits(x_NCS)], _bits(parts_NKA))
-    return parts_NKA
-
-
-def stitch_bias_tanh(x_NKA: Tensor, bias_K: Tensor, factor: int) -> Tensor:
-    """``gankit_stitch.stitch_bias_tanh``, computed in float32, or in float64 for float64."""
-    image_NCS = empty(x_NKA, stitched_shape(x_NKA, factor))
-    _launch(_stitch_bias_tanh_kernel, factor, [image_NCS], x_NKA, bias_K.contiguous())
-    return image_NCS
-
-
-def stitch_bias_tanh_backward(grad_NCS: Tensor, image_NCS: Tensor, factor: int) -> Tensor:
-    """``unstitch(grad * (1 - image^2))`` in one pass."""
-    parts_NKA = empty(image_NCS, unstitched_shape(image_NCS, factor))
-    _launch(_stitch_bias_tanh_backward_kernel, factor, [image_NCS, grad_NCS], parts_NKA)
-    return parts_NKA
+    move = _unstitching(x_NCS.shape, x_NCS.stride(), x_NCS.dtype, factor)
+    return _torch.unstitch(x_NCS, factor) if move is None else _made(_unstitch_kernel, move, x_NCS)
 
 
 def probe(device: torch.device) -> None:
@@ -59,196 +47,216 @@ def probe(device: torch.device) -> None:
     stitch(torch.zeros(1, 4, 1, 1, device=device), 2)
 
 
-def _launch(kernel: Any, factor: int, images_NCS: list[Tensor], parts_NKA: Tensor, *more: Tensor) -> None:
-    """Run ``kernel(*images, parts, *more, sizes, a tuple of strides for each image and for parts)``."""
-    image = images_NCS[0]
-    if image.numel() == 0:
-        return
+# Plans ----------------------------------------------------------------------------------------------------
 
-    # 1. The image as rows and columns of its memory; channels last, the channels are columns as well.
-    channels, *sides = image.shape[1:]
+
+class Tile(NamedTuple):
+    """What is compiled into a kernel: one constant instead of many, since each costs Triton's binder a microsecond."""
+
+    channels: int
+    """C, of which the tile has ``C``; 1 where the channels are not the last axis."""
+    A0: int
+    A1: int
+    A2: int
+    """The sides of a sub-image."""
+    F0: int
+    F1: int
+    F2: int
+    """The factors along them."""
+    last: bool
+    """Whether memory is channels last."""
+    whole: bool
+    """Whether the blocks are exact, so that lines can be read and written as such."""
+    wide: bool
+    """Whether offsets need 64 bits."""
+    R: int
+    P: int
+    W: int
+    F: int
+    C: int
+    """The tile of one program: lines, places, columns of a sub-image, factor and channels; powers of two."""
+
+
+class Move(NamedTuple):
+    """All of a call that does not depend on the values."""
+
+    dense: bool
+    """Whether the kernel can read the input as it lies."""
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    bits: torch.dtype
+    lines: int
+    """Lines that the programs share out."""
+    grid: tuple[int]
+    tile: Tile
+
+
+@lru_cache(1024)
+def _stitching(shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype, factor: int) -> Move | None:
+    """The plan of a ``stitch``; None where no kernel serves it."""
+    x_NKA = torch.empty_strided(shape, strides, dtype=dtype, device="meta")
+    return _planned(x_NKA, stitched_shape(x_NKA, factor), shape[2:], factor)
+
+
+@lru_cache(1024)
+def _unstitching(shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype, factor: int) -> Move | None:
+    """The plan of an ``unstitch``."""
+    x_NCS = torch.empty_strided(shape, strides, dtype=dtype, device="meta")
+    parts = unstitched_shape(x_NCS, factor)
+    return _planned(x_NCS, parts, parts[2:], factor)
+
+
+def _planned(x: Tensor, shape: Sequence[int], sides: Sequence[int], factor: int) -> Move | None:
+    """The plan to make a tensor of ``shape`` from ``x``, where the sub-images have these sides."""
+    if len(sides) > 3 or factor > LARGEST_FACTOR:
+        return None
+    # 1. Three dimensions, and the lines that are shared out: those of the image, or channels last of the sub-images.
+    result = empty(x, shape)
+    factors = [factor] * len(sides)
     fill = 3 - len(sides)
-    by_channel = memory_format(image) is not torch.contiguous_format
-    columns = sides[-1] * (channels if by_channel else 1)
-    rows = image.numel() // columns
+    f0, f1, f2 = [*[1] * fill, *factors]
+    a0, a1, a2 = [*[1] * fill, *sides]
+    last = memory_format(x) is not torch.contiguous_format
+    channels = min(shape[1], x.shape[1])
+    lines = x.shape[0] * a0 * a1 * (1 if last else channels * f0 * f1)
 
-    # 2. The tile of one program: as much of a row as fits, then as many rows as fit.
-    column_block = min(triton.next_power_of_2(columns), _LONGEST_ROW)
-    row_block = min(triton.next_power_of_2(rows), _TILE // column_block)
-
-    # 3. Strides of each tensor, and how far apart its values are at most: offsets of 2^31 and more need 64 bits.
-    tensors = (*images_NCS, parts_NKA)
-    strides = [(*x.stride()[:2], *[0] * fill, *x.stride()[2:]) for x in tensors]
-    spans = [sum(step * (side - 1) for step, side in zip(x.stride(), x.shape, strict=True)) for x in tensors]
-    with torch.cuda.device_of(image):
-        kernel[triton.cdiv(rows, row_block) * triton.cdiv(columns, column_block),](
-            *tensors,
-            *more,
-            (rows, channels, *[1] * fill, *sides),
-            *strides,
-            F0=factor if fill < 1 else 1,
-            F1=factor if fill < 2 else 1,
-            F2=factor,
-            CHANNELS_LAST=by_channel,
-            WIDE=max(*spans, 2 * image.numel()) >= 2**31,
-            ROWS=row_block,
-            COLUMNS=column_block,
-        )
+    # 2. The tile of one program: its places, factors and channels, then as many columns as fit, then lines.
+    room = _TILE_BYTES // x.itemsize
+    block_p, block_f = (_power(f0 * f1) if last else 1), _power(f2)
+    block_c = _fitting(channels if last else 1, room // (block_p * block_f))
+    block_w = _fitting(a2, room // (block_p * block_f * block_c))
+    block_r = _fitting(lines, room // (block_p * block_f * block_c * block_w))
+    tile = Tile(
+        channels if last else 1, a0, a1, a2, f0, f1, f2,
+        last=last,
+        whole=block_f == f2 and (not last or (block_c == channels and block_p == f0 * f1)),
+        wide=2 * x.numel() >= 2**31,
+        R=block_r, P=block_p, W=block_w, F=block_f, C=block_c,
+    )  # fmt: skip
+    programs = -(-lines // block_r) * -(-a2 // block_w) * -(-tile.channels // block_c)
+    dense = x.is_contiguous(memory_format=memory_format(x))
+    grid = (programs if x.numel() else 0,)
+    return Move(dense, tuple(result.shape), result.stride(), _BITS[x.itemsize], lines, grid, tile)
 
 
-def _bits(x: Tensor) -> Tensor:
-    return x.view(_BITS[x.itemsize])
+def _made(kernel: Any, move: Move, x: Tensor) -> Tensor:
+    """What the kernel makes of ``x``, in fresh memory."""
+    made = torch.empty_strided(move.shape, move.strides, dtype=x.dtype, device=x.device)
+    if not move.grid[0]:
+        return made
+    source = x if move.dense else x.contiguous()
+    arguments = made.view(move.bits), source.view(move.bits), move.lines, move.tile
+    if x.is_cuda and x.device.index != torch.cuda.current_device():
+        with torch.cuda.device(x.device):
+            kernel[move.grid](*arguments)
+    else:
+        kernel[move.grid](*arguments)
+    return made
+
+
+def _fitting(size: int, room: int) -> int:
+    """A block for ``size`` values: a power of two that holds them all, or as many as there is room for; at least 1."""
+    return max(1, min(_power(size), room))
+
+
+def _power(size: int) -> int:
+    """The least power of two that is no less, at least 1."""
+    return 1 << max(size - 1, 0).bit_length()
 
 
 # Kernels --------------------------------------------------------------------------------------------------
 
 
 @triton.jit
-def _stitch_kernel(
-    image,
-    parts,
-    sizes,
-    image_strides,
-    parts_strides,
-    F0: tl.constexpr,
-    F1: tl.constexpr,
-    F2: tl.constexpr,
-    CHANNELS_LAST: tl.constexpr,
-    WIDE: tl.constexpr,
-    ROWS: tl.constexpr,
-    COLUMNS: tl.constexpr,
-):
-    inside, n, c, i0, i1, i2 = _places(sizes, CHANNELS_LAST, WIDE, ROWS, COLUMNS)
-    k = _channel(c, i0, i1, i2, F0, F1, F2)
-    value = tl.load(parts + _offset(n, k, i0 // F0, i1 // F1, i2 // F2, parts_strides), mask=inside)
-    tl.store(image + _offset(n, c, i0, i1, i2, image_strides), value, mask=inside)
+def _stitch_kernel(image, parts, lines, t: tl.constexpr):
+    line, w, c = _tile(t)
+    to, in_image = _image(line, w, c, lines, t)
+    source, in_parts = _parts(line, w, c, lines, t)
+    value = tl.load(parts + source, mask=in_parts)
+    if t.last:
+        value = tl.permute(tl.reshape(value, [t.R, t.W, t.C, t.P, t.F]), (0, 3, 1, 4, 2))
+    else:
+        value = tl.permute(value, (0, 2, 1))
+    value = tl.reshape(value, [t.R, t.P, t.W * t.F * t.C] if t.whole else [t.R, t.P, t.W, t.F, t.C])
+    tl.store(image + to, value, mask=in_image)
 
 
 @triton.jit
-def _unstitch_kernel(
-    image,
-    parts,
-    sizes,
-    image_strides,
-    parts_strides,
-    F0: tl.constexpr,
-    F1: tl.constexpr,
-    F2: tl.constexpr,
-    CHANNELS_LAST: tl.constexpr,
-    WIDE: tl.constexpr,
-    ROWS: tl.constexpr,
-    COLUMNS: tl.constexpr,
-):
-    inside, n, c, i0, i1, i2 = _places(sizes, CHANNELS_LAST, WIDE, ROWS, COLUMNS)
-    k = _channel(c, i0, i1, i2, F0, F1, F2)
-    value = tl.load(image + _offset(n, c, i0, i1, i2, image_strides), mask=inside)
-    tl.store(parts + _offset(n, k, i0 // F0, i1 // F1, i2 // F2, parts_strides), value, mask=inside)
+def _unstitch_kernel(parts, image, lines, t: tl.constexpr):
+    line, w, c = _tile(t)
+    source, in_image = _image(line, w, c, lines, t)
+    to, in_parts = _parts(line, w, c, lines, t)
+    value = tl.load(image + source, mask=in_image)
+    if t.last:
+        value = tl.permute(tl.reshape(value, [t.R, t.P, t.W, t.F, t.C]), (0, 2, 4, 1, 3))
+        if t.whole:
+            value = tl.reshape(value, [t.R, t.W * t.C * t.P * t.F])
+    else:
+        value = tl.permute(tl.reshape(value, [t.R, t.W, t.F]), (0, 2, 1))
+    tl.store(parts + to, value, mask=in_parts)
 
 
 @triton.jit
-def _stitch_bias_tanh_kernel(
-    image,
-    parts,
-    bias,
-    sizes,
-    image_strides,
-    parts_strides,
-    F0: tl.constexpr,
-    F1: tl.constexpr,
-    F2: tl.constexpr,
-    CHANNELS_LAST: tl.constexpr,
-    WIDE: tl.constexpr,
-    ROWS: tl.constexpr,
-    COLUMNS: tl.constexpr,
-):
-    inside, n, c, i0, i1, i2 = _places(sizes, CHANNELS_LAST, WIDE, ROWS, COLUMNS)
-    k = _channel(c, i0, i1, i2, F0, F1, F2)
-    value = tl.load(parts + _offset(n, k, i0 // F0, i1 // F1, i2 // F2, parts_strides), mask=inside)
-    value = _tanh(_precise(value) + _precise(tl.load(bias + k, mask=inside)))
-    tl.store(image + _offset(n, c, i0, i1, i2, image_strides), value.to(image.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def _stitch_bias_tanh_backward_kernel(
-    image,
-    grad,
-    parts,
-    sizes,
-    image_strides,
-    grad_strides,
-    parts_strides,
-    F0: tl.constexpr,
-    F1: tl.constexpr,
-    F2: tl.constexpr,
-    CHANNELS_LAST: tl.constexpr,
-    WIDE: tl.constexpr,
-    ROWS: tl.constexpr,
-    COLUMNS: tl.constexpr,
-):
-    inside, n, c, i0, i1, i2 = _places(sizes, CHANNELS_LAST, WIDE, ROWS, COLUMNS)
-    k = _channel(c, i0, i1, i2, F0, F1, F2)
-    y = _precise(tl.load(image + _offset(n, c, i0, i1, i2, image_strides), mask=inside))
-    value = _precise(tl.load(grad + _offset(n, c, i0, i1, i2, grad_strides), mask=inside)) * (1 - y * y)
-    place = parts + _offset(n, k, i0 // F0, i1 // F1, i2 // F2, parts_strides)
-    tl.store(place, value.to(parts.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def _places(sizes, CHANNELS_LAST: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    """Which places of the image this program serves: batch, channel and three sides, and which of them exist."""
-    # 1. Which tile: programs count along the columns first.
-    rows, C, S0, S1, S2 = sizes
-    columns = S2
-    if CHANNELS_LAST:
-        columns = S2 * C
-    blocks = tl.cdiv(columns, COLUMNS)
+def _tile(t: tl.constexpr):
+    """The lines that this program serves, its first column and its first channel. Programs go along lines first."""
+    columns: tl.constexpr = (t.A2 + t.W - 1) // t.W
+    channels: tl.constexpr = (t.channels + t.C - 1) // t.C
     program = tl.program_id(0)
-    if WIDE:
+    if t.wide:
         program = program.to(tl.int64)
+    c = program % channels * t.C
+    w = program // channels % columns * t.W
+    return program // (channels * columns) * t.R + tl.arange(0, t.R), w, c
 
-    # 2. Which rows and columns of memory it has.
-    row = program // blocks * ROWS + tl.arange(0, ROWS)[:, None]
-    column = program % blocks * COLUMNS + tl.arange(0, COLUMNS)[None, :]
-    inside = (row < rows) & (column < columns)
 
-    # 3. Which places of the image these are.
-    i0, i1 = row // S1 % S0, row % S1
-    above = row // S1 // S0
-    if CHANNELS_LAST:
-        n, c, i2 = above, column % C, column // C
+@triton.jit
+def _image(line, w, c, lines, t: tl.constexpr):
+    """Where the tile lies in the image, [R, P, W * F * C] or [R, P, W, F, C], and which of these places exist."""
+    p = tl.arange(0, t.P)[None, :]
+    row = line[:, None]
+    if t.last:
+        row = ((row // t.A1 * t.F0 + p // t.F1) * t.A1 + row % t.A1) * t.F1 + p % t.F1
+    start = row * (t.A2 * t.F2 * t.channels)
+    exists = (line < lines)[:, None] & (p < (t.F0 * t.F1 if t.last else 1))
+    if t.whole:
+        j = w * (t.F2 * t.channels) + tl.arange(0, t.W * t.F * t.C)[None, None, :]
+        exists = exists[:, :, None] & (j < t.A2 * t.F2 * t.channels)
+        place = start[:, :, None] + j
     else:
-        n, c, i2 = above // C, above % C, column
-    return inside, n, c, i0, i1, i2
+        column = w + tl.arange(0, t.W)[None, None, :, None, None]
+        q = tl.arange(0, t.F)[None, None, None, :, None]
+        channel = c + tl.arange(0, t.C)[None, None, None, None, :]
+        exists = exists[:, :, None, None, None] & (column < t.A2) & (q < t.F2) & (channel < t.channels)
+        place = start[:, :, None, None, None] + (column * t.F2 + q) * t.channels + channel
+    return place, exists
 
 
 @triton.jit
-def _channel(c, i0, i1, i2, F0: tl.constexpr, F1: tl.constexpr, F2: tl.constexpr):
-    """Equation 7: which sub-image supplies a place, n = p*F + q counted within its channel."""
-    return ((c * F0 + i0 % F0) * F1 + i1 % F1) * F2 + i2 % F2
-
-
-@triton.jit
-def _offset(n, c, i0, i1, i2, strides):
-    return n * strides[0] + c * strides[1] + i0 * strides[2] + i1 * strides[3] + i2 * strides[4]
-
-
-@triton.jit
-def _precise(value):
-    """float64 stays, everything else becomes float32."""
-    return value if value.dtype == tl.float64 else value.to(tl.float32)
-
-
-@triton.jit
-def _tanh(x):
-    """tanh within 2 units of the last place (Cephes): a polynomial near 0, exp elsewhere."""
-    z = x * x
-    if x.dtype == tl.float64:
-        p = (-9.64399179425052238628e-1 * z - 9.92877231001918586564e1) * z - 1.61468768441708447952e3
-        q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3
-        near = x + x * z * (p / q)
+def _parts(line, w, c, lines, t: tl.constexpr):
+    """The same in the sub-images: [R, F, W] contiguous; channels last [R, W * C * P * F] or [R, W, C, P, F]."""
+    K: tl.constexpr = t.channels * t.F0 * t.F1 * t.F2
+    plane: tl.constexpr = t.A0 * t.A1 * t.A2
+    exists = line < lines
+    if not t.last:
+        i1, above = line % (t.A1 * t.F1), line // (t.A1 * t.F1)
+        i0, channel = above % (t.A0 * t.F0), above // (t.A0 * t.F0)
+        part = ((channel * t.F0 + i0 % t.F0) * t.F1 + i1 % t.F1) * t.F2
+        start = part * plane + (i0 // t.F0 * t.A1 + i1 // t.F1) * t.A2
+        q = tl.arange(0, t.F)[None, :, None]
+        column = w + tl.arange(0, t.W)[None, None, :]
+        exists = exists[:, None, None] & (q < t.F2) & (column < t.A2)
+        place = start[:, None, None] + q * plane + column
+    elif t.whole:
+        j = w * K + tl.arange(0, t.W * t.C * t.P * t.F)[None, :]
+        exists = exists[:, None] & (j < t.A2 * K)
+        place = (line * (t.A2 * K))[:, None] + j
     else:
-        p = ((-5.70498872745e-3 * z + 2.06390887954e-2) * z - 5.37397155531e-2) * z + 1.33314422036e-1
-        near = x + x * z * (p * z - 3.33332819422e-1)
-    size = tl.abs(x)
-    far = 1 - 2 / (tl.exp(2 * size) + 1)
-    return tl.where(size < 0.625, near, tl.where(x < 0, -far, far))
+        column = w + tl.arange(0, t.W)[None, :, None, None, None]
+        channel = c + tl.arange(0, t.C)[None, None, :, None, None]
+        p = tl.arange(0, t.P)[None, None, None, :, None]
+        q = tl.arange(0, t.F)[None, None, None, None, :]
+        exists = exists[:, None, None, None, None] & (column < t.A2) & (channel < t.channels)
+        exists = exists & (p < t.F0 * t.F1) & (q < t.F2)
+        start = (line * (t.A2 * K))[:, None, None, None, None]
+        place = start + column * K + (channel * (t.F0 * t.F1) + p) * t.F2 + q
+    return place, exists

@@ -1,4 +1,4 @@
-"""``gankit::stitch`` and its kin as operators: layouts, dtypes, derivatives, vmap, compilers; the fused form."""
+"""``gankit::stitch`` and ``gankit::unstitch`` as operators, and which code serves a tensor."""
 
 import shutil
 
@@ -10,10 +10,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from gankit_stitch import _ops, _plain, _stitch, _torch, path_for, stitch, stitch_bias_tanh, unstitch
+from gankit_stitch import _choice, _ops, _plain, _torch, path_for, stitch, unstitch
 from gankit_stitch._paths import INTERPRETED
 from gankit_stitch._shapes import memory_format
-from gankit_stitch._stitch import _SMALL, _way
+from gankit_stitch._stitch import _Recorded, _way
 
 F64 = torch.float64
 DTYPES = [
@@ -48,10 +48,6 @@ def random(*shape, dtype=F64, seed=0):
 
 def leaf(*shape, seed=0):
     return random(*shape, seed=seed).requires_grad_()
-
-
-def fused_by_parts(x, bias, factor):
-    return torch.tanh(stitch(x + bias.view(-1, *[1] * (x.ndim - 2)), factor))
 
 
 # Values ---------------------------------------------------------------------------------------------------
@@ -146,9 +142,6 @@ CASES = {
     "stitch-last": (_ops.stitch, lambda: (leaf(2, 3, 2, 8).movedim(-1, 1).detach().requires_grad_(), 2)),
     "unstitch": (_ops.unstitch, lambda: (leaf(1, 2, 4, 4), 2)),
     "unstitch-3d": (_ops.unstitch, lambda: (leaf(1, 1, 2, 2, 4), 2)),
-    "fused": (_ops.stitch_bias_tanh, lambda: (leaf(2, 4, 3, 1), leaf(4, seed=1), 2)),
-    "fused-3d": (_ops.stitch_bias_tanh, lambda: (leaf(1, 8, 1, 2, 1), leaf(8, seed=1), 2)),
-    "fused-backward": (_ops.stitch_bias_tanh_backward, lambda: (leaf(1, 1, 4, 2), leaf(1, 1, 4, 2, seed=1), 2)),
 }  # fmt: skip
 
 
@@ -178,38 +171,56 @@ def test_small_tensors_have_exact_derivatives(side):
 
 
 def test_small_tensors_are_differentiated_twice_too():
-    """Below the size that pays for an operator, torch differentiates the plain form."""
+    """Below the size that pays for an operator, torch differentiates its own form or the plain one."""
     x = leaf(1, 4, 2, 2)
-    assert x.numel() < _SMALL
     assert gradcheck(lambda x: stitch(x, 2).square(), x)
     assert gradgradcheck(lambda x: unstitch(stitch(x, 2).square(), 2), x)
 
 
-@pytest.mark.skipif(INTERPRETED, reason="then the operators serve every tensor")
-def test_kernels_are_called_without_an_operator_where_nobody_records():
-    """Autograd, forward derivatives, fake tensors and subclasses are asked after; a plain tensor skips the operator."""
+@pytest.mark.skipif(INTERPRETED, reason="then the kernels serve every tensor")
+def test_no_operator_is_called_where_autograd_at_most_follows():
+    """Forward derivatives, fake tensors and subclasses are asked after; others skip the operator, which costs time."""
     x = random(2, 4, 100, 100)
-    assert _way(x) is _torch
-    assert _way(x.clone().requires_grad_()) is _plain
+    assert _way("stitch", x, 2) is _torch
+    assert _way("stitch", x.clone().requires_grad_(), 2) is _plain
     with torch.no_grad():
-        assert _way(x.clone().requires_grad_()) is _torch
+        assert _way("stitch", x.clone().requires_grad_(), 2) is _torch
     with forward_ad.dual_level():
-        assert _way(x) is _plain
+        assert _way("stitch", x, 2) is _plain
     large = random(2, 4, 200, 200)
-    assert _way(torch.nn.Parameter(large)) is _ops
+    assert _way("stitch", torch.nn.Parameter(large), 2) is _Recorded
+    with forward_ad.dual_level():
+        assert _way("stitch", large, 2) is _ops
     with FakeTensorMode() as mode:
-        assert _way(mode.from_tensor(large)) is _ops
+        assert _way("stitch", mode.from_tensor(large), 2) is _ops
         assert stitch(mode.from_tensor(large), 2).shape == (2, 1, 400, 400)
 
 
+@pytest.mark.parametrize("call", [stitch, unstitch])
+def test_what_autograd_records_in_python_is_right_twice(call):
+    """First and second derivatives of the two functions that serve large tensors agree with finite differences."""
+    x = leaf(1, 4, 2, 2)
+    assert gradcheck(lambda x: getattr(_Recorded, call.__name__)(x, 2).square(), x)
+    assert gradgradcheck(lambda x: getattr(_Recorded, call.__name__)(x, 2).pow(3), x)
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_large_tensors_have_exact_derivatives(last):
+    """Of a cube the first and second derivatives are known."""
+    x = random(2, 4, 200, 200).to(memory_format=torch.channels_last if last else torch.contiguous_format)
+    x.requires_grad_()
+    (first,) = torch.autograd.grad(unstitch(stitch(x, 2).pow(3), 2).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), x)
+    torch.testing.assert_close((first, second), (3 * x**2, 6 * x))
+
+
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
-@pytest.mark.parametrize("call", [stitch, unstitch, fused_by_parts, stitch_bias_tanh])
+@pytest.mark.parametrize("call", [stitch, unstitch])
 def test_results_on_a_gpu_have_the_layout_of_the_input(call, layout):
     """Shown with tensors that only seem to be there."""
     with FakeTensorMode():
         x = LAYOUTS[layout](torch.empty(2, 8, 4, 6, device="cuda"))
-        bias = [] if call in (stitch, unstitch) else [torch.empty(8, device="cuda")]
-        result = call(x, *bias, 2)
+        result = call(x, 2)
     assert result.device.type == "cuda"
     assert memory_format(result) is memory_format(x)
 
@@ -233,13 +244,45 @@ def test_the_plain_form_keeps_the_layout_of_volumes():
     assert memory_format(image) is memory_format(_plain.unstitch(image, 2)) is memory_format(x)
 
 
-def test_a_kernel_serves_large_tensors_that_nobody_records(monkeypatch):
-    """Asked of tensors on a GPU, where Triton works."""
-    monkeypatch.setattr(_stitch, "path_for", lambda x: "triton")
+@pytest.fixture
+def timed(monkeypatch):
+    """What a GPU would be asked: how long each way takes, and whether a CUDA graph is recorded."""
+    state = {_plain: 2.0, _ops: 1.0, "recording": False, "calls": 0}
+
+    def milliseconds(move, x, factor):
+        state["calls"] += 1
+        return state[_plain if move is _plain.stitch else _ops]
+
+    monkeypatch.setattr(_choice, "_chosen", {})
+    monkeypatch.setattr(_choice, "_milliseconds", milliseconds)
+    monkeypatch.setattr(_choice, "kernels_for", lambda x: _ops)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: state["recording"])
+    return state
+
+
+@pytest.mark.parametrize(("milliseconds", "way"), [(1.0, _ops), (3.0, _plain)])
+def test_whichever_is_faster_serves_large_tensors_on_a_gpu(timed, milliseconds, way):
+    """Asked at the second call, once for each shape; a kernel serves where it takes less time than torch's copy."""
     x = random(1, 4, 8, 8)
-    assert _stitch._kernel_wins(x, x.nbytes)
-    assert not _stitch._kernel_wins(x, x.nbytes + 1)
-    assert not _stitch._kernel_wins(x.requires_grad_(), x.nbytes)
+    timed[_ops] = milliseconds
+    assert _choice.fastest("stitch", x, 2) is _plain
+    assert timed["calls"] == 0
+    assert _choice.fastest("stitch", x, 2) is way
+    asked = timed["calls"]
+    assert _choice.fastest("stitch", x, 2) is way
+    assert timed["calls"] == asked
+    assert _choice.fastest("stitch", random(2, 4, 8, 8), 2) is _plain
+
+
+def test_nothing_is_timed_while_a_cuda_graph_is_recorded(timed):
+    """What was chosen before is recorded, else torch's copy."""
+    x, other = random(1, 4, 8, 8), random(1, 4, 4, 8)
+    for _ in range(2):
+        _choice.fastest("stitch", x, 2)
+    asked, timed["recording"] = timed["calls"], True
+    assert _choice.fastest("stitch", x, 2) is _ops
+    assert [_choice.fastest("stitch", other, 2) for _ in range(3)] == [_plain] * 3
+    assert timed["calls"] == asked
 
 
 def test_forward_derivatives_of_small_tensors():
@@ -259,31 +302,19 @@ def test_vmap_adds_a_dimension_anywhere(call, axis):
     assert torch.equal(mapped, torch.stack([call(part, 2) for part in x.unbind(axis)]))
 
 
-@pytest.mark.parametrize("in_dims", [(0, None), (None, 0), (2, 1), (0, 0)])
-def test_vmap_of_the_fused_form(in_dims):
-    """Biases may belong to the mapped dimension or be shared; so may images."""
-    x, bias = random(2, 4, 3, 2), random(4, seed=1)
-    x = x if in_dims[0] is None else torch.stack([x, 2 * x, -x], in_dims[0])
-    bias = bias if in_dims[1] is None else torch.stack([bias, -bias, 3 * bias], in_dims[1])
-    mapped = torch.vmap(lambda x, b: stitch_bias_tanh(x, b, 2), in_dims)(x, bias)
-    plain = torch.vmap(lambda x, b: fused_by_parts(x, b, 2), in_dims)(x, bias)
-    torch.testing.assert_close(mapped, plain)
-
-
 def test_vmap_of_gradients():
     """Per-sample gradients, by vmap over grad, equal those of a loop."""
-    x, bias = random(3, 1, 4, 2, 2), random(4, seed=1)
-    gradient = torch.func.grad(lambda x: unstitch(stitch(x, 2) * stitch_bias_tanh(x, bias, 2), 2).square().sum())
+    x = random(3, 1, 4, 2, 2)
+    gradient = torch.func.grad(lambda x: unstitch(stitch(x, 2).pow(3), 2).square().sum())
     torch.testing.assert_close(torch.vmap(gradient)(x), torch.stack([gradient(one) for one in x]))
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_compiles_without_a_graph_break(dynamic):
     """fullgraph, with gradients, static and dynamic shapes, small tensors and large."""
-    bias = leaf(4, seed=1)
 
     def ends(x):
-        return unstitch(stitch(x, 2) * stitch_bias_tanh(x, bias, 2), 2).square().sum()
+        return unstitch(stitch(x, 2).pow(3), 2).square().sum()
 
     compiled = torch.compile(ends, backend="aot_eager", fullgraph=True, dynamic=dynamic)
     for side in (200,) if dynamic else (3, 200):
@@ -303,57 +334,9 @@ def test_inductor_calls_the_operators():
     assert torch.equal(x.grad, x)
 
 
-# The fused form -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("dtype", "within"), [(F64, 1e-15), (torch.float32, 2e-7), (torch.float16, 2.5e-4), (torch.bfloat16, 2e-3)]
-)
-def test_fused_form_is_within_its_promise(dtype, within):
-    """From the exact tanh: 2e-7 in float32, half a unit of the last place in the half types."""
-    if INTERPRETED and dtype == torch.bfloat16:
-        within *= 2  # the interpreter cuts bits off where a GPU rounds
-    x, bias = torch.linspace(-9, 9, 4 * 5000).view(1, 4, 100, 50).to(dtype), torch.zeros(4)
-    exact = stitch(x.to(F64), 2).tanh()
-    fused = stitch_bias_tanh(x, bias, 2)
-    assert fused.dtype == dtype
-    assert (fused.to(F64) - exact).abs().max() <= within
-
-
-@pytest.mark.parametrize("shape", [(2, 8, 7), (3, 4, 5, 2), (1, 16, 2, 3, 2), (0, 4, 2, 2)])
-@pytest.mark.parametrize("last", [False, True])
-def test_fused_form_equals_its_parts(shape, last):
-    """tanh(stitch(x + bias)), value and gradients, whatever the rank and layout."""
-    x, bias = random(*shape), leaf(shape[1], seed=1)
-    if last and x.ndim > 3:
-        x = x.to(memory_format=torch.channels_last if x.ndim == 4 else torch.channels_last_3d)
-    x.requires_grad_()
-    fused, parts = stitch_bias_tanh(x, bias, 2), fused_by_parts(x, bias, 2)
-    torch.testing.assert_close(fused, parts)
-    weights = random(*fused.shape, seed=2)
-    for ours, expected in zip(
-        torch.autograd.grad((fused * weights).sum(), (x, bias)),
-        torch.autograd.grad((parts * weights).sum(), (x, bias)),
-        strict=True,
-    ):
-        torch.testing.assert_close(ours, expected)
-
-
-def test_fused_form_accepts_a_float32_bias_for_bfloat16():
-    """What autocast hands over: features of a half type, parameters in float32."""
-    x, bias = random(2, 4, 3, 3).bfloat16().requires_grad_(), torch.randn(4, requires_grad=True)
-    image = stitch_bias_tanh(x, bias, 2)
-    image.float().sum().backward()
-    assert image.dtype == x.grad.dtype == torch.bfloat16
-    assert bias.grad.dtype == torch.float32
-
-
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: stitch_bias_tanh(torch.zeros(1, 4, 2, 2), torch.zeros(3), 2), r"one bias.*\(1, 4, 2, 2\).*\(3,\)"),
-        (lambda: stitch_bias_tanh(torch.zeros(1, 4, 2, 2).int(), torch.zeros(4), 2), r"floating point.*int32"),
-        (lambda: stitch_bias_tanh(torch.zeros(1, 6, 2, 2), torch.zeros(6), 2), r"6 channels in shape \(1, 6, 2, 2\)"),
         (lambda: torch.ops.gankit.stitch(torch.zeros(2, 6, 4, 4), 2), r"2\^2 = 4.*\(2, 6, 4, 4\)"),
         (lambda: torch.ops.gankit.stitch(torch.zeros(2, 6, 4, 4), 0), r"at least 1, got 0.*\(2, 6, 4, 4\)"),
         (lambda: torch.ops.gankit.unstitch(torch.zeros(2, 6), 2), r"spatial dimensions.*\(2, 6\)"),
