@@ -281,6 +281,14 @@ def area_average(values: Rows, shape: Shape, name: str) -> np.ndarray:
     return averaged
 
 
+def averaged_rows(values: Rows, shape: Shape, name: str) -> Any:
+    """``area_average``; of ``StoredRows``, rows that are averaged when they are read."""
+    if not isinstance(values, StoredRows):
+        return area_average(values, shape, name)
+    area_average(values[:1], shape, name)  # raises where the size does not fit
+    return values.changed(partial(area_average, shape=shape, name=name), shape, np.dtype(np.float32))
+
+
 def pixel_sizes(cohort: Cohort, recipe: Recipe) -> dict[str, tuple[float, float]]:
     """Modality to the size of its pixels along the last two axes, (rows, columns) in mm, at the recipe's size.
 

@@ -15,6 +15,7 @@ from gankit._draws import Draws
 from gankit._errors import CohortError, InputError, nearest
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.evaluation.intervals import bootstrap
+from gankit.files.rows import blocks
 from gankit.files.user_cache import code_digest, kept_arrays
 from gankit.recipe.recipe import ModalitySpec
 
@@ -95,7 +96,7 @@ class Evaluation:
         chosen_N = label_N == self.value if wanted else (label_N != self.value) & (label_N >= 0)
         if split is not None:
             chosen_N &= cohort.split == split
-        return cohort.select(chosen_N) if chosen_N.any() else None
+        return cohort.select(chosen_N).loaded() if chosen_N.any() else None
 
     def stacked(self, cohort: Cohort, *modalities: str) -> np.ndarray:
         """Modalities of a cohort, concatenated along channels.
@@ -157,7 +158,9 @@ class Evaluation:
     def _digest(self) -> str:
         digest = hashlib.blake2b(self.real.digest().encode(), digest_size=16)
         for name, values in self.real.truth.items():
-            digest.update(f"{name} {values.shape}".encode() + values.tobytes())
+            digest.update(f"{name} {values.shape}".encode())
+            for _, block in blocks(values):
+                digest.update(block.tobytes())
         return digest.hexdigest()
 
 
@@ -172,7 +175,7 @@ def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str)
     Raises:
         CohortError: a modality is missing, in another unit or of another size, or no slice has them all.
     """
-    from gankit.cohort.fit import area_average
+    from gankit.cohort.fit import averaged_rows
 
     # Which slices have all modalities?
     present_N = np.ones(len(cohort), dtype=bool)
@@ -190,12 +193,13 @@ def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str)
     chosen = cohort.select(present_N)
     try:
         averaged = {
-            name: Modality.of(
-                area_average(chosen.modalities[name].values, spec.shape, name), spec.unit, channels="first"
+            name: Modality(
+                values=averaged_rows(chosen.modalities[name].values, spec.shape, name),
+                unit=spec.unit,
+                present=np.ones(len(chosen), dtype=bool),
             )
             for name, spec in modalities.items()
         }
     except CohortError as error:
         raise CohortError(f"{whose}: {error}") from error
-    truth = {name: np.asarray(values) for name, values in chosen.truth.items()}
-    return attrs.evolve(chosen, modalities=averaged, truth=truth)
+    return attrs.evolve(chosen, modalities=averaged)

@@ -84,12 +84,12 @@ class ZeroPiece:
         return np.zeros((len(rows), *self.shape[1:]), self.dtype)
 
 
-class StoredRows:
+class StoredRows(np.lib.mixins.NDArrayOperatorsMixin):
     """Pieces, one below the other, as an array of which rows are read when they are indexed.
 
     ``rows[index]`` is a numpy array, as of a numpy array with the same values: the first index is a number, a slice, a
-    mask or indices of rows, and further ones apply to what was read. ``select`` reads nothing. ``numpy.asarray`` reads
-    all of it.
+    mask or indices of rows, and further ones apply to what was read. ``select`` reads nothing. Everything else that an
+    array can do (arithmetic, ``numpy.asarray``, methods as ``min``) reads all of it.
     """
 
     def __init__(self, pieces: Sequence[FilePiece | ZeroPiece]):
@@ -127,9 +127,22 @@ class StoredRows:
         other.shape, other.dtype = (len(chosen), *shape), dtype
         return other
 
+    def __array_ufunc__(self, function: np.ufunc, method: str, *given: Any, **settings: Any) -> Any:
+        read = [np.asarray(each) if isinstance(each, StoredRows) else each for each in given]
+        return getattr(function, method)(*read, **settings)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"neither an array nor rows of files have {name!r}")
+        return getattr(np.asarray(self), name)
+
     @property
     def ndim(self) -> int:
         return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
 import numpy as np
 
@@ -20,6 +22,10 @@ SAMPLES = 128
 """Synthetic slices that are compared."""
 PATIENTS = 8
 """Patients that are shown."""
+TESTED = 512
+"""Test slices, spread over all, that are compared with the others."""
+AT_ONCE = 4096
+"""Training slices that are in memory at a time."""
 
 
 @attrs.frozen(eq=False)
@@ -51,7 +57,7 @@ def nearest_section(model: Model | Absent, cohort: Cohort | Absent) -> Section:
     except GankitError as error:
         return missing(TITLE, f"Not compared: {error}.")
     x = sides.stacked(sides.samples)
-    found = nearest_slices(sides.stacked(sides.of(sides.train)), x)
+    found = _nearest_of(sides, x)
     apart = _least_apart(sides, x)
     return Section(TITLE, (Text(_caption(sides, apart)), *_blocks(sides, found, apart)))
 
@@ -81,8 +87,21 @@ def _least_apart(sides: _Sides, x: np.ndarray) -> float | None:
     """The least distance between a test slice and a synthetic or training slice; None where there is no test slice."""
     if sides.test is None:
         return None
-    test, train = (sides.stacked(sides.of(cohort)) for cohort in (sides.test, sides.train))
-    return float(min(nearest_slices(test, other).distance_N.min() for other in (x, train)))
+    few = np.linspace(0, len(sides.test) - 1, min(TESTED, len(sides.test))).astype(int)
+    test = sides.stacked(sides.of(sides.test.select(few)))
+    return float(min(nearest_slices(test, other).distance_N.min() for other in (x, *_parts(sides))))
+
+
+def _parts(sides: _Sides) -> Iterator[np.ndarray]:
+    """The training slices as they are compared, so many at a time."""
+    for start in range(0, len(sides.train), AT_ONCE):
+        yield sides.stacked(sides.of(sides.train.select(slice(start, start + AT_ONCE))))
+
+
+def _nearest_of(sides: _Sides, x: np.ndarray) -> Nearest:
+    """For each training slice the nearest sample."""
+    found = [attrs.astuple(nearest_slices(part, x), recurse=False) for part in _parts(sides)]
+    return Nearest(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def _caption(sides: _Sides, apart: float | None) -> str:

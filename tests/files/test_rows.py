@@ -138,3 +138,14 @@ def test_what_was_read_stays_in_no_memory(tmp_path):
 def _resident():
     """Mebibytes of this process in memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+
+def test_rows_do_what_arrays_do(rows, parts):
+    """Arithmetic, functions of numpy and methods read all of it; what an array lacks, rows lack."""
+    whole = np.concatenate(parts)
+    np.testing.assert_array_equal((rows > 0) * rows - 1, (whole > 0) * whole - 1)
+    np.testing.assert_array_equal(np.percentile(rows, 3), np.percentile(whole, 3))
+    np.testing.assert_array_equal(rows.reshape(8, -1).min(axis=1), whole.reshape(8, -1).min(axis=1))
+    assert rows.nbytes == whole.nbytes
+    with pytest.raises(AttributeError, match="neither an array nor rows of files have 'middle'"):
+        _ = rows.middle
