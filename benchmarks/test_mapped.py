@@ -43,4 +43,4 @@ def test_batches_from_shards(benchmark, folders, times, how):
         benchmark.extra_info |= {name: round(value) for name, value in alone.items()}
         benchmark.extra_info["pairs_per_s_here"] = round(BATCH * batches / benchmark.stats.stats.median)
         if how == "mapped":
-            assert alone["peak_mb"] < 100
+            assert alone["peak_mb"] < 300  # at most 128 MB are looked at to check ranges
