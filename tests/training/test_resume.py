@@ -1,5 +1,6 @@
 """A run can end at any moment, and goes on from where it was as if it had not."""
 
+import functools
 import json
 import random
 import re
@@ -40,6 +41,18 @@ def run(tiny_recipe, tmp_path, plugins):
     return go
 
 
+@pytest.fixture(scope="module")
+def whole(tiny_recipe, plugins, tmp_path_factory):
+    """``whole(steps)``: where the tiny recipe was trained without an interruption, once for each number of steps."""
+
+    @functools.cache
+    def path(steps):
+        recipe = tiny_recipe(**{"training.steps": steps})
+        return train(recipe, tmp_path_factory.mktemp("whole") / "run", device="cpu", plugins=plugins).path
+
+    return path
+
+
 def bytes_of(path, step):
     """What a run leaves that must not depend on its interruptions: the model and the whole state."""
     directory = RunDirectory(path)
@@ -61,13 +74,12 @@ def damage(path):
 # Going on -------------------------------------------------------------------------------------------------
 
 
-def test_interrupted_equals_uninterrupted(run, tmp_path):
+def test_interrupted_equals_uninterrupted(run, whole, tmp_path):
     """Stopped after 3 of 6 steps and gone on: the same bytes of model, weights, averages and moments."""
     run(3)
     run(6)
-    run(6, "whole")
-    assert bytes_of(tmp_path / "run", 6) == bytes_of(tmp_path / "whole", 6)
-    assert logged_steps(tmp_path / "run") == logged_steps(tmp_path / "whole") == [1, 2, 3, 4, 5, 6]
+    assert bytes_of(tmp_path / "run", 6) == bytes_of(whole(6), 6)
+    assert logged_steps(tmp_path / "run") == logged_steps(whole(6)) == [1, 2, 3, 4, 5, 6]
 
 
 def test_killed_at_random_moments_equals_uninterrupted(run, tiny_recipe, plugins, tmp_path):
@@ -200,7 +212,7 @@ def test_unfinished_files_of_a_killed_run_are_removed(run, tmp_path):
 
 
 @pytest.mark.parametrize("harm", ["cut", "altered", "empty"])
-def test_a_damaged_checkpoint_is_skipped_for_the_one_before(run, tmp_path, capsys, harm):
+def test_a_damaged_checkpoint_is_skipped_for_the_one_before(run, whole, tmp_path, capsys, harm):
     """The run says which file it skips, goes on from the one before, and ends with the same bytes."""
     run(4)
     newest = RunDirectory(tmp_path / "run").checkpoint(4)
@@ -212,8 +224,7 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(run, tmp_path, capsy
     said = capsys.readouterr().err
     assert f"warning: {newest}: " in said
     assert "resuming at step 2 from" in said
-    run(6, "whole")
-    assert bytes_of(tmp_path / "run", 6) == bytes_of(tmp_path / "whole", 6)
+    assert bytes_of(tmp_path / "run", 6) == bytes_of(whole(6), 6)
 
 
 @pytest.mark.parametrize("step", [None, -1, 2.0, "2", True], ids=str)
@@ -291,15 +302,12 @@ def test_a_run_of_another_recipe_is_refused_naming_the_keys(run, tmp_path):
     assert bytes_of(tmp_path / "run", 1) == before
 
 
-def test_what_is_kept_may_change_when_a_run_goes_on(run, tmp_path):
+def test_what_is_kept_may_change_when_a_run_goes_on(run, whole, tmp_path):
     """Steps may be raised, and how often is logged and saved may change, for they change no number."""
     run(2)
     run(4, **{"training.log_every": 2, "training.checkpoint_every": 3, "training.keep_checkpoints": 5})
     assert logged_steps(tmp_path / "run") == [1, 2, 4]
-    run(4, "whole")
-    kept = [
-        read_tensors(RunDirectory(tmp_path / name).checkpoint(4), "gankit-checkpoint-1") for name in ("run", "whole")
-    ]
+    kept = [read_tensors(RunDirectory(path).checkpoint(4), CHECKPOINT) for path in (tmp_path / "run", whole(4))]
     assert all(torch.equal(tensor, kept[1][0][name]) for name, tensor in kept[0][0].items())
 
 
@@ -401,7 +409,7 @@ def test_weights_that_are_not_finite_are_never_saved(run, tmp_path, monkeypatch)
     assert RunDirectory(tmp_path / "run").checkpoints() == [RunDirectory(tmp_path / "run").checkpoint(2)]
 
 
-def test_a_full_disk_ends_the_run_and_loses_nothing(run, tiny_recipe, plugins, tmp_path):
+def test_a_full_disk_ends_the_run_and_loses_nothing(run, whole, tiny_recipe, plugins, tmp_path):
     """One line and exit code 1; the checkpoint before is intact, and with room the run goes on to the same bytes."""
     run(2)
     before = RunDirectory(tmp_path / "run").checkpoint(2).read_bytes()
@@ -413,8 +421,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(run, tiny_recipe, plugins, t
     assert "Traceback" not in command.text()
     assert RunDirectory(tmp_path / "run").checkpoint(2).read_bytes() == before
     run(4)
-    run(4, "whole")
-    assert bytes_of(tmp_path / "run", 4) == bytes_of(tmp_path / "whole", 4)
+    assert bytes_of(tmp_path / "run", 4) == bytes_of(whole(4), 4)
 
 
 def test_an_unwritable_place_is_refused_before_training(run, tmp_path):
