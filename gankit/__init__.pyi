@@ -15,11 +15,16 @@ from gankit._errors import RunError as RunError
 from gankit._errors import nearest as nearest
 from gankit._shapes import LATENT as LATENT
 from gankit._shapes import SCORE as SCORE
+from gankit._shapes import PerAxis as PerAxis
 from gankit._shapes import Shape as Shape
 from gankit._shapes import Shapes as Shapes
+from gankit._shapes import axes_problems as axes_problems
+from gankit._shapes import axis_name as axis_name
 from gankit._shapes import doublings as doublings
 from gankit._shapes import halvings as halvings
 from gankit._shapes import joined as joined
+from gankit._shapes import kernel_problems as kernel_problems
+from gankit._shapes import per_axis as per_axis
 from gankit._shapes import shape_text as shape_text
 from gankit._shapes import translation_problems as translation_problems
 from gankit.cohort.cohort import Cohort as Cohort
@@ -74,6 +79,7 @@ from gankit.networks.layers import PixelNorm as PixelNorm
 from gankit.networks.layers import activations as activations
 from gankit.networks.layers import convolution as convolution
 from gankit.networks.layers import doubling as doubling
+from gankit.networks.layers import enlarging as enlarging
 from gankit.networks.layers import halving as halving
 from gankit.networks.layers import he_weights as he_weights
 from gankit.networks.layers import norm_layers as norm_layers

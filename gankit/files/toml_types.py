@@ -13,6 +13,7 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
 from gankit._errors import InputError, Problem, nearest, shown
+from gankit._shapes import PerAxis
 
 Kind = TypeVar("Kind")
 
@@ -34,8 +35,8 @@ def structure_table(document: Mapping[str, Any], kind: type[Kind]) -> tuple[Kind
     """Turn a TOML table into a value of an attrs class.
 
     A field may be a bool, int, float (which takes whole numbers too), str, Path, ``Literal``, another attrs class, a
-    tuple of these, a mapping from text to these, or ``... | None``. A field's validator raises ValueError for a value
-    that it refuses. A key that names no field is a problem, whose message proposes the nearest field.
+    tuple of these, a mapping from text to these, ``PerAxis``, or ``... | None``. A field's validator raises ValueError
+    for a value that it refuses. A key that names no field is a problem, whose message proposes the nearest field.
 
     Args:
         document: the table as ``tomllib`` reads it.
@@ -72,6 +73,7 @@ def table_converter() -> cattrs.Converter:
         lambda kind: typing.get_origin(kind) in (dict, Mapping), lambda kind: _mapping_hook(kind, converter)
     )
     converter.register_structure_hook_func(lambda kind: typing.get_origin(kind) is typing.Literal, _choice)
+    converter.register_structure_hook_func(lambda kind: kind in (PerAxis, PerAxis | None), _per_axis)
     converter.register_structure_hook_factory(attrs.has, lambda kind: _table_hook(kind, converter))
     return converter
 
@@ -93,6 +95,15 @@ def _strict(kind: type, word: str) -> Callable[[Any, Any], Any]:
             raise ValueError(f"must be {word}, got one too large for a float") from None
 
     return hook
+
+
+def _per_axis(value: Any, kind: Any) -> PerAxis | None:
+    if value is None and kind == PerAxis | None:
+        return None
+    numbers = value if isinstance(value, list | tuple) else [value]
+    if not numbers or any(not isinstance(number, int) or isinstance(number, bool) for number in numbers):
+        raise ValueError(f"must be a whole number, or a list of one for each axis, got {shown(value)}")
+    return tuple(value) if isinstance(value, list | tuple) else value
 
 
 def _tuple_hook(converter: cattrs.Converter) -> Callable[[Any, Any], tuple[Any, ...]]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from gankit._shapes import PerAxis, per_axis
 from gankit.networks.batch_norm import BatchNorm
 
 _CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
@@ -55,17 +56,20 @@ def activations(layers: nn.Sequential, x: Tensor) -> list[Tensor]:
     return returned
 
 
-def convolution(inputs: int, outputs: int, rank: int, stride: int = 1, taps: int = 3) -> Any:
+def convolution(inputs: int, outputs: int, rank: int, stride: PerAxis = 1, taps: PerAxis = 3) -> Any:
     """A convolution that keeps or halves each side, with torch's weights.
 
     Args:
         inputs, outputs: channels.
         rank: spatial dimensions, one to three.
-        stride: 1 keeps each side. 2 halves it, with 4 taps, which see every value equally often.
-        taps: side of the kernel at stride 1; an even number makes each side shorter by one.
+        stride: 1 keeps a side. 2 halves it, with 4 taps, which see every value equally often. One for all axes, or one
+            for each.
+        taps: side of the kernel at stride 1; an even number makes a side shorter by one.
     """
-    kernel = taps if stride == 1 else 4
-    return _CONVOLUTIONS[rank](inputs, outputs, kernel, stride=stride, padding=(kernel - 1) // 2)
+    strides = per_axis(stride, rank)
+    kernel = tuple(4 if each == 2 else wide for each, wide in zip(strides, per_axis(taps, rank), strict=True))
+    padding = tuple((wide - 1) // 2 for wide in kernel)
+    return _CONVOLUTIONS[rank](inputs, outputs, kernel, stride=strides, padding=padding)
 
 
 def norm_layers(norm: str, channels: int) -> list[nn.Module]:
@@ -82,19 +86,27 @@ def norm_layers(norm: str, channels: int) -> list[nn.Module]:
     return [nn.GroupNorm(groups, channels)] if groups else []
 
 
-def doubling(inputs: int, outputs: int, rank: int) -> nn.Module:
+def doubling(inputs: int, outputs: int, rank: int, times: PerAxis = 2, taps: PerAxis = 3) -> nn.Module:
     """A block that doubles each side of a map: nearest neighbours, a convolution, ``PixelNorm``, a leaky ReLU.
 
     Args:
         inputs, outputs: channels.
         rank: spatial dimensions, one to three.
+        times: by what sides grow, for all axes or for each; 1 keeps a side.
+        taps: side of the kernel, an odd number.
     """
-    enlarge = nn.Upsample(scale_factor=2, mode="nearest")
-    convolved = he_weights(convolution(inputs, outputs, rank))
+    enlarge = enlarging(times)
+    convolved = he_weights(convolution(inputs, outputs, rank, taps=taps))
     return nn.Sequential(enlarge, convolved, PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
 
 
-def halving(inputs: int, outputs: int, sides: Sequence[int]) -> tuple[Any, list[int]]:
+def enlarging(times: PerAxis) -> nn.Module:
+    """A layer that enlarges each side by nearest neighbours, ``times`` for all axes or for each."""
+    scale = float(times) if isinstance(times, int) else tuple(map(float, times))
+    return nn.Upsample(scale_factor=scale, mode="nearest")
+
+
+def halving(inputs: int, outputs: int, sides: Sequence[int], taps: PerAxis = 3) -> tuple[Any, list[int]]:
     """A convolution that halves each side of 8 pixels or more and keeps shorter ones. ``halvings`` says how many a
     network takes.
 
@@ -105,10 +117,10 @@ def halving(inputs: int, outputs: int, sides: Sequence[int]) -> tuple[Any, list[
     Args:
         inputs, outputs: channels.
         sides: spatial sizes in pixels, one to three.
+        taps: side of the kernel along axes that are kept, an odd number.
 
     Returns: the layer, and the sides after it.
     """
-    kernel = tuple(4 if side >= 8 else 3 for side in sides)
     stride = tuple(2 if side >= 8 else 1 for side in sides)
-    layer = he_weights(_CONVOLUTIONS[len(sides)](inputs, outputs, kernel, stride, padding=1))
+    layer = he_weights(convolution(inputs, outputs, len(sides), stride, taps))
     return layer, [side // 2 if side >= 8 else side for side in sides]

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from gankit._errors import PluginError, PluginWarning
+from gankit._shapes import PerAxis
 from gankit.files.toml_types import key_of
 from gankit.plugin.components import KINDS, AbstractLoss, AbstractNetwork, AbstractPhase, Component
 from gankit.plugin.kinds import NETWORK_KINDS
@@ -71,6 +72,8 @@ def _schema(kind: Any, registry: Registry) -> Schema:
     if origin in (typing.Union, types.UnionType) and type(None) not in parts:
         return {"oneOf": [_schema(part, registry) for part in parts]}
     if origin in (typing.Union, types.UnionType):  # optional: a key left out is None
+        if {int, tuple[int, ...]} <= set(parts):
+            return _schema(PerAxis, registry)
         some = _schema(next(part for part in parts if part is not type(None)), registry)
         return {"anyOf": [*some["anyOf"], {"type": "array", "maxItems": 0}]} if tuple[str, ...] in parts else some
     if origin is tuple and parts[0] in (AbstractPhase, AbstractLoss):
@@ -105,6 +108,8 @@ def _component(kind: str, name: str, registry: Registry) -> Schema | None:
 
 def _bounded(schema: Schema, field: Any) -> Schema:
     bounds = {_BOUNDS[name]: bound for name, bound in field.metadata.get("bounds", {}).items()}
+    if "oneOf" in schema and bounds:
+        return {**schema, "oneOf": [_bounded(part, field) for part in schema["oneOf"]]}
     if schema.get("type") == "array":
         return {**schema, "items": {**schema["items"], **bounds}}
     return {**schema, **bounds}

@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, BatchNorm, PixelNorm, activations, halving, halvings, he_weights
+from gankit import NEGATIVE_SLOPE, BatchNorm, PerAxis, PixelNorm, activations, halving, halvings, he_weights
 
 
 class ConvEncoderNetwork(nn.Module):
@@ -20,6 +20,7 @@ class ConvEncoderNetwork(nn.Module):
         width: channels after the first layer.
         depth: number of convolutional layers; None: as many as bring every side under 8.
         latent_norm: normalisation of the result, without learned scale or shift.
+        kernel: taps along axes that are kept, for all axes or for each.
     """
 
     def __init__(
@@ -29,13 +30,14 @@ class ConvEncoderNetwork(nn.Module):
         width: int,
         depth: int | None,
         latent_norm: Literal["batch", "layer", "none"],
+        kernel: PerAxis = 3,
     ):
         super().__init__()
         inputs, *sides = shape
         layers: list[nn.Module] = []
         for layer in range(depth or halvings(max(sides))):
             outputs = width * min(2**layer, 8)
-            convolution, sides = halving(inputs, outputs, sides)
+            convolution, sides = halving(inputs, outputs, sides, kernel)
             layers += [convolution, *([PixelNorm()] if layer else []), nn.LeakyReLU(NEGATIVE_SLOPE)]
             inputs = outputs
         self.layers = nn.Sequential(*layers)

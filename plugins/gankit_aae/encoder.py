@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from gankit import AbstractEncoder, Problem, Shapes, joined, option, shape_text
+from gankit import AbstractEncoder, PerAxis, Problem, Shapes, joined, kernel_problems, option, shape_text
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -27,6 +27,12 @@ class ConvEncoder(AbstractEncoder):
     depth: int | None = option(
         None, ge=1, le=32, help="number of convolutional layers; default: as many as bring every side under 8"
     )
+    kernel: PerAxis | None = option(
+        None,
+        ge=1,
+        le=15,
+        help="taps along axes that a convolution does not halve, odd, as [1, 3, 3]; default: 3",
+    )
     latent_norm: Literal["batch", "layer", "none"] = option(
         "batch",
         help="brings latents to mean 0 and variance 1: each number over the batch (in a saved model over all slices"
@@ -45,6 +51,8 @@ class ConvEncoder(AbstractEncoder):
         shape, latent = joined(source), joined(target)
         if not 2 <= len(shape) <= 4:
             yield Problem("use", f"encodes images (C, *S) of 1 to 3 dimensions, not {shape_text(shape)}")
+        else:
+            yield from kernel_problems(len(shape) - 1, self.kernel)
         if len(latent) != 1:
             yield Problem("use", f"returns a latent (Z), not {shape_text(latent)}")
 
@@ -52,4 +60,4 @@ class ConvEncoder(AbstractEncoder):
         from gankit_aae._conv_encoder import ConvEncoderNetwork
 
         (latent,) = joined(target)
-        return ConvEncoderNetwork(joined(source), latent, self.width, self.depth, self.latent_norm)
+        return ConvEncoderNetwork(joined(source), latent, self.width, self.depth, self.latent_norm, self.kernel or 3)

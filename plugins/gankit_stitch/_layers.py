@@ -64,8 +64,8 @@ class Reading(nn.Module):
 
     def __init__(self, plan: Plan, widths: Sequence[int]):
         super().__init__()
-        self.reductions = [plan.factor * 2**doublings for doublings in reversed(range(plan.blocks))]
-        fine = plan.beside * plan.factor**plan.rank
+        self.reductions = plan.reductions
+        fine = plan.beside * plan.copies
         self.images = nn.ModuleList()
         if plan.beside:
             self.images.extend(_added(plan.rank, plan.beside, width, gain=0) for width in widths[:-1])
@@ -96,6 +96,6 @@ def _added(rank: int, inputs: int, outputs: int, gain: float) -> Any:
     return layer
 
 
-def _averaged(image_BCS: Tensor, factor: int) -> Tensor:
-    """Means over areas of ``factor`` pixels along each side, which are means of sub-images."""
+def _averaged(image_BCS: Tensor, factor: Sequence[int]) -> Tensor:
+    """Means over areas of ``factor`` pixels along each axis, which are means of sub-images."""
     return unstitch(image_BCS, factor).unflatten(1, (image_BCS.shape[1], -1)).mean(dim=2)

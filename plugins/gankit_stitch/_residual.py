@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, PixelNorm, convolution, he_weights
+from gankit import NEGATIVE_SLOPE, PixelNorm, Shape, convolution, enlarging, he_weights
 from gankit_stitch._layers import Reading, block_widths, equal_kernels, plus, pointwise
 from gankit_stitch._plan import Plan
 from gankit_stitch._stitch import StitchLayer
@@ -27,9 +27,10 @@ class ResidualNetwork(nn.Module):
         widths = block_widths(width, plan.blocks)
         linear = he_weights(nn.Linear(plan.latent, widths[0] * math.prod(plan.first_map)))
         self.first = nn.Sequential(linear, nn.Unflatten(1, (widths[0], *plan.first_map)))
-        self.blocks = nn.ModuleList(ResidualBlock(widths[i], widths[i + 1], plan.rank) for i in range(plan.blocks))
+        steps = zip(widths[:-1], widths[1:], plan.times, strict=True)
+        self.blocks = nn.ModuleList(ResidualBlock(*step) for step in steps)
         last = he_weights(convolution(widths[-1], plan.channels, plan.rank))
-        last = equal_kernels(last, plan.factor**plan.rank, gain)
+        last = equal_kernels(last, plan.copies, gain)
         self.last = nn.Sequential(PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE), last, StitchLayer(plan.factor))
         self.read = Reading(plan, widths[1:])
 
@@ -42,15 +43,16 @@ class ResidualNetwork(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """A residual block that doubles the sides, (B, C, *S) to (B, C', *2S).
+    """A residual block that enlarges each axis by ``times``, 2 or 1: (B, C, *S) to (B, C', *2S).
 
     The shortcut is convolved before it is enlarged by nearest neighbours, which gives the same as the other order.
     """
 
-    def __init__(self, inputs: int, outputs: int, rank: int):
+    def __init__(self, inputs: int, outputs: int, times: Shape):
         super().__init__()
+        rank = len(times)
         self.activate = nn.Sequential(PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
-        self.enlarge = nn.Upsample(scale_factor=2, mode="nearest")
+        self.enlarge = enlarging(times)
         self.first = he_weights(convolution(inputs, outputs, rank))
         self.second = he_weights(convolution(outputs, outputs, rank))
         self.shortcut = he_weights(pointwise(inputs, outputs, rank), slope=1)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.autograd import Function, forward_ad
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from gankit_stitch import _choice, _ops, _plain
+from gankit_stitch import _axes, _choice, _ops, _plain
+from gankit_stitch._axes import Factor, check_factor, same_along_axes
 from gankit_stitch._paths import INTERPRETED, kernels_for
 from gankit_stitch._shapes import memory_format
 
@@ -23,7 +24,7 @@ _SMALL = 2**17
 """Number of values. On a CPU, recording one call instead of several views costs more than it saves below it."""
 
 
-def stitch(x_NKA: Tensor, factor: int) -> Tensor:
+def stitch(x_NKA: Tensor, factor: Factor) -> Tensor:
     """Interlace the F^d sub-images of each channel into one image: (N, C*F^d, *A) to (N, C, *(F*A)).
 
     Equation 7, counted from 0: in two dimensions sub-image n = p*F + q supplies pixel (F*i + p, F*j + q) of
@@ -31,29 +32,38 @@ def stitch(x_NKA: Tensor, factor: int) -> Tensor:
     ``torch.nn.functional.pixel_shuffle``, bit for bit. In other dimensions n counts the same way, the last one
     fastest. Differentiable any number of times; works under vmap and ``torch.compile``.
 
+    Factors may differ between axes, as (1, 2, 2) for volumes of few thick slices: F^d is their product then, and n
+    counts as before.
+
     Args:
         x_NKA: sub-images with 1 to 3 spatial dimensions, any dtype, memory layout and device; N, C and sides may be 0.
-        factor: F, at least 1. With 1 the result equals the input.
+        factor: F, at least 1, for all axes or one for each. With 1 the result equals the input.
 
     Returns:
         The image (N, C, *S), S = F*A, in memory of its own; channels last if the input is, else contiguous.
 
     Raises:
-        ValueError: F below 1, no spatial dimension, or channels not divisible by F^d.
+        ValueError: F below 1 or not of these axes, no spatial dimension, or channels not divisible by F^d.
     """
+    if not isinstance(factor, int):
+        same = same_along_axes(factor, x_NKA)
+        return _axes.stitch(x_NKA, factor) if same is None else stitch(x_NKA, same)
     if _is_torchs(x_NKA) and factor > 0 and x_NKA.shape[1] % factor**2 == 0:
         return pixel_shuffle(x_NKA, factor)
     return _way("stitch", x_NKA, factor).stitch(x_NKA, factor)
 
 
-def unstitch(x_NCS: Tensor, factor: int) -> Tensor:
+def unstitch(x_NCS: Tensor, factor: Factor) -> Tensor:
     """Take an image apart into its F^d interlaced sub-images: (N, C, *(F*A)) to (N, C*F^d, *A).
 
     This is the inverse of ``stitch`` and its adjoint. Types, layouts, devices and derivatives are as there.
 
     Raises:
-        ValueError: F below 1, no spatial dimension, or a side not divisible by F.
+        ValueError: F below 1 or not of these axes, no spatial dimension, or a side not divisible by F.
     """
+    if not isinstance(factor, int):
+        same = same_along_axes(factor, x_NCS)
+        return _axes.unstitch(x_NCS, factor) if same is None else unstitch(x_NCS, same)
     if _is_torchs(x_NCS) and factor > 0 and x_NCS.shape[2] % factor == x_NCS.shape[3] % factor == 0:
         return pixel_unshuffle(x_NCS, factor)
     return _way("unstitch", x_NCS, factor).unstitch(x_NCS, factor)
@@ -151,14 +161,13 @@ class StitchLayer(nn.Module):
     Maps (N, C*F^d, *A) to (N, C, *(F*A)) and keeps the values as they are.
 
     Args:
-        factor: F, the number of sub-images along each dimension, at least 1.
+        factor: F, the number of sub-images along each dimension, at least 1; the same for all, or one for each.
     """
 
-    def __init__(self, factor: int):
+    def __init__(self, factor: Factor):
         super().__init__()
-        if factor < 1:
-            raise ValueError(f"factor must be at least 1, got {factor}")
-        self.factor = factor
+        check_factor(factor)
+        self.factor = factor if isinstance(factor, int) else tuple(factor)
 
     def forward(self, x_NKA: Tensor) -> Tensor:
         return stitch(x_NKA, self.factor)

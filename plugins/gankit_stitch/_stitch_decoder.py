@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, PixelNorm, convolution, doubling, he_weights
+from gankit import NEGATIVE_SLOPE, PerAxis, PixelNorm, convolution, doubling, he_weights
 from gankit_stitch._layers import ENLARGING, Reading, block_widths, equal_kernels, plus
 from gankit_stitch._plan import Plan
 from gankit_stitch._stitch import StitchLayer
@@ -24,18 +24,21 @@ class StitchDecoderNetwork(nn.Module):
         width: channels of the last blocks.
         gain: scale of the values before tanh at the start.
         base: by what an image that is linear in the latent is enlarged; 0 for no such image. It starts at zero.
+        kernel: taps of the convolutions, for all axes or for each.
     """
 
-    def __init__(self, plan: Plan, width: int, gain: float, base: int):
+    def __init__(self, plan: Plan, width: int, gain: float, base: int, kernel: PerAxis = 3):
         super().__init__()
         rank, blocks = plan.rank, plan.blocks
         widths = block_widths(width, blocks)
         unfold = nn.Unflatten(1, (widths[0], *plan.first_map))
         self.first = he_weights(nn.Linear(plan.latent, widths[0] * math.prod(plan.first_map)))
         self.map = nn.Sequential(unfold, PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
-        self.blocks = nn.Sequential(*[doubling(widths[i], widths[i + 1], rank) for i in range(blocks)])
-        last = he_weights(convolution(widths[-1], plan.channels, rank))
-        self.last = equal_kernels(last, plan.factor**rank, gain)
+        self.blocks = nn.Sequential(
+            *[doubling(widths[i], widths[i + 1], rank, times, kernel) for i, times in enumerate(plan.times)]
+        )
+        last = he_weights(convolution(widths[-1], plan.channels, rank, taps=kernel))
+        self.last = equal_kernels(last, plan.copies, gain)
         self.stitch = StitchLayer(plan.factor)
         self.base = _base_image(plan.latent, plan.channels, plan.size, base) if base else None
         self.read = Reading(plan, widths[1:])

@@ -1,6 +1,7 @@
 """The network of ``style-generator``. Letters: B batch, Z latent, I O channels in and out, C of images, S space."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -38,8 +39,9 @@ class StyleNetwork(nn.Module):
         self.blocks = nn.ModuleList(
             StyleBlock(plan, widths[i], widths[i + 1], gain, last=i == plan.blocks - 1) for i in range(plan.blocks)
         )
-        self.enlarge = nn.Upsample(scale_factor=2, mode=ENLARGING[plan.rank])
-        self.enlarge_last = nn.Upsample(scale_factor=2 * plan.factor, mode=ENLARGING[plan.rank])
+        self.enlarge = nn.ModuleList(_linearly(times) for times in plan.times)
+        last = zip(plan.times[-1], plan.factor, strict=True)
+        self.enlarge_last = _linearly([times * factor for times, factor in last])
         self.stitch = StitchLayer(plan.factor)
         self.read = Reading(plan, widths[1:])
         self.channels = plan.channels
@@ -49,13 +51,18 @@ class StyleNetwork(nn.Module):
         w_BZ = self.mapping(z_BZ)
         maps = self.constant.expand(len(z_BZ), *self.constant.shape[1:])
         image_BCS = maps.new_zeros(len(z_BZ), self.channels, *maps.shape[2:])
-        *blocks, last = zip(self.blocks, added, strict=True)
-        for block, beside in blocks:
-            maps, shown = block(self.enlarge(maps), w_BZ, beside)
-            image_BCS = self.enlarge(image_BCS) + shown
-        block, beside = last
-        _, sub_images = block(self.enlarge(maps), w_BZ, beside)
+        *blocks, last = zip(self.enlarge, self.blocks, added, strict=True)
+        for enlarge, block, beside in blocks:
+            maps, shown = block(enlarge(maps), w_BZ, beside)
+            image_BCS = enlarge(image_BCS) + shown
+        enlarge, block, beside = last
+        _, sub_images = block(enlarge(maps), w_BZ, beside)
         return torch.tanh(self.enlarge_last(image_BCS) + self.stitch(sub_images))
+
+
+def _linearly(times: Sequence[int]) -> nn.Module:
+    """A layer that enlarges each axis, by linear interpolation."""
+    return nn.Upsample(scale_factor=tuple(map(float, times)), mode=ENLARGING[len(times)])
 
 
 class StyleBlock(nn.Module):
@@ -71,7 +78,7 @@ class StyleBlock(nn.Module):
 
     def __init__(self, plan: Plan, inputs: int, outputs: int, gain: float, last: bool):
         super().__init__()
-        rank, copies = plan.rank, plan.factor**plan.rank if last else 1
+        rank, copies = plan.rank, plan.copies if last else 1
         self.first = ModulatedConvolution(he_weights(convolution(inputs, outputs, rank)), plan.latent)
         self.second = ModulatedConvolution(he_weights(convolution(outputs, outputs, rank)), plan.latent)
         shown = he_weights((convolution if last else pointwise)(outputs, plan.channels, rank), slope=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractGenerator, Problem, Shapes, joined, option, shape_text
+from gankit import AbstractGenerator, PerAxis, Problem, Shapes, joined, kernel_problems, option, shape_text
 from gankit_stitch._plan import plan, problems
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ class StitchDecoder(AbstractGenerator):
     64 x 64, Z = 128 and the default width these hold 74 to 79% of the parameters (Sec. IV-B: 77%). Every side
     must be F * 2^k times that of the first map, k >= 1.
 
+    Volumes of few thick slices may have a factor, a start and a kernel for each axis. With a start for each, k follows
+    along each axis, and one that is doubled fewer times is so in the first blocks, where voxels are longest in the
+    plane.
+
     Other vectors that it reads, such as labels, are concatenated with the latent. Images that it reads beside it, of
     the size of the image that it makes, enter its blocks: the last one as ``act(PixelNorm(convolution(map) + A u))``,
     where u has the F^d sub-images of each image and A is a convolution, those before with the images averaged over
@@ -34,11 +38,18 @@ class StitchDecoder(AbstractGenerator):
     tell of them, the matrix A learns within a few hundred steps, and the sub-images add the rest.
     """
 
-    factor: int = option(
-        2, ge=1, help="F: sub-images along each dimension; 1 makes the whole image without the StitchLayer"
+    factor: PerAxis = option(
+        2,
+        ge=1,
+        help="F: sub-images along each dimension, as 2 or [1, 2, 2]; 1 makes the whole image without the StitchLayer",
     )
     width: int = option(32, ge=1, le=16_384, help="channels of the last blocks; the first have 4 times as many")
-    start: int = option(2, ge=1, help="pixels along the smallest side of the fully connected layer's map")
+    start: PerAxis = option(
+        2, ge=1, help="pixels along the smallest side of the fully connected layer's map, or along each, as [3, 2, 2]"
+    )
+    kernel: PerAxis | None = option(
+        None, ge=1, le=15, help="taps of the convolutions along each axis, odd, as [1, 3, 3]; default: 3"
+    )
     gain: float = option(0.25, gt=0, help="scale of the image before tanh when training starts")
     base: int = option(
         0,
@@ -54,6 +65,8 @@ class StitchDecoder(AbstractGenerator):
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
         yield from problems(source, target, self.start, self.factor)
         size = joined(target)[1:]
+        if 1 <= len(size) <= 3:
+            yield from kernel_problems(len(size), self.kernel)
         if self.base and 1 <= len(size) <= 3 and any(side % self.base for side in size):
             divisors = [str(base) for base in range(1, min(size) + 1) if not any(side % base for side in size)]
             accepted = ", ".join(divisors)
@@ -62,4 +75,5 @@ class StitchDecoder(AbstractGenerator):
     def build(self, source: Shapes, target: Shapes) -> Module:
         from gankit_stitch._stitch_decoder import StitchDecoderNetwork
 
-        return StitchDecoderNetwork(plan(source, target, self.start, self.factor), self.width, self.gain, self.base)
+        sizes = plan(source, target, self.start, self.factor)
+        return StitchDecoderNetwork(sizes, self.width, self.gain, self.base, self.kernel or 3)

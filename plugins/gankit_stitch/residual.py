@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractGenerator, Problem, Shapes, option
+from gankit import AbstractGenerator, PerAxis, Problem, Shapes, option
 from gankit_stitch._plan import plan, problems
 
 if TYPE_CHECKING:
@@ -32,11 +32,15 @@ class ResidualGenerator(AbstractGenerator):
     It reads labels and images beside the latent as ``stitch-decoder`` does. Images enter at W.
     """
 
-    factor: int = option(
-        2, ge=1, help="F: sub-images along each dimension; 1 makes the whole image without the StitchLayer"
+    factor: PerAxis = option(
+        2,
+        ge=1,
+        help="F: sub-images along each dimension, as 2 or [1, 2, 2]; 1 makes the whole image without the StitchLayer",
     )
     width: int = option(32, ge=1, le=16_384, help="channels of the last blocks; the first have 4 times as many")
-    start: int = option(2, ge=1, help="pixels along the smallest side of the fully connected layer's map")
+    start: PerAxis = option(
+        2, ge=1, help="pixels along the smallest side of the fully connected layer's map, or along each, as [3, 2, 2]"
+    )
     gain: float = option(0.25, gt=0, help="scale of the image before tanh when training starts")
 
     @property

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractGenerator, Problem, Shapes, option
+from gankit import AbstractGenerator, PerAxis, Problem, Shapes, option
 from gankit_stitch._plan import plan, problems
 
 if TYPE_CHECKING:
@@ -34,11 +34,15 @@ class StyleGenerator(AbstractGenerator):
     not normalised, the mapping network learns as fast as the rest, and there is no path length regularisation.
     """
 
-    factor: int = option(
-        2, ge=1, help="F: sub-images along each dimension; 1 makes the whole image without the StitchLayer"
+    factor: PerAxis = option(
+        2,
+        ge=1,
+        help="F: sub-images along each dimension, as 2 or [1, 2, 2]; 1 makes the whole image without the StitchLayer",
     )
     width: int = option(32, ge=1, le=16_384, help="channels of the last blocks; the first have 4 times as many")
-    start: int = option(2, ge=1, help="pixels along the smallest side of the constant map")
+    start: PerAxis = option(
+        2, ge=1, help="pixels along the smallest side of the constant map, or along each, as [3, 2, 2]"
+    )
     mapping: int = option(2, ge=0, le=256, help="layers of the mapping network; 0: styles are linear in the latent")
     gain: float = option(0.25, gt=0, help="scale of the image before tanh when training starts")
 

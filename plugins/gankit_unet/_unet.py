@@ -1,11 +1,12 @@
 """The network of ``unet``. Letters: B batch, C channels, S space."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, PixelNorm, SelfAttention, convolution, he_weights
+from gankit import NEGATIVE_SLOPE, PerAxis, PixelNorm, SelfAttention, Shape, convolution, enlarging, he_weights
 from gankit_unet._dropout import NoiseDropout
 
 _OUTPUT_GAIN = 0.25
@@ -21,8 +22,9 @@ class UNetNetwork(nn.Module):
         rank: number of spatial dimensions, 1 to 3.
         inputs, outputs: C and C', without the channels of noise.
         width: channels at full size.
-        depth: number of halvings.
-        attention: number of halvings after which maps have self-attention; None for none.
+        strides: 2 or 1 along each axis for each step down, 2 where it halves.
+        kernel: taps of convolutions that keep a side, for all axes or for each.
+        attention: number of steps down after which maps have self-attention; None for none.
         dropout: rate of dropout on the way up.
         noise: the channels of the input that are noise and decide about dropout, side by side; none without dropout.
     """
@@ -33,20 +35,22 @@ class UNetNetwork(nn.Module):
         inputs: int,
         outputs: int,
         width: int,
-        depth: int,
+        strides: Sequence[Shape],
+        kernel: PerAxis = 3,
         attention: int | None = None,
         dropout: float = 0.0,
         noise: range = range(0),
     ):
         super().__init__()
+        depth = len(strides)
         widths = [width * min(2**level, 4) for level in range(depth + 1)]
         rising = [width, *widths[:-2], widths[-1]]  # each block on the way up prepares the width of the next
         levels = range(depth)
-        self.enter = nn.Sequential(_convolution(rank, inputs, width), nn.LeakyReLU(NEGATIVE_SLOPE))
-        self.down = nn.ModuleList(_halving(rank, widths[i], widths[i + 1]) for i in levels)
-        self.enlarge = nn.Upsample(scale_factor=2, mode="nearest")
-        self.up = nn.ModuleList(_block(rank, rising[i + 1] + widths[i], rising[i]) for i in reversed(levels))
-        self.leave = _last(rank, width, outputs)
+        self.enter = nn.Sequential(_convolution(rank, inputs, width, kernel), nn.LeakyReLU(NEGATIVE_SLOPE))
+        self.down = nn.ModuleList(_halving(strides[i], widths[i], widths[i + 1], kernel) for i in levels)
+        self.enlarge = nn.ModuleList(enlarging(strides[i]) for i in reversed(levels))
+        self.up = nn.ModuleList(_block(rank, rising[i + 1] + widths[i], rising[i], kernel) for i in reversed(levels))
+        self.leave = _last(rank, width, outputs, kernel)
 
         # Last, so that the other weights are drawn as without them
         self.attention_at = attention
@@ -66,8 +70,8 @@ class UNetNetwork(nn.Module):
             maps.append(down(maps[-1]))
         skips = maps[:-1]
         maps[-1] = self._attended(maps[-1], depth)
-        for level, up in zip(reversed(range(depth)), self.up, strict=True):
-            features = up(torch.cat([self.enlarge(maps[-1]), skips.pop()], dim=1))
+        for level, enlarge, up in zip(reversed(range(depth)), self.enlarge, self.up, strict=True):
+            features = up(torch.cat([enlarge(maps[-1]), skips.pop()], dim=1))
             if self.dropout is not None and level >= depth // 2:
                 features = self.dropout(features, noise_BKS)
             maps.append(self._attended(features, level))
@@ -84,23 +88,23 @@ class UNetNetwork(nn.Module):
         return torch.cat([x_BCS[:, :first], x_BCS[:, last:]], dim=1), x_BCS[:, first:last]
 
 
-def _halving(rank: int, inputs: int, outputs: int) -> nn.Module:
-    """Halve the sides; no grid comes from here (see ``convolution``)."""
-    halve = he_weights(convolution(inputs, outputs, rank, stride=2))
+def _halving(stride: Shape, inputs: int, outputs: int, kernel: PerAxis) -> nn.Module:
+    """Halve the sides where the stride is 2; no grid comes from here (see ``convolution``)."""
+    halve = he_weights(convolution(inputs, outputs, len(stride), stride, kernel))
     return nn.Sequential(halve, PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
 
 
-def _block(rank: int, inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(_convolution(rank, inputs, outputs), PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
+def _block(rank: int, inputs: int, outputs: int, kernel: PerAxis) -> nn.Module:
+    return nn.Sequential(_convolution(rank, inputs, outputs, kernel), PixelNorm(), nn.LeakyReLU(NEGATIVE_SLOPE))
 
 
-def _last(rank: int, inputs: int, outputs: int) -> nn.Module:
+def _last(rank: int, inputs: int, outputs: int, kernel: PerAxis) -> nn.Module:
     """The layer before tanh, scaled down so that tanh is not saturated at the start."""
-    layer = _convolution(rank, inputs, outputs)
+    layer = _convolution(rank, inputs, outputs, kernel)
     with torch.no_grad():
         layer.weight.mul_(_OUTPUT_GAIN)
     return layer
 
 
-def _convolution(rank: int, inputs: int, outputs: int) -> Any:
-    return he_weights(convolution(inputs, outputs, rank))
+def _convolution(rank: int, inputs: int, outputs: int, kernel: PerAxis) -> Any:
+    return he_weights(convolution(inputs, outputs, rank, taps=kernel))

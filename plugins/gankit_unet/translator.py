@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractTranslator, Problem, Shapes, joined, nearest, option, translation_problems
+from gankit import (
+    AbstractTranslator,
+    PerAxis,
+    Problem,
+    Shapes,
+    joined,
+    kernel_problems,
+    nearest,
+    option,
+    per_axis,
+    translation_problems,
+)
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -19,7 +30,8 @@ class UNet(AbstractTranslator):
 
     Modalities (B, C, *S) to modalities (B, C', *S), both in [-1, 1], with one to three spatial dimensions.
     Halves the sides ``depth`` times and doubles them back, with a skip at each size. It has no running statistics: its
-    output depends on its weights and this sample alone.
+    output depends on its weights and this sample alone. An axis that is halved fewer times than others, as that of few
+    thick slices, is halved at the smaller sizes.
 
     With ``attention``, the pixels of one size see each other (Zhang et al. 2019, "Self-attention GANs",
     arXiv:1805.08318, equations 1 to 3): on the way up, or between the two ways at the smallest size. A new network
@@ -32,7 +44,15 @@ class UNet(AbstractTranslator):
     """
 
     width: int = option(32, ge=1, le=16_384, help="channels at full size; twice at half size, 4 times below")
-    depth: int = option(4, ge=1, le=32, help="how often the sides are halved; they must be divisible by 2^depth")
+    depth: PerAxis = option(
+        4,
+        ge=0,
+        le=32,
+        help="how often the sides are halved; they must be divisible by 2^depth; one for each axis as in [2, 4, 4]",
+    )
+    kernel: PerAxis | None = option(
+        None, ge=1, le=15, help="taps of the convolutions along each axis, odd, as [1, 3, 3]; default: 3"
+    )
     attention: int | None = option(
         None,
         ge=1,
@@ -54,8 +74,13 @@ class UNet(AbstractTranslator):
         return True
 
     def check(self, source: Shapes, target: Shapes) -> Iterator[Problem]:
-        size, misfits = joined(source)[1:], [*translation_problems(source, target, self.depth)]
+        size, misfits = joined(source)[1:], [*translation_problems(source, target, self.depth, each_axis=True)]
         yield from misfits
+        if 1 <= len(size) <= 3:
+            yield from kernel_problems(len(size), self.kernel)
+        if not misfits and not any(per_axis(self.depth, len(size))):
+            yield Problem("depth", "must halve an axis at least once, got 0")
+            return
         if not misfits and self.attention not in (None, *self._sides(size)):
             accepted = ", ".join(map(str, self._sides(size)))
             yield Problem("attention", f"no map has a shortest side of {self.attention} pixels; accepted: {accepted}")
@@ -63,7 +88,16 @@ class UNet(AbstractTranslator):
 
     def _sides(self, size: tuple[int, ...]) -> list[int]:
         """The shortest side of the maps after 0, 1, ... halvings."""
-        return [min(size) // 2**halvings for halvings in range(self.depth + 1)]
+        sides = [size]
+        for strides in self._strides(len(size)):
+            sides.append(tuple(side // stride for side, stride in zip(sides[-1], strides, strict=True)))
+        return [min(each) for each in sides]
+
+    def _strides(self, rank: int) -> list[tuple[int, ...]]:
+        """For each halving on the way down: 2 along the axes that it halves, 1 along others."""
+        depths = per_axis(self.depth, rank)
+        levels = max(depths)
+        return [tuple(2 if level >= levels - depth else 1 for depth in depths) for level in range(levels)]
 
     def _check_noise(self, source: Shapes) -> Iterator[Problem]:
         sources = ", ".join(source)
@@ -88,7 +122,8 @@ class UNet(AbstractTranslator):
             inputs=channels - len(noise),
             outputs=joined(target)[0],
             width=self.width,
-            depth=self.depth,
+            strides=self._strides(len(size)),
+            kernel=self.kernel or 3,
             attention=None if self.attention is None else self._sides(tuple(size)).index(self.attention),
             dropout=self.dropout or 0.0,
             noise=noise,

@@ -5,7 +5,17 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, LeakyReLU, activations, halving, halvings, he_weights, norm_layers, spectral_norm
+from gankit import (
+    NEGATIVE_SLOPE,
+    LeakyReLU,
+    PerAxis,
+    activations,
+    halving,
+    halvings,
+    he_weights,
+    norm_layers,
+    spectral_norm,
+)
 
 
 class ConvCriticNetwork(nn.Module):
@@ -16,15 +26,23 @@ class ConvCriticNetwork(nn.Module):
         width: channels after the first layer.
         norm: what follows each layer but the first.
         spectral: whether the layers are spectrally normalised.
+        kernel: taps along axes that are kept, for all axes or for each.
     """
 
-    def __init__(self, shape: tuple[int, ...], width: int, norm: Literal["none", "batch", "layer"], spectral: bool):
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        width: int,
+        norm: Literal["none", "batch", "layer"],
+        spectral: bool,
+        kernel: PerAxis = 3,
+    ):
         super().__init__()
         inputs, *sides = shape
         layers: list[nn.Module] = []
         for layer in range(halvings(max(sides))):
             outputs = width * min(2**layer, 8)
-            convolution, sides = halving(inputs, outputs, sides)
+            convolution, sides = halving(inputs, outputs, sides, kernel)
             layers += [spectral_norm(convolution) if spectral else convolution]
             layers += [*(norm_layers(norm, outputs) if layer else []), LeakyReLU(NEGATIVE_SLOPE)]
             inputs = outputs

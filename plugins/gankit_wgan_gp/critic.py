@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from gankit import AbstractDiscriminator, Problem, Shapes, joined, option, shape_text
+from gankit import AbstractDiscriminator, PerAxis, Problem, Shapes, joined, kernel_problems, option, shape_text
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -26,6 +26,12 @@ class ConvCritic(AbstractDiscriminator):
 
     width: int = option(
         32, ge=1, le=16_384, help="channels of the first layer; each further one doubles them, up to 8 times"
+    )
+    kernel: PerAxis | None = option(
+        None,
+        ge=1,
+        le=15,
+        help="taps along axes that a convolution does not halve, odd, as [1, 3, 3]; default: 3",
     )
     norm: Literal["none", "batch", "layer"] = option(
         "none",
@@ -47,10 +53,12 @@ class ConvCritic(AbstractDiscriminator):
         shape = joined(source)
         if not 2 <= len(shape) <= 4:
             yield Problem("use", f"scores images (C, *S) of 1 to 3 dimensions, not {shape_text(shape)}")
+        else:
+            yield from kernel_problems(len(shape) - 1, self.kernel)
         if joined(target) != ():
             yield Problem("use", f"returns one score per sample, not {shape_text(joined(target))}")
 
     def build(self, source: Shapes, target: Shapes) -> Module:
         from gankit_wgan_gp._conv_critic import ConvCriticNetwork
 
-        return ConvCriticNetwork(joined(source), self.width, self.norm, self.spectral_norm)
+        return ConvCriticNetwork(joined(source), self.width, self.norm, self.spectral_norm, self.kernel or 3)

@@ -102,7 +102,11 @@ def test_a_component_is_shown_with_its_options(gankit):
     """Docstring, each option with help, type, bounds and default, and the plugin it comes from."""
     shown = " ".join(gankit("components", "unet").split())
     assert shown.startswith("translator unet, from plugin unet (gankit ")
-    assert "depth how often the sides are halved; they must be divisible by 2^depth [int, ge 1, le 32, d" in shown
+    assert "attention self-attention on the maps whose shortest side has so many pixels;" in shown
+    assert (
+        "halved; they must be divisible by 2^depth; one for each axis as in [2, 4, 4] [int | tuple[int, ...], ge 0, le"
+        in shown
+    )
 
 
 def test_graph_shows_what_differs_from_the_defaults(gankit):

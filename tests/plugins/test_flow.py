@@ -200,7 +200,7 @@ def test_slices_without_one_of_the_modalities_are_not_drawn(tiny_recipe, tiny_co
             {"synthesizer.noise.random": [2, 8, 8]},
             "as in noise = { random = [2, 16, 16] }",
         ),
-        ({"networks.flow.depth": 5}, "networks.flow.depth: the sides of 16 x 16 must be divisible by 2^5"),
+        ({"networks.flow.depth": 5}, "networks.flow.depth: axis 0 (rows) has 16, must be divisible by 2^5"),
         ({"networks.flow.sampler.steps": 0}, "networks.flow.sampler.steps"),
         ({"networks.flow.sampler.use": "hewn"}, "did you mean 'heun'?"),
         ({"phases.matching.times": "cosine"}, "phases.matching.times"),

@@ -92,10 +92,14 @@ def test_sides_that_cannot_be_halved_are_a_problem_at_depth():
     """The message says which depths this size allows."""
     size = (1, 48, 40)
     assert problems({"a": size}, {"b": size}) == [
-        ("depth", "the sides of 48 x 40 must be divisible by 2^4 = 16; accepted depths: 1 to 3")
+        (
+            "depth",
+            "axis 1 (columns) has 40, must be divisible by 2^4 = 16;"
+            " accepted depths: 1 to 3, or one for each axis, as in [4, 3]",
+        )
     ]
     ((_, message),) = problems({"a": (1, 33, 32)}, {"b": (1, 33, 32)})
-    assert message.endswith("no depth fits an odd side")
+    assert message.endswith("no depth fits an odd side, or one for each axis, as in [0, 4]")
 
 
 def test_size_is_kept():

@@ -158,7 +158,7 @@ def test_a_misspelt_section_is_named(faults):
 def test_a_key_of_another_component_is_unknown(faults):
     """Each component owns its options, nothing else sees them."""
     found = faults(ADC_ONLY.replace('critic = { use = "conv-critic"', 'critic = { use = "conv-critic", factor = 2'))
-    assert found == {"networks.critic.factor": "unknown key; accepted: width, norm, spectral_norm"}
+    assert found == {"networks.critic.factor": "unknown key; accepted: width, kernel, norm, spectral_norm"}
 
 
 @pytest.mark.parametrize("text", ["name = ", "[phases", "\x01", "name = 'a'\nname = 'b'"])
