@@ -104,8 +104,11 @@ def sheet(file: Path, out: Path, count: int) -> None:
 
     \b
         gankit cohort sheet cohort.safetensors -o sheet.png
+
+    Of a volume it shows three planes, through the middle, or through the lesion where a ground truth outlines one.
     """
     from gankit.cohort.fit import present_values
+    from gankit.cohort.pictures import fullest
     from gankit.cohort.sheet import sheet_png, shown
     from gankit.cohort.stored import read_cohort
     from gankit.files.atomic import write_bytes
@@ -114,7 +117,8 @@ def sheet(file: Path, out: Path, count: int) -> None:
 
     refuse_to_replace(out)
     cohort = read_cohort(file)
-    panels, specs = {}, {}
+    panels, specs, places = {}, {}, {}
+    outlines = next((truth for name, truth in cohort.truth.items() if name != "tissue" and truth.ndim == 4), None)
     for name, modality in cohort.modalities.items():
         values = present_values(modality)
         low, high = (float(bound) for bound in np.percentile(values, [0.5, 99.5])) if values.size else (0.0, 1.0)
@@ -124,7 +128,9 @@ def sheet(file: Path, out: Path, count: int) -> None:
     for title, chosen in _groups(cohort):
         indices = chosen[np.linspace(0, len(chosen) - 1, min(count, len(chosen))).astype(int)]
         panels[title] = {name: shown(modality, indices) for name, modality in cohort.modalities.items()}
-    write_bytes(out, sheet_png(panels, specs))
+        if outlines is not None:
+            places[title] = fullest(outlines[indices])
+    write_bytes(out, sheet_png(panels, specs, aspects=_aspects(cohort), places=places))
     click.echo(f"{out}: up to {count} slices of each of {', '.join(panels)}")
 
 
@@ -156,6 +162,15 @@ def copy(source: Path, out: Path, shard_size: int | None) -> None:
     cohort = open_cohort(source, verified=True)
     write_cohort(cohort, out, shard_size=shard_size or SHARD_MB)
     click.echo(f"{out}: {len(cohort)} slices of {len(np.unique(cohort.patient))} patients, as in {source}")
+
+
+def _aspects(cohort: Cohort) -> dict[str, float]:
+    """Distance of planes over that of pixels, where a cohort of volumes has both: the median over volumes."""
+    if cohort.spacing_mm is None or cohort.slice_spacing_mm is None:
+        return {}
+    ratios = cohort.slice_spacing_mm / cohort.spacing_mm
+    known = ratios[np.isfinite(ratios) & (ratios > 0)]
+    return dict.fromkeys(cohort.modalities, float(np.median(known))) if len(known) else {}
 
 
 def _groups(cohort: Cohort) -> list[tuple[str, np.ndarray]]:

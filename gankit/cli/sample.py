@@ -52,6 +52,11 @@ Writer = Callable[["Model", int, int, Given, Advance], None]
     help="With --format: size of a pixel.  [default: that of the slices the model was trained on]",
 )
 @click.option(
+    "--slice-spacing-mm",
+    type=click.FloatRange(min=0, min_open=True),
+    help="With --format: distance of the planes of volumes.  [default: that of the volumes the model was trained on]",
+)
+@click.option(
     "--given",
     multiple=True,
     metavar="PLACE=VALUE",
@@ -66,6 +71,7 @@ def sample(
     out: Path,
     format_: str | None,
     spacing_mm: float | None,
+    slice_spacing_mm: float | None,
     given: tuple[str, ...],
     device: str,
 ) -> None:
@@ -79,9 +85,10 @@ def sample(
 
     Values are in the units of the recipe's modalities. One seed gives the same slices every time.
     """
-    write = _file_writer(out) if format_ is None else _folder_writer(out, format_, spacing_mm)
-    if format_ is None and spacing_mm is not None:
-        raise InputError("--spacing-mm: is for --format; a cohort file has the spacing of the model's training slices")
+    write = _file_writer(out) if format_ is None else _folder_writer(out, format_, spacing_mm, slice_spacing_mm)
+    for flag, given_mm in (("--spacing-mm", spacing_mm), ("--slice-spacing-mm", slice_spacing_mm)):
+        if format_ is None and given_mm is not None:
+            raise InputError(f"{flag}: is for --format; a cohort file has the spacing of the model's training slices")
     from gankit.cli._group import plugins
     from gankit.processes.device import choose_device
     from gankit.processes.progress import Progress
@@ -110,13 +117,13 @@ def _file_writer(out: Path) -> Writer:
     return partial(writers[out.suffix], out)
 
 
-def _folder_writer(out: Path, format_: str, spacing_mm: float | None) -> Writer:
+def _folder_writer(out: Path, format_: str, spacing_mm: float | None, slice_spacing_mm: float | None) -> Writer:
     from gankit.cli._group import plugins
     from gankit.run.export import find_format
 
     if out.is_file() or out.suffix in (".safetensors", ".shards", ".npz", ".png"):
         raise InputError(f"-o {out}: is the name of a file; with --format name a new folder")
-    return partial(_write_folder, out, format_, find_format(format_, plugins()), spacing_mm)
+    return partial(_write_folder, out, format_, find_format(format_, plugins()), spacing_mm, slice_spacing_mm)
 
 
 def _write_folder(
@@ -124,6 +131,7 @@ def _write_folder(
     format_: str,
     encode: Encode,
     spacing_mm: float | None,
+    slice_spacing_mm: float | None,
     model: Model,
     count: int,
     seed: int,
@@ -133,7 +141,7 @@ def _write_folder(
     from gankit.cli._group import plugins
     from gankit.run.export import export, synthetic_slices
 
-    slices = synthetic_slices(model, count, seed, spacing_mm, advance, given)
+    slices = synthetic_slices(model, count, seed, spacing_mm, advance, given, slice_spacing_mm)
     export(slices, count, format_, encode, out, plugins().owner_of("export_formats", format_))
 
 
@@ -161,7 +169,9 @@ def _write_arrays(out: Path, model: Model, count: int, seed: int, given: Given, 
 
 
 def _write_sheet(out: Path, model: Model, count: int, seed: int, given: Given, advance: Advance) -> None:
+    from gankit.cohort.pictures import aspects
     from gankit.cohort.sheet import write_sheet
 
     title = f"{model.recipe.name} after {model.step} steps, synthetic, seed {seed}"
-    write_sheet(out, model.recipe, None, model.sample(count, seed, advance, given=given), title)
+    made = model.sample(count, seed, advance, given=given)
+    write_sheet(out, model.recipe, None, made, title, aspects=aspects(model.spacing_mm, model.slice_spacing_mm))

@@ -293,18 +293,37 @@ def pixel_sizes(cohort: Cohort, recipe: Recipe) -> dict[str, tuple[float, float]
     """Modality to the size of its pixels along the last two axes, (rows, columns) in mm, at the recipe's size.
 
     It is the median spacing of the cohort's slices that training approaches, times the number of pixels averaged to
-    one. Only modalities with two spatial axes are named, and none where no spacing is known.
+    one. Only images and volumes are named, and none where no spacing is known.
     """
-    if cohort.spacing_mm is None:
+    if (median := _median(cohort.spacing_mm, cohort, recipe)) is None:
         return {}
-    known_N = approached_slices(cohort, recipe) & np.isfinite(cohort.spacing_mm) & (cohort.spacing_mm > 0)
-    if not known_N.any():
-        return {}
-    median = float(np.median(cohort.spacing_mm[known_N]))
     return {
-        name: tuple(round(median * have / want, 6) for have, want in zip(found, spec.shape[1:], strict=True))
+        name: (round(median * rows, 6), round(median * columns, 6))
+        for name, (*_, rows, columns) in _averaged(cohort, recipe, ranks=(2, 3)).items()
+    }
+
+
+def slice_sizes(cohort: Cohort, recipe: Recipe) -> dict[str, float]:
+    """The same of the distance of planes in mm, of modalities that are volumes."""
+    if (median := _median(cohort.slice_spacing_mm, cohort, recipe)) is None:
+        return {}
+    return {name: round(median * times[0], 6) for name, times in _averaged(cohort, recipe, ranks=(3,)).items()}
+
+
+def _median(spacing_mm: np.ndarray | None, cohort: Cohort, recipe: Recipe) -> float | None:
+    """The median of sizes (N,) over slices that training approaches; None where none is known."""
+    if spacing_mm is None:
+        return None
+    known_N = approached_slices(cohort, recipe) & np.isfinite(spacing_mm) & (spacing_mm > 0)
+    return float(np.median(spacing_mm[known_N])) if known_N.any() else None
+
+
+def _averaged(cohort: Cohort, recipe: Recipe, ranks: tuple[int, ...]) -> dict[str, list[float]]:
+    """Modality to how many of the cohort's pixels become one along each axis; of those with so many spatial axes."""
+    return {
+        name: [have / want for have, want in zip(found, spec.shape[1:], strict=True)]
         for name, spec in recipe.modalities.items()
-        if len(found := modality_of(cohort, name, spec).values.shape[2:]) == 2
+        if len(found := modality_of(cohort, name, spec).values.shape[2:]) in ranks
     }
 
 

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
 
-from gankit.cohort.channels import shown_channel
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.cohort.fit import approached_slices, area_average, modality_of, require_fit
+from gankit.cohort.pictures import GAP, Images, Voxel, lesions, picture
 from gankit.files.atomic import write_bytes
 from gankit.recipe.recipe import ModalitySpec, Recipe
 
 COLUMNS = 8
 """Slices side by side in one panel, where there are not more than COLUMNS^2."""
 
-GAP = 1
-"""Pixels between two slices, in pixels of a slice."""
+VOLUME_COLUMNS = 2
+"""The same of volumes, which are shown by three planes each."""
 
 CELL = 90
 """Least width of a slice on the sheet, in pixels of the sheet."""
@@ -32,9 +32,6 @@ LEFT, TOP, RIGHT, BETWEEN = 30, 26, 90, 12
 DPI = 100
 LETTER = 9
 """Pixels of the sheet for one letter of a title."""
-
-Images = Mapping[str, Any]
-"""Modality to (N, C, *S) numbers in the modality's unit, numpy arrays or tensors; NaN where a slice lacks it."""
 
 
 def real_pairs(cohort: Cohort, recipe: Recipe, count: int) -> dict[str, np.ndarray]:
@@ -79,33 +76,45 @@ def write_sheet(
     synthetic: Images,
     title: str = "synthetic",
     of_real: str = "real",
+    aspects: Mapping[str, float] = {},
 ) -> None:
     """Write a PNG of synthetic slices under ``title``, with real ones under ``of_real`` at their left where they are
-    given.
+    given. ``aspects`` are those of ``sheet_png``.
 
     Raises:
         RunError: the file cannot be written.
     """
     panels = {of_real: real, title: synthetic} if real and len(next(iter(real.values()))) else {title: synthetic}
-    write_bytes(path, sheet_png({name: images for name, images in panels.items() if images}, recipe.modalities))
+    panels = {name: images for name, images in panels.items() if images}
+    write_bytes(path, sheet_png(panels, recipe.modalities, aspects=aspects))
 
 
-def sheet_png(panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], columns: int = COLUMNS) -> bytes:
+def sheet_png(
+    panels: Mapping[str, Images],
+    specs: Mapping[str, ModalitySpec],
+    columns: int | None = None,
+    aspects: Mapping[str, float] = {},
+    places: Mapping[str, Sequence[Voxel | None]] = {},
+) -> bytes:
     """Panels of slices side by side, as the bytes of a PNG.
 
     A panel has blocks of ``columns`` slices, one below the other, and a block has one row for each modality. The first
     block has a colour bar for each row. A pixel of a slice becomes a square of whole pixels of the sheet. Where a panel
-    has more than ``columns``^2 slices, its blocks are as many slices wide as there are blocks.
+    has more than ``columns``^2 slices, its blocks are as many slices wide as there are blocks. A volume is shown by
+    three planes, which go through its lesion where a mask says where that is; see ``picture``.
 
     Args:
         panels: title to images; at least one panel, each with at least one slice.
         specs: modality to its window and unit, in the order of the rows.
-        columns: slices side by side.
+        columns: slices side by side; default: 8, and 2 volumes.
+        aspects: modality to the distance of planes over that of pixels, for volumes; 1 where it is not said.
+        places: title to the voxel through which the planes of each volume go; default: as a mask among them says.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    layout = _Layout.of(panels, specs, columns)
+    looks = {title: _Looks(places.get(title) or lesions(images, specs), aspects) for title, images in panels.items()}
+    layout = _Layout.of(panels, specs, columns, aspects)
     figure = Figure(figsize=(layout.width / DPI, layout.height / DPI), dpi=DPI)
 
     def add_axes(left: float, top: float, width: float, height: float) -> Any:
@@ -121,9 +130,10 @@ def sheet_png(panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], c
         top = TOP + block * layout.block_height
         for name, (height, width, scale) in layout.cells.items():
             shown: Any = None
-            for left, across, images in zip(layout.lefts, layout.across, panels.values(), strict=True):
+            for left, across, (title, images) in zip(layout.lefts, layout.across, panels.items(), strict=True):
                 axes = add_axes(left, top, across * width - GAP * scale, height - GAP * scale)
-                shown = _draw_row(axes, images[name], specs[name], block * across, across) or shown
+                pictures = looks[title].pictures(name, images[name], block * across, across)
+                shown = _draw_row(axes, pictures, specs[name], across) or shown
                 if left == LEFT:
                     axes.set_ylabel(name, fontsize=9)
             if not block:
@@ -135,6 +145,19 @@ def sheet_png(panels: Mapping[str, Images], specs: Mapping[str, ModalitySpec], c
     content = io.BytesIO()
     FigureCanvasAgg(figure).print_png(content, metadata={"Software": "gankit"})
     return content.getvalue()
+
+
+@attrs.frozen
+class _Looks:
+    """How the images of a panel are shown; see ``picture``."""
+
+    places: Sequence[Voxel | None]
+    aspects: Mapping[str, float]
+
+    def pictures(self, name: str, images: Any, start: int, count: int) -> list[np.ndarray]:
+        """Pictures of ``count`` images of a modality, from number ``start`` on."""
+        chosen = zip(np.asarray(images[start : start + count]), self.places[start : start + count], strict=True)
+        return [picture(image, at, self.aspects.get(name, 1.0)) for image, at in chosen]
 
 
 @attrs.frozen
@@ -158,15 +181,20 @@ class _Layout:
     """Height of the sheet."""
 
     @classmethod
-    def of(cls, panels: Mapping[str, Images], names: Iterable[str], columns: int) -> _Layout:
+    def of(
+        cls, panels: Mapping[str, Images], names: Iterable[str], columns: int | None, aspects: Mapping[str, float]
+    ) -> _Layout:
         # Slices in each direction
+        first = {name: np.asarray(next(iter(panels.values()))[name][0]) for name in names}
+        volumes = any(image.ndim == 4 for image in first.values())
+        columns = columns or (VOLUME_COLUMNS if volumes else COLUMNS)
         counts = [len(next(iter(images.values()))) for images in panels.values()]
         across = [min(max(columns, math.isqrt(count - 1) + 1), count) for count in counts]
         blocks = max(-(-count // each) for count, each in zip(counts, across, strict=True))
 
         # Their pixels
-        first = next(iter(panels.values()))
-        cells = _cells({name: plane(np.asarray(first[name][0])).shape for name in names})
+        pictures = {name: picture(image, aspect=aspects.get(name, 1.0)) for name, image in first.items()}
+        cells = _cells({name: shown.shape for name, shown in pictures.items()}, CELL * (3 if volumes else 1))
         widths = [each * max(width for _, width, _ in cells.values()) for each in across]
         lefts = [LEFT + sum(widths[:number]) + number * BETWEEN for number in range(len(widths))]
         bars = lefts[-1] + widths[-1]
@@ -177,12 +205,13 @@ class _Layout:
         return cls(across, blocks, cells, lefts, bars, block_height, width, TOP + blocks * block_height)
 
 
-def _cells(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int, int]]:
+def _cells(shapes: Mapping[str, tuple[int, ...]], least: int) -> dict[str, tuple[int, int, int]]:
     """Height and width of a slice of each modality on the sheet, its gap included, and the factor of enlargement.
 
-    The factor is a whole number. Slices with fewer pixels are enlarged more, so that all are about equally wide.
+    The factor is a whole number. Slices with fewer pixels are enlarged more, so that all are about equally wide, and
+    none less than ``least`` pixels.
     """
-    cell = max(width * math.ceil(CELL / width) for _, width in shapes.values())
+    cell = max(width * math.ceil(least / width) for _, width in shapes.values())
     scales = {name: max(1, round(cell / width)) for name, (_, width) in shapes.items()}
     return {
         name: ((height + GAP) * scales[name], (width + GAP) * scales[name], scales[name])
@@ -190,21 +219,20 @@ def _cells(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, int, i
     }
 
 
-def _draw_row(axes: Any, images: Any, spec: ModalitySpec, start: int, columns: int) -> Any:
-    """Draw ``columns`` slices of one modality, from number ``start`` on; None where there is no such slice."""
+def _draw_row(axes: Any, planes: Sequence[np.ndarray], spec: ModalitySpec, columns: int) -> Any:
+    """Draw pictures of one modality in a row with room for ``columns``; None where there is none."""
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():
         side.set_visible(False)
-    planes = [plane(image) for image in np.asarray(images[start : start + columns])]
     if not planes:
         return None
     strip = np.full((planes[0].shape[0], columns * (planes[0].shape[1] + GAP) - GAP), np.nan, dtype=np.float32)
-    for column, picture in enumerate(planes):
-        left = column * (picture.shape[1] + GAP)
-        strip[:, left : left + picture.shape[1]] = picture
-        if np.isnan(picture).all():
-            _mark_absent(axes, left, *picture.shape)
+    for column, shown in enumerate(planes):
+        left = column * (shown.shape[1] + GAP)
+        strip[:, left : left + shown.shape[1]] = shown
+        if np.isnan(shown).all():
+            _mark_absent(axes, left, *shown.shape)
     low, high = spec.window or spec.range
     return axes.imshow(strip, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect="auto")
 
@@ -226,14 +254,3 @@ def _mark_absent(axes: Any, left: int, height: int, width: int) -> None:
         color="dimgray",
         bbox=label,
     )
-
-
-def plane(image: np.ndarray) -> np.ndarray:
-    """One picture (H, W) of an image (C, *S).
-
-    It is the middle channel, which of a slab is the slice, and of a volume the middle plane. A signal becomes a band.
-    """
-    picture = image[shown_channel(len(image))]
-    while picture.ndim > 2:
-        picture = picture[picture.shape[0] // 2]
-    return picture if picture.ndim == 2 else np.tile(picture, (max(1, len(picture) // 8), 1))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gankit.cohort.sheet import GAP, Images, plane
+from gankit.cohort.pictures import GAP, Images, picture
 from gankit.recipe.recipe import ModalitySpec
 from gankit.report.page import ColourBar, Curve, Panel, Strip
 
@@ -60,7 +60,7 @@ def sheet_row(title: str, images: Images, specs: Mapping[str, ModalitySpec]) -> 
 
 
 def _strip(title: str, name: str, images: Any, spec: ModalitySpec) -> Strip:
-    planes = [plane(image) for image in np.asarray(images)]
+    planes = [picture(image) for image in np.asarray(images)]
     content = base64.b64encode(_strip_png(planes, *(spec.window or spec.range))).decode()
     return Strip(name, f"{title}: {len(planes)} slices, {name}", f"data:image/png;base64,{content}", len(planes))
 

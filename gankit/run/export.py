@@ -38,6 +38,9 @@ class SyntheticSlice:
     """Modality to its unit, range and window."""
     spacing_mm: Mapping[str, tuple[float, float]]
     """Modality to the size of a pixel along the last two axes, (rows, columns) in mm; without those of unknown size."""
+    slice_spacing_mm: Mapping[str, float] = attrs.field(factory=dict)
+    """Modality to the distance of its planes in mm, of volumes (C, D, H, W): planes from feet to head, rows from front
+    to back, columns from the patient's right to left. Without those of unknown distance."""
     recipe: str
     """Name of the model's recipe."""
     step: int
@@ -93,6 +96,7 @@ def synthetic_slices(
     spacing_mm: float | None,
     advance: Callable[[int], None],
     given: Mapping[str, Any] = {},
+    slice_spacing_mm: float | None = None,
 ) -> Iterator[SyntheticSlice]:
     """Yield ``count`` slices of a model.
 
@@ -103,6 +107,7 @@ def synthetic_slices(
         spacing_mm: side of a pixel of every modality; default: that of the slices that the model was trained on.
         advance: called with the number of slices that are sampled.
         given: see ``Model.sample``.
+        slice_spacing_mm: distance of the planes of volumes; default: that of the volumes that the model was trained on.
 
     Raises:
         InputError: no pixel has the side that is given, or the one that the model knows.
@@ -117,12 +122,14 @@ def synthetic_slices(
                 f"`spacing_mm`: a pixel of {name} would be {' x '.join(f'{side:g}' for side in sides)} mm; accepted:"
                 f" {SMALLEST_MM:g} to {LARGEST_MM:g} mm"
             )
+    apart = _slice_spacings(model, slice_spacing_mm)
     images = model.sample(count, seed, advance, given=given)
     for index in range(count):
         yield SyntheticSlice(
             images={name: image[index].numpy() for name, image in images.items()},
             modalities=recipe.modalities,
             spacing_mm=own,
+            slice_spacing_mm=apart,
             recipe=recipe.name,
             step=model.step,
             digest=model.digest,
@@ -131,6 +138,18 @@ def synthetic_slices(
             given=in_short(given),
             unmade=tuple(name for name in recipe.given() if name in recipe.modalities),
         )
+
+
+def _slice_spacings(model: Model, given_mm: float | None) -> Mapping[str, float]:
+    """Distance of planes by modality. Raises InputError: one is given and there are no volumes, or none has it."""
+    volumes = [name for name, spec in model.recipe.modalities.items() if len(spec.shape) == 4]
+    if given_mm is None:
+        return model.slice_spacing_mm
+    if not volumes:
+        raise InputError("`slice_spacing_mm`: is of volumes, and the model makes none; leave it out")
+    if not SMALLEST_MM <= given_mm <= LARGEST_MM:
+        raise InputError(f"`slice_spacing_mm`: {given_mm:g} mm; accepted: {SMALLEST_MM:g} to {LARGEST_MM:g} mm")
+    return dict.fromkeys(volumes, given_mm)
 
 
 def export(
@@ -186,6 +205,7 @@ def _note(first: SyntheticSlice, count: int, format: str) -> dict[str, Any]:
         "digest": first.digest,
         "seed": first.seed,
         "spacing_mm": {name: list(sizes) for name, sizes in first.spacing_mm.items()},
+        **({"slice_spacing_mm": dict(first.slice_spacing_mm)} if first.slice_spacing_mm else {}),
         "gankit": version("gankit"),
         **given,
     }

@@ -55,6 +55,8 @@ class Model:
     """How often training saw each combination of the labels that are places of the graph; see ``labels_seen``."""
     run: Path | None = None
     """The run directory that the model was loaded from; None where its file alone was."""
+    slice_spacing_mm: Mapping[str, float] = attrs.field(factory=dict)
+    """Modality to the distance of its planes in mm; of volumes, where it is known."""
     real: Cohort | None = None
     """The cohort that given modalities are drawn from; None: that of the recipe, which is loaded when it is needed."""
 
@@ -272,6 +274,7 @@ class Model:
         made_N = np.ones(n, bool) if given_images else None
         asked = "".join(f", given {place} = {what}" for place, what in in_short(given).items())
         sizes = {size for spacing in self.spacing_mm.values() for size in spacing}
+        apart = set(self.slice_spacing_mm.values())
         return Cohort(
             modalities={
                 name: Modality(
@@ -287,6 +290,7 @@ class Model:
             patient=np.array([f"synthetic-{index:06d}" for index in range(n)]),
             split=np.full(n, "train"),
             spacing_mm=np.full(n, sizes.pop(), dtype=np.float32) if len(sizes) == 1 else None,
+            slice_spacing_mm=np.full(n, apart.pop(), dtype=np.float32) if len(apart) == 1 else None,
             truth={str(spec.mask): _truth(images[name]) for name, spec in specs.items() if spec.mask is not None},
             synthetic=True,
             source=f"synthetic: recipe {self.recipe.name!r}, {self.step} steps, seed {seed}{asked}",
@@ -328,6 +332,7 @@ def save_model(
     seen: Counts | None = None,
     half: bool = False,
     cohort: str = "",
+    slice_spacing_mm: Mapping[str, float] = {},
 ) -> None:
     """Write the synthesizer, and the encoder where there is one, with the recipe in the metadata.
 
@@ -342,6 +347,7 @@ def save_model(
         seen: see ``Model``.
         half: store weights in half precision, for a file of half the size; ``load_model`` makes them float32 again.
         cohort: digest of the cohort, by which a run tells its model from that of another; empty: none.
+        slice_spacing_mm: see ``Model``.
 
     Raises:
         RunError: the file cannot be written.
@@ -352,7 +358,7 @@ def save_model(
     tensors = {f"{name}.{key}": value for name in names for key, value in networks[name].state_dict().items()}
     tensors = halved(tensors) if half else tensors
     header = {"format": FORMAT, "step": step, "recipe": document, "spacing_mm": spacing_mm}
-    known = {"seen": seen, "cohort": cohort}
+    known = {"seen": seen, "cohort": cohort, "slice_spacing_mm": slice_spacing_mm}
     write_tensors(path, tensors, header | {key: value for key, value in known.items() if value})
 
 
@@ -397,7 +403,16 @@ def load_model(path: str | Path, device: str | torch.device = "cpu", plugins: Pl
     networks.by_name.load_state_dict(tensors)
     ready = networks.requires_grad_(False).eval().to(where)
     seen = [list(row) for row in header.seen]
-    return Model(recipe, ready, header.step, header_of(file)["digest"], header.spacing_mm, seen, run_of(file))
+    return Model(
+        recipe,
+        ready,
+        header.step,
+        header_of(file)["digest"],
+        header.spacing_mm,
+        seen,
+        run_of(file),
+        slice_spacing_mm=header.slice_spacing_mm,
+    )
 
 
 def _require_fit(file: Path, tensors: Mapping[str, Tensor], declared: Mapping[str, Tensor]) -> None:

@@ -23,6 +23,12 @@ def _require_sizes(_: Any, __: Any, spacing_mm: Mapping[str, tuple[float, float]
             raise ValueError(f"{name} must be two sizes above 0 mm, got {list(size)}")
 
 
+def _require_distances(_: Any, __: Any, slice_spacing_mm: Mapping[str, float]) -> None:
+    for name, apart in slice_spacing_mm.items():
+        if not (math.isfinite(apart) and apart > 0):
+            raise ValueError(f"{name} must be a distance above 0 mm, got {apart}")
+
+
 @attrs.frozen(kw_only=True)
 class ModelHeader:
     """What a model file says beside its weights."""
@@ -30,6 +36,8 @@ class ModelHeader:
     recipe: Mapping[str, Any] = option(help="the completed recipe as plain tables")
     step: int = option(help="training steps done", ge=0)
     spacing_mm: Mapping[str, tuple[float, float]] = attrs.field(factory=dict, validator=_require_sizes)
+    """See ``Model``."""
+    slice_spacing_mm: Mapping[str, float] = attrs.field(factory=dict, validator=_require_distances)
     """See ``Model``."""
     seen: tuple[tuple[int, ...], ...] = option((), help="see ``Model``")
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from gankit._errors import RunError
 from gankit.cohort.cohort import Cohort
-from gankit.cohort.fit import pixel_sizes
+from gankit.cohort.fit import pixel_sizes, slice_sizes
+from gankit.cohort.pictures import aspects
 from gankit.cohort.sheet import real_pairs, write_sheet
 from gankit.cohort.titles import real_title
 from gankit.run.directory import RATE, RunDirectory
@@ -55,7 +56,7 @@ class RunRecord:
         self._document, self._observers, self._checkup = document, observers, checkup
         self._measured: dict[str, float] = {}
         self._watch, self._say = Watch(state.recipe, run.read_metrics()), say
-        self._spacing_mm = pixel_sizes(cohort, state.recipe)
+        self._spacing_mm, self._slice_spacing_mm = pixel_sizes(cohort, state.recipe), slice_sizes(cohort, state.recipe)
         self._began, self._first, self._before_s = time.monotonic(), state.step, run.wall_s() or 0.0
 
     def row(self, numbers: Mapping[str, float]) -> None:
@@ -108,6 +109,7 @@ class RunRecord:
             self._spacing_mm,
             seen,
             cohort=self._identity.cohort,
+            slice_spacing_mm=self._slice_spacing_mm,
         )
 
     def sheet(self) -> None:
@@ -116,7 +118,9 @@ class RunRecord:
         state, path = self._state, self._run.sample(self._state.step)
         real = real_pairs(self._cohort, state.recipe, SHEET_PAIRS)
         synthetic = self._model().sample(SHEET_PAIRS, state.recipe.training.seed)
-        write_sheet(path, state.recipe, real, synthetic, of_real=real_title(self._cohort.source))
+        stretched = aspects(self._spacing_mm, self._slice_spacing_mm)
+        title = real_title(self._cohort.source)
+        write_sheet(path, state.recipe, real, synthetic, of_real=title, aspects=stretched)
         self._observers.tell("sheet_written", path=path)
 
     def lacks_sheet(self) -> bool:

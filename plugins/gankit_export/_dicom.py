@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any
 
+import attrs
 import numpy as np
 
 from gankit import InputError, SyntheticSlice
@@ -18,8 +20,9 @@ DIFFUSION_UNIT = re.compile(r"(?:(?P<times>\d\S*) )?mm2/s")
 
 
 def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
-    """``<modality>.dcm`` for each modality: one study of one made-up patient, one series a modality, one frame of
-    reference, since the modalities are registered.
+    """``<modality>.dcm`` for each modality; of volumes ``<modality>-plane-000.dcm`` for each plane, from feet to head:
+    one study of one made-up patient, one series a modality, one frame of reference, since the modalities are
+    registered. A volume is an axial series of a patient who lies on the back.
 
     Stored values are unsigned 16 bit over the modality's range: value = RescaleSlope * stored + RescaleIntercept in
     the modality's unit. A diffusion coefficient has a Real World Value Mapping to mm2/s beside it
@@ -28,7 +31,7 @@ def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
     not called synthetic.
 
     Raises:
-        InputError: pydicom is missing, or the size of a pixel is not known.
+        InputError: pydicom is missing, or the size of a pixel or the distance of planes is not known.
     """
     try:
         import pydicom
@@ -36,21 +39,39 @@ def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
         raise InputError("`format` dicom: needs pydicom; pip install 'gankit[dicom]'") from error
     files, notes = {}, {}
     for number, plane in enumerate(planes(synthetic), start=1):
-        content = io.BytesIO()
-        pydicom.dcmwrite(content, _dataset(plane, number, synthetic), enforce_file_format=True)
-        files[f"{plane.name}.dcm"] = content.getvalue()
-        notes[f"{plane.name}.dcm"] = {"unit": plane.unit, "spacing_mm": plane.spacing_mm}
+        for name, dataset in _datasets(plane, number, synthetic):
+            content = io.BytesIO()
+            pydicom.dcmwrite(content, dataset, enforce_file_format=True)
+            files[name] = content.getvalue()
+            notes[name] = {"unit": plane.unit, **plane.sizes()}
     return {**files, NOTE: note(synthetic, notes)}
 
 
-def _dataset(plane: Plane, number: int, synthetic: SyntheticSlice) -> Any:
+def _datasets(plane: Plane, number: int, synthetic: SyntheticSlice) -> Iterator[tuple[str, Any]]:
+    """File names and datasets: one of a slice, one of each plane of a volume."""
+    if plane.values.ndim == 2:
+        yield f"{plane.name}.dcm", _dataset(plane, number, synthetic)
+        return
+    apart_mm = plane.known_slice_spacing_mm()
+    for k, values in enumerate(plane.values):
+        dataset = _dataset(attrs.evolve(plane, values=values), number, synthetic, f" plane {k}")
+        dataset.InstanceNumber = k + 1
+        height_mm = _decimal((k + 0.5) * apart_mm)
+        dataset.ImagePositionPatient = [*dataset.ImagePositionPatient[:2], height_mm]
+        dataset.SliceLocation = height_mm
+        dataset.SpacingBetweenSlices = _decimal(apart_mm)
+        dataset.PatientPosition = "HFS"
+        yield f"{plane.name}-plane-{k:03d}.dcm", dataset
+
+
+def _dataset(plane: Plane, number: int, synthetic: SyntheticSlice, which: str = "") -> Any:
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
     dataset.SOPClassUID = MRImageStorage
-    dataset.SOPInstanceUID = _uid(synthetic, f"image {plane.name}")
+    dataset.SOPInstanceUID = _uid(synthetic, f"image {plane.name}{which}")
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.MediaStorageSOPClassUID = MRImageStorage
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
@@ -158,5 +179,6 @@ def _uid(synthetic: SyntheticSlice, what: str) -> str:
     from pydicom.uid import generate_uid
 
     facts = [synthetic.digest, synthetic.seed, synthetic.index, sorted(synthetic.spacing_mm.items()), what]
+    facts += [sorted(synthetic.slice_spacing_mm.items())] if synthetic.slice_spacing_mm else []
     facts += [sorted(synthetic.given.items())] if synthetic.given else []
     return generate_uid(entropy_srcs=["gankit", *map(str, facts)])

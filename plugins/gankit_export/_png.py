@@ -18,7 +18,7 @@ def encode(synthetic: SyntheticSlice) -> dict[str, bytes]:
     """``<modality>.png`` for each modality: grey ``g`` stands for ``black + (white - black) g / 65535`` in its unit,
     and values outside the window are clipped. A text chunk says that the picture is synthetic."""
     files, notes = {}, {}
-    for plane in planes(synthetic):
+    for plane in planes(synthetic, ranks=(2,)):
         black, white = synthetic.window(plane.modality)
         grey = np.rint((plane.values.astype(np.float64) - black) / (white - black) * WHITE).clip(0, WHITE)
         said = PngInfo()

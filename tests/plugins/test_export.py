@@ -233,15 +233,15 @@ def test_a_png_clips_what_is_outside_the_window(model, plugins):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_channels_have_files_of_their_own_and_volumes_are_refused(model, plugins, name):
+def test_channels_have_files_of_their_own_and_signals_are_refused(model, plugins, name):
     """What a format cannot hold is one clear line, not a picture of a part of it."""
     encode = find_format(name, plugins)
     (synthetic,) = synthetic_slices(model, 1, 0, None, print)
     adc = synthetic.images["adc"]
     two = attrs.evolve(synthetic, images={"adc": np.concatenate([adc, adc])})
     assert [file.split(".")[0] for file in encode(two)] == ["adc-0", "adc-1", "synthetic"]
-    with pytest.raises(InputError, match="adc: is 1 x 1 x 16 x 16; this format takes"):
-        encode(attrs.evolve(synthetic, images={"adc": adc[None]}))
+    with pytest.raises(InputError, match="adc: is 1 x 16; this format takes"):
+        encode(attrs.evolve(synthetic, images={"adc": adc[0]}))
 
 
 @pytest.mark.parametrize("name", FORMATS)

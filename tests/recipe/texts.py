@@ -13,6 +13,8 @@ SHIPPED = [
     "flow",
     "flow-quick",
     "mpmri",
+    "mpmri-3d",
+    "mpmri-3d-quick",
     "mpmri-conditional",
     "mpmri-conditional-quick",
     "mpmri-dce",
