@@ -36,9 +36,8 @@ Writer = Callable[["Model", int, int, Given, Advance], None]
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    required=True,
     help="What to write: .safetensors or .shards is a cohort marked synthetic, .npz arrays by modality, .png a sheet."
-    " With --format, a new folder.",
+    " With --format, a new folder.  [default: with --format, named by run and format, as mpmri-quick-nifti]",
 )
 @click.option(
     "--format",
@@ -68,7 +67,7 @@ def sample(
     model: str,
     count: int,
     seed: int,
-    out: Path,
+    out: Path | None,
     format_: str | None,
     spacing_mm: float | None,
     slice_spacing_mm: float | None,
@@ -85,6 +84,7 @@ def sample(
 
     Values are in the units of the recipe's modalities. One seed gives the same slices every time.
     """
+    out = out or _default_folder(model, format_)
     write = _file_writer(out) if format_ is None else _folder_writer(out, format_, spacing_mm, slice_spacing_mm)
     for flag, given_mm in (("--spacing-mm", spacing_mm), ("--slice-spacing-mm", slice_spacing_mm)):
         if format_ is None and given_mm is not None:
@@ -102,6 +102,15 @@ def sample(
     for warning in given_warnings(loaded.recipe, places, count):
         click.echo(f"warning: {worded(warning)}", err=True)
     click.echo(f"{out}: {count} synthetic {'slice' if count == 1 else 'slices'}, seed {seed}")
+
+
+def _default_folder(model: str, format_: str | None) -> Path:
+    """Where slices of a format are written if the user does not say it. Raises UsageError: there is no format."""
+    if format_ is None:
+        raise click.UsageError("Missing option '-o' / '--out'.")
+    path = Path(model)
+    name = path.resolve().parent.name if path.name == "model.safetensors" else path.name.removesuffix(".safetensors")
+    return Path(f"{name or 'model'}-{format_}")
 
 
 def _file_writer(out: Path) -> Writer:

@@ -16,6 +16,7 @@ def register_components(registry: Registry) -> None:
     registry.add("metric", "memorisation", "gankit_metrics.features:Memorisation")
     registry.add("metric", "oracle", "gankit_metrics.oracle:Oracle")
     registry.add("metric", "pair-consistency", "gankit_metrics.consistency:PairConsistency")
+    registry.add("metric", "plane-consistency", "gankit_metrics.planes:PlaneConsistency")
     registry.add("metric", "radiomics-frechet", "gankit_metrics.radiomics:RadiomicsFrechet")
     registry.add("metric", "random-frechet", "gankit_metrics.features:RandomFrechet")
     registry.add("metric", "resnet-frechet", "gankit_metrics.features:ResNetFrechet")

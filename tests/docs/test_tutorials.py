@@ -162,6 +162,18 @@ def test_a_third_modality(reader):
     reader.follow("third-modality.md")
 
 
+def test_volumes(reader):
+    """They are drawn, trained on, written as files of other programs and judged; a thick-sliced variant is fine."""
+    pytest.importorskip("SimpleITK")
+    pytest.importorskip("pydicom")
+    reader.shortened[("gankit", "train")] = settings(SHORT, FEW)
+    reader.shortened[("gankit", "train", "mpmri-3d-quick", "--set")] = settings(SHORT)
+    reader.shortened[("gankit", "evaluate")] = ["--sets", "1", "--per-set", "4", "--replicates", "20"]
+    reader.follow("volumes.md")
+    assert (reader.folder / "mpmri-3d-quick-nifti/synthetic-000001/t2w.nii.gz").is_file()
+    assert len(list((reader.folder / "series/synthetic-000000").glob("adc-plane-*.dcm"))) == 24
+
+
 def test_classes_masks_and_noise(reader):
     """Samples have the class, the masks and the noise that are asked for."""
     reader.shortened[("gankit", "train")] = settings(SHORT, FEW)

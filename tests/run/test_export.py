@@ -79,6 +79,16 @@ def test_a_folder_that_is_removed_ends_the_export(model, plugins, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_is_named_by_run_and_format_where_none_is(spaced_run, tmp_path, monkeypatch):
+    """With --format alone; a file must be named."""
+    monkeypatch.chdir(tmp_path)
+    assert command("sample", spaced_run, "-n", 1, "--format", "png").exit_code == 0
+    assert (tmp_path / "run-png/synthetic-000000/adc.png").is_file()
+    again = command("sample", spaced_run / "model.safetensors", "-n", 1, "--format", "png")
+    assert "run-png: 1 synthetic slice" in again.output
+    assert "Missing option '-o'" in command("sample", spaced_run).output
+
+
 @pytest.mark.parametrize("change", [("-s", 1), ("-n", 3), ("--format", "nifti"), ("--spacing-mm", 2)])
 def test_another_export_is_not_mixed_into_a_folder(spaced_run, tmp_path, change):
     """Slices of two seeds, formats or sizes in one folder could not be told apart."""
