@@ -224,16 +224,19 @@ class RunDirectory:
 
     # Metrics ----------------------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def _rows(self) -> MetricsFile:
         """The file of rows, whose digests cover by what the run is told from others."""
-        if not self.recipe.exists():
-            return MetricsFile(self.metrics)
+        return MetricsFile(self.metrics, self._mark if self.recipe.exists() else "")
+
+    @cached_property
+    def _mark(self) -> str:
+        """By what the run is told from others: digest of its locked recipe and cohort."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FileWarning)  # who reads the recipe is warned
             document = self._read_lock()
         cohort = document.pop("provenance", {}).get("cohort")
-        return MetricsFile(self.metrics, content_digest([lasting(document), cohort]))
+        return content_digest([lasting(document), cohort])
 
     def append_metrics(self, row: Row) -> None:
         """Add one line to ``metrics.jsonl``. Raises RunError: it cannot be written."""

@@ -1,5 +1,6 @@
 """The run directory: what belongs to which step, and what may differ when a run goes on."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ def test_the_step_of_a_run_is_read_from_the_end_of_its_metrics(tmp_path):
     run.metrics.write_text("".join(f'{{"step": {step}, "loss": 0.1}}\n' for step in range(5000)) + '{"step": 70')
     assert run.metrics.stat().st_size > 1 << 16
     assert run.logged_step() == 4999
+
+
+def test_steps_are_seen_of_a_run_that_began_after_the_directory_was_looked_at(trained, tmp_path):
+    """As of the runs of a comparison, which shows how far they are: the rows of a run are told from those of others."""
+    run = RunDirectory(tmp_path / "run")
+    assert run.logged_step() == 0
+    shutil.copytree(trained, run.path)
+    assert run.logged_step() == 2
 
 
 def test_keys_that_only_one_of_two_recipes_has_are_said_to_be_not_set():
