@@ -13,6 +13,7 @@ from gankit._errors import InputError
 from gankit._shapes import LATENT
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import area_average, modality_of, require_fit
+from gankit.cohort.pictures import aspects
 from gankit.cohort.sheet import sheet_png
 from gankit.cohort.source import cohort_of
 from gankit.cohort.titles import real_title
@@ -102,7 +103,7 @@ def interpolate(
     loaded = model if isinstance(model, Model) else load_model(model, choose_device(device), plugins)
     found = _interpolated(loaded, cohort or cohort_of(loaded.recipe.cohort), between, pair)
     if out is not None:
-        write_bytes(Path(out), _sheet(found, loaded.recipe))
+        write_bytes(Path(out), _sheet(found, loaded))
     return found
 
 
@@ -129,7 +130,7 @@ def _interpolated(model: Model, cohort: Cohort, between: int, pair: tuple[int, i
     )
 
 
-def _sheet(found: Interpolation, recipe: Recipe) -> bytes:
+def _sheet(found: Interpolation, model: Model) -> bytes:
     """The slices as a PNG, with each of the two real ones in a panel of its own."""
     first, last = found.ends
     between = len(next(iter(found.images.values()))) - 4
@@ -139,7 +140,8 @@ def _sheet(found: Interpolation, recipe: Recipe) -> bytes:
         real_title(found.source, f"real {last}"): slice(-1, None),
     }
     panels = {title: {name: images[part] for name, images in found.images.items()} for title, part in parts.items()}
-    return sheet_png(panels, recipe.modalities, columns=between + 2)
+    stretched = aspects(model.spacing_mm, model.slice_spacing_mm)
+    return sheet_png(panels, model.recipe.modalities, columns=between + 2, aspects=stretched)
 
 
 def _chosen(cohort: Cohort, recipe: Recipe, pair: tuple[int, int] | None) -> tuple[int, int]:

@@ -22,8 +22,10 @@ def same_along_axes(factors: Sequence[int], x: Tensor) -> int | None:
     """The factor of all axes of a tensor; None where they differ.
 
     Raises:
-        ValueError: there is not one for each axis.
+        ValueError: they are not whole numbers, or there is not one for each axis.
     """
+    if not isinstance(factors, Sequence) or not all(isinstance(factor, int) for factor in factors):
+        raise ValueError(f"factor must be a whole number, or one for each axis, got {factors!r}")
     if len(factors) != x.ndim - 2:
         raise ValueError(f"factor {tuple(factors)} is of {len(factors)} axes, got shape {tuple(x.shape)}")
     return factors[0] if len(set(factors)) == 1 else None

@@ -43,7 +43,8 @@ def stitch(x_NKA: Tensor, factor: Factor) -> Tensor:
         The image (N, C, *S), S = F*A, in memory of its own; channels last if the input is, else contiguous.
 
     Raises:
-        ValueError: F below 1 or not of these axes, no spatial dimension, or channels not divisible by F^d.
+        ValueError: F no whole number, below 1 or not of these axes, no spatial dimension, or channels not divisible by
+            F^d.
     """
     if not isinstance(factor, int):
         same = same_along_axes(factor, x_NKA)
@@ -59,7 +60,7 @@ def unstitch(x_NCS: Tensor, factor: Factor) -> Tensor:
     This is the inverse of ``stitch`` and its adjoint. Types, layouts, devices and derivatives are as there.
 
     Raises:
-        ValueError: F below 1 or not of these axes, no spatial dimension, or a side not divisible by F.
+        ValueError: F no whole number, below 1 or not of these axes, no spatial dimension, or a side not divisible by F.
     """
     if not isinstance(factor, int):
         same = same_along_axes(factor, x_NCS)

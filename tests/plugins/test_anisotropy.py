@@ -46,6 +46,13 @@ def test_each_sub_image_supplies_its_voxels(factors):
         assert torch.equal(supplied, x[:, n::f])
 
 
+@pytest.mark.parametrize("factor", [2.0, "2", None, (2.0, 2.0), (1, 2.5)])
+def test_factors_that_are_no_whole_numbers_are_refused_by_name(factor):
+    for function in (stitch, unstitch):
+        with pytest.raises(ValueError, match="factor must be a whole number, or one for each axis, got"):
+            function(torch.zeros(1, 4, 4, 4), factor)
+
+
 def test_equal_factors_are_one_factor():
     """(2, 2, 2) is 2, bit for bit, in both ways."""
     x = torch.randn(2, 8, 2, 3, 4)

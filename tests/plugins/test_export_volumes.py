@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from gankit import InputError, load_model, load_recipe, read_cohort, train
+from gankit import InputError, interpolate, load_model, load_recipe, read_cohort, train
 from gankit.cli import main
 from gankit.run.export import export, find_format, synthetic_slices
 
@@ -30,6 +30,7 @@ t2w = { shape = [1, 8, 16, 16], range = [0, 700] }
 lesion = { shape = [1, 8, 16, 16], range = [0, 1], mask = "lesion" }
 
 [networks]
+encoder = { use = "conv-encoder", width = 2 }
 decoder = { use = "stitch-decoder", width = 2, factor = [1, 2, 2], start = [2, 2, 2] }
 mask_decoder = { use = "stitch-decoder", width = 2, factor = 1, start = [2, 4, 4] }
 translator = { use = "unet", width = 2, depth = [1, 2, 2] }
@@ -39,6 +40,12 @@ critic = { use = "conv-critic", width = 2 }
 adc = { network = "decoder", from = "latent" }
 lesion = { network = "mask_decoder", from = "latent" }
 t2w = { network = "translator", from = "adc" }
+
+[[phases]]
+use = "reconstruct"
+encode = { network = "encoder", from = "adc" }
+pool = "cs"
+terms = [{ use = "l2", on = "adc" }]
 
 [[phases]]
 use = "synthesize"
@@ -172,3 +179,13 @@ def test_arrays_and_sheets_of_volumes(run, tmp_path):
     command("sample", run, "-n", 3, "-o", tmp_path / "s.png")
     assert Image.open(tmp_path / "s.png").width > 3 * 90
     assert list((run / "samples").glob("*.png"))
+
+
+def test_strips_between_two_volumes_show_planes_as_far_apart_as_they_are(model, tmp_path):
+    """Planes that lie four times as far apart make a taller picture, as on every other sheet."""
+    tall = []
+    for apart in (APART_MM, 4 * APART_MM):
+        far = attrs.evolve(model, slice_spacing_mm=dict.fromkeys(model.slice_spacing_mm, apart))
+        interpolate(far, tmp_path / f"{apart:g}.png", between=1)
+        tall.append(Image.open(tmp_path / f"{apart:g}.png").height)
+    assert tall[1] > 1.5 * tall[0]
