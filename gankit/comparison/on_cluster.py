@@ -133,7 +133,7 @@ class OnCluster:
             place = f" on {queued.where}" if queued.runs else f", {queued.where}" if queued.where else ""
             state: State = "runs" if queued.runs else "waits"
             return Standing(name=name, state=state, words=f"{words}, job {job.id} {state}{place}", job=job)
-        ended = f"{words}, job {job.id} ended: {last_line(self.plan.folder / 'logs' / f'{name}.log')}"
+        ended = f"{words}, job {job.id} ended: {_last_words(self.plan.folder, name)}"
         state = "to submit" if job.times < self.cluster.attempts else "failed"
         return Standing(name=name, state=state, words=ended, job=job)
 
@@ -180,7 +180,7 @@ def carry_out_on(
             return standings, None
         trained = [run.name for run in plan.runs if plan.standing(run).trained]
         failed = {
-            each.name: last_line(plan.folder / "logs" / f"{each.name}.log")
+            each.name: _last_words(plan.folder, each.name)
             for each in standings
             if each.state == "failed" and each.name != REAL and each.name not in trained
         }
@@ -192,3 +192,11 @@ def stands(where: Where, cluster: Cluster, plan: Plan, *, plugins: Plugins) -> l
     """Where every run stands. Nothing is submitted or written. For errors see ``carry_out_on``."""
     require_cluster(where, cluster)
     return OnCluster(Comparison.of(plan, plugins), where, cluster, plugins).standings()
+
+
+def _last_words(folder: Path, name: str) -> str:
+    """What a job that ended printed last. It has no log where it ended before gankit began in it."""
+    log = folder / "logs" / f"{name}.log"
+    if log.exists():
+        return last_line(log)
+    return "it ended before gankit began, as where a line of 'setup' fails; jobs/ has what it printed"

@@ -159,6 +159,20 @@ def test_what_local_has_no_room_for_waits_for_the_next_call(plan, plugins, monke
     assert [each.state for each in standings] == ["waits", "to submit", "to submit", "waits"]
 
 
+def test_a_job_whose_setup_fails_says_that_gankit_did_not_begin(plan, plugins):
+    """Such a job has no log, so the line that says where it stands sends to what the job printed."""
+    cluster, made = Cluster(cpus=1, attempts=1, setup=("exit 1",)), plan()
+    carry_out_on("local", cluster, made, plugins=plugins, quiet=True)
+    end = time.monotonic() + PATIENCE_S
+    standings = stands("local", cluster, made, plugins=plugins)
+    while any(each.state == "runs" for each in standings):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+        standings = stands("local", cluster, made, plugins=plugins)
+    assert [each.state for each in standings] == ["failed", "failed"]
+    assert all("ended before gankit began, as where a line of 'setup' fails; jobs/" in str(each) for each in standings)
+
+
 def test_a_job_at_its_time_limit_stops_its_training_and_takes_its_own_place(tmp_path):
     """It sends what Ctrl-C sends, and waits until the training has kept what it has."""
     job = ClusterJob(tmp_path, "one-seed0", 1)
