@@ -178,9 +178,8 @@ def _write_arrays(out: Path, model: Model, count: int, seed: int, given: Given, 
 
 
 def _write_sheet(out: Path, model: Model, count: int, seed: int, given: Given, advance: Advance) -> None:
-    from gankit.cohort.pictures import aspects
     from gankit.cohort.sheet import write_sheet
 
     title = f"{model.recipe.name} after {model.step} steps, synthetic, seed {seed}"
     made = model.sample(count, seed, advance, given=given)
-    write_sheet(out, model.recipe, None, made, title, aspects=aspects(model.spacing_mm, model.slice_spacing_mm))
+    write_sheet(out, model.recipe, None, made, title, aspects=model.aspects)

@@ -55,7 +55,7 @@ class Shown:
 
     def row(self, images: Mapping[str, Any]) -> Panel:
         """Slices of the method as a row of the sheet."""
-        return sheet_row(self.label, images, self.model.recipe.modalities)
+        return sheet_row(self.label, images, self.model.recipe.modalities, self.model.aspects)
 
 
 @attrs.frozen(eq=False)
@@ -212,7 +212,7 @@ def _real_panel(shown: Sequence[Shown]) -> Panel | Absent:
     images = real_slices(richest.cohort, recipe, SAMPLES)
     if isinstance(images, Absent) or isinstance(richest.cohort, Absent):
         return images if isinstance(images, Absent) else Absent("")
-    return sheet_row(real_title(richest.cohort.source), images, recipe.modalities)
+    return sheet_row(real_title(richest.cohort.source), images, recipe.modalities, richest.model.aspects)
 
 
 def _interpolations(methods: Methods) -> Section:

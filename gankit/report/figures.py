@@ -44,23 +44,27 @@ def unit_text(spec: ModalitySpec) -> str:
     return "a.u." if spec.unit == "1" else spec.unit
 
 
-def pair_blocks(title: str, images: Images, specs: Mapping[str, ModalitySpec], columns: int = 4) -> Panel:
-    """Slices in blocks of ``columns``, one below the other; each block has a strip for each modality."""
+def pair_blocks(
+    title: str, images: Images, specs: Mapping[str, ModalitySpec], aspects: Mapping[str, float], columns: int = 4
+) -> Panel:
+    """Slices in blocks of ``columns``, one below the other; each block has a strip for each modality. ``aspects`` is
+    that of ``Model``."""
     count = len(next(iter(images.values())))
     starts = range(0, count, columns)
     groups = [
-        [_strip(title, name, images[name][start : start + columns], specs[name]) for name in specs] for start in starts
+        [_strip(title, name, images[name][start : start + columns], specs[name], aspects) for name in specs]
+        for start in starts
     ]
     return Panel(title, tuple(map(tuple, groups)))
 
 
-def sheet_row(title: str, images: Images, specs: Mapping[str, ModalitySpec]) -> Panel:
-    """All slices in one strip for each modality; the strips are side by side."""
-    return Panel(title, tuple((_strip(title, name, images[name], spec),) for name, spec in specs.items()))
+def sheet_row(title: str, images: Images, specs: Mapping[str, ModalitySpec], aspects: Mapping[str, float]) -> Panel:
+    """All slices in one strip for each modality; the strips are side by side. For ``aspects`` see ``pair_blocks``."""
+    return Panel(title, tuple((_strip(title, name, images[name], spec, aspects),) for name, spec in specs.items()))
 
 
-def _strip(title: str, name: str, images: Any, spec: ModalitySpec) -> Strip:
-    planes = [picture(image) for image in np.asarray(images)]
+def _strip(title: str, name: str, images: Any, spec: ModalitySpec, aspects: Mapping[str, float]) -> Strip:
+    planes = [picture(image, aspect=aspects.get(name, 1.0)) for image in np.asarray(images)]
     content = base64.b64encode(_strip_png(planes, *(spec.window or spec.range))).decode()
     return Strip(name, f"{title}: {len(planes)} slices, {name}", f"data:image/png;base64,{content}", len(planes))
 

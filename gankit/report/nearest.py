@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import attrs
 import numpy as np
@@ -36,6 +36,7 @@ class _Sides:
     test: Cohort | None
     samples: dict[str, np.ndarray]
     specs: dict[str, ModalitySpec]
+    aspects: Mapping[str, float]
 
     def stacked(self, images: dict[str, np.ndarray]) -> np.ndarray:
         """All modalities along channels, in [-1, 1]."""
@@ -80,6 +81,7 @@ def _sides(model: Model, cohort: Cohort) -> _Sides:
         test=whole.select(test_N) if test_N.any() else None,
         samples={name: drawn[name].numpy() for name in specs},
         specs=specs,
+        aspects=model.aspects,
     )
 
 
@@ -137,7 +139,8 @@ def _blocks(sides: _Sides, found: Nearest, apart: float | None) -> tuple[Block, 
         for pair in pairs
     )
     columns = ("patient", "distance", "share of the least of test slices", "mirrored", "moved by pixels")
-    panels = (sheet_row("synthetic", synthetic, sides.specs), sheet_row("nearest training slice", real, sides.specs))
+    shown = {"synthetic": synthetic, "nearest training slice": real}
+    panels = tuple(sheet_row(title, images, sides.specs, sides.aspects) for title, images in shown.items())
     table = Table(title="Nearest patients", columns=columns, rows=rows)
     return Pictures(colour_bars(sides.specs), panels), TableBlock(table)
 

@@ -73,6 +73,10 @@ class RunView:
     changed: str = ""
     """Digest of the cohort, where it differs from the one with which the run began; else empty."""
 
+    @property
+    def aspects(self) -> Mapping[str, float]:
+        return {} if isinstance(self.model, Absent) else self.model.aspects
+
 
 def run_page(directory: RunDirectory, cohort: Cohort | None, evaluation: Path | None, plugins: Plugins) -> Page:
     """The report of a run.
@@ -159,7 +163,7 @@ def _real_panel(view: RunView) -> tuple[Panel | None, list[str]]:
     lacking = any(np.isnan(images).any() for images in real.values())
     notes = ["Real slices are left empty where they lack a modality."] if lacking else []
     title = "real" if isinstance(view.cohort, Absent) else real_title(view.cohort.source)
-    return pair_blocks(title, real, view.recipe.modalities), notes
+    return pair_blocks(title, real, view.recipe.modalities, view.aspects), notes
 
 
 def _synthetic_panel(view: RunView) -> tuple[Panel | None, list[str]]:
@@ -170,7 +174,8 @@ def _synthetic_panel(view: RunView) -> tuple[Panel | None, list[str]]:
     note = f"Synthetic: random draws of seed {seed}, after {view.model.step} steps, averaged weights."
     if given := view.recipe.given():
         note += f" Given, as real slices have it: {', '.join(given)}."
-    return pair_blocks("synthetic", view.model.sample(PAIRS, seed), view.recipe.modalities), [note]
+    samples = view.model.sample(PAIRS, seed)
+    return pair_blocks("synthetic", samples, view.recipe.modalities, view.aspects), [note]
 
 
 def real_slices(cohort: Cohort | Absent, recipe: Recipe, count: int) -> dict[str, np.ndarray] | Absent:
@@ -192,7 +197,7 @@ def _interpolation(view: RunView) -> Section:
     if not isinstance(found, Interpolation):
         return missing(title, *(absent.why for absent in found))
     count = len(next(iter(found.images.values())))
-    panel = pair_blocks("interpolation", found.images, view.recipe.modalities, columns=count)
+    panel = pair_blocks("interpolation", found.images, view.recipe.modalities, view.aspects, count)
     return Section(title, (Pictures((), (attrs.evolve(panel, title=""),)), Text(interpolation_caption([found]))))
 
 

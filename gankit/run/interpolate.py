@@ -13,7 +13,6 @@ from gankit._errors import InputError
 from gankit._shapes import LATENT
 from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import area_average, modality_of, require_fit
-from gankit.cohort.pictures import aspects
 from gankit.cohort.sheet import sheet_png
 from gankit.cohort.source import cohort_of
 from gankit.cohort.titles import real_title
@@ -140,8 +139,7 @@ def _sheet(found: Interpolation, model: Model) -> bytes:
         real_title(found.source, f"real {last}"): slice(-1, None),
     }
     panels = {title: {name: images[part] for name, images in found.images.items()} for title, part in parts.items()}
-    stretched = aspects(model.spacing_mm, model.slice_spacing_mm)
-    return sheet_png(panels, model.recipe.modalities, columns=between + 2, aspects=stretched)
+    return sheet_png(panels, model.recipe.modalities, columns=between + 2, aspects=model.aspects)
 
 
 def _chosen(cohort: Cohort, recipe: Recipe, pair: tuple[int, int] | None) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from gankit._errors import CheckpointError, CohortError, InputError, shown
 from gankit._shapes import LATENT
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.cohort.dataset import SliceDataset, chosen_modalities
+from gankit.cohort.pictures import aspects
 from gankit.cohort.source import cohort_of
 from gankit.files.header import header as header_of
 from gankit.files.tensor_file import read_tensors, write_tensors
@@ -59,6 +60,11 @@ class Model:
     """Modality to the distance of its planes in mm; of volumes, where it is known."""
     real: Cohort | None = None
     """The cohort that given modalities are drawn from; None: that of the recipe, which is loaded when it is needed."""
+
+    @property
+    def aspects(self) -> dict[str, float]:
+        """Modality to the distance of its planes over that of its rows; of volumes, where both are known."""
+        return aspects(self.spacing_mm, self.slice_spacing_mm)
 
     def latents(self, count: int, seed: int) -> Tensor:
         """``count`` draws from the prior, (N, Z) float32. A draw depends on seed and index alone, not on ``count``."""

@@ -25,7 +25,7 @@ def model_of(recipe, images):
             name: torch.from_numpy(values[np.arange(count) % len(values)].copy()) for name, values in images.items()
         }
 
-    return SimpleNamespace(recipe=recipe, sample=sample)
+    return SimpleNamespace(recipe=recipe, sample=sample, aspects={})
 
 
 def values_of(cohort):

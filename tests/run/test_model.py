@@ -214,7 +214,7 @@ def test_another_kind_of_file_is_refused(run, tmp_path, name):
     """The line lists the kinds there are, and nothing is written."""
     result = command("sample", run, "-o", tmp_path / name)
     assert result.exit_code == 2
-    assert "accepted: .safetensors, .npz, .png" in result.output
+    assert "accepted: .safetensors, .shards, .npz, .png" in result.output
     assert not (tmp_path / name).exists()
 
 
