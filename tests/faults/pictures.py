@@ -9,4 +9,4 @@ def draw_none() -> None:
     import gankit.cohort.sheet
     import gankit_dicom._study
 
-    gankit.cohort.sheet.sheet_png = gankit_dicom._study.sheet_png = lambda *_: PNG
+    gankit.cohort.sheet.sheet_png = gankit_dicom._study.sheet_png = lambda *_, **__: PNG

@@ -14,7 +14,7 @@ from tests.training.strange_norms import RECIPE, with_strange_norms
 
 @pytest.fixture(autouse=True)
 def _plain_sheets(monkeypatch):
-    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_: b"a picture")
+    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_, **__: b"a picture")
 
 
 @pytest.fixture(scope="module")

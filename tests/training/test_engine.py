@@ -122,7 +122,7 @@ def taped(monkeypatch):
 @pytest.fixture
 def run(tiny_recipe, tmp_path, plugins, monkeypatch):
     """``run(steps, where, **overrides)``: train the tiny recipe on the CPU."""
-    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_: b"a picture")
+    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_, **__: b"a picture")
 
     def go(steps, where="run", **overrides):
         recipe = tiny_recipe(**{"training.steps": steps, **overrides})

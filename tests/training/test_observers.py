@@ -21,7 +21,7 @@ from gankit.training.observers import HOOKS, Observers
 @pytest.fixture(autouse=True)
 def _plain_sheets(monkeypatch):
     """A sheet takes longer to draw than these runs to train."""
-    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_: b"a picture")
+    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_, **__: b"a picture")
 
 
 @pytest.fixture

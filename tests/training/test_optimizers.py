@@ -249,7 +249,7 @@ def test_a_row_of_metrics_has_the_rates_of_scheduled_optimizers(recipe, tmp_path
 @pytest.fixture
 def begun(recipe, tmp_path, plugins, monkeypatch):
     """``begun(steps, schedule)``: a run of 6 steps in ``whole``, and in ``run`` the same one as it stood after 4."""
-    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_: b"a picture")
+    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_, **__: b"a picture")
 
     def made(**schedule):
         tables = {"all": {**SCHEDULED, "schedule": schedule}}

@@ -27,7 +27,7 @@ from tests.faults.faults import LargestFile
 @pytest.fixture(autouse=True)
 def _plain_sheets(monkeypatch):
     """A sheet takes longer to draw than these runs to train; ``test_model`` looks at real ones."""
-    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_: b"a picture")
+    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_, **__: b"a picture")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from gankit import CohortError, RunError, load_model, load_recipe, train
 @pytest.fixture
 def said(tiny_recipe, tiny_cohort, plugins, tmp_path, capsys, monkeypatch):
     """``said(**overrides)``: what a run of one step prints."""
-    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_: b"a picture")
+    monkeypatch.setattr("gankit.cohort.sheet.sheet_png", lambda *_, **__: b"a picture")
 
     def go(**overrides):
         recipe = tiny_recipe(**{"training.steps": 1, **overrides})
