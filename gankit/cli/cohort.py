@@ -41,9 +41,13 @@ def info(file: Path, verify: bool) -> None:
     Percentiles are those of some slices where there are many. Without --verify, images are not read but for those, and
     damage to them goes unnoticed.
     """
+    from gankit.cohort.cohort import require_finite
     from gankit.cohort.stored import open_cohort
 
-    lines = _lines(file, open_cohort(file, verify))
+    cohort = open_cohort(file, verify)
+    if verify:
+        require_finite(cohort)
+    lines = _lines(file, cohort)
     last = "verified: it is what was written" if verify else "not verified; --verify reads all of it"
     click.echo("\n".join([*lines, f"  {last}"]))
 
@@ -64,10 +68,12 @@ def _lines(file: Path, cohort: Cohort) -> list[str]:
         values = present_values(modality, PERCENTILE_BYTES)
         there = int(modality.present.sum())
         of = "" if len(values) == there else f" of {len(values)} slices"
-        low, middle, high = np.percentile(values, [1, 50, 99]) if values.size else [np.nan] * 3
+        finite = values[np.isfinite(values)]
+        low, middle, high = np.percentile(finite, [1, 50, 99]) if finite.size else [np.nan] * 3
         lines.append(
             f"  modality {name}: {shape}, {'arbitrary units' if modality.unit == '1' else modality.unit};"
             f" percentiles 1 / 50 / 99{of}: {low:.4g} / {middle:.4g} / {high:.4g}; in {there} slices"
+            + ("" if finite.size == values.size else "; some values are NaN or infinite: mend them or leave them out")
             + (f", {modality.made.sum()} of them made by a model" if modality.made is not None else "")
         )
     for split in np.unique(cohort.split):

@@ -7,6 +7,8 @@ from click.testing import CliRunner
 
 from gankit import write_cohort
 from gankit.cli import main
+from gankit.cohort.cohort_file import stored_form
+from gankit.files.stored_arrays import write_arrays
 
 
 def test_info_tells_units_values_labels_and_splits(tiny_cohort_file):
@@ -62,6 +64,21 @@ def run(*words):
     result = CliRunner().invoke(main, ["cohort", *map(str, words)])
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result.output.strip()
+
+
+def test_info_says_of_values_that_are_not_finite(tiny_cohort, tmp_path):
+    """Without a look at all of the file it goes on, and with one it is an error that says where."""
+    arrays, head = stored_form(tiny_cohort)
+    adc = np.array(arrays["modality.adc"])
+    adc[2, 0, 3, 3] = np.nan
+    write_arrays(tmp_path / "cohort.safetensors", {**arrays, "modality.adc": adc}, head)
+    shown = run("info", tmp_path / "cohort.safetensors")
+    assert "in 24 slices; some values are NaN or infinite: mend them or leave them out" in shown
+    assert "nan /" not in shown
+    verified = run("info", tmp_path / "cohort.safetensors", "--verify")
+    assert verified.startswith(
+        "Error: cohort: modality 'adc' has NaN or infinite values in 1 slices, the first is slice 2"
+    )
 
 
 def test_info_does_not_read_what_it_does_not_show(tiny_cohort_file, tmp_path):

@@ -52,7 +52,7 @@ ERRORS = {
     "cohort sheet cut.safetensors -o sheet.png": "Error: cut.safetensors: not a readable cohort file",
     "sample none -o sheet.png": "Error: none: no such run or file",
     "sample empty -o sheet.png": "Error: empty: not a run directory",
-    "sample empty -o sheet.jpg": "unknown kind of file '.jpg'; accepted: .safetensors, .npz, .png",
+    "sample empty -o sheet.jpg": "unknown kind of file '.jpg'; accepted: .safetensors, .shards, .npz, .png",
     "sample empty -n 0 -o sheet.png": "Invalid value for '-n'",
     "interpolate empty -o strip.jpg": "Error: -o strip.jpg: is written as PNG, so its name must end in .png",
     "cohort sheet cut.safetensors -o sheet.jpg": "Error: -o sheet.jpg: is written as PNG",

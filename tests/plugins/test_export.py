@@ -240,7 +240,7 @@ def test_channels_have_files_of_their_own_and_signals_are_refused(model, plugins
     adc = synthetic.images["adc"]
     two = attrs.evolve(synthetic, images={"adc": np.concatenate([adc, adc])})
     assert [file.split(".")[0] for file in encode(two)] == ["adc-0", "adc-1", "synthetic"]
-    with pytest.raises(InputError, match="adc: is 1 x 16; this format takes"):
+    with pytest.raises(InputError, match="adc: is 16 x 16; this format takes"):
         encode(attrs.evolve(synthetic, images={"adc": adc[0]}))
 
 

@@ -121,7 +121,7 @@ def test_what_fails_on_the_way_is_a_run_error(model, plugins, tmp_path):
 
 WRONG = {
     "--format dcm -o out": "--format dcm: no such format; did you mean 'dicom'?; accepted: dicom, nifti, png",
-    "-o out": "-o out: unknown kind of file ''; accepted: .safetensors, .npz, .png; for a folder give --format",
+    "-o out": "-o out: unknown kind of file ''; accepted: .safetensors, .shards, .npz, .png; for a folder give",
     "-o empty.png": "-o empty.png: is a folder; name a file, or give --format",
     "--format png -o file.png": "-o file.png: is the name of a file; with --format name a new folder",
     "--spacing-mm 1 -o sheet.png": "--spacing-mm: is for --format",

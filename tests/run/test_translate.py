@@ -205,7 +205,7 @@ def test_the_command_writes_over_nothing_but_what_is_synthetic(run, partial, tmp
         )
         assert "no such cohort file" in answer("missing.safetensors", out).output
         assert (tmp_path / out).read_bytes() == before
-    assert "-o pairs.npz: a cohort file ends in" in answer("partial.safetensors", "pairs.npz").output.replace(
+    assert "-o pairs.npz: a cohort file ends with" in answer("partial.safetensors", "pairs.npz").output.replace(
         f"{tmp_path}/", ""
     )
     with pytest.raises(InputError, match=r"`cohort` must be a gankit.Cohort, as read_cohort returns it, got str"):
