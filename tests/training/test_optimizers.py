@@ -214,7 +214,7 @@ def test_a_rate_of_0_moves_nothing(recipe, trainer):
 
 def test_replayed_steps_read_the_rates_of_their_step(recipe, trainer, monkeypatch):
     """With rates in tensors, as on a GPU, replayed training at changing rates equals eager training."""
-    monkeypatch.setattr("gankit.training.train.CudaCapture", lambda _: Tape())
+    monkeypatch.setattr("gankit.training.train.CudaCapture", lambda *_: Tape())
     monkeypatch.setattr(module, "_rate", lambda rate, _: torch.tensor(rate))
     tables = {use: {"use": use, "learning_rate": 1e-3, "schedule": {"use": "linear", "share": 0.0}, "clip_norm": 0.1}
               for use in ("adam", "rmsprop", "sgd")}  # fmt: skip
