@@ -148,7 +148,9 @@ class Options:
         """Raise InputError where the sides do not fit what an item is."""
         said = "x".join(map(str, self.size))
         if self.items == "volumes" and len(self.size) != 3:
-            raise InputError(f"`size` {said}: volumes have planes, rows and columns; give three, as in 24x64x64")
+            raise InputError(
+                f"`size` {said} is one of slices: volumes have planes, rows and columns; give three, as in 24x64x64"
+            )
         if self.items != "volumes" and len(self.size) > 2:
             raise InputError(
                 f"`size` {said}: {self.items} have rows and columns; give one number or two, as in 64 or 64x48, or"

@@ -279,8 +279,11 @@ def test_a_slab_lacks_a_modality_that_one_of_its_slices_lacks(parts, tall, tmp_p
     [
         (("--size", "24x64x64"), "--size 24x64x64: slices have rows and columns"),
         (("--as", "slabs", "--size", "24x64x64"), "--size 24x64x64: slabs have rows and columns"),
-        (("--as", "volumes"), "--size 64: volumes have planes, rows and columns"),
-        (("--as", "volumes", "--size", "64x64"), "--size 64x64: volumes have planes, rows and columns"),
+        (("--as", "volumes"), "--size 64 is one of slices: volumes have planes, rows and columns"),
+        (
+            ("--as", "volumes", "--size", "64x64"),
+            "--size 64x64 is one of slices: volumes have planes, rows and columns",
+        ),
         (("--as", "volumes", "--size", "1x64x64"), "--size 1x64x64: accepted: 2 to 512 planes"),
         (("--as", "volumes", "--size", "8x64x8"), "--size 8x64x8: accepted: sides of 16 to 1024 pixels"),
         (("--size", "big"), "--size 'big': must be a whole number, or several"),
