@@ -21,6 +21,7 @@ def _stop_with_parent() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     del sys.argv[0]

@@ -176,8 +176,13 @@ def test_a_job_whose_setup_fails_says_that_gankit_did_not_begin(plan, plugins):
 def test_a_job_at_its_time_limit_stops_its_training_and_takes_its_own_place(tmp_path):
     """It sends what Ctrl-C sends, and waits until the training has kept what it has."""
     job = ClusterJob(tmp_path, "one-seed0", 1)
-    code = "try: print(flush=True); __import__('time').sleep(60)\nexcept KeyboardInterrupt: __import__('sys').exit(7)"
-    job._process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    (tmp_path / "training.py").write_text(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGINT, lambda *_: sys.exit(7))\n"
+        "print(flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    job._process = subprocess.Popen([sys.executable, tmp_path / "training.py"], stdout=subprocess.PIPE)
     job._process.stdout.readline()
     again = job.checkpoint()
     assert job._process.wait(10) == 7

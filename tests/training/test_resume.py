@@ -140,8 +140,10 @@ def test_a_sheet_that_was_due_when_a_run_was_killed_is_made(run, tmp_path):
 
 
 def test_a_directory_that_is_removed_ends_the_run(run, tiny_recipe, plugins, tmp_path):
-    """On one line, and nothing is written into another directory in its place."""
-    recipe = written(tiny_recipe(), plugins, tmp_path / "recipe.toml", steps=10_000)
+    """On one line, and nothing is written into another directory in its place; here by the next row, long before the
+    next checkpoint."""
+    rare = tiny_recipe(**{"training.checkpoint_every": 10_000})
+    recipe = written(rare, plugins, tmp_path / "recipe.toml", steps=10_000)
     command = Command(["train", recipe, "-o", tmp_path / "run", "--device", "cpu"], tmp_path / "log")
     command.wait_until(lambda: len(logged_steps(tmp_path / "run")) >= 2)
     (tmp_path / "run").rename(tmp_path / "elsewhere")
