@@ -16,7 +16,7 @@ from gankit._errors import InputError
 from gankit.comparison.cluster_job import REAL, ClusterJob
 from gankit.comparison.compare import begun, by_round, finished, held, require_trained
 from gankit.comparison.comparison import Comparison
-from gankit.comparison.plan import Plan
+from gankit.comparison.plan import Plan, PlannedRun
 from gankit.evaluation.results import ComparisonResult
 from gankit.evaluation.rows import judge_in, lacking
 from gankit.files.json_file import read_document, write_document
@@ -89,7 +89,7 @@ class OnCluster:
         names = [run.name for run in self.plan.runs]
         references = [counts for name, counts in measured.items() if name not in names]
         real = (sum(done for done, _ in references), sum(sets for _, sets in references))
-        far = {run.name: self._trained(run.name, measured.get(run.name)) for run in self.plan.runs}
+        far = {run.name: self._trained(run, measured.get(run.name)) for run in self.plan.runs}
         far[REAL] = (real[0] == real[1], f"{real[0]} of {real[1]} sets measured")
         return [self._standing(name, *far[name], jobs.get(name), queue) for name in far]
 
@@ -113,9 +113,8 @@ class OnCluster:
         self._keep({**self._submitted(), **new})
         return [each if each.name not in new else _sent(each, new[each.name]) for each in standings]
 
-    def _trained(self, name: str, measured: tuple[int, int] | None) -> tuple[bool, str]:
+    def _trained(self, run: PlannedRun, measured: tuple[int, int] | None) -> tuple[bool, str]:
         """Whether a run is done, and how far it is in words. ``measured``: sets that are, and all; None: untrained."""
-        (run,) = (run for run in self.plan.runs if run.name == name)
         if measured is None:
             step = self.plan.run_directory(run).logged_step()
             return False, f"step {step} of {run.recipe.training.steps}"

@@ -11,7 +11,7 @@ from itertools import filterfalse
 from pathlib import Path
 from typing import Any
 
-from gankit._errors import shown
+from gankit._errors import InputError, shown
 
 DEEPEST = 64
 """Tables and lists within each other. A document that is deeper could be neither merged, checked nor printed."""
@@ -61,6 +61,16 @@ def read_toml(file: Path) -> dict[str, Any]:
             whole numbers of 64 bits. The message is one line.
     """
     return parse_toml(read_text(file, LARGEST_TOML))
+
+
+def given_toml(parameter: str, file: Path) -> dict[str, Any]:
+    """The document of a TOML file that a parameter names. Raises InputError: it cannot be read, or as ``read_toml``."""
+    try:
+        return read_toml(file)
+    except OSError as error:
+        raise InputError(f"`{parameter}` {file}: cannot be read ({error.strerror}); name a TOML file") from error
+    except ValueError as error:
+        raise InputError(f"`{parameter}` {file}: {error}") from error
 
 
 def parse_toml(text: str) -> dict[str, Any]:

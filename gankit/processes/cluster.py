@@ -18,7 +18,7 @@ from typing import Any, Literal
 import attrs
 
 from gankit._errors import InputError, RecipeError, RunError, nearest
-from gankit.files.documents import read_toml
+from gankit.files.documents import given_toml
 from gankit.files.toml_types import structure_table
 
 Where = Literal["slurm", "local"]
@@ -98,13 +98,7 @@ def read_cluster(file: Path) -> Cluster:
             f'{file}: no such cluster file; write one, such as: partition = "gpu", hours = 4, gpus = 1, each in a line'
             " of its own, or name another with `cluster`"
         )
-    try:
-        document = read_toml(file)
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror}); name a TOML file with `cluster`") from error
-    except ValueError as error:
-        raise InputError(f"{file}: {error}") from error
-    cluster, problems = structure_table(document, Cluster)
+    cluster, problems = structure_table(given_toml("cluster", file), Cluster)
     if cluster is None:
         raise RecipeError(str(file), problems)
     return cluster

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from gankit._errors import InputError, Problem
-from gankit.files.documents import read_toml
+from gankit.files.documents import given_toml
 from gankit.files.toml_types import structure_table
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,29}")
@@ -123,13 +123,7 @@ def read_questions(file: Path) -> Questions:
     Raises:
         InputError: the file cannot be read, or has problems; each is a line with its place.
     """
-    try:
-        document = read_toml(file)
-    except OSError as error:
-        raise InputError(f"`questions` {file}: cannot be read ({error.strerror}); name a TOML file") from error
-    except ValueError as error:
-        raise InputError(f"`questions` {file}: {error}") from error
-    questions, problems = structure_table(document, Questions)
+    questions, problems = structure_table(given_toml("questions", file), Questions)
     if questions is not None:
         problems = list(_problems(questions))
     if problems or questions is None:

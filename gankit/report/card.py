@@ -21,7 +21,7 @@ from gankit.cohort.source import cohort_of
 from gankit.evaluation.result_files import read_evaluation
 from gankit.evaluation.results import EvaluationResult, Row, Summary
 from gankit.evaluation.tables import judged_by
-from gankit.files.documents import read_toml
+from gankit.files.documents import given_toml
 from gankit.files.paths import given_path
 from gankit.files.toml_types import structure_table
 from gankit.plugin.components import AbstractMetric
@@ -67,13 +67,7 @@ class About:
     @classmethod
     def read(cls, file: Path) -> About:
         """Raises InputError: the file cannot be read, or has other keys or types; all problems are listed."""
-        try:
-            document = read_toml(file)
-        except OSError as error:
-            raise InputError(f"`about` {file}: cannot be read: {error.strerror}") from error
-        except ValueError as error:
-            raise InputError(f"`about` {file}: {error}") from error
-        found, problems = structure_table(document, cls)
+        found, problems = structure_table(given_toml("about", file), cls)
         if found is None:
             raise RecipeError(f"`about` {file}", problems)
         return found
