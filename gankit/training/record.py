@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from gankit._errors import RunError
@@ -18,9 +20,9 @@ from gankit.run.health.alarm import Alarm
 from gankit.run.health.watch import Watch
 from gankit.run.identity import Identity
 from gankit.run.model import Model, save_model
+from gankit.training.beside import Beside
 from gankit.training.checkup import Checkup
 from gankit.training.observers import Observers
-from gankit.training.scalars import after_divergence
 from gankit.training.state import TrainingState
 
 SHEET_PAIRS = 16
@@ -39,6 +41,7 @@ class RunRecord:
         document: dict[str, Any],
         observers: Observers,
         checkup: Checkup,
+        beside: Beside,
         say: Callable[[str], None],
     ):
         """
@@ -50,10 +53,11 @@ class RunRecord:
             document: the completed recipe as plain tables.
             observers: are told of rows and sheets.
             checkup: measures the training.
+            beside: writes checkpoints and the model while steps run.
             say: prints a line.
         """
         self._run, self._identity, self._state, self._cohort = run, identity, state, cohort
-        self._document, self._observers, self._checkup = document, observers, checkup
+        self._document, self._observers, self._checkup, self._beside = document, observers, checkup, beside
         self._measured: dict[str, float] = {}
         self._watch, self._say = Watch(state.recipe, run.read_metrics()), say
         self._spacing_mm, self._slice_spacing_mm = pixel_sizes(cohort, state.recipe), slice_sizes(cohort, state.recipe)
@@ -91,25 +95,50 @@ class RunRecord:
             self._say(f"warning: no checkup at step {self._state.step}: {type(error).__name__}: {error}")
 
     def checkpoint(self) -> None:
-        """Write a checkpoint and the model. Raises RunError: a tensor of the state is not finite, or the directory was
-        removed."""
-        state = self._state
+        """Write a checkpoint and the model as they are now, while training goes on.
+
+        Raises:
+            RunError: a tensor of the state is not finite, the directory was removed, or the files before could not be
+                written. What happens while these are written is raised by the next call, or by ``finish``.
+        """
+        state, run = self._state, self._run
+        self._beside.finish()
         if (name := state.not_finite()) is not None:
-            raise RunError(f"{name} is not finite after step {state.step}; {after_divergence(self._run)}")
-        self._run.require_held()
-        state.save(self._run.checkpoint(state.step), self._identity)
-        self._run.prune(state.step, state.recipe.training.keep_checkpoints)
-        seen = labels_seen(state.recipe, self._cohort)
-        self._run.require_held()
-        save_model(
-            self._run.model,
-            state.averages,
+            raise RunError(f"{name} is not finite after step {state.step}; {self.after_divergence()}")
+        run.require_held()
+        checkpoint = state.snapshot(self._identity)
+        model = partial(
+            save_model,
+            run.model,
+            copy.deepcopy(state.averages).cpu(),
             self._document,
             state.step,
             self._spacing_mm,
-            seen,
+            labels_seen(state.recipe, self._cohort),
             cohort=self._identity.cohort,
             slice_spacing_mm=self._slice_spacing_mm,
+        )
+
+        def write(step: int = state.step) -> None:
+            checkpoint(run.checkpoint(step))
+            run.prune(step, state.recipe.training.keep_checkpoints)
+            run.require_held()
+            model()
+
+        self._beside.write(write)
+
+    def finish(self) -> None:
+        """Wait for the files that are being written. Raises RunError: they could not be."""
+        self._beside.finish()
+
+    def after_divergence(self) -> str:
+        """The end of a message about a loss or a weight that is not finite: what is left, and what the user can do."""
+        self._beside.settle()
+        good = next(iter(self._run.checkpoints()), None)
+        kept = f"the last good checkpoint is {good}" if good else "there is no checkpoint yet"
+        return (
+            f"{kept}. Lower a learning rate or a weight, or look at the cohort's values, and train anew in another"
+            " place (`out`)"
         )
 
     def sheet(self) -> None:

@@ -1,14 +1,14 @@
-"""The scalars of a run as plain numbers, and what to do when one is not finite."""
+"""The scalars of a run as plain numbers."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from gankit._errors import RunError
-from gankit.run.directory import RunDirectory
 from gankit.training.phases import Scalars
 
 
@@ -18,8 +18,13 @@ class ScalarReader:
     A GPU waits while the host reads, so the scalars of many steps are read at once.
     """
 
-    def __init__(self, run: RunDirectory, at_most: int):
-        self._run = run
+    def __init__(self, at_most: int, advice: Callable[[], str]):
+        """
+        Args:
+            at_most: training steps after which scalars are read at the latest.
+            advice: how the message about a number that is not finite ends.
+        """
+        self._advice = advice
         self._at_most = at_most
         self._unread: list[tuple[int, dict[str, Tensor]]] = []
         self._newest: dict[str, float] = {}
@@ -58,17 +63,6 @@ class ScalarReader:
                 if not math.isfinite(number):
                     phase, _, term = name.partition(".")
                     raise RunError(
-                        f"phase {phase!r}, term {term!r}: the loss is {number} at step {step};"
-                        f" {after_divergence(self._run)}"
+                        f"phase {phase!r}, term {term!r}: the loss is {number} at step {step}; {self._advice()}"
                     )
         self._unread.clear()
-
-
-def after_divergence(run: RunDirectory) -> str:
-    """The end of a message about a loss or a weight that is not finite: what is left, and what the user can do."""
-    good = next(iter(run.checkpoints()), None)
-    kept = f"the last good checkpoint is {good}" if good else "there is no checkpoint yet"
-    return (
-        f"{kept}. Lower a learning rate or a weight, or look at the cohort's values, and train anew in another place"
-        " (`out`)"
-    )

@@ -87,8 +87,17 @@ class TrainingState:
 
     def save(self, path: Path, identity: Identity | None = None) -> None:
         """Write a checkpoint, of the run of this identity. Raises RunError: it cannot be written."""
+        self.snapshot(identity)(path)
+
+    def snapshot(self, identity: Identity | None = None) -> Callable[[Path], None]:
+        """A function that writes a checkpoint of the state as it is now, whatever steps are run in the meantime.
+
+        Its tensors are copies on the CPU. For what it raises see ``save``.
+        """
         run = {} if identity is None else {"run": attrs.asdict(identity)}
-        write_tensors(path, self.tensors(), {"format": CHECKPOINT, "step": self.step, **run})
+        tensors = {name: tensor.detach().to("cpu", copy=True) for name, tensor in self.tensors().items()}
+        header = {"format": CHECKPOINT, "step": self.step, **run}
+        return lambda path: write_tensors(path, tensors, header)
 
     @torch.no_grad()
     def load(self, path: Path, identity: Identity | None = None) -> None:

@@ -34,6 +34,7 @@ from gankit.run.identity import Identity, refuse_other_model
 from gankit.training.ahead import Ahead
 from gankit.training.batch import Batch
 from gankit.training.batch_statistics import gather_statistics
+from gankit.training.beside import writing_beside
 from gankit.training.checkup import Checkup
 from gankit.training.cohort import TrainingCohort
 from gankit.training.engine import CudaCapture, EagerEngine, Engine, GraphEngine, proven, wants_graph
@@ -135,8 +136,11 @@ def train(
         with _told_of_failure(observers, run, trainer.state):
             observers.tell("run_started")
             checkup = Checkup(trainer.state, trainer.phases, trainer.cohort, cohort)
-            record = RunRecord(run, identity, trainer.state, cohort, document, observers, checkup, progress.say)
-            result = _train_steps(run, trainer, record, progress)
+            with writing_beside() as beside:
+                record = RunRecord(
+                    run, identity, trainer.state, cohort, document, observers, checkup, beside, progress.say
+                )
+                result = _train_steps(run, trainer, record, progress)
             if ranks.first:
                 report_if_possible(run.path, progress.say, cohort=cohort, plugins=plugins)
                 run.require_held()
@@ -261,7 +265,7 @@ def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progres
     """Run the steps that are left, until the recipe's last one or a signal. What a step leaves is written after it."""
     state, ranks, settings = trainer.state, trainer.ranks, trainer.recipe.training
     device = next(state.networks.parameters()).device
-    scalars = ScalarReader(run, READ_EVERY if device.type == "cuda" else 1)
+    scalars = ScalarReader(READ_EVERY if device.type == "cuda" else 1, record.after_divergence)
     first = state.step
     if ranks.first and record.lacks_sheet():
         record.sheet()
@@ -292,6 +296,7 @@ def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progres
                 record.checkpoint()
             if sheet:
                 record.sheet()
+        record.finish()
         received = stop()
     if state.step < settings.steps and received is None:
         received = signal.SIGTERM  # the signal came to another process
@@ -301,6 +306,7 @@ def _train_steps(run: RunDirectory, trainer: Trainer, record: RunRecord, progres
         trainer.gather_statistics()
         if ranks.first:
             record.checkpoint()
+            record.finish()
             record.sheet()
     signalled = received if state.step < settings.steps else None
     return RunResult(run.path, state.step, signalled, alarms=record.alarms if ranks.first else ())

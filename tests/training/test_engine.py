@@ -336,9 +336,9 @@ def test_the_engine_may_change_when_a_run_goes_on(run):
 # Scalars of a GPU -----------------------------------------------------------------------------------------
 
 
-def test_scalars_are_read_when_needed(tmp_path):
+def test_scalars_are_read_when_needed():
     """Together, on steps that are logged or saved, or when so many wait."""
-    readings = ScalarReader(RunDirectory(tmp_path), at_most=3)
+    readings = ScalarReader(3, advice=str)
     one, two = ({"a": {"x": torch.tensor(value)}} for value in (1.0, 2.0))
     assert readings.add(1, one, needed=False) == {}
     assert readings.add(2, two, needed=True) == {"a.x": 2.0}
@@ -347,9 +347,9 @@ def test_scalars_are_read_when_needed(tmp_path):
     assert [readings.add(step, one, needed=False) for step in (4, 5, 6)] == [{}, {}, {"a.x": 1.0}]
 
 
-def test_the_first_step_that_is_not_finite_is_named(tmp_path):
+def test_the_first_step_that_is_not_finite_is_named():
     """However many steps later it is read."""
-    readings = ScalarReader(RunDirectory(tmp_path), at_most=100)
+    readings = ScalarReader(100, advice=lambda: "there is no checkpoint yet")
     for step, value in ((1, 1.0), (2, float("nan")), (3, float("inf"))):
         readings.add(step, {"a": {"x": torch.tensor(1.0), "y": torch.tensor(value)}}, needed=False)
     with pytest.raises(RunError, match=r"phase 'a', term 'y': the loss is nan at step 2; there is no checkpoint yet"):
@@ -358,7 +358,7 @@ def test_the_first_step_that_is_not_finite_is_named(tmp_path):
 
 def test_nothing_is_saved_after_a_step_that_was_not_finite(run, tmp_path, monkeypatch):
     """Also where it is read only when the checkpoint is due."""
-    monkeypatch.setattr("gankit.training.train.ScalarReader", lambda run, _: ScalarReader(run, 100))
+    monkeypatch.setattr("gankit.training.train.ScalarReader", lambda _, advice: ScalarReader(100, advice))
     step = Trainer.step
 
     def step_to_nan(self):
