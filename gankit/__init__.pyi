@@ -31,8 +31,8 @@ from gankit.cohort.cohort import Cohort as Cohort
 from gankit.cohort.cohort import Modality as Modality
 from gankit.cohort.dataset import SliceDataset as SliceDataset
 from gankit.cohort.fit import area_average as area_average
+from gankit.cohort.split import asked_fractions as asked_fractions
 from gankit.cohort.split import empty_strata as empty_strata
-from gankit.cohort.split import require_fractions as require_fractions
 from gankit.cohort.split import split_patients as split_patients
 from gankit.cohort.stored import read_cohort as read_cohort
 from gankit.cohort.stored import require_cohort_name as require_cohort_name

@@ -14,6 +14,9 @@ from gankit.cohort.cohort import SPLITS, VALIDATION
 if TYPE_CHECKING:
     from gankit.cohort.cohort import Cohort
 
+TEST_FRACTION = 0.2
+"""Share of patients in test, where an import is not told another."""
+
 
 def split_patients(
     patient_N: np.ndarray,
@@ -40,12 +43,36 @@ def split_patients(
     Raises:
         InputError: a fraction is outside [0, 1), or both together are 1 or more.
     """
-    require_fractions(test_fraction, validation_fraction)
+    _require_fractions(test_fraction, validation_fraction)
     shares = {"test": test_fraction, VALIDATION: validation_fraction}
     return drawn_splits(patient_N, label_N, shares, Draws(seed), "split")
 
 
-def require_fractions(test_fraction: float, validation_fraction: float) -> None:
+def asked_fractions(
+    test_fraction: float | None, validation_fraction: float, split: object = None
+) -> tuple[float, float]:
+    """What an import was asked for, as shares of the patients in test and in validation.
+
+    Args:
+        test_fraction: None: ``TEST_FRACTION``.
+        validation_fraction: 0: nobody validates.
+        split: what says the split of each patient, so that none is drawn; None: nothing does.
+
+    Raises:
+        InputError: a fraction is given beside ``split``, or as for ``split_patients``.
+    """
+    for name, given, who in (
+        ("test_fraction", test_fraction, "is in test"),
+        ("validation_fraction", validation_fraction or None, "validates"),
+    ):
+        if split is not None and given is not None:
+            raise InputError(f"`{name}` {given}: `split` {split} says who {who}; leave one of them out")
+    fractions = TEST_FRACTION if test_fraction is None else test_fraction, validation_fraction
+    _require_fractions(*fractions)
+    return fractions
+
+
+def _require_fractions(test_fraction: float, validation_fraction: float) -> None:
     """Make sure that patients are left for the train split. Raises InputError: see ``split_patients``."""
     for name, fraction in (("test_fraction", test_fraction), ("validation_fraction", validation_fraction)):
         if not 0 <= fraction < 1:

@@ -11,9 +11,6 @@ from gankit import Registry, hookimpl
 if TYPE_CHECKING:
     from gankit import Cohort
 
-TEST_FRACTION = 0.2
-"""Share of patients in the test split, where nothing else is asked for."""
-
 
 @hookimpl
 def register_components(registry: Registry) -> None:
@@ -43,7 +40,7 @@ def import_arrays(
     spacing: str | None = None,
     slice_spacing: str | None = None,
     split: str | None = None,
-    test_fraction: float = TEST_FRACTION,
+    test_fraction: float | None = None,
     validation_fraction: float = 0.0,
     seed: int = 0,
     out: str | Path | None = None,
@@ -70,7 +67,8 @@ def import_arrays(
         slice_spacing: array (N,) of distances of neighbouring planes in mm, for volumes.
         split: array (N,) of "train", "test" and, where settings are to be chosen on patients of their own,
             "validation"; default: drawn by patient, stratified by the first label.
-        test_fraction: share of patients in the test split that is drawn, at least 0 and below 1.
+        test_fraction: share of patients in the test split that is drawn, at least 0 and below 1; default: 0.2. With
+            ``split`` neither fraction is accepted.
         validation_fraction: the same of the validation split; the test patients do not depend on it.
         seed: of the split that is drawn.
         out: cohort file to write, ending with .safetensors, or folder of shards, ending with .shards; default: none.
@@ -82,13 +80,10 @@ def import_arrays(
         CohortError: the file cannot be read, lacks an array, or the arrays do not fit together.
         RunError: ``out`` cannot be written.
     """
-    from gankit import InputError, require_cohort_name, write_cohort
+    from gankit import asked_fractions, require_cohort_name, write_cohort
     from gankit_arrays._arrays import Names, read_arrays
 
-    if split is not None and validation_fraction:
-        raise InputError(
-            f"`validation_fraction` {validation_fraction}: the array `split` says who validates; leave it out"
-        )
+    fractions = asked_fractions(test_fraction, validation_fraction, split)
     if out is not None:
         require_cohort_name(Path(out))
     names = Names(
@@ -103,7 +98,7 @@ def import_arrays(
         slice_spacing=slice_spacing,
         split=split,
     )
-    cohort = read_arrays(Path(file), names, (test_fraction, validation_fraction), seed)
+    cohort = read_arrays(Path(file), names, fractions, seed)
     if out is not None:
         write_cohort(cohort, out)
     return cohort

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gankit import InputError
-from gankit_arrays import TEST_FRACTION, import_arrays
+from gankit_arrays import import_arrays
 
 
 def _pairs(ctx: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
@@ -55,9 +55,7 @@ _EXAMPLES = {
 @click.option(
     "--split", metavar="ARRAY", help="'train', 'test' or 'validation' for each slice.  [default: drawn by patient]"
 )
-@click.option(
-    "--test-fraction", type=float, default=TEST_FRACTION, show_default=True, help="Share of patients in test."
-)
+@click.option("--test-fraction", type=float, help="Share of patients in test.  [default: 0.2]")
 @click.option(
     "--validation-fraction",
     type=float,

@@ -43,7 +43,7 @@ def import_dicom(
     bias: Literal["none", "n4"] = "none",
     need: Sequence[str] = ("t2w", "adc"),
     split: str | Path | None = None,
-    test_fraction: float = 0.2,
+    test_fraction: float | None = None,
     validation_fraction: float = 0.0,
     seed: int = 0,
     keep_ids: bool = False,
@@ -88,7 +88,8 @@ def import_dicom(
         bias: how T2w that is brighter near a coil is corrected: by N4 ("n4"), or not.
         need: modalities without which a study is refused: "t2w", the grid of everything, and any of "adc", "dce".
         split: CSV: patient_id, split ("train", "test" or "validation"); default: drawn by patient.
-        test_fraction: share of patients in the test split that is drawn, at least 0 and below 1.
+        test_fraction: share of patients in the test split that is drawn, at least 0 and below 1; default: 0.2. With
+            ``split`` neither fraction is accepted.
         validation_fraction: the same of the validation split; the test patients do not depend on it.
         seed: of the split and of the refinement.
         keep_ids: whether patients keep their ids; else they go by salted hashes.
@@ -136,7 +137,7 @@ def import_volumes(
     bias: Literal["none", "n4"] = "none",
     need: Sequence[str] = ("t2w", "adc"),
     split: str | Path | None = None,
-    test_fraction: float = 0.2,
+    test_fraction: float | None = None,
     validation_fraction: float = 0.0,
     seed: int = 0,
     keep_ids: bool = False,

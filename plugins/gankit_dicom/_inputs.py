@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from gankit import InputError, nearest, require_cohort_name, require_fractions
+from gankit import InputError, asked_fractions, nearest, require_cohort_name
 from gankit_dicom._dicom.kinds import SEGMENTATION
 from gankit_dicom._labels.given import given_cases, given_findings, given_split
 from gankit_dicom._labels.masks import MaskFile, Named, assign, mask_files, segmentation_file
@@ -53,18 +53,14 @@ class Request:
     salt: Path | None = attrs.field(default=None, converter=_to_path)
     pattern: str | None = None
     patient_from: str = "header"
-    test_fraction: float = 0.2
+    test_fraction: float | None = None
     validation_fraction: float = 0.0
     jobs: int = 1
 
     def __attrs_post_init__(self) -> None:
         refuse_other_kinds(self)
         require_cohort_name(self.out)
-        require_fractions(*self.fractions)
-        if self.split is not None and self.validation_fraction:
-            raise InputError(
-                f"`validation_fraction` {self.validation_fraction}: the table `split` says who validates; leave it out"
-            )
+        asked_fractions(self.test_fraction, self.validation_fraction, self.split)
         if self.patient_from not in PATIENT_FROM:
             close = nearest(str(self.patient_from), PATIENT_FROM)
             raise InputError(f"`patient_from` {self.patient_from!r}{close}; accepted: {', '.join(PATIENT_FROM)}")
@@ -74,7 +70,7 @@ class Request:
     @property
     def fractions(self) -> tuple[float, float]:
         """Shares of the patients in test and in validation, where the split is drawn."""
-        return self.test_fraction, self.validation_fraction
+        return asked_fractions(self.test_fraction, self.validation_fraction, self.split)
 
     @property
     def report(self) -> Path:

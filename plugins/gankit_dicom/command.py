@@ -71,7 +71,7 @@ _OPTIONS = (
                  help="Modalities without which a study is refused."),
     click.option("--split", type=_FILE, help="CSV: patient_id, split (train, test or validation)."
                  "  [default: drawn by patient]"),
-    click.option("--test-fraction", type=float, default=0.2, show_default=True, help="Share of patients in test."),
+    click.option("--test-fraction", type=float, help="Share of patients in test.  [default: 0.2]"),
     click.option("--validation-fraction", type=float, default=0.0, show_default=True,
                  help="Share of patients in validation, on which 'gankit tune' chooses settings."),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of split and refinement."),
