@@ -48,6 +48,10 @@ def _counts(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--neighbours", type=click.IntRange(min=1, max=16),
               help="Make slabs: slices of the volumes with so many below and above as channels.")  # fmt: skip
 @click.option("--anatomy", type=click.Path(path_type=Path), help="Real label maps (.npz) to draw over.")
+@click.option("--patients-cs", type=click.IntRange(min=2), metavar="N",
+              help="Patients with CS cancer.  [default: 134; of volumes as many as volumes]")  # fmt: skip
+@click.option("--patients-noncs", type=click.IntRange(min=2), metavar="N",
+              help="Patients without.  [default: 226; of volumes as many as volumes]")  # fmt: skip
 @_counts
 def phantom(out: Path, **options: Any) -> None:
     """Draw the digital prostate phantom to a cohort file.
@@ -62,8 +66,19 @@ def phantom(out: Path, **options: Any) -> None:
     from gankit import write_cohort
     from gankit_phantom._cohort import phantom_cohort
 
-    spec = attrs.evolve(_DEFAULT, **options)
+    spec = attrs.evolve(_DEFAULT, **{name: value for name, value in options.items() if value is not None})
+    if spec.depth is not None and spec.neighbours is None:
+        spec = attrs.evolve(spec, **_one_a_patient(spec, options))
     cohort = phantom_cohort(spec)
     write_cohort(cohort, out)
     items = "slabs" if spec.neighbours else "slices" if spec.depth is None else "volumes"
     click.echo(f"{out}: {len(cohort)} {items} of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")
+
+
+def _one_a_patient(spec: Phantom, options: dict[str, Any]) -> dict[str, int]:
+    """For each class whose number of patients is not given, as many as volumes."""
+    volumes = {
+        "patients_cs": (spec.train_cs, spec.test_cs, spec.validation_cs),
+        "patients_noncs": (spec.train_noncs, spec.test_noncs, spec.validation_noncs),
+    }
+    return {name: sum(filter(None, counts)) for name, counts in volumes.items() if options[name] is None}

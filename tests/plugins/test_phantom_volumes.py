@@ -144,6 +144,22 @@ def test_the_command_draws_volumes(tmp_path):
     words = ["phantom", "--depth=8", "--slice-spacing-mm=6", "--size=32", *counts, "-o", str(out)]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
-    assert "8 volumes of" in result.output
+    assert "8 volumes of 8 patients" in result.output
     assert set(read_cohort(out).slice_spacing_mm) == {6.0}
     assert "slice spacing: 6 to 6 mm" in CliRunner().invoke(main, ["cohort", "info", str(out)]).output
+
+
+@pytest.mark.parametrize(
+    ("asked", "patients"),
+    [
+        (["--depth=8"], 8),
+        (["--depth=8", "--patients-cs=2"], 6),
+        (["--patients-cs=2", "--patients-noncs=3"], 5),
+        (["--depth=8", "--neighbours=1", "--patients-cs=2", "--patients-noncs=2"], 4),
+    ],
+)
+def test_the_command_draws_one_volume_a_patient_unless_told(tmp_path, asked, patients):
+    """Of slices and slabs as many patients as asked for."""
+    counts = [f"--{name.replace('_', '-')}=2" for name in ("train_cs", "train_noncs", "test_cs", "test_noncs")]
+    result = CliRunner().invoke(main, ["phantom", "--size=32", *counts, *asked, "-o", str(tmp_path / "c.safetensors")])
+    assert f"of {patients} patients" in result.output, result.output
