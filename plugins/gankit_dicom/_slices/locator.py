@@ -69,12 +69,15 @@ def mirror_correlation(image_YX: np.ndarray, shift: float) -> float:
     half = int(min(axis, width - 1 - axis))
     if half < 1:
         return 0.0
-    offsets = np.arange(0.5, half)
-    rows = np.arange(image_YX.shape[0])
-    sides = [
-        ndimage.map_coordinates(image_YX, np.meshgrid(rows, axis + sign * offsets, indexing="ij"), order=1).ravel()
-        for sign in (1, -1)
-    ]
+    count = len(np.arange(0.5, half))
+    sides = [_columns(image_YX, axis + 0.5, count), _columns(image_YX, axis + 0.5 - count, count)[:, ::-1]]
     if min(side.std() for side in sides) == 0:
         return 0.0
-    return float(np.corrcoef(*sides)[0, 1])
+    return float(np.corrcoef(*(side.ravel() for side in sides))[0, 1])
+
+
+def _columns(image_YX: np.ndarray, start: float, count: int) -> np.ndarray:
+    """So many columns from ``start`` on, each between two of the image, by linear interpolation."""
+    first = int(np.floor(start))
+    part = start - first
+    return (1 - part) * image_YX[:, first : first + count] + part * image_YX[:, first + 1 : first + 1 + count]
