@@ -37,6 +37,9 @@ from gankit.cohort.split import split_patients as split_patients
 from gankit.cohort.stored import read_cohort as read_cohort
 from gankit.cohort.stored import require_cohort_name as require_cohort_name
 from gankit.cohort.stored import write_cohort as write_cohort
+from gankit.cohort.titles import cohort_item as cohort_item
+from gankit.cohort.titles import cohort_size as cohort_size
+from gankit.cohort.titles import counted as counted
 from gankit.cohort.warnings import cohort_warnings as cohort_warnings
 from gankit.comparison.compare import Stopped as Stopped
 from gankit.comparison.compare import compare as compare

@@ -10,6 +10,7 @@ import numpy as np
 
 from gankit._errors import InputError
 from gankit.cli._group import PluginGroup, png_path
+from gankit.cohort.titles import cohort_item, cohort_size, counted
 
 if TYPE_CHECKING:
     from gankit.cohort.cohort import Cohort
@@ -59,26 +60,27 @@ PERCENTILE_BYTES = 1 << 24
 def _lines(file: Path, cohort: Cohort) -> list[str]:
     from gankit.cohort.fit import present_values
 
-    patients = len(np.unique(cohort.patient))
-    lines = [f"{file}: {len(cohort)} slices of {patients} patients{', synthetic' if cohort.synthetic else ''}"]
+    item = cohort_item(cohort)
+    lines = [f"{file}: {cohort_size(cohort)}{', synthetic' if cohort.synthetic else ''}"]
     if cohort.source:
         lines.append(f"  source: {cohort.source}")
     for name, modality in cohort.modalities.items():
         shape = " x ".join(map(str, modality.values.shape[1:]))
         values = present_values(modality, PERCENTILE_BYTES)
         there = int(modality.present.sum())
-        of = "" if len(values) == there else f" of {len(values)} slices"
+        of = "" if len(values) == there else f" of {counted(len(values), item)}"
         finite = values[np.isfinite(values)]
         low, middle, high = np.percentile(finite, [1, 50, 99]) if finite.size else [np.nan] * 3
         lines.append(
             f"  modality {name}: {shape}, {'arbitrary units' if modality.unit == '1' else modality.unit};"
-            f" percentiles 1 / 50 / 99{of}: {low:.4g} / {middle:.4g} / {high:.4g}; in {there} slices"
+            f" percentiles 1 / 50 / 99{of}: {low:.4g} / {middle:.4g} / {high:.4g}; in {counted(there, item)}"
             + ("" if finite.size == values.size else "; some values are NaN or infinite: mend them or leave them out")
             + (f", {modality.made.sum()} of them made by a model" if modality.made is not None else "")
         )
     for split in np.unique(cohort.split):
         chosen = cohort.split == split
-        counts = [f"{chosen.sum()} slices of {len(np.unique(cohort.patient[chosen]))} patients"]
+        patients = counted(len(np.unique(cohort.patient[chosen])), "patient")
+        counts = [f"{counted(chosen.sum(), item)} of {patients}"]
         for name, values in cohort.labels.items():
             highest = int(values.max())  # a label of int8 may be 127, to which it cannot add
             words = {1: "yes", 0: "no"} if highest <= 1 else {k: f"of class {k}" for k in range(highest + 1)}
@@ -137,7 +139,7 @@ def sheet(file: Path, out: Path, count: int) -> None:
         if outlines is not None:
             places[title] = fullest(outlines[indices])
     write_bytes(out, sheet_png(panels, specs, aspects=_aspects(cohort), places=places))
-    click.echo(f"{out}: up to {count} slices of each of {', '.join(panels)}")
+    click.echo(f"{out}: up to {counted(count, cohort_item(cohort))} of each of {', '.join(panels)}")
 
 
 @click.command
@@ -167,7 +169,7 @@ def copy(source: Path, out: Path, shard_size: int | None) -> None:
         raise InputError(f"-o {out}: is there already; name another file or folder")
     cohort = open_cohort(source, verified=True)
     write_cohort(cohort, out, shard_size=shard_size or SHARD_MB)
-    click.echo(f"{out}: {len(cohort)} slices of {len(np.unique(cohort.patient))} patients, as in {source}")
+    click.echo(f"{out}: {cohort_size(cohort)}, as in {source}")
 
 
 def _aspects(cohort: Cohort) -> dict[str, float]:

@@ -90,6 +90,7 @@ def sample(
         if format_ is None and given_mm is not None:
             raise InputError(f"{flag}: is for --format; a cohort file has the spacing of the model's training slices")
     from gankit.cli._group import plugins
+    from gankit.cohort.titles import counted, item_of
     from gankit.processes.device import choose_device
     from gankit.processes.progress import Progress
     from gankit.run.given import given_warnings, read_given
@@ -101,7 +102,8 @@ def sample(
         write(loaded, count, seed, places, progress.advance)
     for warning in given_warnings(loaded.recipe, places, count):
         click.echo(f"warning: {worded(warning)}", err=True)
-    click.echo(f"{out}: {count} synthetic {'slice' if count == 1 else 'slices'}, seed {seed}")
+    item = item_of(spec.shape for spec in loaded.recipe.modalities.values())
+    click.echo(f"{out}: {counted(count, f'synthetic {item}')}, seed {seed}")
 
 
 def _default_folder(model: str, format_: str | None) -> Path:

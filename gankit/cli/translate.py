@@ -9,6 +9,7 @@ import click
 from gankit._errors import InputError
 from gankit._wording import worded
 from gankit.cli._group import plugins
+from gankit.cohort.titles import cohort_item, counted
 
 
 @click.command
@@ -46,4 +47,4 @@ def translate(model: Path, cohort: Path, out: Path, seed: int, device: str) -> N
         click.echo(f"warning: {worded(warning)}", err=True)
     counts = {name: modality.made.sum() for name, modality in made.modalities.items() if modality.made is not None}
     listed = ", ".join(f"{name} of {count}" for name, count in counts.items())
-    click.echo(f"{out}: {len(made)} slices; made {listed}")
+    click.echo(f"{out}: {counted(len(made), cohort_item(made))}; made {listed}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gankit import Cohort
+from gankit import Cohort, cohort_item, counted
 
 _SPLITS = ("train", "validation", "test")
 _WORDS = {1: "yes", 0: "no"}
@@ -16,7 +16,7 @@ def absent_lines(cohort: Cohort) -> Iterator[str]:
     """One line for each modality that some slices lack."""
     for name, modality in cohort.modalities.items():
         if count := int((~modality.present).sum()):
-            yield f"{name}: {count} of {len(cohort)} slices have none"
+            yield f"{name}: {count} of {counted(len(cohort), cohort_item(cohort))} have none"
 
 
 def split_lines(cohort: Cohort) -> Iterator[str]:
@@ -39,5 +39,5 @@ def _words(values_N: np.ndarray) -> Iterator[tuple[int, str]]:
 
 
 def _count(cohort: Cohort, chosen_N: np.ndarray) -> str:
-    patients, slices = len(np.unique(cohort.patient[chosen_N])), chosen_N.sum()
-    return f"{patients} {'patient' if patients == 1 else 'patients'} ({slices} {'slice' if slices == 1 else 'slices'})"
+    patients, items = len(np.unique(cohort.patient[chosen_N])), chosen_N.sum()
+    return f"{counted(patients, 'patient')} ({counted(items, cohort_item(cohort))})"

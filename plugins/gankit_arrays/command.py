@@ -81,11 +81,11 @@ def arrays(file: Path, out: Path, **options: Any) -> None:
     A patient-level split, stratified by the first label, is drawn unless --split is given. Ids of patients and the name
     of FILE are written as they are: where they must not be known, replace them first.
     """
-    from gankit import cohort_warnings, empty_strata
+    from gankit import cohort_size, cohort_warnings, empty_strata
     from gankit_arrays._splits import absent_lines, split_lines
 
     cohort = import_arrays(file, out=out, **options)
-    click.echo(f"{out}: {len(cohort)} slices of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")
+    click.echo(f"{out}: {cohort_size(cohort)}; see 'gankit cohort info {out}'")
     for line in (*absent_lines(cohort), *split_lines(cohort)):
         click.echo(f"  {line}")
     for warning in empty_strata(cohort):

@@ -63,7 +63,7 @@ def phantom(out: Path, **options: Any) -> None:
 
     One seed gives the same bytes every time. The file keeps the ground truth: tissue and lesion masks.
     """
-    from gankit import write_cohort
+    from gankit import cohort_size, write_cohort
     from gankit_phantom._cohort import phantom_cohort
 
     spec = attrs.evolve(_DEFAULT, **{name: value for name, value in options.items() if value is not None})
@@ -71,8 +71,7 @@ def phantom(out: Path, **options: Any) -> None:
         spec = attrs.evolve(spec, **_one_a_patient(spec, options))
     cohort = phantom_cohort(spec)
     write_cohort(cohort, out)
-    items = "slabs" if spec.neighbours else "slices" if spec.depth is None else "volumes"
-    click.echo(f"{out}: {len(cohort)} {items} of {len(set(cohort.patient))} patients; see 'gankit cohort info {out}'")
+    click.echo(f"{out}: {cohort_size(cohort)}; see 'gankit cohort info {out}'")
 
 
 def _one_a_patient(spec: Phantom, options: dict[str, Any]) -> dict[str, int]:

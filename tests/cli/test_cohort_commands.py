@@ -27,7 +27,7 @@ def test_info_counts_a_validation_split(tiny_cohort, tmp_path):
     split = np.where(tiny_cohort.patient == "p4", "validation", tiny_cohort.split)
     write_cohort(attrs.evolve(tiny_cohort, split=split), tmp_path / "three.safetensors")
     result = CliRunner().invoke(main, ["cohort", "info", f"{tmp_path}/three.safetensors"])
-    assert "split validation: 3 slices of 1 patients; cs 3 yes, 0 no, 0 unknown" in result.output
+    assert "split validation: 3 slices of 1 patient; cs 3 yes, 0 no, 0 unknown" in result.output
 
 
 def test_info_counts_every_class_up_to_127(tiny_cohort, tmp_path):

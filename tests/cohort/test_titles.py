@@ -1,8 +1,10 @@
-"""Slices of a phantom are never called real alone."""
+"""Slices of a phantom are never called real alone, and volumes are not called slices."""
 
+import numpy as np
 import pytest
 
-from gankit.cohort.titles import real_title
+from gankit import Cohort, Modality
+from gankit.cohort.titles import cohort_size, real_title
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,19 @@ def test_slices_that_stand_for_real_ones_are_titled_by_what_they_are(source, tit
 def test_other_titles_keep_their_words():
     """Such as the row of augmented slices."""
     assert real_title("a phantom", "augmented real") == "augmented real (phantom)"
+
+
+@pytest.mark.parametrize(
+    ("shape", "patients", "said"),
+    [
+        ((1, 8, 8), ["a"], "1 slice of 1 patient"),
+        ((1, 8, 8), ["a", "a"], "2 slices of 1 patient"),
+        ((1, 4, 8, 8), ["a", "b"], "2 volumes of 2 patients"),
+        ((1, 16), ["a", "b"], "2 slices of 2 patients"),
+    ],
+)
+def test_a_cohort_says_how_many_items_of_how_many_patients_it_has(shape, patients, said):
+    """Three spatial axes make a volume."""
+    modality = Modality.of(np.zeros((len(patients), *shape)), channels="first")
+    split = np.full(len(patients), "train")
+    assert cohort_size(Cohort(modalities={"a": modality}, patient=np.array(patients), split=split)) == said
