@@ -74,7 +74,7 @@ def phantom(out: Path, **options: Any) -> None:
     click.echo(f"{out}: {cohort_size(cohort)}; see 'gankit cohort info {out}'")
 
 
-def _one_a_patient(spec: Phantom, options: dict[str, Any]) -> dict[str, int]:
+def _one_a_patient(spec: Phantom, options: dict[str, Any]) -> dict[str, Any]:
     """For each class whose number of patients is not given, as many as volumes."""
     volumes = {
         "patients_cs": (spec.train_cs, spec.test_cs, spec.validation_cs),

@@ -73,7 +73,7 @@ def mirror_correlation(image_YX: np.ndarray, shift: float) -> float:
     sides = [_columns(image_YX, axis + 0.5, count), _columns(image_YX, axis + 0.5 - count, count)[:, ::-1]]
     if min(side.std() for side in sides) == 0:
         return 0.0
-    return float(np.corrcoef(*(side.ravel() for side in sides))[0, 1])
+    return float(np.corrcoef(sides[0].ravel(), sides[1].ravel())[0, 1])
 
 
 def _columns(image_YX: np.ndarray, start: float, count: int) -> np.ndarray:
