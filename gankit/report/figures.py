@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gankit.cohort.pictures import GAP, Images, picture
+from gankit.cohort.pictures import GAP, Images, Voxel, lesions, picture
 from gankit.recipe.recipe import ModalitySpec
 from gankit.report.page import ColourBar, Curve, Panel, Strip
 
@@ -47,24 +47,35 @@ def unit_text(spec: ModalitySpec) -> str:
 def pair_blocks(
     title: str, images: Images, specs: Mapping[str, ModalitySpec], aspects: Mapping[str, float], columns: int = 4
 ) -> Panel:
-    """Slices in blocks of ``columns``, one below the other; each block has a strip for each modality. ``aspects`` is
-    that of ``Model``."""
-    count = len(next(iter(images.values())))
-    starts = range(0, count, columns)
-    groups = [
-        [_strip(title, name, images[name][start : start + columns], specs[name], aspects) for name in specs]
-        for start in starts
-    ]
-    return Panel(title, tuple(map(tuple, groups)))
+    """Slices in blocks of ``columns``, one below the other; each block has a strip for each modality. Of volumes there
+    are three planes, through the lesion where a mask says where that is. ``aspects`` is that of ``Model``."""
+    places = lesions(images, specs)
+    blocks = [slice(start, start + columns) for start in range(0, len(places), columns)]
+    groups = (
+        tuple(_strip(title, name, images[name][block], specs[name], aspects, places[block]) for name in specs)
+        for block in blocks
+    )
+    return Panel(title, tuple(groups))
 
 
 def sheet_row(title: str, images: Images, specs: Mapping[str, ModalitySpec], aspects: Mapping[str, float]) -> Panel:
-    """All slices in one strip for each modality; the strips are side by side. For ``aspects`` see ``pair_blocks``."""
-    return Panel(title, tuple((_strip(title, name, images[name], spec, aspects),) for name, spec in specs.items()))
+    """All slices in one strip for each modality; the strips are side by side. For volumes and ``aspects`` see
+    ``pair_blocks``."""
+    places = lesions(images, specs)
+    strips = (_strip(title, name, images[name], spec, aspects, places) for name, spec in specs.items())
+    return Panel(title, tuple((strip,) for strip in strips))
 
 
-def _strip(title: str, name: str, images: Any, spec: ModalitySpec, aspects: Mapping[str, float]) -> Strip:
-    planes = [picture(image, aspect=aspects.get(name, 1.0)) for image in np.asarray(images)]
+def _strip(
+    title: str,
+    name: str,
+    images: Any,
+    spec: ModalitySpec,
+    aspects: Mapping[str, float],
+    places: Sequence[Voxel | None],
+) -> Strip:
+    aspect = aspects.get(name, 1.0)
+    planes = [picture(image, at, aspect) for image, at in zip(np.asarray(images), places, strict=True)]
     content = base64.b64encode(_strip_png(planes, *(spec.window or spec.range))).decode()
     return Strip(name, f"{title}: {len(planes)} slices, {name}", f"data:image/png;base64,{content}", len(planes))
 
