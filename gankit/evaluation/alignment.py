@@ -152,14 +152,12 @@ def _distances(pairs: _Pairs, x: np.ndarray, y: np.ndarray, shift_PA: np.ndarray
 
 def _averaged(x_NCS: np.ndarray, factors: Sequence[int]) -> np.ndarray:
     """Means over blocks, float64; what is left over at the end of an axis is left out."""
-    blocks: list[int] = []
+    averaged = x_NCS.astype(np.float64)
     for axis, factor in enumerate(factors, start=2):
-        whole = max(1, x_NCS.shape[axis] // factor)
-        factor = min(factor, x_NCS.shape[axis])
-        x_NCS = x_NCS.take(np.arange(whole * factor), axis=axis)
-        blocks += [whole, factor]
-    split = x_NCS.astype(np.float64).reshape(*x_NCS.shape[:2], *blocks)
-    averaged: np.ndarray = split.mean(axis=tuple(range(3, split.ndim, 2)))
+        factor = min(factor, averaged.shape[axis])
+        whole = averaged.shape[axis] // factor * factor
+        parts = [averaged[(slice(None),) * axis + (slice(first, whole, factor),)] for first in range(factor)]
+        averaged = sum(parts[1:], parts[0]) / factor if factor > 1 else averaged
     return averaged
 
 

@@ -20,7 +20,7 @@ from gankit.evaluation.real_side import (
 )
 from gankit.evaluation.result_files import EVALUATION, write_result
 from gankit.evaluation.results import EvaluationResult
-from gankit.evaluation.rows import judge_in, judged_rows, say_without_reading, settings_of
+from gankit.evaluation.rows import judge_in, judged_rows, say_times, say_without_reading, settings_of
 from gankit.evaluation.statistics import require_scipy
 from gankit.evaluation.subjects import references
 from gankit.evaluation.summary import headline
@@ -123,6 +123,7 @@ def _evaluated(
         require_scipy()
     judge = judge_in(folder, evaluation, metrics, plugins)
     rows = judged_rows([subject, *references(evaluation, sets)], judge, quiet)
+    say_times(judge, quiet)
 
     # The result
     patterns = headline_patterns(judging, metrics)

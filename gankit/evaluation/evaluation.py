@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
 import numpy as np
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gankit.run.model import Model
 
 Split = Literal["train", "test", "validation"]
+Found = TypeVar("Found")
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -36,6 +37,20 @@ class Candidate:
     """The model that made them, for metrics of the model itself; None where there is none."""
     of_value: Callable[[int], Cohort] | None = None
     """Makes as many slices with another value of the label, where the model is given the label; else None."""
+    _found: dict[Hashable, Any] = attrs.field(factory=dict, init=False, repr=False)
+
+    def once(self, key: Hashable, find: Callable[[], Found]) -> Found:
+        """What several metrics need to know of these slices, such as where the gland is: found for the first that asks,
+        and kept in memory as long as the slices are judged.
+
+        Args:
+            key: names what is found, with all that it depends on besides the slices: options, and the evaluation.
+            find: called where no metric has asked with this key yet.
+        """
+        if key not in self._found:
+            self._found[key] = find()
+        found: Found = self._found[key]
+        return found
 
 
 @attrs.frozen(eq=False, kw_only=True)

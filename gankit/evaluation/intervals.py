@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import attrs
 import numpy as np
 
 
@@ -49,9 +50,9 @@ def resampled(
 
     Yields: for each draw, one array of indices of slices for each sample.
     """
-    members = [_members(patient_N) for patient_N in patients]
+    samples = [_Patients.of(patient_N) for patient_N in patients]
     for _ in range(replicates):
-        yield tuple(_draw(sample, generator) for sample in members)
+        yield tuple(sample.draw(generator) for sample in samples)
 
 
 def percentiles(values_R: np.ndarray, level: float = 0.95) -> tuple[float, float] | None:
@@ -70,11 +71,27 @@ def percentiles(values_R: np.ndarray, level: float = 0.95) -> tuple[float, float
     return float(low), float(high)
 
 
-def _members(patient_N: np.ndarray) -> list[np.ndarray]:
-    """Indices of each patient's slices."""
-    _, index_N, counts = np.unique(patient_N, return_inverse=True, return_counts=True)
-    return np.split(np.argsort(index_N, kind="stable"), np.cumsum(counts)[:-1])
+@attrs.frozen(eq=False)
+class _Patients:
+    """Whose each slice of a sample is."""
 
+    index_N: np.ndarray
+    """Indices of slices, those of a patient one after the other."""
+    first_P: np.ndarray
+    """Where the slices of each patient begin in these."""
+    count_P: np.ndarray
+    """How many slices each patient has."""
 
-def _draw(members: list[np.ndarray], generator: np.random.Generator) -> np.ndarray:
-    return np.concatenate([members[chosen] for chosen in generator.integers(len(members), size=len(members))])
+    @classmethod
+    def of(cls, patient_N: np.ndarray) -> _Patients:
+        _, number_N, count_P = np.unique(patient_N, return_inverse=True, return_counts=True)
+        return cls(np.argsort(number_N, kind="stable"), np.cumsum(count_P) - count_P, count_P)
+
+    def draw(self, generator: np.random.Generator) -> np.ndarray:
+        """Indices of the slices of as many patients as there are, drawn with replacement."""
+        chosen = generator.integers(len(self.count_P), size=len(self.count_P))
+        count = self.count_P[chosen]
+        begin = np.cumsum(count) - count
+        place_N = np.arange(count.sum()) + np.repeat(self.first_P[chosen] - begin, count)
+        drawn_N: np.ndarray = self.index_N[place_N]
+        return drawn_N

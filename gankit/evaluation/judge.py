@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -53,6 +54,8 @@ class Judge:
     folder: Path
     """Folder of the files."""
     say: Callable[[str], None] = _say_nothing
+    cpu_s: dict[str, float] = attrs.field(factory=dict)
+    """Metric to the processor seconds that this process has spent on it, over all sets; grows as sets are measured."""
 
     def measure(
         self, name: str, identity: Any, make: Callable[[], Candidate], wait: bool = True
@@ -81,7 +84,9 @@ class Judge:
                     candidate = make()
                     for metric, key in lacking.items():
                         self.say(f"{name}: {metric}")
+                        began = time.process_time()
                         kept[metric] = Kept(key=key, readings=self._readings(metric, candidate))
+                        self.cpu_s[metric] = self.cpu_s.get(metric, 0.0) + time.process_time() - began
                         _write(path, kept)
         except Held:
             return None

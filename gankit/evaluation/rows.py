@@ -77,6 +77,14 @@ def _set_name(subject: Subject, number: int) -> str:
     return f"{subject.name.replace(' ', '-')}-set{number}"
 
 
+def say_times(judge: Judge, quiet: bool) -> None:
+    """Print how long metrics took, the dearest first; nothing where every reading was read from files."""
+    dearest = sorted(judge.cpu_s.items(), key=lambda item: -item[1])
+    if dearest:
+        spent = ", ".join(f"{metric} {seconds:.1f}" for metric, seconds in dearest)
+        say(f"processor seconds, networks that were trained included: {spent}", quiet)
+
+
 def say_without_reading(rows: Sequence[Row], patterns: Iterable[str], quiet: bool) -> None:
     """Print a warning for each pattern of the short table that fits no reading."""
     known = list(by_id(row.summary for row in rows))

@@ -31,7 +31,7 @@ def described(share: np.ndarray, names: Sequence[str], zones: Sequence[int]) -> 
           its middle along the last axis, and ``border``, its border relative to that of a box of its size;
         - ``unsure``: the entropy of the shares in nats, its mean over the picture and in each structure.
     """
-    likely, gland = share.argmax(axis=1), share[:, list(zones)].sum(axis=1) > 0.5
+    likely, gland = _likeliest(share), share[:, list(zones)].sum(axis=1) > 0.5
     entropy = -(share * np.log(share.clip(1e-12))).sum(axis=1)
     found = {f"gland/{what}": values_N for what, values_N in ({"size": _size(gland)} | _shape(gland)).items()}
     found["gland/pieces"] = 1 - _largest_piece(gland) / _area(gland)
@@ -44,6 +44,16 @@ def described(share: np.ndarray, names: Sequence[str], zones: Sequence[int]) -> 
             found |= {f"shape/{name} {what}": values_N for what, values_N in _shape(mask).items()}
         found[f"unsure/{name}"] = _mean(entropy, mask)
     return found
+
+
+def _likeliest(share: np.ndarray) -> np.ndarray:
+    """The structure with the largest share in each pixel, (N, *S), the first of several; numpy's argmax is slow along
+    this axis."""
+    most, likeliest = share[:, 0].copy(), np.zeros((len(share), *share.shape[2:]), dtype=np.int64)
+    for number in range(1, share.shape[1]):
+        more = share[:, number] > most
+        most[more], likeliest[more] = share[:, number][more], number
+    return likeliest
 
 
 def _size(mask: np.ndarray) -> np.ndarray:
@@ -76,15 +86,18 @@ def _area(mask: np.ndarray) -> np.ndarray:
 
 
 def _total(values: np.ndarray) -> np.ndarray:
-    total_N: np.ndarray = values.reshape(len(values), -1).sum(axis=1, dtype=np.float64)
+    flat = values.reshape(len(values), -1)
+    if flat.dtype == bool:
+        return np.count_nonzero(flat, axis=1).astype(np.float64)
+    total_N: np.ndarray = flat.sum(axis=1, dtype=np.float64)
     return total_N
 
 
 def _middle(mask: np.ndarray) -> np.ndarray:
     """Mean index of the pixels of each mask along each axis, (axes, N); NaN where it is too small."""
-    area_N = _area(mask)
-    index = np.indices(mask.shape[1:])
-    return np.stack([_total(mask * along) / area_N for along in index])
+    area_N, axes = _area(mask), range(1, mask.ndim)
+    counts = [np.count_nonzero(mask, axis=tuple(set(axes) - {axis})) for axis in axes]
+    return np.stack([count @ np.arange(count.shape[1]) / area_N for count in counts])
 
 
 def _largest_piece(mask: np.ndarray) -> np.ndarray:

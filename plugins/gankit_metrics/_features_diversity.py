@@ -5,18 +5,16 @@ Letters: N slices, C channels, S space.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from gankit import Candidate, Cohort, Evaluation, Reading, percentiles
-from gankit_metrics._extra import extra
 from gankit_metrics._features_images import images
 from gankit_metrics._frechet import mean_of_pairs
 from gankit_metrics._resampling import drawn
+from gankit_metrics._similarity import similarities
 
 if TYPE_CHECKING:
     from gankit_metrics.features import Diversity
@@ -83,17 +81,6 @@ def window(side: int) -> tuple[int, int]:
 
 def _similarities(x_NCS: np.ndarray) -> np.ndarray:
     """MS-SSIM of every pair, (N, N) symmetric; its diagonal is 1."""
-    functional = extra("torchmetrics.functional.image")
     taps, scales = window(min(x_NCS.shape[2:]))
     exponents = np.array(_EXPONENTS[:scales]) / sum(_EXPONENTS[:scales])
-    images_NCS = torch.from_numpy(x_NCS)
-    similarity_NN = np.eye(len(x_NCS))
-    pairs = np.array(list(itertools.combinations(range(len(x_NCS)), 2)))
-    for batch in np.array_split(pairs, -(-len(pairs) // 128)):
-        i, j = batch.T
-        found = functional.multiscale_structural_similarity_index_measure(
-            images_NCS[i], images_NCS[j], sigma=1.5 if taps == 11 else 0.8, kernel_size=taps, reduction="none",
-            data_range=2.0, betas=tuple(exponents.tolist()), normalize="relu",
-        )  # fmt: skip
-        similarity_NN[i, j] = similarity_NN[j, i] = found.numpy()
-    return similarity_NN
+    return similarities(x_NCS, exponents.tolist(), taps, sigma=1.5 if taps == 11 else 0.8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import permutations
 
@@ -20,6 +20,8 @@ from gankit_metrics._unet import SmallUNet
 
 COPIES = 4
 """How often each slice that limits are taken from is moved and looked at."""
+CHUNK = 64
+"""Slices that are described at a time."""
 
 
 @attrs.frozen(eq=False)
@@ -32,16 +34,26 @@ class Segmenter:
     limits: Limits
     """Of real train slices, each seen by the network that was not trained on it."""
 
-    def gland(self, images: np.ndarray) -> np.ndarray:
-        """The gland in slices (N, C, *S) in [-1, 1], as (N, *S) bool: where its parts have more than half of the mean
-        share by both networks."""
+    def seen(self, images: np.ndarray) -> Seen:
+        """What the networks see in slices (N, C, *S) in [-1, 1]."""
         zones = list(self.structures.zones)
-        gland = [_shares(network, images)[:, zones].sum(axis=1) for network in self.networks]
-        return np.asarray(np.mean(gland, axis=0) > 0.5)
+        glands, views = [], []
+        for chunk in _chunks(images):
+            shares = [_shares(network, chunk) for network in self.networks]
+            glands.append(np.mean([share[:, zones].sum(axis=1) for share in shares], axis=0) > 0.5)
+            views.append([described(share, self.structures.names, self.structures.zones) for share in shares])
+        broken = self.limits.broken(*(_joined(view) for view in zip(*views, strict=True)))
+        return Seen(np.concatenate(glands), broken)
 
-    def broken(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """Cause to the slices (N,) of (N, C, *S) in [-1, 1] that are implausible by it."""
-        return self.limits.broken(*(_described(network, self.structures, images) for network in self.networks))
+
+@attrs.frozen(eq=False)
+class Seen:
+    """What a segmenter sees in slices."""
+
+    gland: np.ndarray
+    """(N, *S) bool: where the parts of the gland have more than half of the mean share by both networks."""
+    broken: Mapping[str, np.ndarray]
+    """Cause to the slices (N,) that are implausible by it."""
 
 
 def segmenter(
@@ -132,7 +144,18 @@ def _moved(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def _described(network: nn.Module, structures: Structures, images: np.ndarray) -> Described:
-    return described(_shares(network, images), structures.names, structures.zones)
+    return _joined(
+        [described(_shares(network, chunk), structures.names, structures.zones) for chunk in _chunks(images)]
+    )
+
+
+def _joined(parts: Sequence[Described]) -> Described:
+    return {what: np.concatenate([part[what] for part in parts]) for what in parts[0]}
+
+
+def _chunks(images: np.ndarray) -> list[np.ndarray]:
+    """Slices (N, C, *S) in parts whose shares fit into memory, and mostly into a processor's cache."""
+    return np.split(images, range(CHUNK, len(images), CHUNK))
 
 
 def _shares(network: nn.Module, images: np.ndarray) -> np.ndarray:

@@ -10,13 +10,14 @@ import attrs
 import numpy as np
 
 from gankit import AbstractMetric, Candidate, Cohort, Evaluation, InputError, Reading, option
+from gankit_metrics._features_images import images
 from gankit_metrics._plausible import CAUSES
 from gankit_metrics._sizes import unfit
 from gankit_metrics._structures import Structures, halves, outlined
 from gankit_metrics.classification import NO_TEST, SHARES, largest_test
 
 if TYPE_CHECKING:
-    from gankit_metrics._segmenter import Segmenter
+    from gankit_metrics._segmenter import Seen, Segmenter
 
 CLEAR = 8
 """Slices with the wanted label that each half of the train patients must have, to learn from and for limits."""
@@ -65,18 +66,29 @@ class Anatomy(AbstractMetric):
         try:
             if (test := largest_test(evaluation)) is None:
                 raise InputError(NO_TEST["test"])
-            trained = self.segmenter(evaluation)
+            broken = self.seen(candidate, evaluation).broken
         except InputError as error:
             for name in ("malformed", *_NAMES.values(), "real.malformed"):
                 yield Reading(name=name, value=None, better="lower", note=str(error))
             return
         which, real = test[:2]
-        broken = trained.broken(evaluation.stacked(candidate.cohort))
         every = {"malformed": _any(broken)} | {_NAMES[cause]: broken_N for cause, broken_N in broken.items()}
         for name, broken_N in every.items():
             yield _share(name, broken_N, candidate.cohort, "candidates", evaluation)
-        broken_M = _any(trained.broken(evaluation.stacked(real)))
-        yield _share("real.malformed", broken_M, real, f"real {which} slices with the label", evaluation)
+        kept = evaluation.kept(
+            "malformed",
+            attrs.asdict(self) | {"slices": real.digest()},
+            lambda: {"broken": _any(self.segmenter(evaluation).seen(evaluation.stacked(real)).broken)},
+        )
+        yield _share("real.malformed", kept["broken"], real, f"real {which} slices with the label", evaluation)
+
+    def seen(self, candidate: Candidate, evaluation: Evaluation) -> Seen:
+        """What the networks see in the candidates, found once. Raises InputError: anatomy cannot be judged."""
+
+        def find() -> Seen:
+            return self.segmenter(evaluation).seen(images(candidate.cohort, evaluation))
+
+        return candidate.once(("anatomy", self, evaluation), find)
 
     def segmenter(self, evaluation: Evaluation) -> Segmenter:
         """The networks, trained once for each real side. Raises InputError: anatomy cannot be judged."""
@@ -113,7 +125,7 @@ class Anatomy(AbstractMetric):
 _NAMES = {cause: f"malformed.{cause}" for cause in CAUSES}
 
 
-def _any(broken: dict[str, np.ndarray]) -> np.ndarray:
+def _any(broken: Mapping[str, np.ndarray]) -> np.ndarray:
     """Slices (N,) that are implausible by one cause or more."""
     found_N: np.ndarray = np.any(list(broken.values()), axis=0)
     return found_N

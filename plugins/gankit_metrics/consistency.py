@@ -56,12 +56,19 @@ class PairConsistency(AbstractMetric):
         network = regressor(evaluation, source, target, self.width, schedule)
         low, high = evaluation.modalities[target].range
 
-        def errors(slices: Cohort, partner_N: np.ndarray | slice = slice(None)) -> np.ndarray:
-            found = evaluation.stacked(slices, target)[partner_N]
-            return _error(applied(network, evaluation.stacked(slices, source)), found) * (high - low) / 2
+        def errors(slices: Cohort) -> tuple[np.ndarray, np.ndarray]:
+            """Of the slices' own modality, and of that of another slice."""
+            predicted, found = applied(network, evaluation.stacked(slices, source)), evaluation.stacked(slices, target)
+            own_N, other_N = (
+                _error(predicted, found[partner_N]) * (high - low) / 2
+                for partner_N in (slice(None), _elsewhere(len(slices), evaluation))
+            )
+            return own_N, other_N
 
-        made_N, real_M = errors(cohort), errors(real)
-        shuffled = errors(cohort, _elsewhere(len(cohort), evaluation)).mean()
+        depends = attrs.asdict(self) | {"source": source, "target": target, "slices": real.digest()}
+        real_M = evaluation.kept("pair-errors", depends, lambda: {"errors": errors(real)[0]})["errors"]
+        made_N, other_N = errors(cohort)
+        shuffled = other_N.mean()
         yield Reading(
             name=f"{target}.ratio",
             value=float(made_N.mean() / real_M.mean()),

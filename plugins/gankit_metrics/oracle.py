@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import attrs
 import numpy as np
 
-from gankit import AbstractMetric, Candidate, Evaluation, Reading, option
+from gankit import AbstractMetric, Candidate, Cohort, Evaluation, Reading, option
 from gankit_metrics._sizes import unfit
 from gankit_metrics.classification import NO_TEST, SHARES, largest_test
+
+if TYPE_CHECKING:
+    from gankit_metrics._detector import Detector
 
 BETTER: dict[str, Literal["higher", "lower", "real"]] = {
     "lesion": "real",
@@ -52,19 +55,21 @@ class Oracle(AbstractMetric):
             for name, better in BETTER.items():
                 yield Reading(name=name, value=None, better=better, note=why or NO_TEST["test"])
             return
-        from gankit_metrics._detector import detector
-        from gankit_metrics._training import Schedule
-
-        trained = detector(
-            evaluation, self.width, Schedule(steps=self.steps, batch=32, learning_rate=self.learning_rate, shift=1)
-        )
         which, wanted, other = test
-        for name, cohort, of in (
-            ("lesion", candidate.cohort, "candidates"),
-            ("real.wanted", wanted, f"real {which} slices with the label"),
-            ("real.other", other, f"real {which} slices without the label"),
+        trained = self._detector(evaluation)
+        for name, cohort, of, found in (
+            ("lesion", candidate.cohort, "candidates", trained.found(candidate.cohort, evaluation)),
+            *(
+                (
+                    f"real.{side}",
+                    cohort,
+                    f"real {which} slices {said} the label",
+                    self._in_real(cohort, trained, evaluation),
+                )
+                for side, cohort, said in (("wanted", wanted, "with"), ("other", other, "without"))
+            ),
         ):
-            any_N, alike_N = trained.found(cohort, evaluation)
+            any_N, alike_N = found
             yield Reading(
                 name=name,
                 value=float(alike_N.mean()),
@@ -72,6 +77,24 @@ class Oracle(AbstractMetric):
                 better=BETTER[name],
                 note=f"{len(cohort)} {of}; {any_N.mean():.2f} with a region of any contrast",
             )
+
+    def _detector(self, evaluation: Evaluation) -> Detector:
+        from gankit_metrics._detector import detector
+        from gankit_metrics._training import Schedule
+
+        schedule = Schedule(steps=self.steps, batch=32, learning_rate=self.learning_rate, shift=1)
+        return detector(evaluation, self.width, schedule)
+
+    def _in_real(self, cohort: Cohort, trained: Detector, evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
+        """What the detector finds in real slices, as ``Detector.found``; looked for once."""
+        depends = attrs.asdict(self) | {"slices": cohort.digest()}
+        kept = evaluation.kept(
+            "lesions", depends, lambda: dict(zip(_FOUND, trained.found(cohort, evaluation), strict=True))
+        )
+        return kept["any"], kept["alike"]
+
+
+_FOUND = ("any", "alike")
 
 
 def _share(mask_N: np.ndarray, chosen: np.ndarray) -> float:

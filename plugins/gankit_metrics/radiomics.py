@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import attrs
 import numpy as np
@@ -14,9 +14,6 @@ from gankit_metrics._features_images import images
 from gankit_metrics._radiomics import radiomics
 from gankit_metrics._sides import LEAST, Sides, frechet_reading, without_value
 from gankit_metrics.anatomy import Anatomy
-
-if TYPE_CHECKING:
-    from gankit_metrics._segmenter import Segmenter
 
 FARTHEST = 10.0
 """Standard deviations of real slices within which a feature counts."""
@@ -48,11 +45,10 @@ class RadiomicsFrechet(AbstractMetric):
     gland: tuple[str, ...] = option(Anatomy().gland, help="tissues of the ground truth, as of ``anatomy``")
 
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
-        pool = evaluation.pool("train")
+        pool, anatomy = evaluation.pool("train"), Anatomy(steps=self.steps, gland=self.gland)
         try:
-            segmenter = Anatomy(steps=self.steps, gland=self.gland).segmenter(evaluation)
-            found = _Glands.of(candidate.cohort, "the candidate", segmenter, evaluation)
-            real = _Glands.of(pool, "the real training pool", segmenter, evaluation)
+            found = _Glands.of(candidate.cohort, "the candidate", anatomy.seen(candidate, evaluation).gland)
+            real = _Glands.of(pool, "the real training pool", _of_pool(anatomy, pool, evaluation))
         except InputError as error:
             return without_value(str(error), {f"{name}.fd": "lower" for name in evaluation.modalities})
         without = (
@@ -91,10 +87,18 @@ class _Glands:
     """(N, *S) bool."""
 
     @classmethod
-    def of(cls, cohort: Cohort, whose: str, segmenter: Segmenter, evaluation: Evaluation) -> _Glands:
+    def of(cls, cohort: Cohort, whose: str, gland: np.ndarray) -> _Glands:
         """Raises InputError: there are too few."""
-        gland = segmenter.gland(images(cohort, evaluation))
         large_N = gland.reshape(len(gland), -1).sum(axis=1) >= SMALLEST
         if (count := int(large_N.sum())) < LEAST:
             raise InputError(f"needs at least {LEAST} slices with a gland on each side; {whose} has {count}")
         return cls(cohort.select(large_N), gland[large_N])
+
+
+def _of_pool(anatomy: Anatomy, pool: Cohort, evaluation: Evaluation) -> np.ndarray:
+    """The gland in the real training slices, (M, *S). Raises InputError: anatomy cannot be judged."""
+
+    def make() -> dict[str, np.ndarray]:
+        return {"gland": anatomy.segmenter(evaluation).seen(evaluation.stacked(pool)).gland}
+
+    return evaluation.kept("glands", attrs.asdict(anatomy), make)["gland"]

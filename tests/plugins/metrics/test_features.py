@@ -22,6 +22,7 @@ from gankit_metrics._frechet import Fitted, KernelDistance, frechet, inception_s
 from gankit_metrics._manifold import Neighbourhoods, distances
 from gankit_metrics._resampling import centred, drawn
 from gankit_metrics._sides import Dealt, Sides, kernel_reading
+from gankit_metrics._similarity import similarities
 from gankit_metrics._training import applied
 
 METRICS = [
@@ -288,6 +289,24 @@ def test_structural_similarity_is_defined_at_every_size(side):
     ) == approx(1.0)
 
 
+@pytest.mark.parametrize("shape", [(4, 1, 64, 64), (3, 2, 33, 40), (3, 1, 180, 190), (3, 1, 8, 24, 20)])
+def test_torchmetrics_gives_the_same_similarities(shape):
+    """Pair by pair but for rounding in float32, for both windows, for several channels, and for volumes."""
+    x_NCS = Draws(0).uniform("slices", *shape)
+    x_NCS = ((x_NCS + x_NCS[:1] + np.linspace(0, 1, shape[-1], dtype=np.float32)) / 3).astype(np.float32)
+    taps, scales = window(min(shape[2:]))
+    exponents, sigma = (1 / scales,) * scales, 1.5 if taps == 11 else 0.8
+    similarity_NN = similarities(x_NCS, exponents, taps, sigma)
+    i, j = np.triu_indices(shape[0], 1)
+    published_P = multiscale_structural_similarity_index_measure(
+        *(torch.from_numpy(x_NCS[side]) for side in (i, j)), sigma=sigma, kernel_size=taps, reduction="none",
+        data_range=2.0, betas=exponents, normalize="relu",
+    )  # fmt: skip
+    assert similarity_NN[i, j] == approx(published_P.numpy(), abs=1e-5)
+    assert similarity_NN[j, i] == approx(published_P.numpy(), abs=1e-5)
+    assert 0.05 < published_P.min() < published_P.max() < 0.95
+
+
 # Inception ------------------------------------------------------------------------------------------------
 
 
@@ -465,9 +484,9 @@ def test_inception_says_when_it_cannot_take_the_modalities(candidate, evaluation
 
 def test_a_missing_package_is_named(candidate, evaluation, monkeypatch):
     """With the command that installs it."""
-    monkeypatch.setitem(sys.modules, "torchmetrics.functional.image", None)
-    with pytest.raises(InputError, match=r"needs torchmetrics; pip install 'gankit\[metrics\]'"):
-        readings(features.Diversity(), candidate, evaluation)
+    monkeypatch.setitem(sys.modules, "scipy.spatial.distance", None)
+    with pytest.raises(InputError, match=r"needs scipy; pip install 'gankit\[metrics\]'"):
+        readings(features.RandomFrechet(), candidate, evaluation)
 
 
 def test_every_metric_is_registered(plugins):
