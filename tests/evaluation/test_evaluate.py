@@ -1,5 +1,7 @@
 """``evaluate``: rows and their figures."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,16 @@ def test_a_function_that_is_quiet_prints_nothing(trained, measuring, capfd, tmp_
     judging = Judging(metrics="brightness", sets=1, per_set=8)
     evaluate(trained, tmp_path, judging=judging, plugins=measuring, quiet=True)
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_evaluation_says_what_each_metric_took(trained, measuring, capfd, tmp_path):
+    """In processor seconds, over all sets; nothing where all readings are there already."""
+    judging = Judging(metrics=["brightness", "high-frequency"], sets=1, per_set=12, replicates=20)
+    for said in (1, 0):
+        evaluate(trained, tmp_path, judging=judging, plugins=measuring)
+        lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("processor seconds")]
+        assert len(lines) == said
+        assert all(
+            re.search(r": (brightness|high-frequency) \d+\.\d, (brightness|high-frequency) \d+\.\d$", line)
+            for line in lines
+        )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from gankit import FileWarning
+from gankit import Candidate, FileWarning
 from gankit.evaluation.real_side import RealCohorts, Wanted, prepare
 from gankit.recipe.recipe import ModalitySpec
 from tests.damage import flipped, spoilt
@@ -74,3 +74,16 @@ def test_readings_and_caches_know_the_ground_truth(evaluation):
     corrected = attrs.evolve(evaluation, real=attrs.evolve(evaluation.real, truth={"lesion": np.ones((24, 16, 16))}))
     assert corrected.real.digest() == evaluation.real.digest()
     assert corrected.digest != evaluation.digest
+
+
+def test_what_is_found_in_candidates_is_found_once(tiny_cohort):
+    """For every key; other slices, and the same in a new set, are looked at anew."""
+    one, looked = Candidate(name="one", cohort=tiny_cohort), []
+
+    def find():
+        looked.append(1)
+        return len(looked)
+
+    found = [one.once(("gland", steps), find) for steps in (5, 5, 6, 5)]
+    assert found == [1, 1, 2, 1]
+    assert attrs.evolve(one).once(("gland", 5), find) == 3

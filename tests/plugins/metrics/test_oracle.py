@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gankit import Candidate
-from gankit_metrics._detector import detector, surest_region
+from gankit_metrics._detector import Detector, detector, surest_region
 from gankit_metrics._training import Schedule
 from gankit_metrics.oracle import Oracle
 
@@ -35,6 +35,15 @@ def test_real_slices_have_the_share_of_real_slices(readings):
     found = readings["right"]
     assert found["lesion"].value == pytest.approx(found["real.wanted"].value, abs=0.1)
     assert found["lesion"].interval[0] < found["lesion"].value < found["lesion"].interval[1]
+
+
+def test_real_slices_are_looked_at_once(readings, controls, evaluation, monkeypatch):
+    """A further set needs the detector for its candidates alone, and has the same readings of real slices."""
+    looked, found = [], Detector.found
+    monkeypatch.setattr(Detector, "found", lambda *each: looked.append(each[1]) or found(*each))
+    again = read(controls["right"], evaluation)
+    assert again == readings["right"]
+    assert looked == [controls["right"]]
 
 
 @pytest.mark.parametrize("control", ["without lesions", "without the label", "without the label, with a grid"])

@@ -1,6 +1,7 @@
 """``radiomics-frechet``, and the features that it rests on."""
 
 from itertools import groupby
+from types import SimpleNamespace
 
 import attrs
 import numpy as np
@@ -10,6 +11,8 @@ from scipy import ndimage
 from gankit import Candidate, Evaluation
 from gankit_metrics._radiomics import radiomics
 from gankit_metrics._radiomics_textures import cooccurrences, dependences, runs, textures, tone_differences, zones
+from gankit_metrics._segmenter import Seen
+from gankit_metrics.anatomy import Anatomy
 from gankit_metrics.radiomics import RadiomicsFrechet
 
 WIDTH = 2.5
@@ -162,6 +165,22 @@ def test_fresh_slices_have_a_small_distance_with_an_interval(floor):
         low, high = reading.interval
         assert 0 <= low <= reading.value <= high
         assert "92 features" not in reading.note
+
+
+def test_two_metrics_segment_the_candidates_once(evaluation, controls, monkeypatch):
+    """``anatomy`` and this one look at what the same networks see, where their options are the same."""
+    looked = []
+
+    def seen(images):
+        looked.append(len(images))
+        return Seen(gland=np.zeros((len(images), *images.shape[2:]), dtype=bool), broken={})
+
+    monkeypatch.setattr(Anatomy, "segmenter", lambda *_: SimpleNamespace(seen=seen))
+    candidate = Candidate(name="x", cohort=controls["right"])
+    for steps, times in ((5, 1), (5, 1), (6, 2)):
+        assert {reading.value for reading in RadiomicsFrechet(steps=steps).measure(candidate, evaluation)} == {None}
+        Anatomy(steps=steps).seen(candidate, evaluation)
+        assert looked == [len(candidate.cohort)] * times
 
 
 def test_slices_without_a_gland_are_left_out_and_counted(evaluation, controls):
