@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn.parameter import is_lazy
 from gankit._draws import Draws
 from gankit._errors import InputError, RunError
 from gankit._shapes import Shapes, joined
+from gankit.networks.recompute import recomputed
 from gankit.networks.stored_weights import declared_weights
 from gankit.plugin.contract import blaming, broken, require_call
 from gankit.processes.device import machine_memory
@@ -69,7 +71,7 @@ class Networks(nn.Module):
         """
         where, spec = f"networks.{name}", self.recipe.networks[name]
         with blaming(where, spec, given=found(x)):
-            features = self.by_name[name].features(*self._parts(name, x), *self._told(name, places))  # type: ignore[operator] # checked: gives_features
+            features = self._call(name, "features", *self._parts(name, x), *self._told(name, places))
         if not isinstance(features, list | tuple) or not features:
             raise broken(where, spec, f"must return a sequence of tensors from features, got {found(features)}")
         for each in features:
@@ -91,7 +93,7 @@ class Networks(nn.Module):
         """
         where, spec = f"networks.{name}", self.recipe.networks[name]
         with blaming(where, spec, given=found(x)):
-            velocity = self.by_name[name].velocity(x, time_B, *rest)  # type: ignore[operator] # checked: gives_velocity
+            velocity = self._call(name, "velocity", x, time_B, *rest)
         if not isinstance(velocity, Tensor) or velocity.shape != x.shape or not velocity.is_floating_point():
             message = f"must return velocities of shape {tuple(x.shape)}, got {found(velocity)}"
             raise broken(where, spec, message)
@@ -107,7 +109,7 @@ class Networks(nn.Module):
         where, spec, told = f"networks.{name}", self.recipe.networks[name], self._told(name, places)
         given = " and ".join(map(found, parts))
         with blaming(where, spec, given=given):
-            result = self.by_name[name](*parts, *told)
+            result = self._call(name, "__call__", *parts, *told)
         (x, *_), (source, target) = parts, self._ends[name]
         expected = (len(x), *joined(target))
         fits = _has_shape(result, expected, spec.kind)
@@ -119,6 +121,14 @@ class Networks(nn.Module):
             message = f"must return real numbers on {x.device}, as it is given, got {kind} on {result.device}"
             raise broken(where, spec, message)
         return result.to(x.dtype)
+
+    def _call(self, name: str, method: str, *given: Any, **more: Any) -> Any:
+        """What a method of a network's module returns; with a gradient, in the way that ``training.recompute`` says."""
+        module = self.by_name[name]
+        function = getattr(module, method)
+        if torch.is_grad_enabled() and name in (self.recipe.training.recompute or ()):
+            return recomputed(module, function, *given, **more)
+        return function(*given, **more)
 
     def _parts(self, name: str, x: Tensor) -> tuple[Tensor, ...]:
         """What the module of a network is called with."""

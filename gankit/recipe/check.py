@@ -50,7 +50,7 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
     # 1. Names: everything below needs names that exist, and places with a shape.
     if empty := [*_check_empty(recipe)]:
         return [*_check_names(recipe), *empty]
-    names = [*_check_names(recipe), *_check_modalities(recipe), *_check_weights(recipe)]
+    names = [*_check_names(recipe), *_check_modalities(recipe), *_check_named(recipe)]
     problems = [*names, *_check_references(recipe)]
     if problems:
         return problems
@@ -199,7 +199,11 @@ def _check_graph(recipe: Recipe) -> Iterator[Problem]:
         yield Problem(GRAPH, "makes nothing; add a modality as { network = ..., from = ... }")
 
 
-def _check_weights(recipe: Recipe) -> Iterator[Problem]:
+def _check_named(recipe: Recipe) -> Iterator[Problem]:
+    """The networks that ``[weights]`` and ``training.recompute`` name."""
+    for name in recipe.training.recompute or ():
+        if name not in recipe.networks:
+            yield Problem("training.recompute", _unknown("network", name, recipe.networks))
     for name in recipe.weights:
         if name not in recipe.networks:
             yield Problem(f"weights.{name}", _unknown("network", name, recipe.networks))

@@ -134,6 +134,11 @@ class Training:
         help="'resident' keeps all slices on the device, 'mapped' reads each batch from the cohort's files; 'auto':"
         " resident up to a quarter of the memory",
     )
+    recompute: tuple[str, ...] | None = option(
+        None,
+        help="networks of which nothing but input and output is kept for the gradient (activation checkpointing), as in"
+        " ['t2w_translator']: less memory, more time, the same result; default: none",
+    )
     ema: float = option(0.999, ge=0, lt=1, help="decay of the averaged weights that sampling uses; 0 for none")
     log_every: int = option(50, ge=1, help="training steps between lines of metrics.jsonl")
     checkpoint_every: int = option(500, ge=1, help="training steps between checkpoints")

@@ -28,6 +28,7 @@ MAY_CHANGE = {
     "training.steps",
     "training.engine",
     "training.cohort",
+    "training.recompute",
     "training.log_every",
     "training.checkpoint_every",
     "training.keep_checkpoints",

@@ -23,5 +23,6 @@ def within_memory(recipe: Recipe, device: torch.device) -> Iterator[None]:
         raise RunError(
             f"out of memory on {device}: lower training.batch, now {recipe.training.batch} (`overrides`"
             f" training.batch={max(1, recipe.training.batch // 2)}), the networks' widths or the modalities' shapes; a"
-            " run that has begun keeps its recipe, so train with others in another place (`out`)"
+            " run that has begun keeps these, so train with others in another place (`out`), or go on with its"
+            " generators named in training.recompute"
         ) from error

@@ -66,7 +66,7 @@ def test_every_problem_is_reported_at_once_with_its_place(faults, plugins):
     )
     assert faults(text) == {
         "training.step": "unknown key; did you mean 'steps'?; accepted: steps, batch, seed, precision, engine, cohort,"
-        " ema, log_every, checkpoint_every, keep_checkpoints, sample_every, track",
+        " recompute, ema, log_every, checkpoint_every, keep_checkpoints, sample_every, track",
         "training.batch": "must be >= 1, got 0",
         "latent.dim": "must be a whole number, got 'many'",
         "networks.critic.use": f"no network named 'conv-critc'; did you mean 'conv-critic'?; known: {known}",

@@ -159,10 +159,18 @@ MORE = {
 """Losses with penalties, features, a state and augmentations of their own."""
 
 
+RECOMPUTED = {
+    "training.recompute": ["encoder", "adc_decoder", "t2w_translator", "latent_critic", "adc_critic"],
+    "training.precision": "bf16",
+    "networks.encoder.latent_norm": "batch",
+}
+"""Activations are computed again for gradients, those of a penalty too, and under batch normalisation."""
+
+
 @pytest.mark.parametrize(
     "parts",
-    [{}, {"training.precision": "bf16"}, AUGMENTED, MORE],
-    ids=["float32", "bf16", "augmented", "more losses"],
+    [{}, {"training.precision": "bf16"}, AUGMENTED, MORE, RECOMPUTED],
+    ids=["float32", "bf16", "augmented", "more losses", "recomputed"],
 )
 def test_replayed_training_equals_eager_training(trainer, tiny_recipe, taped, parts):
     """The same weights, moments, averages, states of losses and scalars, bit for bit, with every phase and everything
@@ -176,6 +184,17 @@ def test_replayed_training_equals_eager_training(trainer, tiny_recipe, taped, pa
         assert expected.keys() == found.keys()
         assert all(same(expected[phase], found[phase]) for phase in expected)
     assert same(tensors(eager), tensors(replayed))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_recomputed_activations_change_no_bit(trainer, tiny_recipe, precision):
+    """Neither of weights, moments and averages, nor of running statistics."""
+    parts = {**EVERY_STEP, **MORE, **RECOMPUTED, "training.precision": precision}
+    some, plain = trainer(tiny_recipe(**parts)), trainer(tiny_recipe(**{**parts, "training.recompute": []}))
+    for each in (some, plain):
+        each.step()
+        each.step()
+    assert same(tensors(some), tensors(plain))
 
 
 def test_a_replay_reads_its_own_buffers_only(trainer, tiny_recipe):
