@@ -165,17 +165,28 @@ class StoredRows(np.lib.mixins.NDArrayOperatorsMixin):
         return np.asarray(self[:], dtype=dtype)
 
     def _read(self, indices: np.ndarray) -> np.ndarray:
+        """Rows with these indices, a new array. Those that are changed are read ``BLOCK`` bytes at a time, so that more
+        than that is never in memory as it is in the files."""
+        if self._change is None:
+            return self._stored(indices)
+        made = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        row = math.prod(self._pieces[0].shape[1:]) * self._pieces[0].dtype.itemsize
+        at_once = max(1, BLOCK // max(1, row))
+        for start in range(0, len(indices), at_once):
+            made[start : start + at_once] = self._change(self._stored(indices[start : start + at_once]))
+        return made
+
+    def _stored(self, indices: np.ndarray) -> np.ndarray:
         """Rows of the pieces with these indices, a new array."""
         piece_K = np.searchsorted(self._starts, indices, side="right") - 1
         numbers = np.unique(piece_K)
         if len(numbers) == 1:
-            read = self._pieces[numbers[0]].read(indices - self._starts[numbers[0]])
-        else:
-            read = np.empty((len(indices), *self._pieces[0].shape[1:]), self._pieces[0].dtype)
-            for number in numbers:
-                of_piece = np.flatnonzero(piece_K == number)
-                read[of_piece] = self._pieces[number].read(indices[of_piece] - self._starts[number])
-        return read if self._change is None else self._change(read)
+            return self._pieces[numbers[0]].read(indices - self._starts[numbers[0]])
+        read = np.empty((len(indices), *self._pieces[0].shape[1:]), self._pieces[0].dtype)
+        for number in numbers:
+            of_piece = np.flatnonzero(piece_K == number)
+            read[of_piece] = self._pieces[number].read(indices[of_piece] - self._starts[number])
+        return read
 
 
 def blocks(values: Rows) -> Iterator[tuple[slice, np.ndarray]]:

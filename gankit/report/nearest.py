@@ -24,8 +24,8 @@ PATIENTS = 8
 """Patients that are shown."""
 TESTED = 512
 """Test slices, spread over all, that are compared with the others."""
-AT_ONCE = 4096
-"""Training slices that are in memory at a time."""
+AT_ONCE = 1 << 24
+"""Bytes of training slices that are compared at a time."""
 
 
 @attrs.frozen(eq=False)
@@ -96,8 +96,10 @@ def _least_apart(sides: _Sides, x: np.ndarray) -> float | None:
 
 def _parts(sides: _Sides) -> Iterator[np.ndarray]:
     """The training slices as they are compared, so many at a time."""
-    for start in range(0, len(sides.train), AT_ONCE):
-        yield sides.stacked(sides.of(sides.train.select(slice(start, start + AT_ONCE))))
+    slice_bytes = sum(values[:1].nbytes for values in sides.samples.values())
+    at_once = max(1, AT_ONCE // slice_bytes)
+    for start in range(0, len(sides.train), at_once):
+        yield sides.stacked(sides.of(sides.train.select(slice(start, start + at_once))))
 
 
 def _nearest_of(sides: _Sides, x: np.ndarray) -> Nearest:

@@ -17,7 +17,7 @@ SIDE = 16
 REAL = 64
 """Real slices whose distances are the measure, at most."""
 
-AT_ONCE = 256
+AT_ONCE = 64
 """Slices of the training set that are averaged down at a time."""
 
 

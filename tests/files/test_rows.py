@@ -73,6 +73,20 @@ def test_changed_rows_are_made_when_they_are_read(rows, parts):
     np.testing.assert_array_equal(less[5], whole[5] - 1)
 
 
+def test_rows_that_are_changed_are_read_a_block_at_a_time(rows, parts, monkeypatch):
+    """So that no more than a block is in memory as it is in the files."""
+    monkeypatch.setattr("gankit.files.rows.BLOCK", 50)  # a row has 24 bytes
+    sizes = []
+
+    def halved(some):
+        sizes.append(len(some))
+        return some[:, :1] / 2
+
+    made = rows.changed(halved, (1, 3), np.dtype(np.float32))[[6, 0, 1, 5, 2]]
+    np.testing.assert_array_equal(made, np.concatenate(parts)[[6, 0, 1, 5, 2], :1] / 2)
+    assert sizes == [2, 2, 1]
+
+
 def test_zeros_stand_where_no_file_is(rows):
     """Slices that lack a modality need no file."""
     both = StoredRows([*rows._pieces, ZeroPiece((2, 2, 3), np.dtype(np.float32))])
