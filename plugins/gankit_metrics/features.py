@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import attrs
 
 from gankit import AbstractMetric, Candidate, Evaluation, Reading, option
+from gankit_metrics._planes import and_of_planes
 
 PUBLISHED_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 """Of ``inception-2015-12-05.pt``, NVIDIA's TorchScript translation of the TensorFlow network."""
@@ -109,15 +111,18 @@ class TaskFrechet(AbstractMetric):
 
     The network knows the training slices it was trained on, so real slices of other patients have distances above 0
     as well: compare with theirs. ``random-frechet`` sees blur, noise and grids better.
+
+    Of volumes, the same readings follow of their middle planes: ``axial.fd``, ``coronal.fd``, ``sagittal.fd`` and so
+    on, each by a network that has learned from these planes.
     """
 
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "fd": (0.0, math.inf),
-        "density": (0.0, math.inf),
-        "kinds": (1.0, math.inf),
-        "precision": (0.0, 1.0),
-        "recall": (0.0, 1.0),
-        "coverage": (0.0, 1.0),
+        "*fd": (0.0, math.inf),
+        "*density": (0.0, math.inf),
+        "*kinds": (1.0, math.inf),
+        "*precision": (0.0, 1.0),
+        "*recall": (0.0, 1.0),
+        "*coverage": (0.0, 1.0),
     }
 
     neighbours: int = option(3, ge=1, le=10_000, help="size of the neighbourhoods of precision and recall")
@@ -127,7 +132,7 @@ class TaskFrechet(AbstractMetric):
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_task import measure
 
-        return measure(self, candidate, evaluation)
+        return and_of_planes(partial(measure, self), candidate, evaluation)
 
 
 @attrs.frozen(kw_only=True)
@@ -139,6 +144,9 @@ class RandomFrechet(AbstractMetric):
 
     There is one distance for the pairs and one for each modality alone. If the modalities of synthesized pairs do not
     belong together, only the distance of the pairs shows it.
+
+    Of volumes, the same readings follow of their middle planes: ``axial.pairs.fd``, ``coronal.pairs.fd``,
+    ``sagittal.pairs.fd`` and so on. Slices that were made one by one and stacked look right in the axial plane alone.
     """
 
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"*.fd": (0.0, math.inf), "*.recall": (0.0, 1.0)}
@@ -149,7 +157,7 @@ class RandomFrechet(AbstractMetric):
     def measure(self, candidate: Candidate, evaluation: Evaluation) -> Iterable[Reading]:
         from gankit_metrics._features_random_readings import measure
 
-        return measure(self, candidate, evaluation)
+        return and_of_planes(partial(measure, self), candidate, evaluation)
 
 
 @attrs.frozen(kw_only=True)

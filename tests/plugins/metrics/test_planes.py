@@ -3,10 +3,12 @@
 import attrs
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from gankit import Candidate, Evaluation, ModalitySpec
+from gankit import Candidate, Cohort, Evaluation, Modality, ModalitySpec
 from gankit.testing import check_metric
-from gankit_metrics.features import Memorisation
+from gankit_metrics._planes import PLANES, middle_planes
+from gankit_metrics.features import Memorisation, RandomFrechet, TaskFrechet
 from gankit_metrics.lesion import LesionContrast
 from gankit_metrics.oracle import Oracle
 from gankit_metrics.planes import PlaneConsistency, correlations, differences
@@ -82,3 +84,62 @@ def test_oracle_memorisation_and_lesion_contrast_take_volumes(evaluation):
     assert any(copies[name].value != others[name].value for name in measured)
     notes = {reading.note for reading in readings(LesionContrast(), test, evaluation).values()}
     assert notes == {"needs the model, not its slices alone"}
+
+
+# Planes by themselves -------------------------------------------------------------------------------------
+
+
+def noise(seed, along, count=240):
+    """Volumes of 8 x 16 x 16 that are smooth within axial planes and, by so many planes, along the body."""
+    values = np.random.default_rng(seed).standard_normal((count, 1, 8, 16, 16))
+    values = ndimage.gaussian_filter(values, (0, 0, along, 1, 1), mode="wrap")
+    return Cohort(
+        modalities={"t2w": Modality.of((values / values.std()).astype(np.float32))},
+        labels={"cs": (np.arange(count) % 2).astype(np.int8)},
+        patient=np.array([f"{seed}-{number}" for number in range(count)]),
+        split=np.full(count, "train"),
+    )
+
+
+@pytest.fixture(scope="module")
+def noises(tmp_path_factory):
+    spec = {"t2w": ModalitySpec(shape=(1, 8, 16, 16), range=(-3, 3))}
+    return Evaluation(
+        real=noise(0, 1), modalities=spec, label="cs", replicates=20, cache=tmp_path_factory.mktemp("cache")
+    )
+
+
+def test_distances_of_volumes_are_followed_by_those_of_their_middle_planes(noises):
+    """By name of the plane; planes that were stacked are right in the axial plane alone."""
+    alike, stacked = (
+        readings(RandomFrechet(), Candidate(name="noise", cohort=noise(seed, along)), noises)
+        for seed, along in ((1, 1), (2, 0))
+    )
+    assert list(alike) == [
+        f"{plane}t2w.{name}" for plane in ("", *(f"{each}." for each in PLANES)) for name in ("fd", "recall")
+    ]
+    assert stacked["axial.t2w.fd"].value < 2 * alike["axial.t2w.fd"].value
+    for plane in ("coronal", "sagittal"):
+        assert stacked[f"{plane}.t2w.fd"].value > 4 * alike[f"{plane}.t2w.fd"].value
+
+
+def test_task_features_are_learned_for_each_plane(noises, monkeypatch):
+    """By a network that takes the plane's size; its readings stay in their range."""
+    from gankit_metrics import _extractor
+
+    monkeypatch.setattr(_extractor, "_STEPS", 2)
+    check_metric(TaskFrechet(kinds=2), Candidate(name="noise", cohort=noise(1, 1)), noises)
+    found = readings(TaskFrechet(kinds=2), Candidate(name="noise", cohort=noise(1, 1)), noises)
+    assert len(found) == 28
+    assert all(found[f"{plane}.fd"].value > 0 for plane in PLANES)
+
+
+def test_the_middle_planes_are_those_of_the_axes():
+    """Axial: one of the first axis of space; coronal: of rows; sagittal: of columns; ground truth goes with them."""
+    cohort = noise(0, 1, count=2)
+    cohort = attrs.evolve(cohort, truth={"lesion": (cohort.modalities["t2w"].values[:, 0] > 0).astype(np.uint8)})
+    values = cohort.modalities["t2w"].values
+    for axis, wanted in enumerate((values[:, :, 4], values[:, :, :, 8], values[..., 8])):
+        plane = middle_planes(cohort, axis)
+        assert np.array_equal(plane.modalities["t2w"].values, wanted)
+        assert np.array_equal(plane.truth["lesion"], wanted[:, 0] > 0)
