@@ -45,13 +45,14 @@ class Networks(nn.Module):
             if parameter.requires_grad
         }
 
-    def run(self, name: str, x: Tensor, places: tuple[str, ...]) -> Tensor:
+    def run(self, name: str, x: Tensor, places: tuple[str, ...], draws: Mapping[str, Tensor] = {}) -> Tensor:
         """Run one network.
 
         Args:
             name: name of the network.
             x: what it reads, (B, ...); several places are concatenated along dimension 1, as by ``together``.
             places: the places that ``x`` is of. A network that couples places is told which.
+            draws: the random numbers by which a discriminator judges; none outside of training.
 
         Returns: what the network makes, (B, ...), in the type of ``x`` even where autocast computes in another.
 
@@ -59,9 +60,11 @@ class Networks(nn.Module):
             PluginError: the network fails, or returns something else than a tensor of real numbers, on the device of
                 ``x`` and of the shape of the network's target.
         """
-        return self._run(name, self._parts(name, x), places)
+        return self._run(name, self._parts(name, x), places, draws)
 
-    def features(self, name: str, x: Tensor, places: tuple[str, ...]) -> tuple[Tensor, ...]:
+    def features(
+        self, name: str, x: Tensor, places: tuple[str, ...], draws: Mapping[str, Tensor] = {}
+    ) -> tuple[Tensor, ...]:
         """Features of one network that gives some: tensors (B, ...) in the type of ``x``, first layers first.
 
         Arguments are those of ``run``.
@@ -71,7 +74,7 @@ class Networks(nn.Module):
         """
         where, spec = f"networks.{name}", self.recipe.networks[name]
         with blaming(where, spec, given=found(x)):
-            features = self._call(name, "features", *self._parts(name, x), *self._told(name, places))
+            features = self._call(name, "features", *self._parts(name, x), *self._told(name, places), **_asked(draws))
         if not isinstance(features, list | tuple) or not features:
             raise broken(where, spec, f"must return a sequence of tensors from features, got {found(features)}")
         for each in features:
@@ -105,11 +108,13 @@ class Networks(nn.Module):
             return self._run(edge.network, tuple(places[place] for place in edge.from_), edge.from_)
         return self.run(edge.network, together(places, edge.from_), edge.from_)
 
-    def _run(self, name: str, parts: tuple[Tensor, ...], places: tuple[str, ...]) -> Tensor:
+    def _run(
+        self, name: str, parts: tuple[Tensor, ...], places: tuple[str, ...], draws: Mapping[str, Tensor] = {}
+    ) -> Tensor:
         where, spec, told = f"networks.{name}", self.recipe.networks[name], self._told(name, places)
         given = " and ".join(map(found, parts))
         with blaming(where, spec, given=given):
-            result = self._call(name, "__call__", *parts, *told)
+            result = self._call(name, "__call__", *parts, *told, **_asked(draws))
         (x, *_), (source, target) = parts, self._ends[name]
         expected = (len(x), *joined(target))
         fits = _has_shape(result, expected, spec.kind)
@@ -174,6 +179,11 @@ class Networks(nn.Module):
             fresh = zip(modalities, made.split(channels, dim=1), strict=True)
             places |= {name: image for name, image in fresh if name not in there}
         return {name: places[name] for name in self.recipe.observed() if name in places}
+
+
+def _asked(draws: Mapping[str, Tensor]) -> dict[str, Mapping[str, Tensor]]:
+    """The argument of a network that judges by draws."""
+    return {"draws": draws} if draws else {}
 
 
 def _has_shape(result: object, expected: tuple[int, ...], kind: str) -> bool:

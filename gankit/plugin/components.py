@@ -144,6 +144,17 @@ class AbstractDiscriminator(AbstractNetwork):
 
     kind: ClassVar[str] = "discriminator"
 
+    @property
+    def draws(self) -> Mapping[str, Draw]:
+        """The random numbers by which it judges, such as where it looks: name to what is drawn, once for all samples.
+
+        In training its module is called with one more argument, ``draws``: name to a tensor (*shape) without batch.
+        ``features`` is too. All calls within one question of a term have the same numbers, so that the slope of the
+        score is that of one function; each question and each update has others. Elsewhere, as where a trained critic
+        scores slices, the module is called without ``draws``.
+        """
+        return {}
+
 
 # Samplers -------------------------------------------------------------------------------------------------
 
@@ -183,7 +194,8 @@ class AbstractSampler(Component):
 
 @attrs.frozen
 class Draw:
-    """Random numbers that a component needs, one tensor (B, *shape) for B samples. gankit draws them with the batch."""
+    """Random numbers that a component needs, one tensor (B, *shape) for B samples, or (*shape) for a discriminator.
+    gankit draws them with the batch."""
 
     distribution: Literal["uniform", "normal"] = attrs.field(
         default="uniform", validator=attrs.validators.in_(("uniform", "normal"))

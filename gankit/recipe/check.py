@@ -12,6 +12,7 @@ from gankit.files.toml_types import key_of
 from gankit.plugin.components import (
     AbstractAdversarialLoss,
     AbstractAugmentation,
+    AbstractDiscriminator,
     AbstractFeatureLoss,
     AbstractLoss,
     AbstractPairedLoss,
@@ -332,6 +333,8 @@ def _check_adversarial(
     if term.needs_features:
         yield from _check_features(recipe, term.critic, f"{where}.critic")
     ask(where, term, "draws")
+    if isinstance(judge := recipe.networks.get(term.critic), AbstractDiscriminator):
+        ask(f"networks.{term.critic}", judge, "draws")
     if set(real) == {LATENT}:
         if term.against is not None or term.alongside is not None:
             yield Problem(f"{where}.against", "on 'latent' the reference is the prior; remove the pool")

@@ -22,6 +22,8 @@ from gankit.plugin.registry import Registry
 from gankit.recipe.recipe import Recipe
 
 Schema = dict[str, Any]
+Within = tuple[type[Component], ...]
+"""The components whose options a schema is one of, the outermost first."""
 
 _PLAIN: dict[Any, Schema] = {
     bool: {"type": "boolean"},
@@ -53,54 +55,58 @@ def recipe_schema(registry: Registry) -> Schema:
     }
 
 
-def _table(kind: type, registry: Registry) -> Schema:
+def _table(kind: type, registry: Registry, within: Within = ()) -> Schema:
     attrs.resolve_types(kind)
     properties, required = {}, []
     for field in attrs.fields(kind):
-        properties[key_of(field)] = _bounded(_schema(field.type, registry), field) | _described(field)
+        properties[key_of(field)] = _bounded(_schema(field.type, registry, within), field) | _described(field)
         if field.default is attrs.NOTHING:
             required.append(key_of(field))
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
-def _schema(kind: Any, registry: Registry) -> Schema:
+def _schema(kind: Any, registry: Registry, within: Within = ()) -> Schema:
     if kind in _PLAIN:
         return dict(_PLAIN[kind])
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return {"enum": list(parts)}
     if origin in (typing.Union, types.UnionType) and type(None) not in parts:
-        return {"oneOf": [_schema(part, registry) for part in parts]}
+        return {"oneOf": [_schema(part, registry, within) for part in parts]}
     if origin in (typing.Union, types.UnionType):  # optional: a key left out is None
         if {int, tuple[int, ...]} <= set(parts):
-            return _schema(PerAxis, registry)
-        some = _schema(next(part for part in parts if part is not type(None)), registry)
+            return _schema(PerAxis, registry, within)
+        some = _schema(next(part for part in parts if part is not type(None)), registry, within)
         return {"anyOf": [*some["anyOf"], {"type": "array", "maxItems": 0}]} if tuple[str, ...] in parts else some
     if origin is tuple and parts[0] in (AbstractPhase, AbstractLoss):
-        item = _schema(parts[0], registry)
+        item = _schema(parts[0], registry, within)
         return {"anyOf": [{"type": "array", "items": item}, {"type": "object", "additionalProperties": item}]}
     if origin is tuple:
-        items = _schema(parts[0], registry)
+        items = _schema(parts[0], registry, within)
         size = {} if parts[-1] is Ellipsis else {"minItems": len(parts), "maxItems": len(parts)}
         return {"type": "array", "items": items, **size}
     if inspect.isclass(origin) and issubclass(origin, Mapping):
-        return {"type": "object", "additionalProperties": _schema(parts[1], registry)}
+        return {"type": "object", "additionalProperties": _schema(parts[1], registry, within)}
     if inspect.isclass(kind) and (kind is AbstractNetwork or kind in KINDS.values()):
         entries = registry.entries(*(NETWORK_KINDS if kind is AbstractNetwork else (kind.__dict__["kind"],)))
-        return {"oneOf": [schema for entry in entries if (schema := _component(entry.kind, entry.name, registry))]}
+        schemas = [_component(entry.kind, entry.name, registry, within) for entry in entries]
+        return {"oneOf": [schema for schema in schemas if schema]}
     if attrs.has(kind):
-        return _table(kind, registry)
+        return _table(kind, registry, within)
     return {}
 
 
-def _component(kind: str, name: str, registry: Registry) -> Schema | None:
-    """The schema of a component. For one that cannot be imported it warns and returns None."""
+def _component(kind: str, name: str, registry: Registry, within: Within) -> Schema | None:
+    """The schema of a component. None for one that would stand within itself; for one that cannot be imported too, with
+    a warning."""
     try:
         component: type[Component] = registry.find(name, kind)
     except PluginError as error:
         warnings.warn(f"left out: {error}", PluginWarning, stacklevel=2)
         return None
-    table = _table(component, registry)
+    if component in within:
+        return None
+    table = _table(component, registry, (*within, component))
     table["properties"] = {"use": {"const": name}, **table["properties"]}
     table["required"] = ["use", *table["required"]]
     return {"title": f"{kind} {name}", "description": inspect.getdoc(component) or "", **table}

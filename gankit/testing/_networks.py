@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from safetensors.torch import load, save
@@ -16,7 +17,7 @@ from gankit.plugin.components import (
     AbstractEncoder,
     AbstractNetwork,
 )
-from gankit.testing._promises import BATCH, check_imports, no_global_draws, normal, promise, require
+from gankit.testing._promises import BATCH, check_imports, drawn, no_global_draws, normal, promise, require
 
 
 def check_network(spec: AbstractNetwork, source: Shapes, target: Shapes) -> None:
@@ -34,6 +35,7 @@ def check_network(spec: AbstractNetwork, source: Shapes, target: Shapes) -> None
     - With ``gives_features``, its ``features`` are finite tensors with a gradient by the input.
     - Unless ``mixes_samples``, a sample's output does not depend on the other samples. A discriminator of which this
       holds has correct second derivatives.
+    - A discriminator with ``draws`` keeps these promises with them, and without.
 
     Args:
         spec: the component with the options to check. Small widths make the check quick.
@@ -46,11 +48,20 @@ def check_network(spec: AbstractNetwork, source: Shapes, target: Shapes) -> None
     who = type(spec).__name__
     problems = [str(problem) for problem in spec.check(source, target)]
     require(not problems, who, f"refuses these shapes: {'; '.join(problems)}")
-    network = _built(spec, source, target, seed=0)
-    x = normal(BATCH, *joined(source))
-    _check_weights(spec, source, target, network)
+    _check_weights(spec, source, target, _built(spec, source, target, seed=0))
+    _check_module(spec, source, target, {})
+    if isinstance(spec, AbstractDiscriminator) and spec.draws:
+        named = enumerate(spec.draws.items())
+        draws = {name: drawn(draw, 1, joined(source), seed)[0] for seed, (name, draw) in named}
+        _check_module(spec, source, target, draws)
+
+
+def _check_module(spec: AbstractNetwork, source: Shapes, target: Shapes, draws: Mapping[str, Tensor]) -> None:
+    """Check what the module of a network makes; with ``draws``, of a discriminator that judges by these numbers."""
+    who, x = type(spec).__name__, normal(BATCH, *joined(source))
+    network, other = (_built(spec, source, target, seed, draws) for seed in (0, 1))
     _check_output(spec, network, x, joined(target))
-    _check_round_trip(who, network, _built(spec, source, target, seed=1), x)
+    _check_round_trip(who, network, other, x)
     _check_gradients(who, network, x)
     _check_float64(who, network, x)
     if spec.gives_features:
@@ -184,14 +195,34 @@ def _check_second_derivatives(who: str, network: nn.Module, x: Tensor) -> None:
     require(abs(difference - norm.item()) <= 1e-2 * norm.item(), who, "its second derivatives are wrong")
 
 
-def _built(spec: AbstractNetwork, source: Shapes, target: Shapes, seed: int) -> nn.Module:
+def _built(
+    spec: AbstractNetwork, source: Shapes, target: Shapes, seed: int, draws: Mapping[str, Tensor] = {}
+) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = spec.build(source, target)
     require(isinstance(network, nn.Module), type(spec).__name__, f"builds {network!r}, not a torch.nn.Module")
+    network = _Drawing(network, draws) if draws else network
     if spec.couples_places:
         return _EachPlace(network, source)
     return _Apart(network, source) if spec.reads_apart else network
+
+
+class _Drawing(nn.Module):
+    """A discriminator that judges by the same numbers each time."""
+
+    def __init__(self, network: nn.Module, draws: Mapping[str, Tensor]):
+        super().__init__()
+        self.network = network
+        self.draws = draws
+
+    def forward(self, *given: Any) -> Tensor:
+        made: Tensor = self.network(*given, draws=self.draws)
+        return made
+
+    def features(self, *given: Any) -> Sequence[Tensor]:
+        features: Sequence[Tensor] = self.network.features(*given, draws=self.draws)  # type: ignore[operator]
+        return features
 
 
 class _EachPlace(nn.Module):

@@ -30,7 +30,8 @@ class DrawnSet:
     alongside: Mapping[str, Tensor]
     """Adversarial term to real slices that its critic sees as candidates, (B, ...), for terms with ``alongside``."""
     draws: Mapping[str, Mapping[str, Tensor]]
-    """Adversarial term to what its loss and its augmentations declare, for the critic's question: name to (B, ...)."""
+    """Adversarial term to what its loss, its augmentations and its critic declare, for the critic's question: name to
+    (B, ...), or (...) for the critic."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -40,7 +41,8 @@ class Batch:
     sets: tuple[DrawnSet, ...]
     """One for each update of the critics, in order. The players' update takes the last one too."""
     draws: Mapping[str, Mapping[str, Tensor]]
-    """Adversarial term to what its loss and its augmentations declare, for the player's question: name to (B, ...)."""
+    """Adversarial term to what its loss, its augmentations and its critic declare, for the player's question: name to
+    (B, ...), or (...) for the critic."""
     weights: Mapping[str, Tensor]
     """Paired term to (B,) weights. The mean over processes and samples of weight times loss is the mean loss of the
     slices that have every modality of the term."""
@@ -132,8 +134,16 @@ class BatchSource:
             sample: shape of a sample without batch, which a draw without a shape has.
         """
         shape = sample if draw.shape is None else draw.shape
-        drawn = getattr(self._draws, draw.distribution)(f"{self._stream}/{name}", self.count, *shape)
-        return torch.from_numpy(self._ranks.share(drawn)).to(self._like)
+        return torch.from_numpy(self._ranks.share(self._drawn(name, draw, (self.count, *shape)))).to(self._like)
+
+    def draw_once(self, name: str, draw: Draw, sample: Shape = ()) -> Tensor:
+        """Random numbers of a name for all samples together, (*shape), the same in every process; as ``draw``."""
+        shape = sample if draw.shape is None else draw.shape
+        return torch.from_numpy(self._drawn(name, draw, shape)).to(self._like)
+
+    def _drawn(self, name: str, draw: Draw, shape: Shape) -> np.ndarray:
+        drawn: np.ndarray = getattr(self._draws, draw.distribution)(f"{self._stream}/{name}", *shape)
+        return drawn
 
     def slices(self, pool: str, needed: tuple[str, ...], wanted: tuple[str, ...] = ()) -> Inputs:
         """Slices of a pool, drawn with replacement and augmented.

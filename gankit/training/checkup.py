@@ -87,7 +87,7 @@ class Checkup:
             with torch.no_grad():
                 candidates = phase.candidates(self._state.averages, drawn.inputs)
             for term in held:
-                critic = phase.critic_of(self._quiet(term.critic), term)
+                critic = phase.critic_of(self._quiet(term.critic), term, drawn.draws[term.name])
                 reference, candidate = drawn.references[term.name], together(candidates, term.on)
                 mixing_B = source(f"{term.name}/between").draw("mixing", Draw())
                 between = torch.lerp(candidate, reference, mixing_B.view(-1, *[1] * (reference.ndim - 1)))

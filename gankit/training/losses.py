@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -42,12 +42,14 @@ class TermCritic:
     name: str
     shapes: Shapes
     """The places that the term is on, with their shapes, in the order in which they are taken together."""
+    draws: Mapping[str, Tensor]
+    """What the critic has drawn for this question."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.networks.run(self.name, self._with_labels_held(x), tuple(self.shapes))
+        return self.networks.run(self.name, self._with_labels_held(x), tuple(self.shapes), self.draws)
 
     def features(self, x: Tensor) -> tuple[Tensor, ...]:
-        return self.networks.features(self.name, self._with_labels_held(x), tuple(self.shapes))
+        return self.networks.features(self.name, self._with_labels_held(x), tuple(self.shapes), self.draws)
 
     def _with_labels_held(self, x: Tensor) -> Tensor:
         labels = self.networks.recipe.labels()

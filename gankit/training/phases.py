@@ -20,6 +20,7 @@ from gankit.plugin.components import (
     AbstractPairedLoss,
     AbstractPhase,
     AdversarialLoss,
+    Draw,
     Inputs,
 )
 from gankit.plugin.contract import blaming, require_call
@@ -34,6 +35,9 @@ from gankit.training.optimizers import Optimizers
 Scalars = dict[str, Tensor]
 """Name to a number without graph: ``TERM`` to what players minimised, ``TERM.critic`` to what the critic minimised,
 ``TERM.augment`` to the adaptive probability of its augmentations."""
+
+_CRITIC = "critic/"
+"""Before the names of what a critic draws, among the draws of its term."""
 
 
 class PhaseStep:
@@ -113,10 +117,17 @@ class PhaseStep:
         return DrawnSet(inputs=inputs, references=references, alongside=alongside, draws=drawn)
 
     def _draws(self, term: AbstractAdversarialLoss, source: BatchSource) -> Mapping[str, Tensor]:
-        """What the loss of a term declares, and its augmentations, for one question."""
+        """What the loss of a term declares, its augmentations, and its critic, for one question."""
         sample = joined(self._shapes[term.name])
         declared = {**term.draws, **self.augmentations[term.name].draws}
-        return {name: source.draw(name, draw, sample) for name, draw in declared.items()}
+        drawn = {name: source.draw(name, draw, sample) for name, draw in declared.items()}
+        by_critic = {f"{_CRITIC}{name}": draw for name, draw in self._judged_by(term).items()}
+        return drawn | {name: source.draw_once(name, draw, sample) for name, draw in by_critic.items()}
+
+    def _judged_by(self, term: AbstractAdversarialLoss) -> Mapping[str, Draw]:
+        """What the critic of a term draws."""
+        draws: Mapping[str, Draw] = self.recipe.networks[term.critic].draws  # type: ignore[attr-defined] # checked: a discriminator
+        return draws
 
     def _weight(self, drawn: DrawnSet, on: tuple[str, ...]) -> Tensor:
         """This process's weights of the per-sample losses of a paired term on these places, (B,).
@@ -203,9 +214,10 @@ class PhaseStep:
         with blaming(self.where, self.spec):
             return self.spec.candidates(networks, inputs)
 
-    def critic_of(self, networks: Networks, term: AbstractAdversarialLoss) -> TermCritic:
-        """The critic of a term, as its loss sees it."""
-        return TermCritic(networks, term.critic, self._shapes[term.name])
+    def critic_of(self, networks: Networks, term: AbstractAdversarialLoss, draws: Mapping[str, Tensor]) -> TermCritic:
+        """The critic of a term, as its loss sees it in one question with these draws."""
+        own = {name: draws[f"{_CRITIC}{name}"] for name in self._judged_by(term)}
+        return TermCritic(networks, term.critic, self._shapes[term.name], own)
 
     def critic_objective(
         self,
@@ -225,7 +237,7 @@ class PhaseStep:
             candidate = torch.cat([candidate, augmented(alongside, "alongside", draws)])
 
         # What it answers
-        critic = self.critic_of(networks, term)
+        critic = self.critic_of(networks, term, draws)
         with blaming(self.path(term), term):
             objective = loss.critic(critic, reference, candidate, _own(draws, term))
         if augmented.strength:
@@ -244,7 +256,7 @@ class PhaseStep:
         draws, augmented = batch.draws[term.name], self.augmentations[term.name]
         reference = augmented(batch.sets[-1].references[term.name], "reference", draws)
         candidate = augmented(together(candidates, term.on), "candidate", draws)
-        critic = self.critic_of(networks, term)
+        critic = self.critic_of(networks, term, draws)
         with blaming(self.path(term), term):
             return loss.player(critic, reference, candidate, _own(draws, term))
 

@@ -149,7 +149,8 @@ class _Trial:
                 with _found_in(phase.path(judged)), phase.precision(self.batch.device):
                     # A critic that mixes samples must be able to take each set by itself: where it takes all of them
                     # together alone, samples of one set would meet those of another.
-                    phase.critic_of(self.networks, judged)(drawn.references[judged.name])
+                    critic = phase.critic_of(self.networks, judged, drawn.draws[judged.name])
+                    critic(drawn.references[judged.name])
                     objective = phase.critic_objective(self.networks, judged, loss, drawn, detached)
                 self._require_objective(judged, "what the critic minimises", objective, self._weights([judged.critic]))
 

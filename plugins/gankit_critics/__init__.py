@@ -1,4 +1,4 @@
-"""Critics of patches at one or several scales, and of residual blocks; both may project on labels."""
+"""Critics of patches, of residual blocks, and of the whole image beside a window of it; all may project on labels."""
 
 from gankit import Registry, hookimpl
 
@@ -7,3 +7,4 @@ from gankit import Registry, hookimpl
 def register_components(registry: Registry) -> None:
     registry.add("discriminator", "patch-critic", "gankit_critics.patch:PatchCritic")
     registry.add("discriminator", "residual-critic", "gankit_critics.residual:ResidualCritic")
+    registry.add("discriminator", "two-scale-critic", "gankit_critics.two_scale:TwoScaleCritic")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gankit import NEGATIVE_SLOPE, LeakyReLU, activations, convolution, he_weights, norm_layers, spectral_norm
+from gankit_critics._averages import AVERAGES
 from gankit_critics._labels import image_and_label, of_label
 
-_AVERAGES: dict[int, Any] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
 _TAPS = 4
 
 
@@ -36,7 +35,7 @@ class PatchCriticNetwork(nn.Module):
         self.scales = nn.ModuleList(
             _OneScale(rank, inputs, classes, width, layers, norm, spectral) for _ in range(scales)
         )
-        self.smaller = _AVERAGES[rank](2)
+        self.smaller = AVERAGES[rank](2)
 
     def forward(self, *places: Tensor) -> Tensor:
         image_BCS, label_BK = image_and_label(places)

@@ -9,10 +9,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from gankit import NEGATIVE_SLOPE, LeakyReLU, convolution, halving, he_weights, norm_layers, spectral_norm
+from gankit_critics._averages import AVERAGES
 from gankit_critics._labels import image_and_label, of_label
 from gankit_critics._minibatch_std import MinibatchStd
-
-_AVERAGES: dict[int, Any] = {1: nn.AvgPool1d, 2: nn.AvgPool2d, 3: nn.AvgPool3d}
 
 
 class ResidualCriticNetwork(nn.Module):
@@ -83,7 +82,7 @@ class _Block(nn.Module):
         halve, self.sides = halving(inner, outputs, sides)
         activated = [*norm_layers(norm, inner), LeakyReLU(NEGATIVE_SLOPE)]
         self.branch = nn.Sequential(*before, keep, *activated, ready(halve))
-        average = _AVERAGES[rank](tuple(old // new for old, new in zip(sides, self.sides, strict=True)))
+        average = AVERAGES[rank](tuple(old // new for old, new in zip(sides, self.sides, strict=True)))
         self.shortcut = nn.Sequential(average, ready(he_weights(convolution(inputs, outputs, rank, taps=1))))
 
     def forward(self, x_BCS: Tensor) -> Tensor:

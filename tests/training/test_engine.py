@@ -159,8 +159,24 @@ MORE = {
 """Losses with penalties, features, a state and augmentations of their own."""
 
 
+WINDOWED = {
+    "networks.windowed": {
+        "use": "two-scale-critic",
+        "window": [8, 6],
+        "critic": {"use": "conv-critic", "width": 4},
+    },
+    "phases.unsupervised.terms.windowed": {
+        "use": "wgan-gp",
+        "on": ["adc", "t2w"],
+        "critic": "windowed",
+        "against": "cs",
+    },
+}
+"""A critic that draws where it looks."""
+
 RECOMPUTED = {
-    "training.recompute": ["encoder", "adc_decoder", "t2w_translator", "latent_critic", "adc_critic"],
+    **WINDOWED,
+    "training.recompute": ["encoder", "adc_decoder", "t2w_translator", "latent_critic", "adc_critic", "windowed"],
     "training.precision": "bf16",
     "networks.encoder.latent_norm": "batch",
 }
@@ -169,8 +185,8 @@ RECOMPUTED = {
 
 @pytest.mark.parametrize(
     "parts",
-    [{}, {"training.precision": "bf16"}, AUGMENTED, MORE, RECOMPUTED],
-    ids=["float32", "bf16", "augmented", "more losses", "recomputed"],
+    [{}, {"training.precision": "bf16"}, AUGMENTED, MORE, WINDOWED, RECOMPUTED],
+    ids=["float32", "bf16", "augmented", "more losses", "windowed", "recomputed"],
 )
 def test_replayed_training_equals_eager_training(trainer, tiny_recipe, taped, parts):
     """The same weights, moments, averages, states of losses and scalars, bit for bit, with every phase and everything

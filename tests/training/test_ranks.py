@@ -25,7 +25,7 @@ from gankit.training.resident import resident_cohort
 from gankit.training.train import Trainer
 from tests.commands import written
 from tests.training.strange_norms import RECIPE, with_strange_norms
-from tests.training.test_engine import Broken, Tape
+from tests.training.test_engine import WINDOWED, Broken, Tape
 
 CPU = torch.device("cpu")
 TERM = "phases.unsupervised.terms.jsd-auxiliary-adc"
@@ -166,6 +166,7 @@ def shared_recipe(tiny_recipe, tiny_cohort: Cohort, tmp_path: Path, plugins: Plu
             f"{TERM}.adapt": {"target": 0.01, "images": 40},
             **{f"phases.unsupervised.terms.{use}": {"use": use, **ON_T2W, **options} for use, options in MORE.items()},
             "phases.supervised.terms.likeness": {"use": "perceptual", "on": "adc", "network": "adc_critic"},
+            **WINDOWED,
         }
     )
     return written(recipe, plugins, tmp_path / "recipe.toml")
