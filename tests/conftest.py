@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from gankit import Cohort, Modality, Plugins, Recipe, load_plugins, load_recipe, train, write_cohort
 
@@ -16,6 +17,9 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):  # before anything im
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 os.environ["GANKIT_CACHE"] = "off"  # no test depends on what another has made, or writes in the user's folders
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # a busy machine is no failure
 
 TINY = {
     "modalities.adc.shape": [1, 16, 16],
