@@ -4,6 +4,7 @@ import contextlib
 import glob
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,10 +46,11 @@ def write_filled(path: Path, fill: Callable[[Path], object], mode: int = 0o666) 
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _part_of(path) as part:
+            allowed = _allowed(part, mode)
             fill(part)
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
-            part.chmod(mode & ~_umask())
+            part.chmod(allowed)
             part.replace(path)
         _sync_folder(path.parent)
 
@@ -116,10 +118,14 @@ def _remove(part: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _allowed(part: Path, mode: int) -> int:
+    """Who may read and write a new file, where ``mode`` is asked for. The file itself shows it: the umask can be read
+    only by changing it, for all threads."""
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        return stat.S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,6 +12,7 @@ import click
 from gankit_phantom.source import Phantom
 
 _DEFAULT = Phantom()
+_OPTIONS = attrs.fields_dict(Phantom)
 _COUNTED = {
     "train_cs": "CS slices for training.",
     "train_noncs": "Other slices for training.",
@@ -21,13 +22,22 @@ _COUNTED = {
     "validation_noncs": "Other slices for validation.  [default: none]",
 }
 
+_PATIENTS: dict[str, Any] = {"default": None, "show_default": False, "metavar": "N"}
+
+
+def _number(name: str, words: str, kind: type[click.IntRange | click.FloatRange] = click.IntRange, **more: Any) -> Any:
+    """A flag for a number of the phantom, within the bounds that it has in a recipe."""
+    bounds = _OPTIONS[name].metadata["bounds"]
+    accepted = kind(bounds["ge"], bounds["le"])
+    default = getattr(_DEFAULT, name)
+    more = {"default": default, "show_default": default is not None, **more}
+    return click.option(f"--{name.replace('_', '-')}", type=accepted, help=words, **more)
+
 
 def _counts(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option for each count of slices."""
+    """A flag for each count of slices."""
     for name, words in reversed(_COUNTED.items()):
-        flag, least = f"--{name.replace('_', '-')}", click.IntRange(min=1)
-        default = getattr(_DEFAULT, name)
-        command = click.option(flag, type=least, default=default, show_default=default is not None, help=words)(command)
+        command = _number(name, words)(command)
     return command
 
 
@@ -39,19 +49,19 @@ def _counts(command: Callable[..., Any]) -> Callable[..., Any]:
     required=True,
     help="Cohort file to write; where its name ends with .shards, a folder of shards.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the patients.")
-@click.option("--size", type=click.IntRange(min=32), default=64, show_default=True, help="Pixels along each side.")
-@click.option("--depth", type=click.IntRange(min=4), help="Planes of a volume; counts are of volumes."
-              "  [default: slices]")  # fmt: skip
-@click.option("--slice-spacing-mm", type=click.FloatRange(min=0.5), metavar="MM",
-              help="Distance of the planes of a volume in mm.  [default: 72 / depth]")  # fmt: skip
-@click.option("--neighbours", type=click.IntRange(min=1, max=16),
-              help="Make slabs: slices of the volumes with so many below and above as channels.")  # fmt: skip
+@_number("seed", "Seed of the patients.")
+@_number("size", "Pixels along each side.")
+@_number("depth", "Planes of a volume; counts are of volumes.  [default: slices]")
+@_number(
+    "slice_spacing_mm",
+    "Distance of the planes of a volume in mm.  [default: 72 / depth]",
+    click.FloatRange,
+    metavar="MM",
+)
+@_number("neighbours", "Make slabs: slices of the volumes with so many below and above as channels.")
 @click.option("--anatomy", type=click.Path(path_type=Path), help="Real label maps (.npz) to draw over.")
-@click.option("--patients-cs", type=click.IntRange(min=2), metavar="N",
-              help="Patients with CS cancer.  [default: 134; of volumes as many as volumes]")  # fmt: skip
-@click.option("--patients-noncs", type=click.IntRange(min=2), metavar="N",
-              help="Patients without.  [default: 226; of volumes as many as volumes]")  # fmt: skip
+@_number("patients_cs", "Patients with CS cancer.  [default: 134; of volumes as many as volumes]", **_PATIENTS)
+@_number("patients_noncs", "Patients without.  [default: 226; of volumes as many as volumes]", **_PATIENTS)
 @_counts
 def phantom(out: Path, **options: Any) -> None:
     """Draw the digital prostate phantom to a cohort file.
@@ -80,4 +90,8 @@ def _one_a_patient(spec: Phantom, options: dict[str, Any]) -> dict[str, Any]:
         "patients_cs": (spec.train_cs, spec.test_cs, spec.validation_cs),
         "patients_noncs": (spec.train_noncs, spec.test_noncs, spec.validation_noncs),
     }
-    return {name: sum(filter(None, counts)) for name, counts in volumes.items() if options[name] is None}
+    return {
+        name: min(sum(filter(None, counts)), _OPTIONS[name].metadata["bounds"]["le"])
+        for name, counts in volumes.items()
+        if options[name] is None
+    }

@@ -42,6 +42,15 @@ def test_the_file_has_the_usual_permissions(tmp_path):
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
 
 
+def test_files_are_written_without_a_change_of_the_umask(tmp_path, monkeypatch):
+    """It is that of the process, so what another thread writes in the meantime would be writable by everyone, and two
+    threads could leave it so."""
+    monkeypatch.setattr(os, "umask", None)
+    write_bytes(tmp_path / "file", b"")
+    write_bytes(tmp_path / "secret", b"", mode=0o600)
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_full_disk_leaves_the_old_content(tmp_path, monkeypatch, step):
     """Where it fails does not matter: the old bytes stay, no part is left, the message says what to do."""

@@ -267,6 +267,17 @@ def test_command_writes_a_cohort_file(tmp_path, monkeypatch):
     assert cohort.tissues == TISSUES
 
 
+@pytest.mark.parametrize(
+    "field", [field for field in attrs.fields(Phantom) if field.metadata["bounds"]], ids=lambda field: field.name
+)
+def test_command_accepts_of_each_number_what_a_recipe_accepts(field, tmp_path):
+    """It refuses what is beyond a bound in one line that says the bounds."""
+    flag, (least, most) = f"--{field.name.replace('_', '-')}", field.metadata["bounds"].values()
+    for value in (least - 1, most + 1):
+        result = CliRunner().invoke(main, ["phantom", f"{flag}={value}", "-o", str(tmp_path / "c.safetensors")])
+        assert result.output.splitlines()[-1].endswith(f"is not in the range {least}<=x<={most}."), result.output
+
+
 def test_no_draw_makes_a_size_negative(plugins):
     """A seed among whose draws some lie far out, so that a bone would have a negative height, gives finite images."""
     counts = {"patients_cs": 100, "patients_noncs": 300, "train_cs": 200, "train_noncs": 1500}

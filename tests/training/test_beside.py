@@ -1,5 +1,6 @@
 """Checkpoints and the model are written while training goes on."""
 
+import signal
 from threading import Event
 
 import pytest
@@ -74,6 +75,29 @@ def test_an_error_of_training_is_raised_before_one_of_writing():
 
     with pytest.raises(ZeroDivisionError):
         train_on()
+
+
+def test_a_signal_while_it_waits_leaves_nothing_half_written():
+    """A second Ctrl-C comes while the last files are written: the context ends when they are."""
+    told, written = Event(), []
+
+    def write():
+        assert told.wait(60)
+        written.append("whole")
+
+    def interrupt(*_):
+        told.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt), writing_beside() as beside:
+            beside.write(write)
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            beside.finish()
+        assert written == ["whole"]
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_what_is_written_is_written_in_the_order_of_asking():
