@@ -10,6 +10,7 @@ import numpy as np
 from gankit._draws import Draws
 from gankit._errors import InputError
 from gankit.cohort.cohort import SPLITS, VALIDATION
+from gankit.cohort.titles import cohort_item
 
 if TYPE_CHECKING:
     from gankit.cohort.cohort import Cohort
@@ -114,16 +115,17 @@ def drawn_splits(
 
 
 def empty_strata(cohort: Cohort) -> Iterator[str]:
-    """Yield a sentence for each split without slices, and for each value of a label that a split lacks although the
-    cohort has it. A cohort without a validation split lacks nothing."""
+    """Yield a sentence for each split without slices, or volumes, and for each value of a label that a split lacks
+    although the cohort has it. A cohort without a validation split lacks nothing."""
+    item = cohort_item(cohort)
     for split in SPLITS:
         chosen_N = cohort.split == split
         if not chosen_N.any():
             if split != VALIDATION:
-                yield f"no slice is in split {split!r}"
+                yield f"no {item} is in split {split!r}"
             continue
         for name, values_N in cohort.labels.items():
             words = {0: "no", 1: "yes"} if values_N.max() <= 1 else {}
             for value in np.unique(values_N[values_N >= 0]).tolist():
                 if not (chosen_N & (values_N == value)).any():
-                    yield f"no slice of split {split!r} has label {name!r} {words.get(value, f'= {value}')}"
+                    yield f"no {item} of split {split!r} has label {name!r} {words.get(value, f'= {value}')}"

@@ -12,6 +12,7 @@ from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import select_pool
 from gankit.cohort.identical import copies_across_patients, has_one_image
 from gankit.cohort.pairing import CHANCE, paired_share
+from gankit.cohort.titles import cohort_item, counted
 from gankit.files.rows import Rows, blocks
 from gankit.recipe.recipe import Pool, Recipe
 
@@ -75,36 +76,38 @@ def _few_patients(cohort: Cohort, pools: Mapping[str, Pool]) -> Iterator[str]:
 def _less_than_a_batch(cohort: Cohort, pools: Mapping[str, Pool], batch: int) -> Iterator[str]:
     counts = {name: int(select_pool(pool, cohort).sum()) for name, pool in pools.items()}
     if few := [f"{name} has {count}" for name, count in counts.items() if 0 < count < batch]:
+        items = f"{cohort_item(cohort)}s"
         yield (
-            f"few slices: {', '.join(few)}, fewer than a batch of {batch}, in which some slices are then twice or more;"
-            " lower training.batch or import more slices"
+            f"few {items}: {', '.join(few)}, fewer than a batch of {batch}, in which some {items} are then twice or"
+            f" more; lower training.batch or import more {items}"
         )
 
 
 def _copies(cohort: Cohort) -> Iterator[str]:
     if (copies := copies_across_patients(cohort)) is None:
         return
-    one, other = copies.first
+    (one, other), items = copies.first, f"{cohort_item(cohort)}s"
     leaked = ""
     if copies.leaked:
         where = " or ".join(map(repr, copies.leaked_into))
-        leaked = f", {copies.leaked} of them copies in {where} of slices in 'train'"
+        leaked = f", {copies.leaked} of them copies in {where} of {items} in 'train'"
     yield (
-        f"slices of two patients are identical: {copies.slices} slices of {copies.patients} patients{leaked}; the first"
-        f" are slices {one} and {other} ({copies.modality}); is a patient there under two ids?"
+        f"{items} of two patients are identical: {copies.slices} {items} of {copies.patients} patients{leaked}; the"
+        f" first are {items} {one} and {other} ({copies.modality}); is a patient there under two ids?"
     )
 
 
 def _without_variety(cohort: Cohort, names: list[str]) -> Iterator[str]:
+    item = cohort_item(cohort)
     for name in names:
         modality = cohort.modalities[name]
         blank_N = modality.present & _by_slice(modality.values, lambda images_BP: np.ptp(images_BP, axis=1) == 0)
         there, blank = int(modality.present.sum()), int(blank_N.sum())
         if has_one_image(modality):
-            yield f"modality {name!r} is identical in all {there} slices that have it; is it the right array?"
+            yield f"modality {name!r} is identical in all {there} {item}s that have it; is it the right array?"
         elif blank:
-            slices = "1 slice" if blank == 1 else f"{blank} slices"
-            yield f"modality {name!r} is blank, one value throughout, in {slices} of {there}; leave them out"
+            found = counted(blank, item)
+            yield f"modality {name!r} is blank, one value throughout, in {found} of {there}; leave them out"
 
 
 def _unpaired(cohort: Cohort, names: list[str]) -> Iterator[str]:
@@ -112,9 +115,9 @@ def _unpaired(cohort: Cohort, names: list[str]) -> Iterator[str]:
         share = paired_share(cohort, one, other)
         if share is not None and share < CHANCE:
             yield (
-                f"modalities {one!r} and {other!r} of a slice share no more information than those of different"
-                f" patients ({share:.2f} of comparisons; by chance 0.50, at least {CHANCE:.2f} wanted); are they in"
-                " one order?"
+                f"modalities {one!r} and {other!r} of a {cohort_item(cohort)} share no more information than those"
+                f" of different patients ({share:.2f} of comparisons; by chance 0.50, at least {CHANCE:.2f} wanted);"
+                " are they in one order?"
             )
 
 
@@ -130,10 +133,10 @@ def _not_outlined(cohort: Cohort, truths: Iterable[str], pools: Mapping[str, Poo
             drawn = set(cohort.patient[chosen_N & drawn_N])
             blank = set(cohort.patient[chosen_N]) - drawn
             if drawn and blank:
-                patients = "1 patient" if len(blank) == 1 else f"{len(blank)} patients"
+                item, patients = cohort_item(cohort), counted(len(blank), "patient")
                 yield (
-                    f"ground truth {name!r} is blank in every slice of {patients} in {place}, though {len(drawn)} there"
-                    " have it; if nobody outlined it, leave them out: a mask would be learned as blank"
+                    f"ground truth {name!r} is blank in every {item} of {patients} in {place}, though {len(drawn)}"
+                    " there have it; if nobody outlined it, leave them out: a mask would be learned as blank"
                 )
 
 
@@ -151,23 +154,25 @@ def _made(cohort: Cohort, names: list[str]) -> Iterator[str]:
     for name in names:
         made_N = cohort.modalities[name].made
         if made_N is not None and made_N.any():
-            yield f"modality {name!r} of {int(made_N.sum())} slices was made by a model, not by a scanner"
+            made = counted(int(made_N.sum()), cohort_item(cohort))
+            yield f"modality {name!r} of {made} was made by a model, not by a scanner"
 
 
 def _spacings(cohort: Cohort) -> Iterator[str]:
-    yield from _absurd("pixel", cohort.spacing_mm)
-    yield from _absurd("slice", cohort.slice_spacing_mm)
+    item = cohort_item(cohort)
+    yield from _absurd("pixel", cohort.spacing_mm, item)
+    yield from _absurd("slice", cohort.slice_spacing_mm, item)
 
 
-def _absurd(what: str, spacing_mm: np.ndarray | None) -> Iterator[str]:
+def _absurd(what: str, spacing_mm: np.ndarray | None, item: str) -> Iterator[str]:
     if spacing_mm is None:
         return
     low, high = SPACINGS_MM
     absurd = spacing_mm[~np.isnan(spacing_mm) & ~((spacing_mm >= low) & (spacing_mm <= high))]
     if len(absurd):
         yield (
-            f"{what} spacing of {len(absurd)} slices is outside [{low:g}, {high:g}] mm, the first is {absurd[0]:g};"
-            " is it in mm? Give no spacing where it is not known"
+            f"{what} spacing of {counted(len(absurd), item)} is outside [{low:g}, {high:g}] mm, the first is"
+            f" {absurd[0]:g}; is it in mm? Give no spacing where it is not known"
         )
     if unknown := int(np.isnan(spacing_mm).sum()):
-        yield f"{what} spacing of {unknown} slices is not known (NaN)"
+        yield f"{what} spacing of {counted(unknown, item)} is not known (NaN)"

@@ -20,8 +20,8 @@ class Beside:
         self._writing = self._thread.submit(what)
 
     def finish(self) -> None:
-        """Wait until all is written. Raises what writing raised, once. Where a signal ends the waiting, ``settle`` still
-        waits."""
+        """Wait until all is written. Raises what writing raised, once. Where a signal ends the waiting,
+        ``settle`` still waits."""
         self.settle()
         writing, self._writing = self._writing, None
         if writing is not None:

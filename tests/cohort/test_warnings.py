@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 import pytest
 
-from gankit import Cohort, Modality, cohort_warnings, load_recipe
+from gankit import Cohort, Modality, cohort_warnings, empty_strata, load_recipe
 
 
 def discs(count=240, patients=60, noise=0.05, seed=0):
@@ -93,6 +93,23 @@ def test_a_pool_without_slices_is_left_to_others(tiny_recipe):
     """Training refuses it, and an import says that a split is empty."""
     cohort = attrs.evolve(discs(60, 15), split=np.full(60, "train"))
     assert without_few(cohort) == []
+
+
+def test_volumes_are_called_volumes(tiny_recipe):
+    """In every warning that slices of the same faults have."""
+    spacing_mm = np.array([90, np.nan, *[1.0] * 58], np.float32)
+    blank = with_values(doubled(discs(60, 15)), "t2w", np.where(np.arange(60) < 3, 0, 1)[:, None, None, None])
+    made = attrs.evolve(blank.modalities["adc"], made=np.arange(60) < 5)
+    slices = attrs.evolve(
+        blank, modalities=blank.modalities | {"adc": made}, spacing_mm=spacing_mm, split=np.full(60, "train")
+    )
+    modalities = {n: attrs.evolve(m, values=m.values[:, :, None]) for n, m in slices.modalities.items()}
+    volumes = attrs.evolve(slices, modalities=modalities)
+    recipe = tiny_recipe(**{"training.batch": 64})
+    for warnings in (cohort_warnings, empty_strata, lambda cohort: cohort_warnings(cohort, recipe)):
+        said = list(warnings(slices))
+        assert any("slice" in each for each in said)
+        assert [each.replace("slice", "volume") for each in said] == list(warnings(volumes))
 
 
 # Copies ---------------------------------------------------------------------------------------------------
@@ -294,11 +311,11 @@ def test_blank_slices_are_said(sound):
 @pytest.mark.parametrize(
     ("spacing_mm", "said"),
     [
-        ([0.5, 0, 0.5], "pixel spacing of 1 slices is outside [0.01, 20] mm, the first is 0; is it in mm?"),
+        ([0.5, 0, 0.5], "pixel spacing of 1 slice is outside [0.01, 20] mm, the first is 0; is it in mm?"),
         ([0.5, -1, -0.5], "pixel spacing of 2 slices is outside [0.01, 20] mm, the first is -1; is it in mm?"),
         ([0.0005] * 3, "pixel spacing of 3 slices is outside [0.01, 20] mm, the first is 0.0005; is it in mm?"),
         ([500] * 3, "pixel spacing of 3 slices is outside [0.01, 20] mm, the first is 500; is it in mm?"),
-        ([0.5, np.inf, 0.5], "pixel spacing of 1 slices is outside [0.01, 20] mm, the first is inf; is it in mm?"),
+        ([0.5, np.inf, 0.5], "pixel spacing of 1 slice is outside [0.01, 20] mm, the first is inf; is it in mm?"),
         ([0.5, np.nan, np.nan], "pixel spacing of 2 slices is not known (NaN)"),
     ],
 )

@@ -89,12 +89,15 @@ def test_a_signal_while_it_waits_leaves_nothing_half_written():
         told.set()
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        with pytest.raises(KeyboardInterrupt), writing_beside() as beside:
+    def train_on():
+        with writing_beside() as beside:
             beside.write(write)
             signal.setitimer(signal.ITIMER_REAL, 0.05)
-            beside.finish()
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train_on()
         assert written == ["whole"]
     finally:
         signal.signal(signal.SIGALRM, before)
