@@ -13,6 +13,7 @@ from gankit._draws import Draws
 from gankit._errors import CohortError, InputError
 from gankit.cohort.augmented import augmented
 from gankit.cohort.cohort import Cohort
+from gankit.cohort.titles import cohort_item, counted
 from gankit.evaluation.evaluation import Candidate, Evaluation, complete
 from gankit.evaluation.judging import Judging, Sets
 from gankit.evaluation.results import Kind
@@ -126,8 +127,8 @@ def slices_subject(
     needed = sets.count * sets.size
     if len(slices) < needed:
         raise InputError(
-            f"{name}: {len(slices)} slices can be judged, {sets.count} disjoint sets of {sets.size} need {needed};"
-            " lower `sets` or `per_set`"
+            f"{name}: {counted(len(slices), cohort_item(slices))} can be judged, {sets.count} disjoint sets of"
+            f" {sets.size} need {needed}; lower `sets` or `per_set`"
         )
     order = Draws(sets.seed).generator("evaluation/sets/order").permutation(len(slices))
 
@@ -181,7 +182,7 @@ def real_subject(evaluation: Evaluation, sets: Sets) -> Subject | None:
         note = "no fresh patients: the real test slices, compared with themselves"
     size = min(sets.size, len(slices))
     if size < sets.size:
-        note = "; ".join(filter(None, (note, f"only {size} slices")))
+        note = "; ".join(filter(None, (note, f"only {counted(size, cohort_item(slices))}")))
     fitting = Sets(count=min(sets.count, len(slices) // size), size=size, seed=sets.seed)
     return slices_subject(REAL, "real", slices, fitting, note)
 

@@ -61,6 +61,15 @@ def test_a_candidate_that_does_not_fit_is_refused_before_work(what, judge, tiny_
     assert not (tmp_path / "out").exists()
 
 
+def test_too_few_volumes_are_called_volumes(judge, tiny_cohort, tmp_path):
+    """Slices of one plane, as volumes."""
+    modalities = {name: attrs.evolve(m, values=m.values[:, :, None]) for name, m in tiny_cohort.modalities.items()}
+    real = written(tiny_cohort, tmp_path / "real.safetensors", modalities=modalities)
+    candidate = written(tiny_cohort, tmp_path / "made.safetensors", modalities=modalities, synthetic=True)
+    with pytest.raises(InputError, match="12 volumes can be judged, 3 disjoint sets of 12"):
+        judge(candidate, cohort=real)
+
+
 def test_a_real_cohort_whose_test_slices_a_model_was_trained_on_is_refused(judge, trained, tiny_cohort, tmp_path):
     """Its train and test exchanged; names of patients are no help where another import gave others."""
     swapped = np.where(tiny_cohort.split == "train", "test", "train")
