@@ -120,9 +120,14 @@ class RunRecord:
         )
 
         def write(step: int = state.step) -> None:
-            checkpoint(run.checkpoint(step))
+            path = run.checkpoint(step)
+            checkpoint(path)
+            try:
+                run.require_held()
+            except RunError:  # what is trained there anew must not go on from it
+                path.unlink(missing_ok=True)
+                raise
             run.prune(step, state.recipe.training.keep_checkpoints)
-            run.require_held()
             model()
 
         self._beside.write(write)

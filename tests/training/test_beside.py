@@ -1,5 +1,6 @@
 """Checkpoints and the model are written while training goes on."""
 
+import shutil
 import signal
 from threading import Event
 
@@ -57,6 +58,19 @@ def test_what_writing_raises_ends_the_training(run, monkeypatch):
     monkeypatch.setattr("gankit.training.state.write_tensors", full)
     with pytest.raises(RunError, match=r"step-000004.safetensors: no space left"):
         run("full")
+
+
+def test_a_directory_that_is_removed_meanwhile_gets_no_checkpoint(run, tmp_path, monkeypatch):
+    """So what the message says, to train anew there, begins at step 0."""
+
+    def removed(path, *given):
+        shutil.rmtree(tmp_path / "gone")
+        write_tensors(path, *given)
+
+    monkeypatch.setattr("gankit.training.state.write_tensors", removed)
+    with pytest.raises(RunError, match="was removed or moved away"):
+        run("gone")
+    assert RunDirectory(tmp_path / "gone").checkpoints() == []
 
 
 def test_an_error_of_training_is_raised_before_one_of_writing():
