@@ -42,7 +42,7 @@ def import_arrays(
     split: str | None = None,
     test_fraction: float | None = None,
     validation_fraction: float = 0.0,
-    seed: int = 0,
+    seed: int | None = None,
     out: str | Path | None = None,
 ) -> Cohort:
     """Make a cohort from a .npz of arrays that are aligned along their first axis, the slices (N).
@@ -70,7 +70,7 @@ def import_arrays(
         test_fraction: share of patients in the test split that is drawn, at least 0 and below 1; default: 0.2. With
             ``split`` neither fraction is accepted.
         validation_fraction: the same of the validation split; the test patients do not depend on it.
-        seed: of the split that is drawn.
+        seed: of the split that is drawn; default: 0. With ``split`` it is not accepted.
         out: cohort file to write, ending with .safetensors, or folder of shards, ending with .shards; default: none.
 
     Returns: the cohort. Ids of patients are as they are in the file, without blanks around them.
@@ -80,10 +80,12 @@ def import_arrays(
         CohortError: the file cannot be read, lacks an array, or the arrays do not fit together.
         RunError: ``out`` cannot be written.
     """
-    from gankit import asked_fractions, require_cohort_name, write_cohort
+    from gankit import InputError, asked_fractions, require_cohort_name, write_cohort
     from gankit_arrays._arrays import Names, read_arrays
 
     fractions = asked_fractions(test_fraction, validation_fraction, split)
+    if split is not None and seed is not None:
+        raise InputError(f"`seed` {seed}: `split` {split} draws nothing; leave one of them out")
     if out is not None:
         require_cohort_name(Path(out))
     names = Names(
@@ -98,7 +100,7 @@ def import_arrays(
         slice_spacing=slice_spacing,
         split=split,
     )
-    cohort = read_arrays(Path(file), names, fractions, seed)
+    cohort = read_arrays(Path(file), names, fractions, seed or 0)
     if out is not None:
         write_cohort(cohort, out)
     return cohort

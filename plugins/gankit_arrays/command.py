@@ -63,7 +63,7 @@ _EXAMPLES = {
     show_default=True,
     help="Share of patients in validation, on which 'gankit tune' chooses settings.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the drawn split.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the drawn split.  [default: 0]")
 @click.option(
     "-o",
     "--out",

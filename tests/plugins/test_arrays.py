@@ -264,6 +264,8 @@ REFUSED = {
     "a fraction below none": (["--validation-fraction", "-1"], {}, "--validation-fraction must be at least 0"),
     "a fraction beside a split": (["--split", "fold", "--validation-fraction", "0.1"], {},
                                   "--validation-fraction 0.1: --split fold says who validates; leave one of them out"),
+    "a seed beside a split": (["--split", "fold", "--seed", "0"], {},
+                              "--seed 0: --split fold draws nothing; leave one of them out"),
     "a share of test beside a split": (["--split", "fold", "--test-fraction", "0.2"], {},
                                        "--test-fraction 0.2: --split fold says who is in test; leave one of them out"),
     "a split of other words": (["--split", "patient_id"], {}, "split has values ['0', '1'"),
