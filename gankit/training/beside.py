@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 
 class Beside:
     """Writes one thing at a time, in the order in which they are asked for."""
 
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "gankit-files")
+    def __init__(self, thread: Executor) -> None:
+        self._thread = thread
         self._writing: Future[None] | None = None
 
     def write(self, what: Callable[[], None]) -> None:
@@ -36,9 +36,7 @@ class Beside:
 @contextmanager
 def writing_beside() -> Iterator[Beside]:
     """A context at whose end all is written. An error that ends it is raised before one of writing."""
-    beside = Beside()
-    try:
+    with ThreadPoolExecutor(1, "gankit-files") as thread:  # which waits at its end, whatever ends it
+        beside = Beside(thread)
         yield beside
         beside.finish()
-    finally:
-        beside.settle()
