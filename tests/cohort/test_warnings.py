@@ -331,5 +331,5 @@ def test_distances_of_planes_that_no_volume_has_are_said(sound):
     cohort = sound.select(np.arange(3))
     volumes = {name: Modality.of(np.random.default_rng(0).random((3, 1, 4, 8, 8))) for name in cohort.modalities}
     cohort = attrs.evolve(cohort, modalities=volumes, truth={}, slice_spacing_mm=np.array([3, 0, 3], np.float32))
-    said = "slice spacing of 1 slices is outside [0.01, 20] mm, the first is 0; is it in mm?"
+    said = "slice spacing of 1 volume is outside [0.01, 20] mm, the first is 0; is it in mm?"
     assert any(each.startswith(said) for each in cohort_warnings(cohort))
