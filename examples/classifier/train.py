@@ -15,6 +15,8 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 import gankit
 
 STEPS = 300
+IMAGES = ("adc", "t2w")
+"""What the classifier sees. A mask of the lesion would give the label away."""
 
 
 def main(model_name: str, cohort_file: str, steps: int = STEPS) -> None:
@@ -22,9 +24,9 @@ def main(model_name: str, cohort_file: str, steps: int = STEPS) -> None:
     # the data, all of it
     model = gankit.load_model(model_name)
     cohort = gankit.read_cohort(cohort_file)
-    real = cohort.dataset("train", model.recipe)
-    synthetic = model.dataset(len(real) // 2, seed=1)
-    test = cohort.dataset("test", model.recipe)
+    real = cohort.dataset("train", model.recipe, modalities=IMAGES)
+    synthetic = model.dataset(len(real) // 2, seed=1, modalities=IMAGES)
+    test = cohort.dataset("test", model.recipe, modalities=IMAGES)
 
     for name, slices in (("real", real), ("real plus synthetic", ConcatDataset([real, synthetic]))):
         network = trained(slices, channels=stacked(test[:1]).shape[1], steps=steps)
