@@ -43,7 +43,7 @@ function spent() {
 
 function keep() {
   const { seconds } = state.answers[state.at];
-  state.answers[state.at] = { ...form.read(), seconds: Math.round(10 * (seconds + spent())) / 10 };
+  state.answers[state.at] = { ...form.read(), seconds: Math.round(1000 * (seconds + spent())) / 1000 };
   images.marking = form.marking;
   images.mark = state.answers[state.at].mark || null;
   images.draw();
