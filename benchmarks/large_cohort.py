@@ -1,5 +1,9 @@
 """A cohort of any size that is made by a generator, and what it takes to draw batches from it: pairs a second and peak
-memory of a process of its own."""
+memory of a process of its own.
+
+    python -m benchmarks.large_cohort write FOLDER.shards 30000 256
+    python -m benchmarks.large_cohort mapped FOLDER.shards 16
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,8 @@ from gankit.training.resident import resident_cohort
 
 CPU = torch.device("cpu")
 PAIR = ("adc", "t2w")
+SCALES = {"adc": (3000.0, "1e-6 mm2/s"), "t2w": (1000.0, "1"), "dce": (500.0, "1")}
+"""Modality to its highest value and unit."""
 BATCH = 64
 
 
@@ -38,19 +44,51 @@ class Generated:
         return np.stack([np.roll(noise, row, axis=-1) * (0.5 + row % 97 / 194) for row in rows.tolist()]) * self.scale
 
 
-def write_generated(folder: Path, slices: int, side: int = 64) -> None:
-    """A cohort in shards, of ``slices`` pairs, 20 a patient."""
-    numbers, shape = np.arange(slices), (slices, 1, side, side)
-    modalities = {
-        name: Modality(values=StoredRows([Generated(shape, scale)]), unit=unit, present=numbers >= 0)
-        for name, scale, unit in (("adc", 3000.0, "1e-6 mm2/s"), ("t2w", 1000.0, "1"))
-    }
+@attrs.frozen(eq=False)
+class Outlined:
+    """Ground truth of the same rows: a gland in the middle, or the lesion in it of each patient with cancer."""
+
+    shape: tuple[int, ...]
+    lesion: bool
+    dtype: np.dtype[np.uint8] = np.dtype(np.uint8)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        made, side = np.zeros((len(rows), *self.shape[1:]), np.uint8), self.shape[-1]
+        for slice_, row in zip(made, rows.tolist(), strict=True):
+            if not self.lesion:
+                slice_[side // 4 : -side // 4, side // 4 : -side // 4] = 1
+            elif _has_cancer(np.array(row)):
+                at = side // 3 + row % 97 * side // 400
+                slice_[at : at + side // 16, at : at + side // 16] = 1
+        return made
+
+
+def _has_cancer(row_N: np.ndarray) -> np.ndarray:
+    return row_N // 20 % 5 == 0
+
+
+def write_generated(
+    folder: Path, slices: int, side: int = 64, modalities: tuple[str, ...] = PAIR, tested: int = 0
+) -> None:
+    """A cohort in shards, 20 slices a patient, of whom each fifth has cancer. The last ``tested`` patients are test;
+    where there are such, slices have ground truth."""
+    numbers, shape = np.arange(slices), (slices, side, side)
+    patient_N = numbers // 20
+    truth = {"tissue": Outlined(shape, lesion=False), "lesion": Outlined(shape, lesion=True)} if tested else {}
     write_cohort(
         Cohort(
-            modalities=modalities,
-            labels={"cs": (numbers // 20 % 5 == 0).astype(np.int8)},
-            patient=(numbers // 20).astype(str),
-            split=np.full(slices, "train"),
+            modalities={
+                name: Modality(
+                    values=StoredRows([Generated((slices, 1, side, side), scale)]), unit=unit, present=numbers >= 0
+                )
+                for name, (scale, unit) in SCALES.items()
+                if name in modalities
+            },
+            labels={"cs": _has_cancer(numbers).astype(np.int8)},
+            patient=patient_N.astype(str),
+            split=np.where(patient_N < patient_N.max() + 1 - tested, "train", "test"),
+            truth={name: StoredRows([piece]) for name, piece in truth.items()},
+            tissues=("outside", "gland") if truth else (),
         ),
         folder,
     )
@@ -96,7 +134,7 @@ def drawing(how: str, folder: Path, batches: int) -> Callable[[], object]:
     return lambda: [_gathered(made, step) for step in range(batches)]
 
 
-def main(how: str, folder: str, batches: str) -> None:
+def measure(how: str, folder: str, batches: str) -> None:
     """Print, as JSON, pairs a second (the best of five rounds) and the peak of memory, in MB, above that of imports."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     draw, walls = drawing(how, Path(folder), int(batches)), []
@@ -114,6 +152,15 @@ def main(how: str, folder: str, batches: str) -> None:
             }
         )
     )
+
+
+def main(what: str, folder: str, *numbers: str) -> None:
+    """Write a cohort of three modalities, a tenth of its patients test, or measure a way to draw from one."""
+    if what == "write":
+        slices, side = map(int, numbers)
+        write_generated(Path(folder), slices, side, tuple(SCALES), tested=slices // 200)
+    else:
+        measure(what, folder, *numbers)
 
 
 if __name__ == "__main__":
