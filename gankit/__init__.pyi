@@ -48,6 +48,8 @@ from gankit.evaluation.alignment import nearest_slices as nearest_slices
 from gankit.evaluation.evaluate import evaluate as evaluate
 from gankit.evaluation.evaluation import Candidate as Candidate
 from gankit.evaluation.evaluation import Evaluation as Evaluation
+from gankit.evaluation.evaluation import parts_of as parts_of
+from gankit.evaluation.evaluation import rows_of as rows_of
 from gankit.evaluation.intervals import bootstrap as bootstrap
 from gankit.evaluation.intervals import percentiles as percentiles
 from gankit.evaluation.intervals import resampled as resampled
@@ -67,6 +69,8 @@ from gankit.files.atomic import write_bytes as write_bytes
 from gankit.files.documents import read_toml as read_toml
 from gankit.files.lock import Held as Held
 from gankit.files.lock import locked as locked
+from gankit.files.rows import MadePiece as MadePiece
+from gankit.files.rows import Rows as Rows
 from gankit.files.rows import StoredRows as StoredRows
 from gankit.files.rows import ZeroPiece as ZeroPiece
 from gankit.files.stored_arrays import StoredArrays as StoredArrays

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Mapping
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -15,7 +16,7 @@ from gankit._draws import Draws
 from gankit._errors import CohortError, InputError, nearest
 from gankit.cohort.cohort import Cohort, Modality
 from gankit.evaluation.intervals import bootstrap
-from gankit.files.rows import blocks
+from gankit.files.rows import BLOCK, MadePiece, Rows, StoredRows, blocks
 from gankit.files.user_cache import code_digest, kept_arrays
 from gankit.recipe.recipe import ModalitySpec
 
@@ -111,7 +112,7 @@ class Evaluation:
         chosen_N = label_N == self.value if wanted else (label_N != self.value) & (label_N >= 0)
         if split is not None:
             chosen_N &= cohort.split == split
-        return cohort.select(chosen_N).loaded() if chosen_N.any() else None
+        return cohort.select(chosen_N) if chosen_N.any() else None
 
     def stacked(self, cohort: Cohort, *modalities: str) -> np.ndarray:
         """Modalities of a cohort, concatenated along channels.
@@ -122,11 +123,24 @@ class Evaluation:
 
         Returns: (N, C, *S) float32 in [-1, 1]; values outside of a modality's range are clipped to it.
         """
-        images = [
-            self.modalities[name].to_network(cohort.modalities[name].values).clip(-1, 1)
-            for name in modalities or tuple(self.modalities)
-        ]
-        return np.concatenate(images, axis=1).astype(np.float32)
+        names = modalities or tuple(self.modalities)
+        made = np.empty((len(cohort), *self._shape(names)), np.float32)
+        first = 0
+        for name in names:
+            end = first + self.modalities[name].shape[0]
+            for place, block in blocks(cohort.modalities[name].values):
+                made[place, first:end] = self.modalities[name].to_network(block).clip(-1, 1)
+            first = end
+        return made
+
+    def rows(self, cohort: Cohort, *modalities: str) -> Rows:
+        """The same for a cohort that may be larger than memory; see ``rows_of``."""
+        return rows_of(cohort, lambda part: self.stacked(part, *modalities))
+
+    def _shape(self, names: Iterable[str]) -> tuple[int, ...]:
+        """The shape of a slice with these modalities."""
+        shapes = [self.modalities[name].shape for name in names]
+        return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
     def draws(self, stream: str) -> np.random.Generator:
         """A new random generator, which depends on the evaluation's seed and the name of the stream alone."""
@@ -177,6 +191,48 @@ class Evaluation:
             for _, block in blocks(values):
                 digest.update(block.tobytes())
         return digest.hexdigest()
+
+
+LARGEST = 1_000_000_000
+"""Bytes up to which ``rows_of`` makes all rows at once."""
+
+
+def rows_of(cohort: Cohort, make: Callable[[Cohort], np.ndarray]) -> Rows:
+    """What a function makes of each slice of a cohort, which may be larger than memory.
+
+    Args:
+        cohort: N slices.
+        make: gives an array (n, ...) for n of them, whose rows each depend on one slice alone.
+
+    Returns: (N, ...). Where images are still in their files and the rows would take more than 10^9 bytes, these are
+        ``StoredRows``, made whenever they are read. Else they are an array, made of some 10^7 bytes of the cohort at a
+        time.
+    """
+    first = make(cohort.select(slice(1)))
+    shape = (len(cohort), *first.shape[1:])
+    if math.prod(shape) * first.dtype.itemsize > LARGEST and _in_files(cohort):
+        return StoredRows([MadePiece(shape, first.dtype, lambda rows: make(cohort.select(rows)))])
+    made = np.empty(shape, first.dtype)
+    for place, part in parts_of(cohort):
+        made[place] = make(part)
+    return made
+
+
+def parts_of(cohort: Cohort) -> Iterator[tuple[slice, Cohort]]:
+    """Yield consecutive slices of a cohort, some 10^7 bytes of them at a time but at least one, and where they are."""
+    at_once = max(1, BLOCK // sum(math.prod(each.shape[1:]) * each.dtype.itemsize for each in _arrays(cohort)))
+    for start in range(0, len(cohort), at_once):
+        place = slice(start, min(start + at_once, len(cohort)))
+        yield place, cohort.select(place)
+
+
+def _in_files(cohort: Cohort) -> bool:
+    return any(isinstance(each, StoredRows) for each in _arrays(cohort))
+
+
+def _arrays(cohort: Cohort) -> list[Rows]:
+    """Images and ground truth."""
+    return [*(modality.values for modality in cohort.modalities.values()), *cohort.truth.values()]
 
 
 def complete(cohort: Cohort, modalities: Mapping[str, ModalitySpec], whose: str) -> Cohort:

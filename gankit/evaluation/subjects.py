@@ -134,7 +134,7 @@ def slices_subject(
 
     def make(number: int) -> Candidate:
         chosen = order[number * sets.size : (number + 1) * sets.size]
-        return Candidate(name=name, cohort=slices.select(chosen))
+        return Candidate(name=name, cohort=slices.select(chosen).loaded())
 
     return Subject(
         name=name,

@@ -84,6 +84,15 @@ class ZeroPiece:
         return np.zeros((len(rows), *self.shape[1:]), self.dtype)
 
 
+@attrs.frozen(eq=False)
+class MadePiece:
+    """Rows that a function makes of their indices (B,) whenever they are read: (B, *row) of the type."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Callable[[np.ndarray], np.ndarray]
+
+
 class StoredRows(np.lib.mixins.NDArrayOperatorsMixin):
     """Pieces, one below the other, as an array of which rows are read when they are indexed.
 
@@ -92,7 +101,7 @@ class StoredRows(np.lib.mixins.NDArrayOperatorsMixin):
     array can do (arithmetic, ``numpy.asarray``, methods as ``min``) reads all of it.
     """
 
-    def __init__(self, pieces: Sequence[FilePiece | ZeroPiece]):
+    def __init__(self, pieces: Sequence[FilePiece | ZeroPiece | MadePiece]):
         """``pieces``: one or more, whose rows have one shape and type."""
         self._pieces = tuple(pieces)
         self._starts = np.cumsum([0, *(piece.shape[0] for piece in pieces)])

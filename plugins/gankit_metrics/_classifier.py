@@ -8,10 +8,9 @@ from functools import partial
 
 import attrs
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from gankit import NEGATIVE_SLOPE, Evaluation, PixelNorm, convolution
+from gankit import NEGATIVE_SLOPE, Evaluation, MadePiece, PixelNorm, Rows, StoredRows, convolution
 from gankit_metrics._training import (
     Schedule,
     applied,
@@ -51,19 +50,26 @@ class Convolutional(nn.Sequential):
 
 def classifier(
     build: Callable[[], nn.Module],
-    wanted: np.ndarray,
-    other: np.ndarray,
+    wanted: Rows,
+    other: Rows,
     schedule: Schedule,
     generator: np.random.Generator,
 ) -> nn.Module:
     """Train to tell slices (N, C, *S) of the wanted label from others (M, C, *S) by cross-entropy; each batch holds
     equally many of both."""
     network = drawn(build, generator)
-    images = torch.from_numpy(np.concatenate([wanted, other]))
-    label_N = (torch.arange(len(images)) < len(wanted)).float()
+    images = _joined(wanted, other)
+    label_N = (np.arange(len(images)) < len(wanted)).astype(np.float32)
     groups = np.split(np.arange(len(images)), [len(wanted)])
     fit(network, partial(cross_entropy, network), (images, label_N), groups, schedule, generator)
     return network
+
+
+def _joined(*sides: Rows) -> Rows:
+    """Slices of several sides, one side below the other."""
+    if any(isinstance(side, StoredRows) for side in sides):
+        return StoredRows([MadePiece(side.shape, side.dtype, side.__getitem__) for side in sides])
+    return np.concatenate([np.asarray(side) for side in sides])
 
 
 def cross_entropy(network: nn.Module, images: Tensor, label_B: Tensor) -> Tensor:
@@ -73,7 +79,7 @@ def cross_entropy(network: nn.Module, images: Tensor, label_B: Tensor) -> Tensor
 
 def judge(evaluation: Evaluation, view: tuple[str, ...], width: int, schedule: Schedule) -> nn.Module:
     """A convolutional classifier of these modalities, trained on real train slices alone and kept."""
-    wanted, other = (evaluation.stacked(evaluation.pool("train", which), *view) for which in (True, False))
+    wanted, other = (evaluation.rows(evaluation.pool("train", which), *view) for which in (True, False))
     build = partial(Convolutional, wanted.shape[1:], width)
     depends = {"network": "convolutional", "view": view, "width": width, "schedule": attrs.asdict(schedule)}
     stream = f"judge/{'+'.join(view)}"
@@ -97,6 +103,6 @@ def area_under_curve(wanted_N: np.ndarray, other_M: np.ndarray) -> float:
     return float(below.mean() / (2 * len(ordered)))
 
 
-def logits(network: nn.Module, images: np.ndarray) -> np.ndarray:
+def logits(network: nn.Module, images: Rows) -> np.ndarray:
     """(N, C, *S) to (N,) float64."""
     return applied(network, images).astype(np.float64)

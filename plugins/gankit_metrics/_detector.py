@@ -6,10 +6,9 @@ from functools import partial
 
 import attrs
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from gankit import Cohort, Evaluation
+from gankit import Cohort, Evaluation, ModalitySpec, Rows, rows_of
 from gankit_metrics._regions import (
     Regions,
     dilated,
@@ -40,7 +39,7 @@ class Detector:
     def found(self, cohort: Cohort, evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
         """Slices (N,) with a region, and those (N,) whose region has the contrast of a lesion in every modality."""
         # The surest region of each slice, and the ring around it within the tissues that lesions grow in.
-        logit, *tissue = np.moveaxis(applied(self.network, evaluation.stacked(cohort)), 1, 0)
+        logit, *tissue = np.moveaxis(applied(self.network, evaluation.rows(cohort)), 1, 0)
         core = surest_region(logit)
         ring = surroundings(core)
         for around in tissue:
@@ -66,10 +65,9 @@ def detector(evaluation: Evaluation, width: int, schedule: Schedule) -> Detector
     def make() -> dict[str, np.ndarray]:
         generator = evaluation.draws("detector")
         network = drawn(build, generator)
-        images, targets = torch.from_numpy(evaluation.stacked(train)), torch.from_numpy(target)
-        has_lesion_N = target[:, 0].reshape(len(target), -1).any(axis=1)
+        has_lesion_N = np.asarray(rows_of(train, lambda part: _any(part.truth["lesion"])))
         groups = [group for group in (np.flatnonzero(has_lesion_N), np.flatnonzero(~has_lesion_N)) if len(group)]
-        fit(network, partial(_loss, network), (images, targets), groups, schedule, generator)
+        fit(network, partial(_loss, network), (evaluation.rows(train), target), groups, schedule, generator)
         return weights(network)
 
     depends = {"width": width, "schedule": attrs.asdict(schedule)}
@@ -80,18 +78,28 @@ def _with_known_lesions(evaluation: Evaluation) -> Cohort:
     """The real train slices of which it is known whether they have a lesion: the ground truth shows one, or the label
     is 0. A slice that has the label, or an unknown one, but no lesion in the ground truth is left out."""
     real = evaluation.real
-    shown_N = real.truth["lesion"].reshape(len(real), -1).any(axis=1)
+    shown_N = np.asarray(rows_of(real, lambda part: _any(part.truth["lesion"])))
     free_N = real.labels[evaluation.label] == 0
     return real.select((real.split == "train") & (shown_N | free_N))
 
 
-def _target(train: Cohort, sides: tuple[int, ...]) -> np.ndarray:
+def _any(mask: np.ndarray) -> np.ndarray:
+    """Slices (N,) whose mask (N, *S) is not empty."""
+    return np.asarray(mask.reshape(len(mask), -1).any(axis=1))
+
+
+def _target(train: Cohort, sides: tuple[int, ...]) -> Rows:
     """What the network learns, (N, 1 or 2, *sides): the share of each pixel that is lesion and, where there is ground
     truth, the share that is lesion or a tissue that lesions grow in."""
-    shares = [lesion_fraction(train, sides)]
-    if "tissue" in train.truth:
-        shares.append(np.maximum(shares[0], tissue_fraction(train, tissues_around(train), sides)))
-    return np.stack(shares, axis=1)
+    around = tissues_around(train) if "tissue" in train.truth else None
+
+    def of(part: Cohort) -> np.ndarray:
+        shares = [lesion_fraction(part, sides)]
+        if around is not None:
+            shares.append(np.maximum(shares[0], tissue_fraction(part, around, sides)))
+        return np.stack(shares, axis=1)
+
+    return rows_of(train, of)
 
 
 def _loss(network: nn.Module, images: Tensor, target: Tensor) -> Tensor:
@@ -107,12 +115,18 @@ def _contrasts(train: Cohort, evaluation: Evaluation) -> tuple[dict[str, float],
     """Sign and margin by modality, from the contrast of real lesions. As in what the network finds, the core is the
     pixels of which at least half is lesion, and the ring lies around it."""
     sign, margin = {}, {}
+    around = tissues_around(train) if "tissue" in train.truth else None
     for name, spec in evaluation.modalities.items():
-        core = lesion_fraction(train, spec.shape[1:]) >= 0.5
-        regions = Regions(core, surroundings(core))
-        if "tissue" in train.truth:
-            regions = within(regions, train, tissues_around(train))
-        contrast_K = regions.contrast(train.modalities[name].values)[regions.measurable()]
+
+        def contrast(part: Cohort, name: str = name, spec: ModalitySpec = spec) -> np.ndarray:
+            core = lesion_fraction(part, spec.shape[1:]) >= 0.5
+            regions = Regions(core, surroundings(core))
+            if around is not None:
+                regions = within(regions, part, around)
+            return np.where(regions.measurable(), regions.contrast(part.modalities[name].values), np.nan)
+
+        contrast_N = np.asarray(rows_of(train, contrast))
+        contrast_K = contrast_N[np.isfinite(contrast_N)]
         sign[name] = -1.0 if np.median(contrast_K) < 0 else 1.0
         least = FAINT * (spec.range[1] - spec.range[0])
         margin[name] = max(float(np.quantile(sign[name] * contrast_K, 0.1)), least)

@@ -6,14 +6,15 @@ Letters: N candidates, M training slices, C channels, S space, D pixels.
 from __future__ import annotations
 
 import numpy as np
-import torch
 
-from gankit import Candidate, Cohort, Evaluation, Reading, percentiles
-from gankit_metrics._features_images import halved, images
+from gankit import Candidate, Cohort, Evaluation, Reading, percentiles, rows_of
+from gankit_metrics._features_images import reduced
 from gankit_metrics._resampling import drawn, weighted_mean
 
 NEAR = 0.05
 """Share of the usual distance between patients below which two slices are one. Rounding to 8 bits stays below it."""
+_AT_ONCE = 1024
+"""Slices of which the distances to all others are in memory at a time."""
 _SIDE = 64
 """Slices are averaged down to at most so many pixels along each axis."""
 
@@ -38,26 +39,28 @@ def copies(candidates: Cohort, train: Cohort, evaluation: Evaluation) -> np.ndar
     between a training slice and the nearest one of another patient."""
     x_ND, y_MD = (_pixels(cohort, evaluation) for cohort in (candidates, train))
     nearest_N, _ = _nearest(x_ND, y_MD)
-    others = train.patient[:, None] != train.patient
-    _, between_M = _nearest(y_MD, y_MD, others)
-    usual = float(np.median(between_M)) if others.any(axis=1).all() else 0.0
+    usual = 0.0
+    if len(set(train.patient)) > 1:
+        _, between_M = _nearest(y_MD, y_MD, train.patient)
+        usual = float(np.median(between_M))
     copied_N: np.ndarray = _distance(x_ND, y_MD[nearest_N]) <= NEAR * usual
     return copied_N
 
 
 def _pixels(cohort: Cohort, evaluation: Evaluation) -> np.ndarray:
-    x_NCS = torch.from_numpy(images(cohort, evaluation))
-    while max(x_NCS.shape[2:]) > _SIDE and min(x_NCS.shape[2:]) > 1:
-        x_NCS = halved(x_NCS)
-    return x_NCS.flatten(1).numpy()
+    return np.asarray(rows_of(cohort, lambda part: reduced(evaluation.stacked(part), _SIDE)))
 
 
-def _nearest(x_ND: np.ndarray, y_MD: np.ndarray, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Index of the nearest of the second slices, (N,), among those that are allowed, (N, M), and its distance, (N,)."""
-    squared_NM = (y_MD**2).sum(axis=1) - 2 * x_ND @ y_MD.T  # less the square of x, which is the same for all
-    if allowed is not None:
-        squared_NM[~allowed] = np.inf
-    nearest_N = squared_NM.argmin(axis=1)
+def _nearest(x_ND: np.ndarray, y_MD: np.ndarray, patient: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Index of the nearest of the second slices, (N,), and its distance, (N,). With the patient (N,) of slices that are
+    on both sides, it is the nearest of another patient's."""
+    square_M, nearest_N = (y_MD**2).sum(axis=1), np.empty(len(x_ND), dtype=int)
+    for start in range(0, len(x_ND), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        squared_BM = square_M - 2 * x_ND[part] @ y_MD.T  # less the square of x, which is the same for all
+        if patient is not None:
+            squared_BM[patient[part, None] == patient] = np.inf
+        nearest_N[part] = squared_BM.argmin(axis=1)
     return nearest_N, _distance(x_ND, y_MD[nearest_N])
 
 

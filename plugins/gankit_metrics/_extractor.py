@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, leaky_relu
 
-from gankit import NEGATIVE_SLOPE, Cohort, Evaluation, convolution
-from gankit_metrics._features_images import images
+from gankit import NEGATIVE_SLOPE, Cohort, Evaluation, Rows, convolution
 from gankit_metrics._training import applied, drawn, minimise, weights, with_weights
 
 FEATURES = 64
@@ -77,7 +76,7 @@ class TaskExtractor:
 
     def __call__(self, cohort: Cohort, evaluation: Evaluation) -> np.ndarray:
         """(N, D) float64."""
-        return (_features(self.network, images(cohort, evaluation)) - self.mean_D) / self.scale
+        return (_features(self.network, evaluation.rows(cohort)) - self.mean_D) / self.scale
 
 
 def task_extractor(evaluation: Evaluation) -> TaskExtractor:
@@ -94,19 +93,19 @@ def task_extractor(evaluation: Evaluation) -> TaskExtractor:
 
 
 def _made(evaluation: Evaluation) -> dict[str, np.ndarray]:
-    wanted = images(evaluation.pool("train"), evaluation)
-    others = images(evaluation.pool("train", wanted=False), evaluation)
+    wanted = evaluation.rows(evaluation.pool("train"))
+    others = evaluation.rows(evaluation.pool("train", wanted=False))
     network = _trained(wanted, others, evaluation.draws("task-extractor"))
     features_ND = np.concatenate([_features(network, wanted), _features(network, others)])
     scale = np.sqrt(features_ND.var(axis=0).mean(keepdims=True))
     return {"mean": features_ND.mean(axis=0), "scale": np.maximum(scale, 1e-12), **weights(network)}
 
 
-def _features(network: _Network, x_NCS: np.ndarray) -> np.ndarray:
+def _features(network: _Network, x_NCS: Rows) -> np.ndarray:
     return applied(network.features, x_NCS).astype(np.float64)
 
 
-def _trained(wanted: np.ndarray, others: np.ndarray, generator: np.random.Generator) -> _Network:
+def _trained(wanted: Rows, others: Rows, generator: np.random.Generator) -> _Network:
     """Train with binary cross-entropy on balanced batches of randomly changed slices, by Adam with decoupled weight
     decay, whose step size falls to zero along a half cosine. Without the changes, the features tell training slices
     from other real slices: with 400 slices of the phantom, the Frechet distance between the two was 26 instead of 3."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gankit import Candidate, Cohort, Evaluation, Reading, percentiles
-from gankit_metrics._features_images import images
 from gankit_metrics._frechet import mean_of_pairs
 from gankit_metrics._resampling import drawn
 from gankit_metrics._similarity import similarities
@@ -32,7 +31,7 @@ def measure(spec: Diversity, candidate: Candidate, evaluation: Evaluation) -> It
         if note := _impossible(chosen, real, modality.shape[1:]):
             yield Reading(name=f"{name}.ms-ssim", value=None, better="real", note=note)
             continue
-        similarity_NN = _similarities(images(chosen, evaluation, name))
+        similarity_NN = _similarities(np.asarray(evaluation.rows(chosen, name)))
         of_real = _of_real(spec, real, name, evaluation)
         taps, scales = window(min(modality.shape[1:]))
         yield Reading(
@@ -65,7 +64,7 @@ def _of_real(spec: Diversity, real: Cohort, name: str, evaluation: Evaluation) -
 
     def make() -> dict[str, np.ndarray]:
         chosen = _of_different_patients(real, spec.slices, evaluation)
-        similarity_NN = _similarities(images(chosen, evaluation, name))
+        similarity_NN = _similarities(np.asarray(evaluation.rows(chosen, name)))
         return {"value": mean_of_pairs(similarity_NN, np.ones((1, len(chosen))))}
 
     return float(evaluation.kept("ms-ssim", {"modality": name, "slices": spec.slices}, make)["value"][0])

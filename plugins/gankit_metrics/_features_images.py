@@ -6,26 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gankit import Cohort, Evaluation, InputError
+from gankit import Cohort, Evaluation, InputError, Rows, rows_of
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def images(cohort: Cohort, evaluation: Evaluation, *modalities: str) -> np.ndarray:
-    """These modalities, or all, as (N, C, *S) float32 in [-1, 1].
-
-    Raises:
-        InputError: a value is not finite.
-    """
-    stacked = evaluation.stacked(cohort, *modalities)
-    finite_N = np.isfinite(stacked.reshape(len(stacked), -1)).all(axis=1)
-    if len(bad := np.flatnonzero(~finite_N)):
-        raise InputError(
-            f"{len(bad)} of {len(stacked)} slices to be judged have NaN or infinite values, the first is slice"
-            f" {bad[0]} of patient '{cohort.patient[bad[0]]}'; mend them or leave them out"
-        )
-    return stacked
 
 
 def spaces(evaluation: Evaluation) -> dict[str, tuple[str, ...]]:
@@ -35,14 +19,17 @@ def spaces(evaluation: Evaluation) -> dict[str, tuple[str, ...]]:
     return {"pairs": every, **alone} if len(every) > 1 else alone
 
 
-def three_channels(cohort: Cohort, evaluation: Evaluation, *modalities: str) -> np.ndarray:
+def three_channels(cohort: Cohort, evaluation: Evaluation, *modalities: str) -> Rows:
     """Modalities as a colour picture, (N, 3, H, W) uint8: the range becomes 0 to 255. One channel is shown thrice;
     of two, the third is their mean; three stay as they are.
 
     Raises:
         InputError: there are more than three channels, or slices are not flat.
     """
-    x_NCHW = images(cohort, evaluation, *modalities)
+    return rows_of(cohort, lambda part: _picture(evaluation.stacked(part, *modalities)))
+
+
+def _picture(x_NCHW: np.ndarray) -> np.ndarray:
     if x_NCHW.ndim != 4 or x_NCHW.shape[1] > 3:
         raise InputError(f"a picture is a flat slice of 1 to 3 channels, these are {x_NCHW.shape[1:]}")
     if x_NCHW.shape[1] == 1:
@@ -75,3 +62,13 @@ def convolve(x_BCS: Tensor, weight: Tensor, bias: Tensor | None = None, **option
     from torch.nn import functional
 
     return (functional.conv1d, functional.conv2d, functional.conv3d)[x_BCS.ndim - 3](x_BCS, weight, bias, **options)
+
+
+def reduced(x_NCS: np.ndarray, most: int) -> np.ndarray:
+    """Pixels of slices (N, C, *S) that are averaged down by two until no side is longer than ``most``, (N, D)."""
+    import torch
+
+    images = torch.from_numpy(x_NCS)
+    while max(images.shape[2:]) > most and min(images.shape[2:]) > 1:
+        images = halved(images)
+    return images.flatten(1).numpy()

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 
 import attrs
 import numpy as np
-import torch
 
-from gankit import Candidate, Cohort, Evaluation, InputError, Reading, percentiles
+from gankit import Candidate, Cohort, Evaluation, InputError, Reading, percentiles, rows_of
 from gankit_metrics._exact import exact_reading
 from gankit_metrics._extractor import task_extractor
-from gankit_metrics._features_images import halved, images
+from gankit_metrics._features_images import reduced
 from gankit_metrics._features_task import no_extractor
 from gankit_metrics._manifold import distances
 from gankit_metrics._moved import moved_readings, unmeasured
@@ -84,10 +83,7 @@ def _held_out(evaluation: Evaluation) -> tuple[Cohort, str]:
 
 def _coarse(cohort: Cohort, evaluation: Evaluation) -> np.ndarray:
     """Pixels averaged down, (N, D) float64."""
-    x_NCS = torch.from_numpy(images(cohort, evaluation))
-    while max(x_NCS.shape[2:]) > _PIXELS and min(x_NCS.shape[2:]) > 1:
-        x_NCS = halved(x_NCS)
-    return x_NCS.flatten(1).double().numpy()
+    return np.asarray(rows_of(cohort, lambda part: reduced(evaluation.stacked(part), _PIXELS))).astype(np.float64)
 
 
 def _ratio(nearest: _Nearest, weights: _Weights, space: str, said: str, evaluation: Evaluation) -> Reading:

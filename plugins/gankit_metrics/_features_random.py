@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
-from gankit import NEGATIVE_SLOPE, Draws
+from gankit import NEGATIVE_SLOPE, Draws, Rows
 from gankit_metrics._features_images import convolve, halved
+from gankit_metrics._training import chunks
 
 _SCALES = 3
 _FILTERS = 12
@@ -20,12 +21,12 @@ SMALLEST = 2 * _TAPS - 1
 """Pixels along a side that two layers of filters need."""
 
 
-def random_features(x_NCS: np.ndarray, seed: int) -> np.ndarray:
+def random_features(x_NCS: Rows, seed: int) -> np.ndarray:
     """Mean and standard deviation over space of the responses of random filters, at the images' own scale and after
     each halving of it: (N, scales * F * 2) float64."""
     first, second = _filters(x_NCS.shape[1], x_NCS.ndim - 2, seed)
     with torch.no_grad():
-        batches = [_pooled(x_BCS, first, second) for x_BCS in torch.from_numpy(x_NCS).split(64)]
+        batches = [_pooled(x_BCS, first, second) for x_BCS in chunks(x_NCS, 64)]
     return torch.cat(batches).double().numpy()
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gankit import Candidate, Cohort, Evaluation, Reading, percentiles
-from gankit_metrics._features_images import images, spaces
+from gankit import Candidate, Cohort, Evaluation, Reading, percentiles, rows_of
+from gankit_metrics._features_images import spaces
 from gankit_metrics._features_random import SMALLEST, high_frequency_energy, random_features
 from gankit_metrics._resampling import drawn, weighted_mean
 from gankit_metrics._sides import LEAST, Sides, frechet_reading, neighbour_readings, too_few, without_value
@@ -44,11 +44,11 @@ def _sides(
     spec: RandomFrechet, candidates: Cohort, real: Cohort, evaluation: Evaluation, modalities: tuple[str, ...]
 ) -> Sides:
     def of_real() -> dict[str, np.ndarray]:
-        return {"features": random_features(images(real, evaluation, *modalities), spec.seed)}
+        return {"features": random_features(evaluation.rows(real, *modalities), spec.seed)}
 
     depends = {"modalities": list(modalities), "seed": spec.seed}
     y_MD = evaluation.kept("random-features", depends, of_real)["features"]
-    x_ND = random_features(images(candidates, evaluation, *modalities), spec.seed)
+    x_ND = random_features(evaluation.rows(candidates, *modalities), spec.seed)
     mean_D, scale_D = y_MD.mean(axis=0), np.maximum(y_MD.std(axis=0), 1e-9)
     return Sides.of((x_ND - mean_D) / scale_D, (y_MD - mean_D) / scale_D, candidates, real, evaluation)
 
@@ -58,7 +58,7 @@ def measure_energy(candidate: Candidate, evaluation: Evaluation) -> Iterator[Rea
     real = evaluation.pool("train")
     weights = drawn(candidate.cohort, evaluation, "candidates"), drawn(real, evaluation, "real")
     for name in evaluation.modalities:
-        energies = high_frequency_energy(images(candidate.cohort, evaluation, name)), _real_energy(evaluation, name)
+        energies = _energies(candidate.cohort, evaluation, name), _real_energy(evaluation, name)
         below = energies[1].mean()
         over, under = (weighted_mean(energy, weight) for energy, weight in zip(energies, weights, strict=True))
         yield Reading(
@@ -76,6 +76,10 @@ def _real_energy(evaluation: Evaluation, name: str) -> np.ndarray:
     """The energy of each real training slice."""
 
     def make() -> dict[str, np.ndarray]:
-        return {"energy": high_frequency_energy(images(evaluation.pool("train"), evaluation, name))}
+        return {"energy": _energies(evaluation.pool("train"), evaluation, name)}
 
     return evaluation.kept("high-frequency", {"modality": name}, make)["energy"]
+
+
+def _energies(cohort: Cohort, evaluation: Evaluation, name: str) -> np.ndarray:
+    return np.asarray(rows_of(cohort, lambda part: high_frequency_energy(evaluation.stacked(part, name))))

@@ -14,7 +14,8 @@ import attrs
 import numpy as np
 import torch
 
-from gankit import InputError
+from gankit import InputError, Rows
+from gankit_metrics._training import chunks
 from gankit_metrics.features import ENVIRONMENT
 
 
@@ -25,17 +26,17 @@ class Inception:
 
     network: torch.jit.ScriptModule
 
-    def features(self, x_N3HW: np.ndarray) -> np.ndarray:
+    def features(self, x_N3HW: Rows) -> np.ndarray:
         """(N, D) float64."""
         return self._batches(x_N3HW, return_features=True)
 
-    def probabilities(self, x_N3HW: np.ndarray) -> np.ndarray:
+    def probabilities(self, x_N3HW: Rows) -> np.ndarray:
         """(N, K) float64. The last layer's biases are left out, as in the published score's network."""
         return self._batches(x_N3HW, no_output_bias=True)
 
-    def _batches(self, x_N3HW: np.ndarray, **options: bool) -> np.ndarray:
+    def _batches(self, x_N3HW: Rows, **options: bool) -> np.ndarray:
         with torch.no_grad():
-            found = [self.network(x_B3HW, **options) for x_B3HW in torch.from_numpy(x_N3HW).split(32)]
+            found = [self.network(x_B3HW, **options) for x_B3HW in chunks(x_N3HW, 32)]
         return torch.cat(found).double().numpy()
 
 

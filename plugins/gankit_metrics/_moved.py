@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from gankit import Candidate, Cohort, Evaluation, Reading, nearest_slices, percentiles
-from gankit_metrics._features_images import images
 from gankit_metrics._resampling import drawn, weighted_mean
 from gankit_metrics._sides import without_value
 
@@ -25,7 +24,7 @@ def moved_readings(
     candidate: Candidate, train: Cohort, held: Cohort, whose: str, evaluation: Evaluation
 ) -> Iterator[Reading]:
     """The share of candidates that are near to a training slice, and of training patients to whom a candidate is."""
-    x, y, z = (images(cohort, evaluation) for cohort in (candidate.cohort, train, held))
+    x, y, z = (np.asarray(evaluation.rows(cohort)) for cohort in (candidate.cohort, train, held))
     said = "moved by up to an eighth of the side, mirrored or not"
 
     # By candidate: as near to a training slice as held-out slices hardly are?

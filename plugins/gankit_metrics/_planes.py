@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import attrs
 import numpy as np
 
-from gankit import Candidate, Cohort, Evaluation, Reading
+from gankit import Candidate, Cohort, Evaluation, Reading, Rows, StoredRows
 
 PLANES = ("axial", "coronal", "sagittal")
 """The planes in which one axis of a volume (D, H, W) is held fixed, in the order of the axes: D goes from feet to head,
@@ -40,10 +41,13 @@ def _side(evaluation: Evaluation, axis: int) -> Evaluation:
 
 def middle_planes(cohort: Cohort, axis: int) -> Cohort:
     """The middle plane of each volume along an axis of its space, the later of two."""
-    cohort = cohort.loaded()
 
-    def middle(values: np.ndarray, first: int) -> np.ndarray:
-        return values.take(values.shape[first + axis] // 2, axis=first + axis)
+    def middle(values: Rows, first: int) -> Any:
+        along = first + axis
+        if not isinstance(values, StoredRows):
+            return np.asarray(values).take(values.shape[along] // 2, axis=along)
+        shape = values.shape[1:along] + values.shape[along + 1 :]
+        return values.changed(lambda rows: middle(rows, first), shape, values.dtype)
 
     return attrs.evolve(
         cohort,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from gankit import Cohort, area_average
+from gankit import Cohort, area_average, parts_of
 
 
 @attrs.frozen(eq=False)
@@ -47,11 +47,11 @@ def tissues_around(cohort: Cohort) -> np.ndarray:
     value counts if its enrichment is at least half of the largest. A value with more pixels inside lesions than outside
     is a name of the lesion itself and never counts.
     """
-    tissue, lesion = cohort.truth["tissue"], cohort.truth["lesion"] > 0
-    count = int(tissue.max()) + 1
-    inside, ring, outside = (
-        np.bincount(tissue[mask], minlength=count) for mask in (lesion, surroundings(lesion), ~lesion)
-    )
+    counts = np.zeros((3, 256), dtype=int)
+    for _, part in parts_of(cohort):
+        tissue, lesion = np.asarray(part.truth["tissue"]), part.truth["lesion"] > 0
+        counts += [np.bincount(tissue[mask], minlength=256) for mask in (lesion, surroundings(lesion), ~lesion)]
+    inside, ring, outside = counts
     enrichment = ring / np.maximum(outside, 1)
     enrichment[inside > outside] = 0
     return np.flatnonzero((enrichment >= enrichment.max() / 2) & (ring > 0))

@@ -6,7 +6,6 @@ from functools import partial
 
 import attrs
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from gankit import Evaluation
@@ -21,7 +20,7 @@ def regressor(evaluation: Evaluation, source: str, target: str, width: int, sche
 
     def make() -> dict[str, np.ndarray]:
         pairs = evaluation.real.select(evaluation.real.split == "train")
-        images = [torch.from_numpy(evaluation.stacked(pairs, name)) for name in (source, target)]
+        images = [evaluation.rows(pairs, name) for name in (source, target)]
         generator = evaluation.draws(f"regressor/{source}/{target}")
         network = drawn(build, generator)
         fit(network, partial(_absolute_error, network), images, [np.arange(len(pairs))], schedule, generator)

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gankit import InputError
+from gankit import InputError, Rows
+from gankit_metrics._training import chunks
 
 BATCH = 32
 """Slices that go through the network at a time."""
@@ -39,7 +40,7 @@ class ResNet:
     sha256: str
     """Of the file."""
 
-    def features(self, x_NCHW: np.ndarray, size: int, mean: Sequence[float], deviation: Sequence[float]) -> np.ndarray:
+    def features(self, x_NCHW: Rows, size: int, mean: Sequence[float], deviation: Sequence[float]) -> np.ndarray:
         """Features of pictures.
 
         Args:
@@ -52,7 +53,7 @@ class ResNet:
         shift, scale = (torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1) for values in (mean, deviation))
         found = []
         with torch.inference_mode():
-            for x_BCHW in torch.from_numpy(x_NCHW).split(BATCH):
+            for x_BCHW in chunks(x_NCHW, BATCH):
                 x_BCHW = x_BCHW.float() / 255
                 x_BCHW = functional.interpolate(x_BCHW, (size, size), mode="bilinear", antialias=True)
                 found.append(self._of((x_BCHW - shift) / scale))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import permutations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gankit import Cohort, Evaluation
+from gankit import Cohort, Evaluation, Rows
 from gankit_metrics._descriptors import Described, described
 from gankit_metrics._plausible import Limits
 from gankit_metrics._structures import Structures, halves
@@ -34,7 +34,7 @@ class Segmenter:
     limits: Limits
     """Of real train slices, each seen by the network that was not trained on it."""
 
-    def seen(self, images: np.ndarray) -> Seen:
+    def seen(self, images: Rows) -> Seen:
         """What the networks see in slices (N, C, *S) in [-1, 1]."""
         zones = list(self.structures.zones)
         glands, views = [], []
@@ -72,12 +72,12 @@ def segmenter(
         parts = [train.select(half_N) for half_N in halves(train, evaluation)]
         for number, (seen, held) in enumerate(permutations(parts)):
             network = drawn(build, generator)
-            tensors = [torch.from_numpy(array) for array in (evaluation.stacked(seen), structures.shares(seen, sides))]
+            arrays = evaluation.rows(seen), structures.shares(seen, sides)
             wanted_N = seen.labels[evaluation.label] == evaluation.value
             groups = [group for group in (np.flatnonzero(wanted_N), np.flatnonzero(~wanted_N)) if len(group)]
-            fit(network, partial(_loss, network, modality_C, generator), tensors, groups, schedule, generator)
+            fit(network, partial(_loss, network, modality_C, generator), arrays, groups, schedule, generator)
             kept |= {f"network {number}/{name}": array for name, array in weights(network).items()}
-            views.append(_described(network, structures, _moved(evaluation.stacked(held), generator)))
+            views.append(_described(network, structures, _moved(evaluation.rows(held), generator)))
             wanted.append(np.tile(held.labels[evaluation.label] == evaluation.value, COPIES))
         kept |= {f"held/{what}": np.concatenate([view[what] for view in views]) for what in views[0]}
         return kept | {"wanted": np.concatenate(wanted)}
@@ -131,31 +131,28 @@ def _with_box(inner: Tensor, outer: Tensor, generator: np.random.Generator) -> T
     return torch.where(box, inner, outer)
 
 
-def _moved(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Slices ``COPIES`` times, each mirrored or not along the last axis and moved by up to a pixel along each axis."""
+def _moved(images: Rows, generator: np.random.Generator) -> Iterator[np.ndarray]:
+    """Slices ``COPIES`` times, in chunks, each mirrored or not along the last axis and moved by up to a pixel along
+    each axis."""
     axes = tuple(range(1, images.ndim - 1))
-    return np.stack(
-        [
-            np.roll(image[..., ::-1] if generator.random() < 0.5 else image, generator.integers(-1, 2, len(axes)), axes)
-            for _ in range(COPIES)
-            for image in images
-        ]
-    )
+    for _ in range(COPIES):
+        for chunk in _chunks(images):
+            turned = (image[..., ::-1] if generator.random() < 0.5 else image for image in chunk)
+            yield np.stack([np.roll(image, generator.integers(-1, 2, len(axes)), axes) for image in turned])
 
 
-def _described(network: nn.Module, structures: Structures, images: np.ndarray) -> Described:
-    return _joined(
-        [described(_shares(network, chunk), structures.names, structures.zones) for chunk in _chunks(images)]
-    )
+def _described(network: nn.Module, structures: Structures, chunks: Iterable[np.ndarray]) -> Described:
+    return _joined([described(_shares(network, chunk), structures.names, structures.zones) for chunk in chunks])
 
 
 def _joined(parts: Sequence[Described]) -> Described:
     return {what: np.concatenate([part[what] for part in parts]) for what in parts[0]}
 
 
-def _chunks(images: np.ndarray) -> list[np.ndarray]:
+def _chunks(images: Rows) -> Iterator[np.ndarray]:
     """Slices (N, C, *S) in parts whose shares fit into memory, and mostly into a processor's cache."""
-    return np.split(images, range(CHUNK, len(images), CHUNK))
+    for start in range(0, len(images), CHUNK):
+        yield images[start : start + CHUNK]
 
 
 def _shares(network: nn.Module, images: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import attrs
 import numpy as np
 
-from gankit import Cohort, Evaluation, area_average
+from gankit import Cohort, Evaluation, Rows, area_average, parts_of, rows_of
 from gankit_metrics._extra import extra
 from gankit_metrics._regions import tissue_fraction
 
@@ -39,19 +39,23 @@ class Structures:
         found = [
             (name, value)
             for value, name in enumerate(cohort.tissues)
-            if _is_structure(tissue_fraction(cohort, np.array([value]), sides), 0 if name in gland else AGREED)
+            if _is_structure(cohort, value, sides, 0 if name in gland else AGREED)
         ]
         names, values = [name for name, _ in found], [value for _, value in found]
         return cls(tuple(names), tuple(values), tuple(k for k, name in enumerate(names) if name in gland))
 
-    def shares(self, cohort: Cohort, sides: tuple[int, ...]) -> np.ndarray:
+    def shares(self, cohort: Cohort, sides: tuple[int, ...]) -> Rows:
         """The share of each pixel that each structure has by the ground truth, (N, K, *sides) float32; their sum is 1.
 
         A pixel of another tissue belongs to the nearest structure: a lesion to the zone in which it lies.
         """
-        nearest = np.stack(list(self._nearest(cohort.truth["tissue"])))
-        masks = ((nearest == value).astype(np.float32)[:, None] for value in self.values)
-        return np.concatenate([area_average(mask, (1, *sides), "tissue") for mask in masks], axis=1)
+
+        def of(part: Cohort) -> np.ndarray:
+            nearest = np.stack(list(self._nearest(part.truth["tissue"])))
+            masks = ((nearest == value).astype(np.float32)[:, None] for value in self.values)
+            return np.concatenate([area_average(mask, (1, *sides), "tissue") for mask in masks], axis=1)
+
+        return rows_of(cohort, of)
 
     def _nearest(self, tissue: np.ndarray) -> Iterator[np.ndarray]:
         ndimage = extra("scipy.ndimage")
@@ -60,11 +64,15 @@ class Structures:
             yield values[tuple(ndimage.distance_transform_edt(other, return_distances=False, return_indices=True))]
 
 
-def _is_structure(share: np.ndarray, agreed: float) -> bool:
-    """Whether a tissue of these shares (N, *S) is large, and slices agree on its place."""
-    area_N = share.reshape(len(share), -1).mean(axis=1)
+def _is_structure(cohort: Cohort, tissue: int, sides: tuple[int, ...], agreed: float) -> bool:
+    """Whether a tissue is large where it is, and slices agree on its place."""
+    area_N, sum_S = np.empty(len(cohort)), np.zeros(sides)
+    for place, part in parts_of(cohort):
+        share = tissue_fraction(part, np.array([tissue]), sides)
+        area_N[place] = share.reshape(len(share), -1).mean(axis=1)
+        sum_S += share.sum(axis=0, dtype=np.float64)
     has_N = area_N > 0
-    return bool(has_N.any() and np.median(area_N[has_N]) >= LARGE and share[has_N].mean(axis=0).max() >= agreed)
+    return bool(has_N.any() and np.median(area_N[has_N]) >= LARGE and sum_S.max() / has_N.sum() >= agreed)
 
 
 def outlined(evaluation: Evaluation, gland: tuple[str, ...]) -> Cohort:
@@ -73,9 +81,13 @@ def outlined(evaluation: Evaluation, gland: tuple[str, ...]) -> Cohort:
     Where two parts are never in one slice, as the whole gland in some and its zones in others, all count as one.
     """
     real = evaluation.real
-    tissue = real.truth["tissue"].reshape(len(real), -1)
     values = [real.tissues.index(name) for name in gland if name in real.tissues]
-    shown_NP = np.stack([(tissue == value).any(axis=1) for value in values], axis=1)
+
+    def shown(part: Cohort) -> np.ndarray:
+        tissue = part.truth["tissue"].reshape(len(part), -1)
+        return np.stack([(tissue == value).any(axis=1) for value in values], axis=1)
+
+    shown_NP = np.asarray(rows_of(real, shown))
     train = real.select((real.split == "train") & shown_NP.any(axis=1))
     shown_NP = shown_NP[:, shown_NP.any(axis=0)]
     if (shown_NP.astype(int).T @ shown_NP).all():

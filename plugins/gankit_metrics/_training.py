@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gankit import Rows
+
 CHUNK = 32 * 64 * 64
 """Pixels of the slices that go through a trained network at a time. What a network makes of more does not fit a
 processor's cache: at 256 slices of 64 x 64, the small U-Net takes twice as long a slice."""
@@ -77,7 +79,7 @@ def _first_values(name: str, parameter: Tensor, generator: np.random.Generator) 
 def fit(
     network: nn.Module,
     loss: Callable[..., Tensor],
-    tensors: Sequence[Tensor],
+    arrays: Sequence[Rows],
     groups: Sequence[np.ndarray],
     schedule: Schedule,
     generator: np.random.Generator,
@@ -86,15 +88,15 @@ def fit(
     """Train a network in place and leave it in evaluation mode.
 
     Args:
-        loss: called with a batch of each tensor; returns the scalar to minimise.
-        tensors: aligned along their first axis; those of (N, C, *S) are mirrored and shifted, all alike.
+        loss: called with a batch of each array; returns the scalar to minimise.
+        arrays: aligned along their first axis; those of (N, C, *S) are mirrored and shifted, all alike.
         groups: indices of slices; each batch takes equally many of every group.
-        change: changes the slices of each batch, in place of mirroring and shifts; they are in the first tensor alone.
+        change: changes the slices of each batch, in place of mirroring and shifts; they are in the first array alone.
     """
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.decay)
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule.rate)
     network.train()
-    batches = _batches(tensors, groups, schedule, generator, change)
+    batches = _batches(arrays, groups, schedule, generator, change)
     minimise(loss, islice(batches, schedule.steps), optimizer, rates)
     network.eval()
 
@@ -116,7 +118,7 @@ def minimise(
 
 
 def _batches(
-    tensors: Sequence[Tensor],
+    arrays: Sequence[Rows],
     groups: Sequence[np.ndarray],
     schedule: Schedule,
     generator: np.random.Generator,
@@ -125,8 +127,8 @@ def _batches(
     """Batches of ``fit`` without end."""
     streams = [_epochs(group, max(1, schedule.batch // len(groups)), generator) for group in groups]
     while True:
-        chosen_B = torch.from_numpy(np.concatenate([next(stream) for stream in streams]))
-        batch = [tensor[chosen_B] for tensor in tensors]
+        chosen_B = np.concatenate([next(stream) for stream in streams])
+        batch = [torch.from_numpy(array[chosen_B]) for array in arrays]
         yield _varied(batch, schedule, generator) if change is None else [change(batch[0], generator), *batch[1:]]
 
 
@@ -154,10 +156,15 @@ def _varied(batch: list[Tensor], schedule: Schedule, generator: np.random.Genera
 
 
 @torch.inference_mode()
-def applied(network: Callable[[Tensor], Tensor], images: np.ndarray) -> np.ndarray:
+def applied(network: Callable[[Tensor], Tensor], images: Rows) -> np.ndarray:
     """What a trained network makes of slices (N, C, *S), chunk by chunk."""
-    slices = max(1, CHUNK // math.prod(images.shape[2:]))
-    return torch.cat([network(chunk) for chunk in torch.from_numpy(images).split(slices)]).numpy()
+    return torch.cat([network(chunk) for chunk in chunks(images, CHUNK // math.prod(images.shape[2:]))]).numpy()
+
+
+def chunks(rows: Rows, size: int) -> Iterator[Tensor]:
+    """Consecutive rows, so many at a time, one at least."""
+    for start in range(0, len(rows), max(1, size)):
+        yield torch.from_numpy(rows[start : start + max(1, size)])
 
 
 def weights(network: nn.Module) -> dict[str, np.ndarray]:

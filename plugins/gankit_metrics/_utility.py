@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from gankit import Candidate, Cohort, Evaluation, Reading
+from gankit import Candidate, Cohort, Evaluation, Reading, rows_of
 from gankit_metrics._sizes import unfit
 from gankit_metrics._utility_figures import FEWEST, Figure, RealCurve, Replicates
 from gankit_metrics._utility_patients import Patients, Subset, too_few
@@ -135,7 +135,8 @@ class _Trainer:
 
     def images(self, cohort: Cohort) -> np.ndarray:
         """Slices as classifiers see them."""
-        return averaged(self.evaluation.stacked(cohort), self.metric.size)
+        stacked, size = self.evaluation.stacked, self.metric.size
+        return np.asarray(rows_of(cohort, lambda part: averaged(stacked(part), size)))
 
     def kept(self, arm: str, share: int, subsets: Sequence[Subset]) -> Scores:
         """The scores of an arm without candidates, which are kept in the cache."""

@@ -67,7 +67,7 @@ def scores(
     fit(
         network,
         partial(cross_entropy, network),
-        (torch.from_numpy(images), torch.from_numpy(label_N)),
+        (images, label_N),
         groups,
         Schedule(steps=metric.steps, mirror=False, shift=0),
         generator,

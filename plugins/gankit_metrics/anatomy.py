@@ -10,7 +10,6 @@ import attrs
 import numpy as np
 
 from gankit import AbstractMetric, Candidate, Cohort, Evaluation, InputError, Reading, option
-from gankit_metrics._features_images import images
 from gankit_metrics._plausible import CAUSES
 from gankit_metrics._sizes import unfit
 from gankit_metrics._structures import Structures, halves, outlined
@@ -78,7 +77,7 @@ class Anatomy(AbstractMetric):
         kept = evaluation.kept(
             "malformed",
             attrs.asdict(self) | {"slices": real.digest()},
-            lambda: {"broken": _any(self.segmenter(evaluation).seen(evaluation.stacked(real)).broken)},
+            lambda: {"broken": _any(self.segmenter(evaluation).seen(evaluation.rows(real)).broken)},
         )
         yield _share("real.malformed", kept["broken"], real, f"real {which} slices with the label", evaluation)
 
@@ -86,7 +85,7 @@ class Anatomy(AbstractMetric):
         """What the networks see in the candidates, found once. Raises InputError: anatomy cannot be judged."""
 
         def find() -> Seen:
-            return self.segmenter(evaluation).seen(images(candidate.cohort, evaluation))
+            return self.segmenter(evaluation).seen(evaluation.rows(candidate.cohort))
 
         return candidate.once(("anatomy", self, evaluation), find)
 

@@ -123,7 +123,7 @@ def _tested(network: Module, view: str, modalities: tuple[str, ...], evaluation:
         if cohorts is None:
             yield from _unmeasured(view, NO_TEST[test], (test,))
             continue
-        wanted_N, other_M = (logits(network, evaluation.stacked(cohort, *modalities)) for cohort in cohorts)
+        wanted_N, other_M = (logits(network, evaluation.rows(cohort, *modalities)) for cohort in cohorts)
         note = f"sensitivity {(wanted_N > 0).mean():.2f}, specificity {(other_M <= 0).mean():.2f}"
         counts = f"{len(wanted_N)} + {len(other_M)} real slices"
         for name, statistic, said in (("accuracy", accuracy, note), ("auc", area_under_curve, "")):
@@ -203,7 +203,7 @@ class GanTest(AbstractMetric):
         for view, modalities in views(evaluation).items():
             network = judge(evaluation, modalities, self.width, Schedule(steps=self.steps, shift=1))
             made_K, wanted_N, other_M = (
-                logits(network, evaluation.stacked(cohort, *modalities)) for cohort in (candidate.cohort, wanted, other)
+                logits(network, evaluation.rows(cohort, *modalities)) for cohort in (candidate.cohort, wanted, other)
             )
             for name, statistic in (("accuracy", accuracy), ("auc", area_under_curve)):
                 yield Reading(

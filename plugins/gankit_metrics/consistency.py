@@ -58,7 +58,7 @@ class PairConsistency(AbstractMetric):
 
         def errors(slices: Cohort) -> tuple[np.ndarray, np.ndarray]:
             """Of the slices' own modality, and of that of another slice."""
-            predicted, found = applied(network, evaluation.stacked(slices, source)), evaluation.stacked(slices, target)
+            predicted, found = applied(network, evaluation.rows(slices, source)), evaluation.stacked(slices, target)
             own_N, other_N = (
                 _error(predicted, found[partner_N]) * (high - low) / 2
                 for partner_N in (slice(None), _elsewhere(len(slices), evaluation))

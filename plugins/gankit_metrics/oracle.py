@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import attrs
 import numpy as np
 
-from gankit import AbstractMetric, Candidate, Cohort, Evaluation, Reading, option
+from gankit import AbstractMetric, Candidate, Cohort, Evaluation, Reading, option, rows_of
 from gankit_metrics._sizes import unfit
 from gankit_metrics.classification import NO_TEST, SHARES, largest_test
 
@@ -111,5 +111,6 @@ def _obstacle(evaluation: Evaluation) -> str:
 
     train = evaluation.real.select(evaluation.real.split == "train")
     sides = next(iter(evaluation.modalities.values())).shape[1:]
-    clear = int(lesion_regions(lesion_fraction(train, sides)).measurable().sum())
+    clear_N = rows_of(train, lambda part: lesion_regions(lesion_fraction(part, sides)).measurable())
+    clear = int(np.asarray(clear_N).sum())
     return "" if clear >= CLEAR else f"needs {CLEAR} train slices with a lesion of two pixels, found {clear}"

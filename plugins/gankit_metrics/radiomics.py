@@ -10,7 +10,6 @@ import attrs
 import numpy as np
 
 from gankit import AbstractMetric, Candidate, Cohort, Evaluation, InputError, Reading, option
-from gankit_metrics._features_images import images
 from gankit_metrics._radiomics import radiomics
 from gankit_metrics._sides import LEAST, Sides, frechet_reading, without_value
 from gankit_metrics.anatomy import Anatomy
@@ -73,7 +72,7 @@ class RadiomicsFrechet(AbstractMetric):
 
     def _features(self, side: _Glands, modality: str, evaluation: Evaluation) -> np.ndarray:
         """Features of every channel of a modality, (N, D); [-1, 1] is its range."""
-        x_NCS = images(side.cohort, evaluation, modality)
+        x_NCS = np.asarray(evaluation.rows(side.cohort, modality))
         channels = [radiomics(x_NS, side.gland, 2 / self.levels) for x_NS in np.moveaxis(x_NCS, 1, 0)]
         return np.stack([values for features in channels for values in features.values()], axis=1)
 
@@ -99,6 +98,6 @@ def _of_pool(anatomy: Anatomy, pool: Cohort, evaluation: Evaluation) -> np.ndarr
     """The gland in the real training slices, (M, *S). Raises InputError: anatomy cannot be judged."""
 
     def make() -> dict[str, np.ndarray]:
-        return {"gland": anatomy.segmenter(evaluation).seen(evaluation.stacked(pool)).gland}
+        return {"gland": anatomy.segmenter(evaluation).seen(evaluation.rows(pool)).gland}
 
     return evaluation.kept("glands", attrs.asdict(anatomy), make)["gland"]

@@ -31,7 +31,7 @@ def structures(small_real):
 @pytest.fixture(scope="module")
 def seen(small_real, structures):
     """True segmentations of real slices, mirrored and moved, as described."""
-    share = _moved(structures.shares(small_real, SIDES), generator())
+    share = np.concatenate(list(_moved(structures.shares(small_real, SIDES), generator())))
     return described(share, structures.names, structures.zones)
 
 

@@ -59,15 +59,15 @@ def test_batches_take_equally_of_each_group_and_every_slice_in_turn():
         return (network(images.flatten(1)) ** 2).mean()
 
     network = nn.Linear(4, 1)
-    tensors = (torch.zeros(8, 1, 2, 2), torch.arange(8))
-    fit(network, watch, tensors, [np.arange(6), np.arange(6, 8)], Schedule(steps=6, batch=4), generator())
+    arrays = (np.zeros((8, 1, 2, 2), np.float32), np.arange(8))
+    fit(network, watch, arrays, [np.arange(6), np.arange(6, 8)], Schedule(steps=6, batch=4), generator())
     assert all(len(batch) == 4 and {*batch[2:]} == {6, 7} for batch in seen)
     firsts = [number for batch in seen for number in batch[:2]]
     assert sorted(firsts[:6]) == sorted(firsts[6:]) == list(range(6))
 
 
 def test_images_and_masks_vary_alike():
-    """Half of the slices are mirrored, batches move by up to two pixels, and other tensors stay as they are."""
+    """Half of the slices are mirrored, batches move by up to two pixels, and other arrays stay as they are."""
     pairs, mirrored = [], []
 
     def watch(image, mask, label_B):
@@ -77,12 +77,12 @@ def test_images_and_masks_vary_alike():
         return (network(image.flatten(1)) ** 2).mean()
 
     network = nn.Linear(64, 1)
-    image = torch.zeros(16, 1, 8, 8)
+    image = np.zeros((16, 1, 8, 8), np.float32)
     image[..., 2] = 1
     fit(
         network,
         watch,
-        (image, image.clone(), torch.ones(16)),
+        (image, image.copy(), np.ones(16, np.float32)),
         [np.arange(16)],
         Schedule(steps=40, batch=16),
         generator(),
