@@ -47,10 +47,11 @@ def tissues_around(cohort: Cohort) -> np.ndarray:
     value counts if its enrichment is at least half of the largest. A value with more pixels inside lesions than outside
     is a name of the lesion itself and never counts.
     """
-    counts = np.zeros((3, 256), dtype=int)
+    count = 1 + max(int(np.max(part.truth["tissue"])) for _, part in parts_of(cohort))
+    counts = np.zeros((3, count), dtype=int)
     for _, part in parts_of(cohort):
         tissue, lesion = np.asarray(part.truth["tissue"]), part.truth["lesion"] > 0
-        counts += [np.bincount(tissue[mask], minlength=256) for mask in (lesion, surroundings(lesion), ~lesion)]
+        counts += [np.bincount(tissue[mask], minlength=count) for mask in (lesion, surroundings(lesion), ~lesion)]
     inside, ring, outside = counts
     enrichment = ring / np.maximum(outside, 1)
     enrichment[inside > outside] = 0

@@ -168,3 +168,10 @@ def test_lesions_without_a_tissue_of_their_own_grow_in_the_gland(evaluation):
     gland = np.isin(real.truth["tissue"], [*tissues_around(real), real.truth["tissue"][real.truth["lesion"] > 0][0]])
     masked = attrs.evolve(real, truth=real.truth | {"tissue": gland.astype(np.uint8)}, tissues=("outside", "gland"))
     assert tissues_around(masked).tolist() == [1]
+
+
+def test_tissues_may_have_any_number(evaluation):
+    """Ground truth of an atlas has values far beyond 255."""
+    real = evaluation.real
+    numbered = attrs.evolve(real, truth=real.truth | {"tissue": real.truth["tissue"].astype(np.int32) * 100})
+    assert tissues_around(numbered).tolist() == [100 * value for value in tissues_around(real)]
