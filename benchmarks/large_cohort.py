@@ -12,14 +12,14 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import attrs
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
-from gankit import Cohort, Draws, Modality, StoredRows, load_recipe, read_cohort, write_cohort
+from gankit import Cohort, Draws, MadePiece, Modality, StoredRows, load_recipe, read_cohort, write_cohort
 from gankit.training.cohort import TrainingCohort
 from gankit.training.mapped import mapped_cohort
 from gankit.training.resident import resident_cohort
@@ -31,55 +31,53 @@ SCALES = {"adc": (3000.0, "1e-6 mm2/s"), "t2w": (1000.0, "1"), "dce": (500.0, "1
 BATCH = 64
 
 
-@attrs.frozen(eq=False)
-class Generated:
-    """Rows that are made when they are read: one row of noise, moved, brighter or darker by its number."""
-
-    shape: tuple[int, ...]
-    scale: float
-    dtype: np.dtype[np.float32] = np.dtype(np.float32)
-
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        noise = np.random.default_rng(0).random(self.shape[1:], dtype=np.float32)
-        return np.stack([np.roll(noise, row, axis=-1) * (0.5 + row % 97 / 194) for row in rows.tolist()]) * self.scale
+def _images(side: int, scale: float, rows: np.ndarray) -> np.ndarray:
+    """Images (B, 1, side, side): one of noise, moved, brighter or darker by its number."""
+    noise = np.random.default_rng(0).random((1, side, side), dtype=np.float32)
+    return np.stack([np.roll(noise, row, axis=-1) * (0.5 + row % 97 / 194) for row in rows.tolist()]) * scale
 
 
-@attrs.frozen(eq=False)
-class Outlined:
-    """Ground truth of the same rows: a gland in the middle, or the lesion in it of each patient with cancer."""
+def _tissue(side: int, rows: np.ndarray) -> np.ndarray:
+    """Ground truth (B, side, side): a gland in the middle."""
+    made = np.zeros((len(rows), side, side), np.uint8)
+    made[:, side // 4 : -side // 4, side // 4 : -side // 4] = 1
+    return made
 
-    shape: tuple[int, ...]
-    lesion: bool
-    dtype: np.dtype[np.uint8] = np.dtype(np.uint8)
 
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        made, side = np.zeros((len(rows), *self.shape[1:]), np.uint8), self.shape[-1]
-        for slice_, row in zip(made, rows.tolist(), strict=True):
-            if not self.lesion:
-                slice_[side // 4 : -side // 4, side // 4 : -side // 4] = 1
-            elif _has_cancer(np.array(row)):
-                at = side // 3 + row % 97 * side // 400
-                slice_[at : at + side // 16, at : at + side // 16] = 1
-        return made
+def _lesion(side: int, rows: np.ndarray) -> np.ndarray:
+    """Ground truth (B, side, side): a lesion in the gland of each patient with cancer."""
+    made = np.zeros((len(rows), side, side), np.uint8)
+    for number in np.flatnonzero(_has_cancer(rows)):
+        at = side // 3 + int(rows[number]) % 97 * side // 400
+        made[number, at : at + side // 16, at : at + side // 16] = 1
+    return made
 
 
 def _has_cancer(row_N: np.ndarray) -> np.ndarray:
-    return row_N // 20 % 5 == 0
+    """Whether slices with these numbers are of a patient with cancer, as each fifth is."""
+    has_N: np.ndarray = row_N // 20 % 5 == 0
+    return has_N
 
 
 def write_generated(
     folder: Path, slices: int, side: int = 64, modalities: tuple[str, ...] = PAIR, tested: int = 0
 ) -> None:
-    """A cohort in shards, 20 slices a patient, of whom each fifth has cancer. The last ``tested`` patients are test;
-    where there are such, slices have ground truth."""
-    numbers, shape = np.arange(slices), (slices, side, side)
+    """A cohort in shards, 20 slices a patient. The last ``tested`` patients are test; where there are such, slices have
+    ground truth."""
+
+    def generated(shape: tuple[int, ...], kind: type, read: Callable[[np.ndarray], np.ndarray]) -> StoredRows:
+        return StoredRows([MadePiece((slices, *shape), np.dtype(kind), read)])
+
+    numbers = np.arange(slices)
     patient_N = numbers // 20
-    truth = {"tissue": Outlined(shape, lesion=False), "lesion": Outlined(shape, lesion=True)} if tested else {}
+    truth = {"tissue": _tissue, "lesion": _lesion} if tested else {}
     write_cohort(
         Cohort(
             modalities={
                 name: Modality(
-                    values=StoredRows([Generated((slices, 1, side, side), scale)]), unit=unit, present=numbers >= 0
+                    values=generated((1, side, side), np.float32, partial(_images, side, scale)),
+                    unit=unit,
+                    present=numbers >= 0,
                 )
                 for name, (scale, unit) in SCALES.items()
                 if name in modalities
@@ -87,7 +85,7 @@ def write_generated(
             labels={"cs": _has_cancer(numbers).astype(np.int8)},
             patient=patient_N.astype(str),
             split=np.where(patient_N < patient_N.max() + 1 - tested, "train", "test"),
-            truth={name: StoredRows([piece]) for name, piece in truth.items()},
+            truth={name: generated((side, side), np.uint8, partial(read, side)) for name, read in truth.items()},
             tissues=("outside", "gland") if truth else (),
         ),
         folder,
