@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 
 import attrs
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from gankit_dicom._part import Part
@@ -16,11 +16,15 @@ from gankit_dicom._part import Part
 RANGES = {"t2w": (0, 700), "adc": (0, 3000), "dce": (0, 2)}
 TITLES = {"t2w": "T2w", "adc": "ADC, 0 to 3000 1e-6 mm2/s", "dce": "enhancement, 0 to 2"}
 LABELS = {1: "CS", 0: "not CS", -1: "unknown"}
-GLAND, LESION, ABSENT = (232, 197, 71), (255, 77, 77), (217, 217, 217)
+WHITE, GLAND, LESION, ABSENT = 252, 253, 254, 255
+"""Places in the palette: greys from black to white, then three colours."""
+COLOURS = ((232, 197, 71), (255, 77, 77), (217, 217, 217))
+PALETTE = [*(level * 255 // WHITE for level in range(WHITE + 1) for _ in range(3)), *itertools.chain(*COLOURS)]
 SIDE = 128
 """Least pixels of a slice's side; of a volume's twice as many."""
 GAP = 4
-DPI = 100
+MARGIN, FONT = 18, 12
+"""Pixels: height of the lines above and below the pictures, and size of their letters."""
 
 
 @attrs.frozen
@@ -44,20 +48,22 @@ def sheet_png(part: Part, first_slice: int) -> bytes:
     tiles = [[_tile(part, name, column) for column in columns] for name in names]
     height = max(tile.shape[0] for tile in tiles[0])
     picture = np.concatenate([np.concatenate([_taller(tile, height) for tile in row], axis=1) for row in tiles])
-    height, width, _ = picture.shape
-    margin = 16
-    figure = Figure(figsize=(width / DPI, (height + 2 * margin) / DPI), dpi=DPI)
-    FigureCanvasAgg(figure)
-    figure.figimage(picture, 0, margin)
-    low = 1 / (height + 2 * margin)
-    figure.text(0.004, 1 - 3 * low, ";  ".join(TITLES[name] for name in names), fontsize=8, va="top")
-    left = 0
-    for column, tile in zip(columns, tiles[0], strict=True):
-        figure.text((left + tile.shape[1] / 2) / width, 4 * low, column.title, fontsize=7, ha="center")
-        left += tile.shape[1]
-    content = io.BytesIO()
-    figure.savefig(content, format="png", metadata={"Software": None})
+    middles = np.cumsum([tile.shape[1] for tile in tiles[0]]) - [tile.shape[1] / 2 for tile in tiles[0]]
+    above = _line(picture.shape[1], [(GAP, ";  ".join(TITLES[name] for name in names))], "lm")
+    below = _line(picture.shape[1], zip(middles, (column.title for column in columns), strict=True), "mm")
+    drawn, content = Image.fromarray(np.concatenate([above, picture, below]), "P"), io.BytesIO()
+    drawn.putpalette(PALETTE)
+    drawn.save(content, "png")
     return content.getvalue()
+
+
+def _line(width: int, texts: Iterable[tuple[float, str]], anchor: str) -> np.ndarray:
+    """A line of texts at these places, as a picture (MARGIN, width) on white ground."""
+    line = Image.new("L", (width, MARGIN), 255)
+    draw, font = ImageDraw.Draw(line), ImageFont.load_default(FONT)
+    for left, text in texts:
+        draw.text((left, MARGIN / 2), text, 0, font, anchor)
+    return _grey(np.asarray(line) / 255)
 
 
 def _of_slices(part: Part, first_slice: int) -> list[_Column]:
@@ -88,24 +94,28 @@ def _of_volume(part: Part) -> list[_Column]:
 
 
 def _tile(part: Part, name: str, column: _Column) -> np.ndarray:
-    """One picture in colours (rows, columns, 3) uint8 with outlines and a margin."""
+    """One picture (rows, columns) of places in the palette, with outlines and a margin."""
     image = column.cut(part.modalities[name])
     least = SIDE if part.slice_spacing_mm is None else 2 * SIDE
     times = max(1, -(-least // part.modalities[name].shape[-1]))
     low, high = RANGES[name]
-    grey = (np.clip((image - low) / (high - low), 0, 1) * 255).astype(np.uint8)
-    tile = np.repeat(_larger(grey, times)[..., None], 3, axis=2)
+    tile = _larger(_grey((image - low) / (high - low)), times)
     if not part.present[name][column.item]:
         tile[:] = ABSENT
     for mask, colour in ((part.tissue, GLAND), (part.lesion, LESION)):
         if mask is not None:
             tile[_outline(_larger(column.cut(mask) > 0, times))] = colour
-    return np.pad(tile, ((GAP, 0), (GAP // 2, GAP // 2), (0, 0)), constant_values=255)
+    return np.pad(tile, ((GAP, 0), (GAP // 2, GAP // 2)), constant_values=WHITE)
+
+
+def _grey(share: np.ndarray) -> np.ndarray:
+    """Places in the palette of what is black at 0 and white at 1."""
+    return (np.clip(share, 0, 1) * WHITE).astype(np.uint8)
 
 
 def _taller(tile: np.ndarray, height: int) -> np.ndarray:
     """A picture on white ground of this height."""
-    return np.pad(tile, ((0, height - len(tile)), (0, 0), (0, 0)), constant_values=255)
+    return np.pad(tile, ((0, height - len(tile)), (0, 0)), constant_values=WHITE)
 
 
 def _larger(image: np.ndarray, times: int) -> np.ndarray:
