@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from gankit.cohort.titles import real_title
+from gankit.cohort.titles import item_of, real_title
 from gankit.evaluation.results import (
     ComparisonResult,
     Difference,
@@ -88,8 +88,8 @@ def headed(name: str, reading: Summary | Reading) -> str:
 
 def evaluation_tables(result: EvaluationResult) -> tuple[Table, Table]:
     """The short table of an evaluation, and the table of all its readings."""
-    judged = judged_by(result.settings)
-    notes = [f"Mean ± SD over sets of slices, 95% interval in brackets. {judged}", *absent_rows(result)]
+    items, judged = _items(result.settings), judged_by(result.settings)
+    notes = [f"Mean ± SD over sets of {items}, 95% interval in brackets. {judged}", *absent_rows(result)]
     return headline_table("Evaluation", result.rows, result.headline, notes), full_table(result.rows)
 
 
@@ -103,8 +103,8 @@ def comparison_tables(result: ComparisonResult) -> tuple[list[Table], Table]:
     settings = result.settings
     spread = "training seeds (not over test patients)" if by_seed else "sample sets of one training"
     notes = [
-        f"Mean ± SD over {spread}, 95% interval in brackets; {settings.sets} sets of {settings.per_set} slices"
-        f" from each training, over which its readings are averaged. {judged_by(settings)}",
+        f"Mean ± SD over {spread}, 95% interval in brackets; {settings.sets} sets of {settings.per_set}"
+        f" {_items(settings)} from each training, over which its readings are averaged. {judged_by(settings)}",
         *absent_rows(result),
         *[f"Training of {failed.name} failed: {failed.reason}." for failed in result.failed],
         *[f"Warning: {warning}." for warning in result.warnings],
@@ -232,14 +232,19 @@ def _chance(p: float | None) -> str:
 # Sentences ------------------------------------------------------------------------------------------------
 
 
+def _items(settings: Settings) -> str:
+    """What was judged: "slices" or "volumes"."""
+    return f"{item_of(modality.shape for modality in settings.modalities.values())}s"
+
+
 def judged_by(settings: Settings) -> str:
     """One sentence that says which real slices the candidates were compared with."""
-    real, fresh = settings.real, settings.fresh
-    beside = "no fresh patients" if fresh is None else f"{fresh.slices} slices of {fresh.patients} fresh patients"
+    real, fresh, items = settings.real, settings.fresh, _items(settings)
+    beside = "no fresh patients" if fresh is None else f"{fresh.slices} {items} of {fresh.patients} fresh patients"
     if (other := settings.external) is not None:
-        beside += f", and {other.slices} slices of {other.patients} patients from elsewhere ({other.source})"
+        beside += f", and {other.slices} {items} of {other.patients} patients from elsewhere ({other.source})"
     return (
-        f"{', '.join(settings.modalities)} judged against {real.slices} real slices of {real.patients}"
+        f"{', '.join(settings.modalities)} judged against {real.slices} real {items} of {real.patients}"
         f" patients ({real.source}) and {beside}; candidates are meant to have {settings.label} = {settings.value}."
     )
 
@@ -249,4 +254,4 @@ def absent_rows(result: Result) -> list[str]:
     if any(row.kind == "real" for row in result.rows):
         return []
     wanted = f"{result.settings.label} = {result.settings.value}"
-    return [f"No row of real slices: none with {wanted} is in the test split or of fresh patients."]
+    return [f"No row of real {_items(result.settings)}: none with {wanted} is in the test split or of fresh patients."]

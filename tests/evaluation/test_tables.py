@@ -1,9 +1,11 @@
 """Figures of the tables of results: as many digits as their uncertainty allows."""
 
+import attrs
 import pytest
 
 from gankit import Summary
-from gankit.evaluation.tables import figure, in_common
+from gankit.evaluation.results import JudgedModality
+from gankit.evaluation.tables import evaluation_tables, figure, in_common
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,13 @@ def test_a_figure_has_two_digits_of_its_uncertainty(mean, sd, interval, shown):
 def test_notes_that_differ_in_numbers_alone_are_one(notes, shown):
     """With the least and the greatest of each number; numbers in names are part of the name."""
     assert in_common(notes) == shown
+
+
+@pytest.mark.parametrize(("shape", "items"), [((1, 32, 32), "slices"), ((1, 24, 32, 32), "volumes")])
+def test_tables_call_what_was_judged_by_its_name(judge, trained, shape, items):
+    """A table of volumes has no word of slices."""
+    result = judge(trained, sets=1)
+    size = JudgedModality(shape=shape, unit="1", range=(0.0, 1.0))
+    settings = attrs.evolve(result.settings, modalities={"t2w": size})
+    short, _ = evaluation_tables(attrs.evolve(result, rows=result.rows[:1], settings=settings))
+    assert {word for note in short.notes for word in ("slices", "volumes") if word in note} == {items}
