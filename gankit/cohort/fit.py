@@ -12,6 +12,7 @@ import numpy as np
 from gankit._errors import CohortError, nearest
 from gankit._shapes import Shape, shape_text
 from gankit.cohort.cohort import Cohort, Modality
+from gankit.cohort.titles import item_of
 from gankit.files.rows import Rows, StoredRows, blocks
 from gankit.recipe.recipe import ModalitySpec, Pool, Recipe
 
@@ -266,7 +267,8 @@ def area_average(values: Rows, shape: Shape, name: str) -> np.ndarray:
     whole = len(found) == len(shape) and found[0] == shape[0]
     if not whole or any(have % want for have, want in zip(found[1:], shape[1:], strict=True)):
         raise CohortError(
-            f"modalities.{name}.shape: the cohort's slices are {shape_text(found)}, wanted are {shape_text(shape)};"
+            f"modalities.{name}.shape: the cohort's {item_of([found])}s are {shape_text(found)}, wanted are"
+            f" {shape_text(shape)};"
             " the cohort's size must be the same or a whole multiple, with equal channels"
         )
     if found == shape:

@@ -664,6 +664,11 @@ class AbstractCohortSource(Component):
 
     kind: ClassVar[str] = "cohort"
 
+    def check(self, modalities: Shapes) -> Iterator[Problem]:
+        """Yield a problem for each option with which the cohort cannot give these modalities of the recipe; its place
+        is the option. It is called before ``load``, which is called without it too."""
+        yield from ()
+
     @abstractmethod
     def load(self) -> Cohort:
         """Read or draw the cohort. Every call gives the same one and draws nothing from a global random generator.

@@ -57,7 +57,8 @@ def check_recipe(recipe: Recipe) -> list[Problem]:
         return problems
 
     # 2. Shapes: phases need a graph that can be walked.
-    problems = [*_check_shapes(recipe)]
+    sizes = {name: spec.shape for name, spec in recipe.modalities.items()}
+    problems = [*problems_of("cohort", recipe.cohort, {"modalities": sizes}), *_check_shapes(recipe)]
     if any(problem.place == GRAPH for problem in problems):
         return problems
 

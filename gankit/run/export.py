@@ -85,7 +85,10 @@ def find_format(name: str, plugins: Plugins) -> Encode:
     formats = plugins.export_formats
     if name not in formats:
         known = (", ".join(sorted(formats)) or "none") + plugins.perhaps(name)
-        raise InputError(f"`format` {name}: no such format{nearest(name, formats)}; accepted: {known}")
+        raise InputError(
+            f"`format` {name}: no such format{nearest(name, formats)}; accepted: {known}; without"
+            " `format`, the name of what is written says whether it is a cohort, arrays or a sheet"
+        )
     return imported(formats[name], f"plugin {plugins.owner_of('export_formats', name)!r}: format {name!r}")
 
 

@@ -12,12 +12,11 @@ from gankit import Cohort, CohortError, Draws, Modality, read_npz
 from gankit_phantom._draw import TISSUES, Anatomy, SliceCounts, draw_phantom, phantom_plan
 from gankit_phantom._plan import map_classes
 from gankit_phantom._slabs import slabs_of
+from gankit_phantom.source import UNITS
 
 if TYPE_CHECKING:
     from gankit_phantom.source import Phantom
 
-UNITS = {"adc": "1e-6 mm2/s", "t2w": "1", "dce": "1"}
-"""Modality to its unit."""
 ANATOMY_ARRAYS = {
     "labels": "(maps, height, width)",
     "spacing_mm": "(maps,)",

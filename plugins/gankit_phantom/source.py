@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
-from gankit import AbstractCohortSource, option
+from gankit import AbstractCohortSource, Problem, Shapes, option
 
 if TYPE_CHECKING:
     from gankit import Cohort
+
+UNITS = {"adc": "1e-6 mm2/s", "t2w": "1", "dce": "1"}
+"""Modality to its unit."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,6 +52,21 @@ class Phantom(AbstractCohortSource):
         None, ge=1, le=1_000_000, help="other slices for validation, of patients of their own; default: none"
     )
 
+    def check(self, modalities: Shapes) -> Iterator[Problem]:
+        """Sizes that recipes cannot average down to theirs, before anything is drawn."""
+        planes = () if self.depth is None or self.neighbours else (self.depth,)
+        made = (1 if self.neighbours is None else 2 * self.neighbours + 1, *planes, self.size, self.size)
+        for name in [name for name in UNITS if name in modalities]:
+            wanted = modalities[name]
+            if place := _misfit(made, wanted):
+                shapes = [" x ".join(map(str, shape)) for shape in (made, wanted)]
+                yield Problem(
+                    place,
+                    f"the phantom's images are {shapes[0]}, those of modalities.{name} {shapes[1]}; accepted: the same"
+                    " size or a whole multiple, with equal channels and axes",
+                )
+                return
+
     def load(self) -> Cohort:
         from gankit_phantom._cohort import phantom_cohort
 
@@ -66,3 +85,14 @@ class Phantom(AbstractCohortSource):
         from gankit_phantom._cohort import fresh_cohort
 
         return fresh_cohort(self)
+
+
+def _misfit(made: Sequence[int], wanted: Sequence[int]) -> str | None:
+    """The option by which images (C, *S) of the phantom cannot be averaged down to those that are wanted."""
+    if len(made) != len(wanted):
+        return "depth"
+    if made[0] != wanted[0]:
+        return "neighbours"
+    axes = ("depth", "size", "size")[-len(made[1:]) :]
+    misfits = (axis for axis, have, want in zip(axes, made[1:], wanted[1:], strict=True) if have % want)
+    return next(misfits, None)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gankit import CohortError, load_recipe, read_cohort
+from gankit import CohortError, RecipeError, load_recipe, read_cohort
 from gankit.cli import main
 from gankit.recipe.structure import to_document
 from gankit_phantom._anatomy import Anatomy
@@ -283,3 +283,48 @@ def test_no_draw_makes_a_size_negative(plugins):
     counts = {"patients_cs": 100, "patients_noncs": 300, "train_cs": 200, "train_noncs": 1500}
     phantom = plugins.registry.find("phantom", "cohort")(seed=1, size=32, **counts).load()
     assert all(np.isfinite(modality.values).all() for modality in phantom.modalities.values())
+
+
+MISFITS = {
+    "volumes where slices are wanted": (
+        {"depth": 24},
+        (1, 64, 64),
+        "depth",
+        "1 x 24 x 64 x 64, those of modalities.adc",
+    ),
+    "slices where volumes are wanted": (
+        {},
+        (1, 24, 64, 64),
+        "depth",
+        "1 x 64 x 64, those of modalities.adc 1 x 24 x 64",
+    ),
+    "other planes": ({"depth": 16}, (1, 24, 64, 64), "depth", "1 x 16 x 64 x 64, those of modalities.adc 1 x 24 x 64"),
+    "sides that are no multiple": ({"size": 48}, (1, 32, 32), "size", "1 x 48 x 48, those of modalities.adc 1 x 32"),
+    "smaller images": ({"size": 32}, (1, 64, 64), "size", "1 x 32 x 32, those of modalities.adc 1 x 64 x 64"),
+    "other neighbours": ({"depth": 9, "neighbours": 2}, (3, 64, 64), "neighbours", "5 x 64 x 64, those of modalities"),
+    "slices where slabs are wanted": ({}, (3, 64, 64), "neighbours", "1 x 64 x 64, those of modalities.adc 3 x 64"),
+}
+
+
+@pytest.mark.parametrize("what", MISFITS)
+def test_images_that_cannot_be_averaged_down_are_a_problem_of_the_option_that_makes_them(what):
+    """Which is known before any is drawn."""
+    options, wanted, place, message = MISFITS[what]
+    (problem,) = Phantom(**options).check({"lesion": (1, 8, 8), "adc": wanted, "t2w": wanted})
+    assert problem.place == place
+    assert message in problem.message
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [({}, (1, 32, 32)), ({"depth": 48}, (1, 24, 64, 32)), ({"depth": 9, "neighbours": 1}, (3, 64, 64))],
+)
+def test_images_of_a_whole_multiple_are_no_problem(options, wanted):
+    """Of each axis."""
+    assert not [*Phantom(**options).check({"adc": wanted, "t2w": wanted})]
+
+
+def test_a_recipe_names_the_option_of_its_phantom(plugins):
+    """Where its images do not fit the recipe's."""
+    with pytest.raises(RecipeError, match="cohort.depth: the phantom's images are 1 x 24 x 64 x 64"):
+        load_recipe("mpmri-quick", {"cohort.depth": 24}, plugins)
