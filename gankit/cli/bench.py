@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @click.option("--rounds", type=click.IntRange(min=1), default=10, show_default=True, help="Rounds of the medians.")
 @click.option("--threads", "count", type=click.IntRange(min=1), help="Threads on a CPU.  [default: torch's choice]")
 @click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute.")
+@click.pass_context
 def bench(
+    context: click.Context,
     recipe: str | None,
     slot: str | None,
     overrides: tuple[str, ...],
@@ -46,6 +48,9 @@ def bench(
     Components have their default options, beside the recipe's own. Each round times all of them once.
     """
     if paths:
+        given = [name for name in context.params if name != "paths" and _is_given(context, name)]
+        if given:
+            raise InputError(f"`{given[0]}` goes without `paths`, which measures nothing; leave one of them out")
         _print_paths()
         return
     chosen = _checked(recipe, slot, overrides, batch)
@@ -59,6 +64,10 @@ def bench(
         else:
             name, loaded = chosen
             _print_costs(slot_of(loaded, name, plugins().registry), batch or loaded.training.batch, where, rounds)
+
+
+def _is_given(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
 
 def _checked(

@@ -61,6 +61,8 @@ def clear(unused: int | None) -> None:
 def _folder() -> Path:
     if (folder := cache_folder()) is None:
         raise InputError(f"{VARIABLE} is {OFF!r}, so nothing is kept; unset it, or name a folder")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{VARIABLE} {folder}: is no folder, so nothing is kept; name one, or {OFF!r}")
     return folder
 
 

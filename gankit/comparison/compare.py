@@ -41,10 +41,13 @@ from gankit.files.lock import Held, locked
 from gankit.files.paths import given_path
 from gankit.files.tables import latex, markdown
 from gankit.plugin.plugins import Plugins, load_plugins
-from gankit.processes.jobs import Job, run_jobs, sharing_cores
+from gankit.processes.jobs import Ended, Job, run_jobs, sharing_cores
 from gankit.processes.progress import say, watched
 from gankit.report.report import report_if_possible
 from gankit.run.health.watch import Watch
+
+SEE_LOG = "see logs/{name}.log in the folder of the comparison"
+"""Where it says why a training failed."""
 
 
 @attrs.frozen
@@ -177,6 +180,7 @@ def carry_out(plan: Plan, *, jobs: int = 1, plugins: Plugins, quiet: bool = Fals
     For errors see ``compare``.
     """
     with held(plan.folder), watched(not quiet):
+        _refuse_beside_jobs(plan)
         comparison, warnings = begun(plan, plugins, quiet)
 
         # Training
@@ -271,7 +275,23 @@ def train_runs(plan: Plan, processes: int, quiet: bool) -> dict[str, str]:
     ended, stopped = run_jobs(jobs, at_once, sharing_cores(at_once), quiet, f"steps of {len(jobs)} trainings")
     if stopped is not None:
         raise Stopped(stopped)
-    return {job.name: job.last for job in ended if job.code != 0}
+    return {job.name: f"{_end(job)}; {SEE_LOG.format(name=job.name)}" for job in ended if job.code != 0}
+
+
+def _end(job: Ended) -> str:
+    """How a training ended that failed."""
+    if job.code >= 0:
+        return job.last
+    return f"it was killed ({Signals(-job.code).name}), as where memory is short; it printed last: {job.last}"
+
+
+def _refuse_beside_jobs(plan: Plan) -> None:
+    """Make sure that no other process trains a run, as a job of a cluster does. Raises RunError."""
+    there = [run for run in plan.runs if plan.run_directory(run).path.exists()]
+    if busy := [run.name for run in there if plan.run_directory(run).being_written()]:
+        raise RunError(
+            f"{plan.folder}: another process trains {busy[0]}, as jobs of a cluster do; wait until it has ended"
+        )
 
 
 def _warn(warnings: Iterable[str], quiet: bool) -> None:
@@ -350,7 +370,7 @@ def _lines(log: Path) -> int:
 def _failures(failed: Mapping[str, str]) -> str:
     name, reason = next(iter(failed.items()))
     others = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
-    return f"training of {name}{others} failed: {reason}; see logs/{name}.log in the folder of the comparison"
+    return f"training of {name}{others} failed: {reason}"
 
 
 def failures(result: ComparisonResult) -> str | None:

@@ -67,7 +67,7 @@ def read_earlier(files: str | Path | Sequence[str | Path], methods: Sequence[str
         methods: names of the methods of the present comparison.
 
     Raises:
-        InputError: a file cannot be read or is no comparison, or two methods have one name.
+        InputError: there is no such file, it cannot be read or is no comparison, or two methods have one name.
     """
     found = []
     taken = dict.fromkeys(methods, "this comparison")
@@ -77,6 +77,8 @@ def read_earlier(files: str | Path | Sequence[str | Path], methods: Sequence[str
     for path in paths:
         given = given_path("beside", path)
         file = given / COMPARISON if is_folder(given) else given
+        if not file.is_file():
+            raise InputError(f"`beside` {file}: no such file; name a comparison.json, or the folder of a comparison")
         result = read_comparison(file)
         for method in result.methods:
             if method.name in taken:

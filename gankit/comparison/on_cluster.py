@@ -14,7 +14,7 @@ import attrs
 
 from gankit._errors import InputError
 from gankit.comparison.cluster_job import REAL, ClusterJob
-from gankit.comparison.compare import begun, by_round, finished, held, require_trained
+from gankit.comparison.compare import SEE_LOG, begun, by_round, finished, held, require_trained
 from gankit.comparison.comparison import Comparison
 from gankit.comparison.plan import Plan, PlannedRun
 from gankit.evaluation.results import ComparisonResult
@@ -132,9 +132,9 @@ class OnCluster:
             place = f" on {queued.where}" if queued.runs else f", {queued.where}" if queued.where else ""
             state: State = "runs" if queued.runs else "waits"
             return Standing(name=name, state=state, words=f"{words}, job {job.id} {state}{place}", job=job)
-        ended = f"{words}, job {job.id} ended: {_last_words(self.plan.folder, name)}"
+        why = _last_words(self.plan.folder, name)
         state = "to submit" if job.times < self.cluster.attempts else "failed"
-        return Standing(name=name, state=state, words=ended, job=job)
+        return Standing(name=name, state=state, words=f"{words}, job {job.id} ended: {why}", job=job)
 
     def _submitted(self) -> dict[str, Submitted]:
         if not self.file.exists():
@@ -179,7 +179,7 @@ def carry_out_on(
             return standings, None
         trained = [run.name for run in plan.runs if plan.standing(run).trained]
         failed = {
-            each.name: _last_words(plan.folder, each.name)
+            each.name: f"{_last_words(plan.folder, each.name)}; raise attempts, {cluster.attempts}, to go on"
             for each in standings
             if each.state == "failed" and each.name != REAL and each.name not in trained
         }
@@ -194,8 +194,10 @@ def stands(where: Where, cluster: Cluster, plan: Plan, *, plugins: Plugins) -> l
 
 
 def _last_words(folder: Path, name: str) -> str:
-    """What a job that ended printed last. It has no log where it ended before gankit began in it."""
+    """Why a job ended, by what it printed last. It has no log where it ended before gankit began in it."""
     log = folder / "logs" / f"{name}.log"
-    if log.exists():
-        return last_line(log)
-    return "it ended before gankit began, as where a line of 'setup' fails; jobs/ has what it printed"
+    if not log.exists():
+        return "it ended before gankit began, as where a line of 'setup' fails; jobs/ has what it printed"
+    if (last := last_line(log)).startswith("Error:"):
+        return f"{last}; {SEE_LOG.format(name=name)}"
+    return f"without an error, as where it is killed or memory is short; it printed last: {last}"

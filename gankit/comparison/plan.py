@@ -13,9 +13,11 @@ from gankit._errors import CheckpointError, InputError
 from gankit.comparison.earlier import Earlier
 from gankit.evaluation.judging import Judging
 from gankit.evaluation.metrics import headline_patterns
+from gankit.evaluation.result_files import COMPARISON
 from gankit.files.atomic import write_text
 from gankit.files.header import header
 from gankit.files.json_file import read_document, write_document
+from gankit.files.made import refuse_to_replace
 from gankit.files.toml_text import toml_text
 from gankit.plugin.components import AbstractMetric
 from gankit.plugin.plugins import Plugins
@@ -23,6 +25,7 @@ from gankit.recipe.check import recipe_warnings
 from gankit.recipe.file import Layers, check_document
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import Document, plain, structure_named, to_document
+from gankit.report.report import REPORT
 from gankit.run.directory import RunDirectory, differences
 from gankit.run.identity import refuse_other_model
 from gankit.run.model_header import ModelHeader
@@ -193,10 +196,14 @@ class Plan:
         """Make sure that the folder is new or has this comparison, perhaps with fewer methods, seeds, sets or metrics.
 
         Raises:
-            InputError: it has another comparison; the message names what differs.
+            InputError: it has another comparison; the message names what differs. Or it has none, but files of someone
+                else in the places of this one's.
         """
         path = self.folder / PLAN
-        if path.is_file():
+        if not path.is_file():
+            refuse_to_replace(self.folder / REPORT)
+            refuse_to_replace(self.folder / COMPARISON, self.folder / "comparison.md", self.folder / "comparison.tex")
+        else:
             with _damaged(path):
                 found = list(_changes(read_document(path, FORMAT, REMEDY, KEYS), self.document(plugins)))
             if found:

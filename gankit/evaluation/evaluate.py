@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from gankit._errors import InputError
 from gankit.cohort.cohort import Cohort
 from gankit.evaluation.judging import EVERYTHING, Judging, Sets
 from gankit.evaluation.metrics import chosen_metrics, headline_patterns, refuse_unfit
@@ -18,7 +19,7 @@ from gankit.evaluation.real_side import (
     real_cohorts,
     wanted_of,
 )
-from gankit.evaluation.result_files import EVALUATION, write_result
+from gankit.evaluation.result_files import EVALUATION, read_evaluation, write_result
 from gankit.evaluation.results import EvaluationResult
 from gankit.evaluation.rows import judge_in, judged_rows, say_times, say_without_reading, settings_of
 from gankit.evaluation.statistics import require_scipy
@@ -27,6 +28,7 @@ from gankit.evaluation.summary import headline
 from gankit.evaluation.tables import evaluation_tables
 from gankit.evaluation.target import Target, find_target
 from gankit.files.atomic import write_text
+from gankit.files.made import refuse_to_replace
 from gankit.files.paths import given_path
 from gankit.files.tables import markdown
 from gankit.files.user_cache import writable_cache
@@ -35,6 +37,9 @@ from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.progress import say, watched
 from gankit.recipe.file import load_recipe
 from gankit.recipe.recipe import Recipe
+
+TABLES = "evaluation.md"
+"""Name of the file of tables."""
 
 
 def evaluate(
@@ -73,11 +78,32 @@ def evaluate(
     found = find_target(given_path("target", target), plugins)
     followed = None if recipe is None else load_recipe(given_path("recipe", recipe), plugins=plugins)
 
+    if out is not None:
+        _refuse_other(given_path("out", out), found)
+
     with _folder(out) as folder, watched(not quiet):
         result = _evaluated(found, followed, judging, metrics, folder, plugins, quiet)
         write_result(folder / EVALUATION, result)
-        write_text(folder / "evaluation.md", markdown(evaluation_tables(result)))
+        write_text(folder / TABLES, markdown(evaluation_tables(result)))
     return result
+
+
+def _refuse_other(folder: Path, target: Target) -> None:
+    """Make sure that a folder has no evaluation, or one of this target, and no files of anyone else in their places. A
+    folder within a run is the run's, though it was copied with it.
+
+    Raises:
+        InputError: it has another's.
+    """
+    refuse_to_replace(folder / EVALUATION, folder / TABLES)
+    try:
+        judged = read_evaluation(folder).rows[0].path if (folder / EVALUATION).exists() else None
+    except InputError:  # damaged, and made anew
+        return
+    if judged is None or folder.resolve().is_relative_to(target.path.resolve()):
+        return
+    if Path(judged).exists() and Path(judged).resolve() != target.path.resolve():
+        raise InputError(f"`out` {folder}: holds the evaluation of {judged}; name another folder")
 
 
 @contextmanager

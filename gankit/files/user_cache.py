@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -23,7 +24,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from gankit._errors import RunError
+from gankit._errors import InputError, RunError
 from gankit.files.digest import warn_of_file
 from gankit.files.lock import locked
 from gankit.files.obstacles import writing
@@ -35,17 +36,26 @@ OFF = "off"
 LARGEST = 10_000_000_000
 """Bytes of the cache. Beyond it, the entries go whose last use is longest ago."""
 _ENDING = ".safetensors"
+_NAME = re.compile(r".+-[0-9a-f]{16}\.safetensors")
+"""Of an entry. Other files of the folder are someone else's."""
 
 Arrays = dict[str, np.ndarray]
 
 
 def cache_folder() -> Path | None:
-    """The folder of the user's cache: that of ``GANKIT_CACHE``, else the system's place; None where it is off."""
+    """The folder of the user's cache: that of ``GANKIT_CACHE``, else the system's place; None where it is off.
+
+    Raises:
+        InputError: it is within the home folder of a user whom the system does not know.
+    """
     named = os.environ.get(VARIABLE, "")
-    if named == OFF:
+    if named.lower() == OFF:
         return None
     if named:
-        return Path(named).expanduser()
+        try:
+            return Path(named).expanduser()
+        except RuntimeError as error:
+            raise InputError(f"{VARIABLE} {named}: there is no such user; name a folder, or {OFF!r}") from error
     from platformdirs import user_cache_path
 
     return user_cache_path("gankit")
@@ -216,6 +226,8 @@ def entries(folder: Path) -> list[Entry]:
 
 def _entries(folder: Path) -> Iterator[Entry]:
     for path in folder.glob(f"*{_ENDING}"):
+        if not _NAME.fullmatch(path.name):
+            continue
         try:
             status = path.stat()
         except FileNotFoundError:  # another process removed it

@@ -117,8 +117,8 @@ def require_cluster(where: Where, cluster: Cluster) -> None:
         return
     if shutil.which("sbatch") is None:
         raise InputError(
-            "`on` slurm: there is no command sbatch here; run this on a login node of the cluster, or leave `on` out to"
-            " use this machine"
+            "`where` slurm: there is no command sbatch here; run this on a login node of the cluster, or leave `where`"
+            " out to use this machine"
         )
     if cluster.partition is not None:
         partitions = _asked("sinfo", "--noheader", "--format=%R").split()

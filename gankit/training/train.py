@@ -19,6 +19,7 @@ from gankit.cohort.cohort import Cohort
 from gankit.cohort.fit import cohort_digest, range_warnings
 from gankit.cohort.source import cohort_of
 from gankit.cohort.warnings import cohort_warnings
+from gankit.files.made import refuse_to_replace
 from gankit.plugin.plugins import Plugins, load_plugins
 from gankit.processes.device import choose_device
 from gankit.processes.interrupt import stopping
@@ -27,7 +28,7 @@ from gankit.processes.ranks import ALONE, Ranks, joined_ranks
 from gankit.recipe.check import recipe_warnings
 from gankit.recipe.recipe import Recipe
 from gankit.recipe.structure import to_document
-from gankit.report.report import report_if_possible
+from gankit.report.report import REPORT, report_if_possible
 from gankit.run.directory import RunDirectory
 from gankit.run.health.alarm import Alarm
 from gankit.run.identity import Identity, refuse_other_model
@@ -90,7 +91,8 @@ def train(
 
     Raises:
         InputError: the directory has a run or a model of another recipe, or a run of another cohort, the device or
-            engine cannot be used, a file of ``[weights]`` does not fit, or a tracker cannot work here.
+            engine cannot be used, a file of ``[weights]`` does not fit, a tracker cannot work here, or the place of the
+            report has a file of someone else.
         CohortError: the cohort cannot be read, or does not fit the recipe.
         PluginError: a component breaks its contract, or fails on the first batch.
         CheckpointError: the directory has checkpoints or a model, but no checkpoint that verifies.
@@ -106,6 +108,7 @@ def train(
     document = to_document(recipe, plugins.registry)
     run.refuse_other(document)
     refuse_other_model(run, document, resuming=True)
+    refuse_to_replace(run.path / REPORT)
     with within_memory(recipe, chosen), joined_ranks(chosen, recipe.training.batch) as ranks, ExitStack() as held:
         graph = wants_graph(recipe.training.engine, chosen)
         progress = held.enter_context(Progress(recipe.training.steps, quiet or not ranks.first))

@@ -90,6 +90,8 @@ def test_a_component_that_is_already_the_recipes_own_is_not_measured_twice(plugi
         ("--batch 3", "--batch needs a recipe"),
         ("--recipe mpmir --slot encoder", "no recipe named 'mpmir'; did you mean 'mpmri'?"),
         ("--recipe mpmri --slot encoder --batch 0", "Invalid value for '--batch'"),
+        ("--paths --recipe mpmri", "--recipe goes without --paths, which measures nothing; leave one of them out"),
+        ("--rounds 3 --paths", "--rounds goes without --paths"),
         ("--device tpu", "--device tpu: unknown; accepted: auto, cpu, cuda, cuda:N"),
     ],
 )

@@ -51,3 +51,32 @@ def test_commands_of_a_cache_that_is_off_say_so(monkeypatch):
         result = gankit(command)
         assert result.exit_code == 2
         assert "GANKIT_CACHE is 'off'" in result.output
+
+
+def test_files_of_someone_else_are_no_entries(folder):
+    """Cohorts and models in the folder stay, and are not shown."""
+    cached_arrays("own", {}, zeros)
+    for name in ("patients.safetensors", "model-2.safetensors", "notes.txt"):
+        (folder / name).write_bytes(b"mine")
+    assert "patients" not in gankit("list").output
+    assert "removed 1 file," in gankit("clear").output
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "model-2.safetensors",
+        "notes.txt",
+        "patients.safetensors",
+    ]
+
+
+def test_a_place_that_can_be_no_folder_is_named(tmp_path, monkeypatch):
+    """With the variable that gives it."""
+    (tmp_path / "file").write_text("mine")
+    for named, message in (
+        (tmp_path / "file", "is no folder, so nothing is kept"),
+        ("~no-such-user/x", "no such user"),
+    ):
+        monkeypatch.setenv("GANKIT_CACHE", str(named))
+        for command in ("list", "clear"):
+            result = gankit(command)
+            assert result.exit_code == 2
+            assert result.output.startswith(f"Error: GANKIT_CACHE {named}: ")
+            assert message in result.output

@@ -19,6 +19,7 @@ from gankit.evaluation.result_files import write_result
 from gankit.evaluation.statistics import Known, holm, nearer, welch
 from gankit.processes.jobs import Ended
 from gankit.recipe.structure import to_document
+from gankit.run.directory import RunDirectory
 from gankit.run.health.measures import MOVED
 from gankit.run.metrics_file import MetricsFile
 from tests.toy import MEASURED
@@ -227,12 +228,43 @@ def test_a_run_that_fails_is_named_and_the_others_are_compared(plan, runs, measu
     shutil.copytree(runs / "bright-seed0", tmp_path / "out/runs/bright-seed0")
     document = carry_out(plan(), plugins=measuring, quiet=True)
     assert [row.name for row in document.rows] == ["bright-seed0", "real", "augmented real"]
-    assert [(run.name, run.reason) for run in document.failed] == [("dark-seed0", "Error: the loss is nan")]
+    assert [(run.name, run.reason) for run in document.failed] == [
+        ("dark-seed0", "Error: the loss is nan; see logs/dark-seed0.log in the folder of the comparison")
+    ]
     assert "Training of dark-seed0 failed: Error: the loss is nan" in (tmp_path / "out/comparison.md").read_text()
     assert failures(document).startswith("training of dark-seed0 failed: Error: the loss is nan; see logs/dark-seed0")
     shutil.rmtree(tmp_path / "out")
     with pytest.raises(RunError, match="training of dark-seed0 failed"):
         carry_out(plan(DARK), plugins=measuring, quiet=True)
+
+
+def test_a_training_that_was_killed_says_so(plan, measuring, monkeypatch):
+    """Its last line is no reason."""
+    killed = [Ended(name="dark-seed0", code=-9, last="training 3/9")]
+    monkeypatch.setattr("gankit.comparison.compare.run_jobs", lambda *_: (killed, None))
+    with pytest.raises(
+        RunError, match="dark-seed0 failed: it was killed .SIGKILL., .* it printed last: training 3/9; see"
+    ):
+        carry_out(plan(DARK), plugins=measuring, quiet=True)
+
+
+def test_runs_that_another_process_trains_are_waited_for(plan, runs, measuring, tmp_path):
+    """As where a job of a cluster does."""
+    shutil.copytree(runs, tmp_path / "out/runs")
+    with (
+        RunDirectory(tmp_path / "out/runs/dark-seed0").locked(),
+        pytest.raises(RunError, match="trains dark-seed0, as j"),
+    ):
+        carry_out(plan(), plugins=measuring, quiet=True)
+
+
+@pytest.mark.parametrize("name", ["comparison.json", "comparison.md", "comparison.tex", "report.html"])
+def test_files_of_someone_else_stay(plan, tmp_path, name):
+    """Nothing is trained then."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(InputError, match=f"{name}: is there already and was not made by gankit"):
+        plan()
 
 
 # Going on -------------------------------------------------------------------------------------------------
@@ -521,7 +553,7 @@ def test_only_comparisons_can_stand_beside(tmp_path):
     (tmp_path / "evaluation.json").write_text('{"format": "gankit-evaluation-1"}')
     with pytest.raises(InputError, match="accepted: 'gankit-comparison-2'"):
         read_earlier(tmp_path / "evaluation.json", [])
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="none.json: no such file; name a comparison.json, or the folder of a comp"):
         read_earlier([tmp_path / "none.json"], [])
     with pytest.raises(InputError, match="`beside` must be"):
         read_earlier(5, [])

@@ -112,7 +112,8 @@ def test_a_killed_job_is_submitted_again_and_goes_on(plan, call, until, where, t
     assert steps == sorted(set(steps))
 
     until(plan(**asked), r"ended: [^$]*real-slices: (\d) of \1 ")
-    with pytest.raises(RunError, match="training of one-seed0 failed"):
+    killed = "training of one-seed0 failed: without an error, as where it is killed .*; raise attempts, 2, to go on"
+    with pytest.raises(RunError, match=killed):
         call(plan(**asked))
 
 
@@ -171,6 +172,10 @@ def test_a_job_whose_setup_fails_says_that_gankit_did_not_begin(plan, plugins):
         standings = stands("local", cluster, made, plugins=plugins)
     assert [each.state for each in standings] == ["failed", "failed"]
     assert all("ended before gankit began, as where a line of 'setup' fails; jobs/" in str(each) for each in standings)
+    with pytest.raises(
+        RunError, match="one-seed0 failed: it ended before .* jobs/ has what it printed; raise attempts, 1,"
+    ):
+        carry_out_on("local", cluster, made, plugins=plugins, quiet=True)
 
 
 def test_a_job_at_its_time_limit_stops_its_training_and_takes_its_own_place(tmp_path):

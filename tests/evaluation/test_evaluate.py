@@ -1,11 +1,12 @@
 """``evaluate``: rows and their figures."""
 
 import re
+import shutil
 
 import numpy as np
 import pytest
 
-from gankit import Judging, evaluate, load_model, read_evaluation, write_cohort
+from gankit import InputError, Judging, evaluate, load_model, read_evaluation, write_cohort
 from tests.evaluation.small import entry, written
 
 
@@ -62,7 +63,32 @@ def test_a_cohort_is_one_set_of_all_its_slices(judge, trained, measuring, tiny_c
     ]  # fmt: skip
     halves = judge(synthetic, cohort=tiny_cohort_file, sets=2, per_set=5)
     assert [each.slices for each in halves.rows] == [5, 3, 5]
+    synthetic.unlink()
     assert judge(tiny_cohort_file, cohort=tiny_cohort_file, sets=None, per_set=None).row("tiny").slices == 9
+
+
+def test_a_folder_keeps_the_evaluation_of_another_target(judge, trained, measuring, tmp_path):
+    """The same target is judged again, and so is one whose file is gone; a folder within a run is the run's."""
+    other = shutil.copytree(trained, tmp_path / "other")
+    judge(trained, sets=1)
+    judge(trained, sets=2)
+    before = (tmp_path / "out/evaluation.json").read_bytes()
+    with pytest.raises(InputError, match="holds the evaluation of .*; name another folder"):
+        judge(other, sets=1)
+    assert (tmp_path / "out/evaluation.json").read_bytes() == before
+    shutil.copytree(tmp_path / "out", other / "evaluation")
+    judging = Judging(metrics=("brightness",), sets=1, per_set=12, replicates=20)
+    evaluate(other, other / "evaluation", judging=judging, plugins=measuring, quiet=True)
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "evaluation.md"])
+def test_files_of_someone_else_are_not_replaced(judge, trained, tmp_path, name):
+    """Before anything is measured."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(InputError, match=f"{name}: is there already and was not made by gankit"):
+        judge(trained)
+    assert (tmp_path / "out" / name).read_text() == "mine"
 
 
 def test_a_recipe_gives_a_cohort_the_range_of_its_model(judge, trained, measuring, tmp_path):

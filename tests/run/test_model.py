@@ -475,7 +475,8 @@ def test_interpolate_refuses_a_cohort_that_fits_no_longer(model, tiny_cohort):
 
 def test_samples_of_signals_keep_their_channels(plugins):
     """Two channels of 32 values stay so in a cohort, rather than one of 2 x 32."""
-    recipe = load_recipe("adc-only-quick", {"modalities.adc.shape": [2, 32]}, plugins)
+    signals = {"modalities.adc.shape": [2, 32], "cohort.use": "file", "cohort.path": "signals.safetensors"}
+    recipe = load_recipe("adc-only-quick", signals, plugins)
     cohort = Model(recipe, build_networks(recipe), 0).cohort(3)
     assert cohort.modalities["adc"].values.shape == (3, 2, 32)
 

@@ -278,6 +278,15 @@ def test_a_checkpoint_of_other_networks_is_refused(tiny_recipe, tmp_path):
     assert all(torch.equal(tensor, before[name]) for name, tensor in state.tensors().items())
 
 
+def test_a_report_of_someone_else_stays(run, tmp_path):
+    """Before anything is trained; the run's own report is replaced."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/report.html").write_text("mine")
+    with pytest.raises(InputError, match=r"report.html: is there already and was not made by gankit"):
+        run(2)
+    assert (tmp_path / "run/report.html").read_text() == "mine"
+
+
 @pytest.mark.parametrize("kind", [torch.float8_e4m3fn, torch.float8_e8m0fnu, torch.complex64, torch.uint16, torch.bool])
 def test_a_checkpoint_of_another_type_is_refused(tiny_recipe, tmp_path, kind):
     """Also of a type with which torch cannot compute."""
