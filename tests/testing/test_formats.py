@@ -101,7 +101,7 @@ FAULTS = {
     "draws": (drawn, "draws from a global random generator"),
     "counts": (counted, "gives other bytes for the same slice"),
     "tells the time": (lambda s: sound(s, time.time() // 60), "gives other bytes at another time"),
-    "tells the second": (lambda s: sound(s, time.strftime("%H:%M:%S")), "gives other bytes at another time"),
+    "tells the second": (lambda s: sound(s, time.strftime("%H:%M:%S")), "gives other bytes"),
     "refuses all": (from_a_shape_on(lambda s: True), "writes a slice: ValueError"),
     "fails at channels": (from_a_shape_on(lambda s: len(s.images["adc"]) == 3), r"a slice of 3 x 12 x 20; raise Input"),
     "fails at signals": (from_a_shape_on(lambda s: s.images["adc"].ndim == 2), r"a slice of 1 x 20; raise InputError"),
