@@ -35,6 +35,7 @@ from gankit.cohort.split import asked_fractions as asked_fractions
 from gankit.cohort.split import empty_strata as empty_strata
 from gankit.cohort.split import split_patients as split_patients
 from gankit.cohort.stored import read_cohort as read_cohort
+from gankit.cohort.stored import refuse_other_cohort as refuse_other_cohort
 from gankit.cohort.stored import require_cohort_name as require_cohort_name
 from gankit.cohort.stored import write_cohort as write_cohort
 from gankit.cohort.titles import cohort_item as cohort_item

@@ -60,8 +60,6 @@ def write_shards(cohort: Cohort, folder: Path, shard_mb: int = SHARD_MB) -> None
     """
     if shard_mb < 1:
         raise InputError(f"`shard_size` must be at least 1 MB, got {shard_mb}")
-    if folder.is_file() or (folder.is_dir() and any(map(_foreign, folder.iterdir()))):
-        raise InputError(f"`out` {folder}: is there already and is no cohort in shards; name another folder")
     edges = _edges(cohort, shard_mb * MB)
     shards = []
     for number, (start, end) in enumerate(progress(list(pairwise(edges)), f"writing {folder.name}")):
@@ -76,6 +74,17 @@ def write_shards(cohort: Cohort, folder: Path, shard_mb: int = SHARD_MB) -> None
         if _NAME.fullmatch(file.name) and file.name not in {shard["file"] for shard in shards}:
             file.unlink()
     remove_parts(folder)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Make sure that a folder is new, or has nothing but shards. Raises InputError: it has, or is a file."""
+    foreign = folder.name if folder.is_file() else None
+    if folder.is_dir():
+        foreign = next((file.name for file in folder.iterdir() if _foreign(file)), None)
+    if foreign is not None:
+        raise InputError(
+            f"`out` {folder}: is there already and is no cohort in shards, it has {foreign}; name another folder"
+        )
 
 
 def _foreign(file: Path) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gankit._errors import CohortError, InputError
+from gankit._errors import CohortError, InputError, shown
 from gankit.cohort.cohort import Cohort, require_finite
 from gankit.cohort.cohort_file import FORMATS, cohort_across, cohort_in, open_file, stored_form, verify
-from gankit.cohort.shards import SHARD_MB, SUFFIX, is_sharded, open_shards, write_shards
+from gankit.cohort.shards import SHARD_MB, SUFFIX, is_sharded, open_shards, refuse_foreign, write_shards
 from gankit.files.header import header
 from gankit.files.paths import is_file, is_folder
 from gankit.files.stored_arrays import StoredArrays, write_arrays
@@ -32,12 +32,36 @@ def write_cohort(cohort: Cohort, path: str | Path, *, shard_size: int = SHARD_MB
     """
     path = Path(path)
     require_finite(cohort)
+    _refuse_other_file(path)
     if path.suffix == SUFFIX:
         write_shards(cohort, path, shard_size)
         return
-    if is_folder(path) or (is_file(path) and header(path).get("format") not in FORMATS):
-        raise InputError(f"`out` {path}: is there already and is no cohort; name another file")
     write_arrays(path, *stored_form(cohort))
+
+
+def refuse_other_cohort(path: str | Path, maker: str) -> None:
+    """Make sure, before a cohort is made, that where it will be written is nothing, or a cohort of the same maker.
+
+    Args:
+        path: the file or folder.
+        maker: how the ``source`` of the maker's cohorts begins.
+
+    Raises:
+        InputError: there is something else, which would be lost.
+    """
+    path = Path(path)
+    _refuse_other_file(path)
+    source = header_of(path).get("source")
+    if source and not str(source).startswith(maker):
+        raise InputError(f"`out` {path}: is there already and holds {shown(source)}; name another, or remove it")
+
+
+def _refuse_other_file(path: Path) -> None:
+    """Raises InputError: there is something else than a cohort."""
+    if path.suffix == SUFFIX:
+        refuse_foreign(path)
+    elif is_folder(path) or (is_file(path) and header(path).get("format") not in FORMATS):
+        raise InputError(f"`out` {path}: is there already and is no cohort; name another file")
 
 
 def require_cohort_name(out: Path) -> None:

@@ -80,8 +80,8 @@ def import_arrays(
         CohortError: the file cannot be read, lacks an array, or the arrays do not fit together.
         RunError: ``out`` cannot be written.
     """
-    from gankit import InputError, asked_fractions, require_cohort_name, write_cohort
-    from gankit_arrays._arrays import Names, read_arrays
+    from gankit import InputError, asked_fractions, refuse_other_cohort, require_cohort_name, write_cohort
+    from gankit_arrays._arrays import MAKER, Names, read_arrays
 
     fractions = asked_fractions(test_fraction, validation_fraction, split)
     if split is not None and seed is not None:
@@ -100,6 +100,8 @@ def import_arrays(
         slice_spacing=slice_spacing,
         split=split,
     )
+    if out is not None:
+        refuse_other_cohort(out, MAKER)
     cohort = read_arrays(Path(file), names, fractions, seed or 0)
     if out is not None:
         write_cohort(cohort, out)

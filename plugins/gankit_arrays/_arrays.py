@@ -10,6 +10,9 @@ import numpy as np
 
 from gankit import Cohort, CohortError, InputError, Modality, nearest, read_npz, split_patients
 
+MAKER = "arrays of"
+"""How the source of its cohorts begins."""
+
 DEFAULT_UNITS = {"adc": "1e-6 mm2/s"}
 UNKNOWN = -1
 """A label that nobody knows."""
@@ -76,7 +79,7 @@ def read_arrays(file: Path, names: Names, fractions: tuple[float, float], seed: 
             spacing_mm=spacing_N,
             slice_spacing_mm=slice_spacing_N,
             truth={name: _truth(stored, f"{name}={array}", array) for name, array in names.truth.items()},
-            source=f"arrays of {file.name}",
+            source=f"{MAKER} {file.name}",
         )
     except CohortError as error:
         raise CohortError(f"{file}: {error}") from error

@@ -20,6 +20,7 @@ from gankit import (
     RunError,
     locked,
     read_cohort,
+    refuse_other_cohort,
     say,
     watched,
     write_bytes,
@@ -69,6 +70,7 @@ def imported(
     with ExitStack() as stack:
         if out is None:
             out = Path(stack.enter_context(TemporaryDirectory(prefix="gankit-import-"))) / "cohort.safetensors"
+        refuse_other_cohort(out, kind)
         request = Request(kind=kind, folder=folder, out=Path(out), kept=kept, options=options, **asked)
         stack.enter_context(_alone(request))
         return _imported(request, quiet)

@@ -17,6 +17,8 @@ from gankit_phantom.source import UNITS
 if TYPE_CHECKING:
     from gankit_phantom.source import Phantom
 
+MAKER = "digital prostate phantom"
+"""How the source of its cohorts begins."""
 ANATOMY_ARRAYS = {
     "labels": "(maps, height, width)",
     "spacing_mm": "(maps,)",
@@ -42,7 +44,7 @@ def phantom_cohort(spec: Phantom) -> Cohort:
         )
     anatomy = None if spec.anatomy is None else read_anatomy(spec.anatomy)
     over = "" if spec.anatomy is None else f" over the anatomy of {spec.anatomy.name}"
-    return _drawn(spec, anatomy, f"digital prostate phantom, seed {spec.seed}{over}")
+    return _drawn(spec, anatomy, f"{MAKER}, seed {spec.seed}{over}")
 
 
 def _counts(spec: Phantom) -> SliceCounts:
@@ -130,7 +132,7 @@ def _further_patients(spec: Phantom, further: Phantom) -> Cohort:
         patients_cs=max(2, round((further.train_cs + test) / per_cs)),
         patients_noncs=max(2, round((1 + test) / per_noncs)),
     )
-    cohort = _drawn(further, None, f"digital prostate phantom, patients that no cohort of seed {spec.seed} has")
+    cohort = _drawn(further, None, f"{MAKER}, patients that no cohort of seed {spec.seed} has")
     return attrs.evolve(cohort, patient=np.char.add("fresh-", cohort.patient))
 
 
@@ -141,7 +143,7 @@ def _patients_left(spec: Phantom, further: Phantom, anatomy: Anatomy, name: str)
     if test < max(spec.test_cs, spec.test_noncs):
         return None
     further = attrs.evolve(further, test_cs=test, test_noncs=test)
-    source = f"digital prostate phantom, patients that seed {spec.seed} leaves of those of {name}"
+    source = f"{MAKER}, patients that seed {spec.seed} leaves of those of {name}"
     return _drawn(further, left, source, at_most=True)
 
 

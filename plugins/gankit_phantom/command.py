@@ -73,8 +73,10 @@ def phantom(out: Path, **options: Any) -> None:
 
     One seed gives the same bytes every time. The file keeps the ground truth: tissue and lesion masks.
     """
-    from gankit import cohort_size, write_cohort
-    from gankit_phantom._cohort import phantom_cohort
+    from gankit import cohort_size, refuse_other_cohort, write_cohort
+    from gankit_phantom._cohort import MAKER, phantom_cohort
+
+    refuse_other_cohort(out, MAKER)
 
     spec = attrs.evolve(_DEFAULT, **{name: value for name, value in options.items() if value is not None})
     if spec.depth is not None and spec.neighbours is None:

@@ -2,11 +2,12 @@
 
 import shutil
 
+import attrs
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gankit import InputError, read_cohort, write_cohort
+from gankit import InputError, imports, read_cohort, write_cohort
 from gankit.cli import main
 
 
@@ -76,3 +77,21 @@ def test_a_cohort_is_not_written_over_a_model(trained, tiny_cohort, tmp_path):
     write_cohort(tiny_cohort, tmp_path / "cohort.safetensors")
     write_cohort(tiny_cohort.select(np.arange(3)), tmp_path / "cohort.safetensors")
     assert len(read_cohort(tmp_path / "cohort.safetensors")) == 3
+
+
+@pytest.mark.parametrize("name", ["cohort.safetensors", "cohort.shards"])
+def test_a_command_does_not_replace_the_cohort_of_another(tiny_cohort, tmp_path, name):
+    """It says whose it is, before any work; its own is replaced."""
+    place, few = tmp_path / name, ["--train-cs", "2", "--train-noncs", "2", "--test-cs", "1", "--test-noncs", "1"]
+    few += ["--patients-cs", "2", "--patients-noncs", "2", "--size", "32"]
+    write_cohort(attrs.evolve(tiny_cohort, source="DICOM of 8 patients"), place)
+    result = CliRunner().invoke(main, ["phantom", *few, "-o", str(place)])
+    assert result.exit_code == 2
+    assert f"-o {place}: is there already and holds 'DICOM of 8 patients'; name another, or remove it" in result.output
+    assert read_cohort(place).source == "DICOM of 8 patients"
+    write_cohort(attrs.evolve(tiny_cohort, source="digital prostate phantom, seed 7"), place)
+    assert CliRunner().invoke(main, ["phantom", *few, "-o", str(place)]).exit_code == 0
+    assert read_cohort(place).source == "digital prostate phantom, seed 0"
+    np.savez(tmp_path / "mine.npz", adc=np.ones((4, 8, 8)), patient=np.array(list("aabb")))
+    with pytest.raises(InputError, match="is there already and holds 'digital prostate phantom, seed 0'"):
+        imports.arrays(tmp_path / "mine.npz", out=place, modality={"adc": "adc"}, patient="patient")
