@@ -51,11 +51,11 @@ def write_shards(cohort: Cohort, folder: Path, shard_mb: int = SHARD_MB) -> None
 
     Args:
         cohort: what to write.
-        folder: its folder is made.
+        folder: it and the one that it is in are made; it has nothing else than shards (``refuse_foreign``).
         shard_mb: size of a shard in 10^6 bytes, at least 1. A shard has whole patients where they follow each other.
 
     Raises:
-        InputError: there is something else, or ``shard_mb`` is below 1.
+        InputError: ``shard_mb`` is below 1.
         RunError: a file cannot be written.
     """
     if shard_mb < 1:
@@ -78,12 +78,13 @@ def write_shards(cohort: Cohort, folder: Path, shard_mb: int = SHARD_MB) -> None
 
 def refuse_foreign(folder: Path) -> None:
     """Make sure that a folder is new, or has nothing but shards. Raises InputError: it has, or is a file."""
-    foreign = folder.name if folder.is_file() else None
-    if folder.is_dir():
-        foreign = next((file.name for file in folder.iterdir() if _foreign(file)), None)
-    if foreign is not None:
+    if folder.is_file():
         raise InputError(
-            f"`out` {folder}: is there already and is no cohort in shards, it has {foreign}; name another folder"
+            f"`out` {folder}: is there already and is no cohort in shards, but a file; name another folder"
+        )
+    if folder.is_dir() and (foreign := [file.name for file in folder.iterdir() if _foreign(file)]):
+        raise InputError(
+            f"`out` {folder}: is there already and is no cohort in shards, it has {min(foreign)!r}; name another folder"
         )
 
 

@@ -287,8 +287,7 @@ def _end(job: Ended) -> str:
 
 def _refuse_beside_jobs(plan: Plan) -> None:
     """Make sure that no other process trains a run, as a job of a cluster does. Raises RunError."""
-    there = [run for run in plan.runs if plan.run_directory(run).path.exists()]
-    if busy := [run.name for run in there if plan.run_directory(run).being_written()]:
+    if busy := [run.name for run in plan.runs if plan.run_directory(run).being_written()]:
         raise RunError(
             f"{plan.folder}: another process trains {busy[0]}, as jobs of a cluster do; wait until it has ended"
         )

@@ -97,9 +97,10 @@ def _refuse_other(folder: Path, target: Target) -> None:
     """
     refuse_to_replace(folder / EVALUATION, folder / TABLES)
     try:
-        judged = read_evaluation(folder).rows[0].path if (folder / EVALUATION).exists() else None
+        rows = read_evaluation(folder).rows if (folder / EVALUATION).exists() else ()
     except InputError:  # damaged, and made anew
         return
+    judged = rows[0].path if rows else None
     if judged is None or folder.resolve().is_relative_to(target.path.resolve()):
         return
     if Path(judged).exists() and Path(judged).resolve() != target.path.resolve():

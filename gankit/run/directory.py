@@ -122,6 +122,8 @@ class RunDirectory:
 
     def being_written(self) -> bool:
         """Whether a process holds the directory."""
+        if not self.path.exists():  # and a lock would make it
+            return False
         try:
             with locked(self.path / LOCK, wait=False):
                 return False
