@@ -83,8 +83,9 @@ def until(where, plugins):
     return look
 
 
-def test_jobs_train_and_measure_and_the_same_call_makes_the_tables(plan, call, until, plugins):
-    """The readings are those of the same comparison without a cluster."""
+def test_jobs_train_and_measure_and_the_same_call_makes_the_tables(plan, call, until, plugins, monkeypatch):
+    """The readings are those of the same comparison without a cluster, on as many threads as its jobs have."""
+    monkeypatch.setenv("OMP_NUM_THREADS", str(CLUSTER.cpus))
     asked = {"steps": 2}
     lines, result = call(plan(**asked))
     assert result is None
